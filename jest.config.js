@@ -1,0 +1,21 @@
+/** Tests are TypeScript, run as ES modules; swc only strips the types. */
+const project = (name, match) => ({
+  displayName: name,
+  testMatch: [`<rootDir>/${match}`],
+  testEnvironment: "node",
+  extensionsToTreatAsEsm: [".ts"],
+  transform: {
+    "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } }],
+  },
+});
+
+export default {
+  maxWorkers: 2,
+  testTimeout: 30_000,
+  projects: [
+    project("layers", "layers/*/test/**/*.test.ts"),
+    project("functions", "functions/*/test/**/*.test.ts"),
+    project("host", "host/test/**/*.test.ts"),
+    project("shop", "test/**/*.test.ts"),
+  ],
+};

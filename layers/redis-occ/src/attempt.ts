@@ -1,0 +1,151 @@
+import { randomUUID } from "node:crypto";
+import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
+import { OutcomeUnknownError } from "./errors.ts";
+import type { CommitHook, Write } from "./hook.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** How an attempt of a group ended for the transactions that are still without an answer. */
+export type AttemptEnd =
+  /** EXEC ran: answer as soon as `firm` resolves. */
+  | { readonly kind: "executed"; readonly decided: readonly Transaction[]; readonly firm: Promise<void>; readonly again: readonly Transaction[] }
+  /** A watched key had changed: nothing happened. */
+  | { readonly kind: "conflict" }
+  /** The hook misses something: nothing happened. */
+  | { readonly kind: "restore" }
+  /** The answer of EXEC is lost. */
+  | { readonly kind: "lost"; readonly lost: LostExec }
+  /** There was nothing to execute; `again` asked for more keys. */
+  | { readonly kind: "nothing"; readonly again: readonly Transaction[] };
+
+/** What is needed to find out later whether an EXEC ran. */
+export interface LostExec {
+  readonly decided: readonly Transaction[];
+  readonly writes: readonly Write[];
+  readonly session: unknown;
+  readonly watched: readonly (string | null)[];
+  readonly connection: Connection;
+  readonly identity: Identity;
+  readonly stamp: string;
+}
+
+/**
+ * The keys by which a lost EXEC is settled. `marker` is written by every EXEC of the connection; `fence` is watched
+ * by it and touched by whoever settles, so that an EXEC still queued in the server can no longer run.
+ */
+export interface Identity {
+  readonly marker: string;
+  readonly fence: string;
+}
+
+/** Seconds that a marker outlives its last EXEC: longer than anybody waits for an answer. */
+const MARKER_TTL = 3600;
+
+const identities = new WeakMap<Connection, Identity & { count: number }>();
+
+function identityOf(connection: Connection): Identity & { count: number } {
+  let identity = identities.get(connection);
+  if (identity === undefined) {
+    const id = randomUUID();
+    identity = { marker: `occ:marker:${id}`, fence: `occ:fence:${id}`, count: 0 };
+    identities.set(connection, identity);
+  }
+  return identity;
+}
+
+/**
+ * One attempt to commit a group, in two round trips: WATCH and read; decide each transaction in turn on what the
+ * ones before it left; MULTI, the writes, EXEC.
+ *
+ * A group in which every rule refused ends with an EXEC too: only that proves that the refusals rest on a state
+ * that was current, all of it at one instant.
+ *
+ * @throws ConnectionLostError and ServerRefusedError where nothing was changed
+ */
+export async function attempt(connection: Connection, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
+  const identity = identityOf(connection);
+  const keys = [...new Set(group.flatMap((transaction) => [...transaction.keys]))];
+  const fetched = [...hook.watch, ...keys];
+  const replies = await connection.pipeline([
+    ["watch", identity.fence, ...fetched],
+    fetched.length > 0 ? ["mget", ...fetched] : ["echo", ""],
+  ]);
+  const values = fetched.length > 0 ? (replies[1] as (string | null)[]) : [];
+  const watched = values.slice(0, hook.watch.length);
+
+  const session = await hook.check(watched, connection);
+  if (session === null) {
+    await connection.pipeline([["unwatch"]]);
+    return { kind: "restore" };
+  }
+
+  const images = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
+  const { decided, writes, again } = decideAll(group, images);
+  if (decided.length === 0) {
+    await connection.pipeline([["unwatch"]]);
+    return { kind: "nothing", again };
+  }
+
+  const stamp = String(++identity.count);
+  const own: Command[] = writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes)] : [];
+  const added = hook.commands(session, writes);
+  for (const transaction of decided) transaction.markSent();
+
+  let results;
+  try {
+    results = await connection.transaction([...own, ...added]);
+  } catch (error) {
+    if (error instanceof LostReplyError) {
+      return { kind: "lost", lost: { decided, writes, session, watched, connection, identity, stamp } };
+    }
+    for (const transaction of decided) transaction.markUnsent();
+    throw error;
+  }
+  if (results === null) {
+    for (const transaction of decided) transaction.markUnsent();
+    return { kind: "conflict" };
+  }
+  const failure = results.find((reply) => reply instanceof Error);
+  if (failure !== undefined) {
+    const firm = hook.halfDone(session, connection).then(() => {
+      throw new OutcomeUnknownError(`Redis failed in the middle of a transaction: ${failure.message}`, { cause: failure });
+    });
+    return { kind: "executed", decided, firm, again };
+  }
+  const firm = hook.executed(session, writes, results.slice(own.length) as Reply[]);
+  return { kind: "executed", decided, firm, again };
+}
+
+/** Decides the transactions in turn, each on the images that the ones before it left. Those that refuse drop out alone. */
+function decideAll(group: readonly Transaction[], images: Map<string, string | null>) {
+  const decided: Transaction[] = [];
+  const writes: Write[] = [];
+  const again: Transaction[] = [];
+  for (const transaction of group) {
+    if (transaction.answered) continue;
+    const write = transaction.decide(images);
+    if (write === "more") {
+      again.push(transaction);
+      continue;
+    }
+    decided.push(transaction);
+    if (write === null) continue;
+    writes.push(write);
+    for (const [key, image] of write.images) images.set(key, image);
+  }
+  return { decided, writes, again };
+}
+
+/** The commands that put the last image of each written key. */
+function imageCommands(writes: readonly Write[]): Command[] {
+  const last = new Map(writes.flatMap((write) => [...write.images]));
+  const put: string[] = [];
+  const deleted: string[] = [];
+  for (const [key, image] of last) {
+    if (image === null) deleted.push(key);
+    else put.push(key, image);
+  }
+  const commands: Command[] = [];
+  if (put.length > 0) commands.push(["mset", ...put]);
+  if (deleted.length > 0) commands.push(["del", ...deleted]);
+  return commands;
+}

@@ -1,0 +1,115 @@
+import { attempt, type AttemptEnd } from "./attempt.ts";
+import { backoff } from "./backoff.ts";
+import { ConflictError, ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
+import { RolledBackError, type CommitHook } from "./hook.ts";
+import type { Pool } from "./pool.ts";
+import { settle } from "./settle.ts";
+import type { Transaction } from "./transaction.ts";
+
+export interface CommitterOptions {
+  readonly pool: Pool;
+  readonly hook: CommitHook;
+  readonly maxAttempts: number;
+  readonly random: () => number;
+}
+
+/** Takes the transactions that have to start over. */
+export type Again = (transactions: readonly Transaction[]) => void;
+
+/**
+ * Carries groups of transactions through: attempt after attempt, until each has an answer.
+ *
+ * `commit` returns as soon as the group no longer needs the connection; the answers may still wait for the hook, while
+ * the next group is under way.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs one attempt of `group`.
+   * @param again takes the transactions that have to start over: at once, or later from behind the hook
+   */
+  async commit(group: readonly Transaction[], again: Again): Promise<void> {
+    const { pool, hook } = this.#options;
+    const open = group.filter((transaction) => !transaction.answered);
+    if (open.length === 0) return;
+    try {
+      const end = await pool.with((connection) => attempt(connection, hook, open));
+      await this.#proceed(end, open, again);
+    } catch (error) {
+      await this.#startOver(open, error, again);
+    }
+  }
+
+  async #proceed(end: AttemptEnd, open: readonly Transaction[], again: Again): Promise<void> {
+    switch (end.kind) {
+      case "nothing":
+        return again(end.again);
+      case "restore":
+        await this.#options.hook.restore();
+        return again(open);
+      case "conflict":
+        return this.#startOver(open, undefined, again);
+      case "executed":
+        again(end.again);
+        this.#answer(end.decided, end.firm, again);
+        return;
+      case "lost": {
+        again(open.filter((transaction) => !end.lost.decided.includes(transaction)));
+        await this.#settle(end, again);
+      }
+    }
+  }
+
+  /** Answers the group once the hook is content, or starts it over where the hook undid it. */
+  #answer(decided: readonly Transaction[], firm: Promise<void>, again: Again): void {
+    firm.then(
+      () => decided.forEach((transaction) => transaction.conclude()),
+      (error: unknown) => {
+        if (!(error instanceof RolledBackError)) return decided.forEach((transaction) => transaction.fail(error));
+        for (const transaction of decided) transaction.markUnsent();
+        return again(decided);
+      },
+    );
+  }
+
+  /** Asks until it is known whether the group's EXEC ran, or until no caller is left who waits for that. */
+  async #settle(end: Extract<AttemptEnd, { kind: "lost" }>, again: Again): Promise<void> {
+    const { pool, hook, random } = this.#options;
+    const { decided } = end.lost;
+    for (let attempts = 1; decided.some((transaction) => !transaction.answered); attempts++) {
+      try {
+        const ran = await settle(pool, hook, end.lost);
+        if (ran) return decided.forEach((transaction) => transaction.conclude());
+        for (const transaction of decided) transaction.markUnsent();
+        return again(decided);
+      } catch (error) {
+        if (error instanceof OutcomeUnknownError) return decided.forEach((transaction) => transaction.fail(error));
+        await backoff(attempts, random);
+      }
+    }
+  }
+
+  /**
+   * Nothing was changed. After a conflict or a lost connection the transactions go again, with a pause; any other
+   * error is theirs to have. A lost connection is tried until their deadlines: a restart of Redis is no conflict.
+   */
+  async #startOver(open: readonly Transaction[], problem: unknown, again: Again): Promise<void> {
+    const { maxAttempts, random } = this.#options;
+    const left: Transaction[] = [];
+    for (const transaction of open) {
+      transaction.attempts++;
+      if (problem instanceof ConnectionLostError) transaction.lastProblem = problem;
+      else if (problem !== undefined) transaction.fail(problem);
+      else if (transaction.attempts >= maxAttempts) transaction.fail(new ConflictError(transaction.attempts));
+      if (!transaction.answered) left.push(transaction);
+    }
+    if (left.length === 0) return;
+    await backoff(Math.max(...left.map(({ attempts }) => attempts)), random);
+    again(left);
+  }
+}

@@ -1,0 +1,125 @@
+import { Redis } from "ioredis";
+import { asOccError, ConnectionLostError, isServerReply } from "./errors.ts";
+
+/** One Redis command: its name, then its arguments. */
+export type Command = readonly [string, ...(string | number | Buffer)[]];
+/** A reply as ioredis gives it for strings. */
+export type Reply = string | number | null | Reply[];
+
+export interface ConnectionOptions {
+  /** `redis://[:password@]host:port[/db]` */
+  readonly url: string;
+  /** Milliseconds for opening a connection, and for each round trip: a server that hangs is a lost one. */
+  readonly roundTripTimeout: number;
+}
+
+/**
+ * One connection and nothing but that connection.
+ *
+ * WATCH lives and dies with a connection, so this one never reconnects and never queues while it is down: ioredis
+ * would do both in silence and drop WATCH on the way. It breaks once; whoever used it opens another.
+ */
+export class Connection {
+  /** Identity of the server process behind it: a restarted Redis has another one. */
+  readonly runId: string;
+  readonly #redis: Redis;
+  readonly #timeout: number;
+  #broken = false;
+
+  private constructor(redis: Redis, runId: string, timeout: number) {
+    this.#redis = redis;
+    this.#timeout = timeout;
+    this.runId = runId;
+    redis.once("close", () => (this.#broken = true));
+  }
+
+  /** @throws ConnectionLostError where no server answers in time */
+  static async open({ url, roundTripTimeout }: ConnectionOptions): Promise<Connection> {
+    const redis = new Redis(url, {
+      lazyConnect: true,
+      retryStrategy: () => null,
+      enableOfflineQueue: false,
+      enableReadyCheck: false,
+      maxRetriesPerRequest: 0,
+      connectTimeout: roundTripTimeout,
+      noDelay: true,
+    });
+    let reason: unknown;
+    redis.on("error", (error: unknown) => (reason = error));
+    try {
+      const info = await bounded(redis, roundTripTimeout, redis.connect().then(() => redis.info("server")));
+      const runId = /^run_id:(\w+)/m.exec(info)?.[1];
+      if (runId === undefined) throw new ConnectionLostError("the server does not tell its run_id");
+      return new Connection(redis, runId, roundTripTimeout);
+    } catch (error) {
+      redis.disconnect();
+      throw asOccError(reason instanceof Error && !isServerReply(error) ? reason : error);
+    }
+  }
+
+  get broken(): boolean {
+    return this.#broken;
+  }
+
+  /**
+   * Sends the commands in one write and gives their replies.
+   * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise
+   */
+  async pipeline(commands: readonly Command[]): Promise<Reply[]> {
+    this.#assertUsable();
+    const replies = await this.#send(this.#redis.pipeline(commands as unknown as unknown[][]).exec());
+    return (replies ?? []).map(([error, reply]) => {
+      if (error) throw asOccError(error);
+      return reply as Reply;
+    });
+  }
+
+  /**
+   * Sends the commands as one MULTI … EXEC.
+   *
+   * An error among the replies of EXEC is handed over as it is: Redis has run the other commands all the same.
+   * @returns the replies, or null where a watched key had changed
+   * @throws ServerRefusedError where Redis refused a command and so discarded all of them; ConnectionLostError where
+   *   the commands were not sent; {@link LostReplyError} where they were, and no answer came
+   */
+  async transaction(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
+    this.#assertUsable();
+    let replies;
+    try {
+      replies = await this.#send(this.#redis.multi(commands as unknown as unknown[][]).exec());
+    } catch (error) {
+      if (isServerReply(error)) throw asOccError(error);
+      throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
+    }
+    return replies === null ? null : replies.map(([error, reply]) => error ?? (reply as Reply));
+  }
+
+  close(): void {
+    this.#broken = true;
+    this.#redis.disconnect();
+  }
+
+  #assertUsable(): void {
+    if (this.#broken || this.#redis.status !== "ready") {
+      this.close();
+      throw new ConnectionLostError("the connection is broken");
+    }
+  }
+
+  #send<T>(replies: Promise<T>): Promise<T> {
+    return bounded(this.#redis, this.#timeout, replies);
+  }
+}
+
+/** EXEC was sent and its answer is lost: whether it ran has to be found out (see settle.ts). */
+export class LostReplyError extends ConnectionLostError {}
+
+/** The promise's result; after `timeout` ms the connection is cut, which rejects whatever waits on it. */
+async function bounded<T>(redis: Redis, timeout: number, promise: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => redis.disconnect(), timeout);
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+  }
+}

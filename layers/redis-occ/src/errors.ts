@@ -1,0 +1,78 @@
+/**
+ * What a transaction can end with, besides a result and an error of the caller's own rule.
+ *
+ * `retryable` answers one question: may the caller simply do it again? It is `true` exactly where the
+ * transaction is known to have changed nothing.
+ */
+export abstract class OccError extends Error {
+  abstract readonly code: string;
+  abstract readonly retryable: boolean;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Other clients changed the keys during each of `attempts` attempts. Nothing was changed. */
+export class ConflictError extends OccError {
+  readonly code = "conflict";
+  readonly retryable = true;
+  readonly attempts: number;
+
+  constructor(attempts: number) {
+    super(`other clients changed the same keys during each of ${attempts} attempts`);
+    this.attempts = attempts;
+  }
+}
+
+/** The deadline passed before EXEC was sent. Nothing was changed. */
+export class TimeoutError extends OccError {
+  readonly code = "timeout";
+  readonly retryable = true;
+}
+
+/** Redis cannot be reached, or the connection broke before EXEC was sent. Nothing was changed. */
+export class ConnectionLostError extends OccError {
+  readonly code = "connection_lost";
+  readonly retryable = true;
+}
+
+/** Redis refused the commands before it ran any of them (out of memory, read-only, no permission). Nothing was changed. */
+export class ServerRefusedError extends OccError {
+  readonly code = "server_refused";
+  readonly retryable = true;
+}
+
+/**
+ * EXEC was sent and what became of it could not be learnt in time: the effect may stand or not.
+ * Repeat it only where the transaction itself notices that it has run before (a marker among its keys).
+ */
+export class OutcomeUnknownError extends OccError {
+  readonly code = "outcome_unknown";
+  readonly retryable = false;
+}
+
+/** The client was closed. Nothing was changed. */
+export class ClosedError extends OccError {
+  readonly code = "closed";
+  readonly retryable = false;
+
+  constructor() {
+    super("the client is closed");
+  }
+}
+
+/** The error if it belongs to the family, else wrapped as a lost connection: ioredis has no class of its own for that. */
+export function asOccError(error: unknown): OccError {
+  if (error instanceof OccError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return isServerReply(error)
+    ? new ServerRefusedError(message, { cause: error })
+    : new ConnectionLostError(message, { cause: error });
+}
+
+/** True for an error that Redis itself sent as a reply; false for one that arose on the way there. */
+export function isServerReply(error: unknown): boolean {
+  return error instanceof Error && error.name === "ReplyError";
+}

@@ -1,0 +1,57 @@
+import type { Committer } from "./committer.ts";
+import type { Transaction } from "./transaction.ts";
+
+/** A group is cut off here, so that neither its MULTI nor its log frame grows without bound. */
+const MAX_TRANSACTIONS = 256;
+const MAX_KEYS = 2_000;
+
+/**
+ * Group commit: while one group is under way, whoever comes waits for the next one and shares its two round trips.
+ * A transaction that is alone waits for nobody: there is no timer, the only thing waited for is the group before.
+ *
+ * One group at a time also means that transactions of one process never conflict with each other.
+ */
+export class GroupCommit {
+  readonly #committer: Committer;
+  #queue: Transaction[] = [];
+  #running = false;
+
+  constructor(committer: Committer) {
+    this.#committer = committer;
+  }
+
+  submit(transaction: Transaction): void {
+    this.#queue.push(transaction);
+    if (!this.#running) void this.#run();
+  }
+
+  /** Never rejects: each failure is the answer of the transactions that it concerns. */
+  async #run(): Promise<void> {
+    this.#running = true;
+    // All that is submitted in this turn of the event loop belongs to the first group.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      await this.#committer.commit(this.#take(), (transactions) => this.#putBack(transactions));
+    }
+    this.#running = false;
+  }
+
+  #take(): Transaction[] {
+    const group: Transaction[] = [];
+    let keys = 0;
+    for (const transaction of this.#queue) {
+      keys += transaction.keys.size;
+      if (group.length > 0 && (group.length >= MAX_TRANSACTIONS || keys > MAX_KEYS)) break;
+      group.push(transaction);
+    }
+    this.#queue = this.#queue.slice(group.length);
+    return group;
+  }
+
+  /** Those that start over go first: they have waited longest. */
+  #putBack(transactions: readonly Transaction[]): void {
+    if (transactions.length === 0) return;
+    this.#queue = [...transactions, ...this.#queue];
+    if (!this.#running) void this.#run();
+  }
+}

@@ -1,0 +1,73 @@
+import type { Command, Connection, Reply } from "./connection.ts";
+
+/** What one transaction writes: the new image of each key as JSON text, null where it deletes the key. */
+export interface Write {
+  readonly images: ReadonlyMap<string, string | null>;
+  /** What the caller handed along with the transaction, untouched (an operation's name, a trace id). */
+  readonly meta: unknown;
+}
+
+/**
+ * How another layer takes part in every transaction and read, without either knowing the other's insides:
+ * it watches keys of its own, refuses to go on while they are not as they should be, adds commands to the
+ * MULTI, and holds the answers back until it is content with what the commands replied.
+ *
+ * `Session` is whatever `check` makes of the watched values; it is handed back to the later calls of the same attempt.
+ */
+export interface CommitHook<Session = unknown> {
+  /** Keys that each transaction watches and each transaction and read fetches, besides its own. */
+  readonly watch: readonly string[];
+
+  /**
+   * Judges the values of `watch`, in the order of `watch`.
+   * @returns a session to go on with, or null: then `restore` runs and the attempt starts over
+   */
+  check(values: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null>;
+
+  /** Brings about what `check` misses. May take long: callers that cannot wait leave by their own timeout. */
+  restore(): Promise<void>;
+
+  /** Commands for the MULTI, after the writes. Called also with no writes: then every rule of the group has refused. */
+  commands(session: Session, writes: readonly Write[]): readonly Command[];
+
+  /**
+   * Called synchronously for each EXEC that ran, in the order in which their replies came, with the replies to
+   * `commands`. All results of the group, refusals too, wait for the promise.
+   * @throws RolledBackError where the group's effect is undone for good: it then starts over
+   */
+  executed(session: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void>;
+
+  /** Commands for the MULTI of a read, before `check` has seen the watched values. */
+  readCommands(): readonly Command[];
+
+  /** The read's result waits for the promise. @throws RolledBackError where what was read is undone: it is then read again */
+  observed(session: Session, keys: readonly string[], replies: readonly Reply[]): Promise<void>;
+
+  /**
+   * The answer of EXEC is lost. It has run, or it never will: the connection's server is gone, or a watched key was
+   * touched since. Finds out which.
+   * @returns true where the writes stand (as firmly as after `executed`), false where nothing was changed
+   */
+  recall(session: Session, writes: readonly Write[]): Promise<boolean>;
+
+  /** An error stood among the replies of EXEC, which does not roll back: half a transaction is in Redis. */
+  halfDone(session: Session, connection: Connection): Promise<void>;
+}
+
+/** A hook's word that the effect of a transaction, or what a read saw, was undone for good: start over. */
+export class RolledBackError extends Error {
+  override readonly name = "RolledBackError";
+}
+
+/** The hook of a client that stands alone. */
+export const noHook: CommitHook<true> = {
+  watch: [],
+  check: () => true,
+  restore: () => Promise.resolve(),
+  commands: () => [],
+  executed: () => Promise.resolve(),
+  readCommands: () => [],
+  observed: () => Promise.resolve(),
+  recall: () => Promise.reject(new Error("the server was restarted or its data replaced")),
+  halfDone: () => Promise.resolve(),
+};

@@ -1,0 +1,13 @@
+export { Occ, type BatchPart, type OccOptions } from "./client.ts";
+export { Connection, type Command, type ConnectionOptions, type Reply } from "./connection.ts";
+export {
+  ClosedError,
+  ConflictError,
+  ConnectionLostError,
+  OccError,
+  OutcomeUnknownError,
+  ServerRefusedError,
+  TimeoutError,
+} from "./errors.ts";
+export { RolledBackError, type CommitHook, type Write } from "./hook.ts";
+export type { Decide, Decision, Json, TransactOptions, View } from "./transaction.ts";

@@ -1,0 +1,156 @@
+import { backoff } from "./backoff.ts";
+import type { Command, Connection, Reply } from "./connection.ts";
+import { ConnectionLostError, TimeoutError } from "./errors.ts";
+import { RolledBackError, type CommitHook } from "./hook.ts";
+import type { Pool } from "./pool.ts";
+
+/** Reads with more keys or any commands of their own do not share a MULTI: short reads shall not wait behind them. */
+const MAX_SHARED_KEYS = 100;
+
+export interface ReaderOptions {
+  readonly pool: Pool;
+  readonly hook: CommitHook;
+  readonly random: () => number;
+}
+
+/** What one caller waits for: values of keys, or replies to commands that only read. */
+class Read {
+  readonly keys: readonly string[];
+  readonly commands: readonly Command[];
+  readonly answer: Promise<Reply[]>;
+  attempts = 0;
+  lastProblem: Error | undefined;
+  answered = false;
+  readonly #timer: NodeJS.Timeout;
+  #resolve!: (replies: Reply[]) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(keys: readonly string[], commands: readonly Command[], timeout: number) {
+    this.keys = keys;
+    this.commands = commands;
+    this.answer = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    this.#timer = setTimeout(() => {
+      this.fail(new TimeoutError(`no answer within ${timeout} ms`, { cause: this.lastProblem }));
+    }, timeout);
+  }
+
+  conclude(replies: Reply[]): void {
+    clearTimeout(this.#timer);
+    this.answered = true;
+    this.#resolve(replies);
+  }
+
+  fail(error: unknown): void {
+    clearTimeout(this.#timer);
+    this.answered = true;
+    this.#reject(error);
+  }
+}
+
+/**
+ * Reads in groups: while one MULTI is under way, whoever comes waits for the next one and shares it.
+ * What one read sees, it sees at one instant, together with what the hook checks.
+ */
+export class Reader {
+  readonly #options: ReaderOptions;
+  #queue: Read[] = [];
+  #running = false;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+  }
+
+  /** The values of `keys`, null where there is none. @param timeout milliseconds */
+  async values(keys: readonly string[], timeout: number): Promise<(string | null)[]> {
+    const read = new Read(keys, [], timeout);
+    if (keys.length > MAX_SHARED_KEYS) this.#alone(read);
+    else this.#submit([read]);
+    return (await read.answer) as (string | null)[];
+  }
+
+  /** The replies to `commands`, which must only read. @param timeout milliseconds */
+  query(commands: readonly Command[], timeout: number): Promise<Reply[]> {
+    const read = new Read([], commands, timeout);
+    this.#alone(read);
+    return read.answer;
+  }
+
+  #alone(read: Read): void {
+    void this.#attempt([read], ([again]) => again && this.#alone(again));
+  }
+
+  #submit(reads: readonly Read[]): void {
+    this.#queue = [...this.#queue, ...reads];
+    if (!this.#running) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    // All that is asked for in this turn of the event loop belongs to the first group.
+    await Promise.resolve();
+    while (this.#queue.length > 0) {
+      const group = this.#queue;
+      this.#queue = [];
+      await this.#attempt(group, (reads) => this.#submit(reads));
+    }
+    this.#running = false;
+  }
+
+  /** Never rejects: each failure is the answer of the reads that it concerns. */
+  async #attempt(group: readonly Read[], again: (reads: readonly Read[]) => void): Promise<void> {
+    const { pool, hook, random } = this.#options;
+    const open = group.filter((read) => !read.answered);
+    if (open.length === 0) return;
+    try {
+      const exhausted = await pool.with((connection) => this.#round(connection, open, again));
+      if (!exhausted) return;
+      await hook.restore();
+      again(open);
+    } catch (error) {
+      if (!(error instanceof ConnectionLostError)) return open.forEach((read) => read.fail(error));
+      for (const read of open) {
+        read.attempts++;
+        read.lastProblem = error;
+      }
+      await backoff(Math.max(...open.map(({ attempts }) => attempts)), random);
+      again(open);
+    }
+  }
+
+  /** One MULTI for the group. @returns true where the hook misses something and has to restore it first */
+  async #round(connection: Connection, group: readonly Read[], again: (reads: readonly Read[]) => void): Promise<boolean> {
+    const { hook } = this.#options;
+    const keys = [...new Set(group.flatMap((read) => read.keys))];
+    const fetched = [...hook.watch, ...keys];
+    const added = hook.readCommands();
+    const replies = await connection.transaction([
+      fetched.length > 0 ? ["mget", ...fetched] : ["echo", ""],
+      ...added,
+      ...group.flatMap((read) => read.commands),
+    ]);
+    const values = fetched.length > 0 ? (replies?.[0] as (string | null)[]) : [];
+    const session = await hook.check(values.slice(0, hook.watch.length), connection);
+    if (session === null) return true;
+
+    const valueOf = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
+    const hookReplies = (replies ?? []).slice(1, 1 + added.length) as Reply[];
+    let next = 1 + added.length;
+    for (const read of group) {
+      const own = (replies ?? []).slice(next, (next += read.commands.length));
+      const failure = own.find((reply) => reply instanceof Error);
+      if (failure !== undefined) {
+        read.fail(failure);
+        continue;
+      }
+      const answer = read.commands.length > 0 ? (own as Reply[]) : read.keys.map((key) => valueOf.get(key) ?? null);
+      hook.observed(session, read.keys, hookReplies).then(
+        () => read.conclude(answer),
+        (error: unknown) => (error instanceof RolledBackError ? again([read]) : read.fail(error)),
+      );
+    }
+    return false;
+  }
+}

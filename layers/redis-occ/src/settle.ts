@@ -1,0 +1,47 @@
+import type { LostExec } from "./attempt.ts";
+import { LostReplyError, type Connection } from "./connection.ts";
+import { asOccError, OutcomeUnknownError } from "./errors.ts";
+import type { CommitHook } from "./hook.ts";
+import type { Pool } from "./pool.ts";
+
+/** Seconds for which the fence stays. It has to be touched, not to last. */
+const FENCE_TTL = 60;
+
+/**
+ * Finds out whether an EXEC ran whose answer is lost. It may even run later: the server can still have it in a
+ * buffer. So first its fence is touched, which it watches, and in the same MULTI its marker is read, which it writes.
+ *
+ * @returns true where it ran, false where it did not and never will
+ * @throws OutcomeUnknownError where the server was restarted or its data replaced, and the hook cannot tell either;
+ *   ConnectionLostError where no server can be reached: then it may be asked again
+ */
+export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Promise<boolean> {
+  if (lost.writes.length === 0) return false;
+  const ran = await pool.with((connection) => askMarker(connection, hook, lost));
+  if (ran === false) return false;
+  if (ran === true && hook.watch.length === 0) return true;
+  try {
+    return await hook.recall(lost.session, lost.writes);
+  } catch (error) {
+    throw new OutcomeUnknownError("the answer of EXEC was lost, and with it whether it ran", { cause: error });
+  }
+}
+
+/** True or false as the marker says; "unknown" where the marker is no longer to be trusted. */
+async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<boolean | "unknown"> {
+  if (connection.runId !== lost.connection.runId) return "unknown";
+  const replies = await connection
+    .transaction([
+      ["set", lost.identity.fence, "settled", "EX", FENCE_TTL],
+      ["mget", lost.identity.marker, ...hook.watch],
+    ])
+    .catch((error: unknown) => {
+      throw error instanceof LostReplyError ? asOccError(error) : error;
+    });
+  const values = replies?.[1];
+  if (!Array.isArray(values)) throw new OutcomeUnknownError("Redis did not tell the marker");
+  const [marker, ...watched] = values;
+  // Whatever replaced the watched values may have removed the marker as well.
+  if (watched.some((value, i) => value !== lost.watched[i])) return "unknown";
+  return marker === lost.stamp;
+}

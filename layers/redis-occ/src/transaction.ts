@@ -1,0 +1,160 @@
+import { OutcomeUnknownError, TimeoutError, type OccError } from "./errors.ts";
+import type { Write } from "./hook.ts";
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** What a rule may look at: the values of its keys, as the transactions before it left them. */
+export interface View {
+  /**
+   * The value of a key, parsed anew at each call, so that nobody shares it; null where there is none.
+   * A key that was not declared is fetched first: the transaction then runs once more, with it.
+   */
+  get<T = Json>(key: string): T | null;
+}
+
+/** What a rule came to: the result for the caller, and the new values of the keys that change (null deletes). */
+export interface Decision<T> {
+  readonly result: T;
+  readonly set?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * A rule: a pure function from what is there to what shall be. It may run several times before its decision counts,
+ * so it must do nothing else. What it throws is the caller's, and its transaction changes nothing.
+ */
+export type Decide<T> = (view: View) => Decision<T>;
+
+export interface TransactOptions {
+  /** Handed to the hook as it is. */
+  readonly meta?: unknown;
+  /** Milliseconds after which the caller gets an error whatever is going on. */
+  readonly timeout?: number;
+}
+
+/** What is left to answer once the group's EXEC and its hook are through. */
+type Verdict = { readonly result: unknown } | { readonly error: unknown };
+
+/** One transaction on its way: waiting → sent (its EXEC may have run) → answered. */
+export class Transaction {
+  readonly keys: Set<string>;
+  readonly meta: unknown;
+  readonly answer: Promise<unknown>;
+  attempts = 0;
+  /** Why its latest attempt could not even be made: the cause of a timeout. */
+  lastProblem: Error | undefined;
+  #sent = false;
+  #answered = false;
+  #verdict: Verdict | undefined;
+  readonly #decide: Decide<unknown>;
+  readonly #timer: NodeJS.Timeout;
+  readonly #resolve: (result: unknown) => void;
+  readonly #reject: (error: unknown) => void;
+
+  constructor(keys: Iterable<string>, decide: Decide<unknown>, meta: unknown, timeout: number) {
+    this.keys = new Set(keys);
+    this.meta = meta;
+    this.#decide = decide;
+    const { promise, resolve, reject } = deferred();
+    this.answer = promise;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#timer = setTimeout(() => this.#expire(timeout), timeout);
+  }
+
+  /** True once its caller has an answer: it must not be run (again). */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /**
+   * Runs the rule on `images`.
+   * @returns what it writes; null where it refused and so writes nothing; "more" where it asked for keys that were not read
+   */
+  decide(images: ReadonlyMap<string, string | null>): Write | null | "more" {
+    const missing: string[] = [];
+    const view: View = {
+      get: <T>(key: string): T | null => {
+        const image = images.get(key);
+        if (image === undefined || !this.keys.has(key)) {
+          missing.push(key);
+          throw new UndeclaredKey(key);
+        }
+        return image === null ? null : (JSON.parse(image) as T);
+      },
+    };
+    let written: Map<string, string | null>;
+    try {
+      const { result, set = {} } = this.#decide(view);
+      written = new Map(Object.entries(set).map(([key, value]) => [key, toImage(key, value)]));
+      this.#verdict = { result };
+    } catch (error) {
+      this.#verdict = { error };
+      written = new Map();
+    }
+    if (missing.length > 0) {
+      for (const key of missing) this.keys.add(key);
+      return "more";
+    }
+    return written.size > 0 ? { images: written, meta: this.meta } : null;
+  }
+
+  /** Its EXEC leaves now: from here on a timeout no longer means that nothing was changed. */
+  markSent(): void {
+    this.#sent = true;
+  }
+
+  /** Its EXEC turned out not to have run, now or later: it may run again. */
+  markUnsent(): void {
+    this.#sent = false;
+  }
+
+  /** Gives the caller what the rule came to. */
+  conclude(): void {
+    const verdict = this.#verdict;
+    if (verdict === undefined) this.fail(new Error("a transaction was concluded before it was decided"));
+    else if ("error" in verdict) this.fail(verdict.error);
+    else if (this.#finish()) this.#resolve(verdict.result);
+  }
+
+  fail(error: unknown): void {
+    if (this.#finish()) this.#reject(error);
+  }
+
+  #expire(timeout: number): void {
+    const error: OccError = this.#sent
+      ? new OutcomeUnknownError(`no word of the transaction's outcome within ${timeout} ms`)
+      : new TimeoutError(`the transaction could not start within ${timeout} ms`, { cause: this.lastProblem });
+    this.fail(error);
+  }
+
+  #finish(): boolean {
+    if (this.#answered) return false;
+    this.#answered = true;
+    clearTimeout(this.#timer);
+    return true;
+  }
+}
+
+/** Ends a rule that asked for a key which was not read; never seen outside. */
+class UndeclaredKey extends Error {
+  constructor(key: string) {
+    super(`the key ${key} was not declared`);
+  }
+}
+
+function toImage(key: string, value: unknown): string | null {
+  if (value === null) return null;
+  const image = JSON.stringify(value) as string | undefined;
+  if (image === undefined) throw new TypeError(`the new value of ${key} has no JSON form`);
+  return image;
+}
+
+function deferred(): { promise: Promise<unknown>; resolve: (value: unknown) => void; reject: (error: unknown) => void } {
+  let resolve!: (value: unknown) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise((ok, failed) => {
+    resolve = ok;
+    reject = failed;
+  });
+  return { promise, resolve, reject };
+}
