@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
-import { OutcomeUnknownError } from "./errors.ts";
+import { OutcomeUnknownError, ServerRefusedError } from "./errors.ts";
 import type { CommitHook, Write } from "./hook.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -106,13 +106,22 @@ export async function attempt(connection: Connection, hook: CommitHook, group: r
   }
   const failure = results.find((reply) => reply instanceof Error);
   if (failure !== undefined) {
-    const firm = hook.halfDone(session, connection).then(() => {
-      throw new OutcomeUnknownError(`Redis failed in the middle of a transaction: ${failure.message}`, { cause: failure });
-    });
+    const firm = undo(hook, session, writes, connection, failure);
     return { kind: "executed", decided, firm, again };
   }
   const firm = hook.executed(session, writes, results.slice(own.length) as Reply[]);
   return { kind: "executed", decided, firm, again };
+}
+
+/** EXEC failed half way: what the group's transactions are told once the hook has put that right. */
+async function undo(hook: CommitHook, session: unknown, writes: readonly Write[], connection: Connection, failure: Error): Promise<void> {
+  let stands;
+  try {
+    stands = await hook.halfDone(session, writes, connection);
+  } catch (error) {
+    throw new OutcomeUnknownError(`Redis failed in the middle of a transaction: ${failure.message}`, { cause: error });
+  }
+  if (!stands) throw new ServerRefusedError(`Redis failed in the middle of a transaction, which was undone: ${failure.message}`, { cause: failure });
 }
 
 /** Decides the transactions in turn, each on the images that the ones before it left. Those that refuse drop out alone. */

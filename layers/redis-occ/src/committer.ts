@@ -1,6 +1,6 @@
 import { attempt, type AttemptEnd } from "./attempt.ts";
 import { backoff } from "./backoff.ts";
-import { ConflictError, ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
+import { ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
 import type { Pool } from "./pool.ts";
 import { settle } from "./settle.ts";
@@ -70,7 +70,10 @@ export class Committer {
     firm.then(
       () => decided.forEach((transaction) => transaction.conclude()),
       (error: unknown) => {
-        if (!(error instanceof RolledBackError)) return decided.forEach((transaction) => transaction.fail(error));
+        if (!(error instanceof RolledBackError)) {
+          const answer = error instanceof OccError ? error : new OutcomeUnknownError("executed, but not confirmed", { cause: error });
+          return decided.forEach((transaction) => transaction.fail(answer));
+        }
         for (const transaction of decided) transaction.markUnsent();
         return again(decided);
       },

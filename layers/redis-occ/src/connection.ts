@@ -42,6 +42,8 @@ export class Connection {
       enableReadyCheck: false,
       maxRetriesPerRequest: 0,
       connectTimeout: roundTripTimeout,
+      // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
+      disconnectTimeout: 0,
       noDelay: true,
     });
     let reason: unknown;
@@ -63,11 +65,13 @@ export class Connection {
 
   /**
    * Sends the commands in one write and gives their replies.
-   * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise
+   * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise;
+   *   RangeError where a command has more arguments than ioredis can pass on (about 100,000): nothing was sent
    */
   async pipeline(commands: readonly Command[]): Promise<Reply[]> {
     this.#assertUsable();
-    const replies = await this.#send(this.#redis.pipeline(commands as unknown as unknown[][]).exec());
+    const pipeline = this.#redis.pipeline(commands as unknown as unknown[][]);
+    const replies = await this.#send(pipeline.exec());
     return (replies ?? []).map(([error, reply]) => {
       if (error) throw asOccError(error);
       return reply as Reply;
@@ -80,15 +84,17 @@ export class Connection {
    * An error among the replies of EXEC is handed over as it is: Redis has run the other commands all the same.
    * @returns the replies, or null where a watched key had changed
    * @throws ServerRefusedError where Redis refused a command and so discarded all of them; ConnectionLostError where
-   *   the commands were not sent; {@link LostReplyError} where they were, and no answer came
+   *   the commands were not sent; {@link LostReplyError} where they were, and no answer came; RangeError as `pipeline`
    */
   async transaction(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
     this.#assertUsable();
+    const multi = this.#redis.multi(commands as unknown as unknown[][]);
     let replies;
     try {
-      replies = await this.#send(this.#redis.multi(commands as unknown as unknown[][]).exec());
+      replies = await this.#send(multi.exec());
     } catch (error) {
       if (isServerReply(error)) throw asOccError(error);
+      this.close();
       throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
     }
     return replies === null ? null : replies.map(([error, reply]) => error ?? (reply as Reply));
@@ -116,9 +122,15 @@ export class LostReplyError extends ConnectionLostError {}
 
 /** The promise's result; after `timeout` ms the connection is cut, which rejects whatever waits on it. */
 async function bounded<T>(redis: Redis, timeout: number, promise: Promise<T>): Promise<T> {
-  const timer = setTimeout(() => redis.disconnect(), timeout);
+  let cut = false;
+  const timer = setTimeout(() => {
+    cut = true;
+    redis.disconnect();
+  }, timeout);
   try {
     return await promise;
+  } catch (error) {
+    throw cut ? new ConnectionLostError(`the server did not answer within ${timeout} ms`, { cause: error }) : error;
   } finally {
     clearTimeout(timer);
   }

@@ -44,14 +44,17 @@ export interface CommitHook<Session = unknown> {
   observed(session: Session, keys: readonly string[], replies: readonly Reply[]): Promise<void>;
 
   /**
-   * The answer of EXEC is lost. It has run, or it never will: the connection's server is gone, or a watched key was
-   * touched since. Finds out which.
+   * The answer of EXEC is lost. Either it has run ("ran": the marker says so), or nobody can say ("unknown": the server
+   * was restarted or the watched values replaced) except that it will not run any more.
    * @returns true where the writes stand (as firmly as after `executed`), false where nothing was changed
    */
-  recall(session: Session, writes: readonly Write[]): Promise<boolean>;
+  recall(session: Session, writes: readonly Write[], ran: "ran" | "unknown"): Promise<boolean>;
 
-  /** An error stood among the replies of EXEC, which does not roll back: half a transaction is in Redis. */
-  halfDone(session: Session, connection: Connection): Promise<void>;
+  /**
+   * An error stood among the replies of EXEC, which does not roll back: half a transaction is in Redis. Puts that right.
+   * @returns true where the writes stand, false where they were undone
+   */
+  halfDone(session: Session, writes: readonly Write[], connection: Connection): Promise<boolean>;
 }
 
 /** A hook's word that the effect of a transaction, or what a read saw, was undone for good: start over. */
@@ -68,6 +71,7 @@ export const noHook: CommitHook<true> = {
   executed: () => Promise.resolve(),
   readCommands: () => [],
   observed: () => Promise.resolve(),
-  recall: () => Promise.reject(new Error("the server was restarted or its data replaced")),
-  halfDone: () => Promise.resolve(),
+  recall: (_session, _writes, ran) =>
+    ran === "ran" ? Promise.resolve(true) : Promise.reject(new Error("the server was restarted")),
+  halfDone: () => Promise.reject(new Error("EXEC does not roll back")),
 };

@@ -27,11 +27,9 @@ export class Pool {
   /** Lends a connection to `use` for as long as it runs. Waits while all are lent. */
   async with<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
     const connection = await this.#acquire();
-    this.#lent.add(connection);
     try {
       return await use(connection);
     } finally {
-      this.#lent.delete(connection);
       this.#release(connection);
     }
   }
@@ -47,7 +45,7 @@ export class Pool {
   async #acquire(): Promise<Connection> {
     if (this.#closed) throw new ClosedError();
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
-      if (!idle.broken) return idle;
+      if (!idle.broken) return this.#lend(idle);
       this.#count--;
     }
     if (this.#count >= this.#size) {
@@ -61,7 +59,7 @@ export class Pool {
   async #replace(): Promise<Connection> {
     try {
       const connection = await this.#open();
-      if (!this.#closed) return connection;
+      if (!this.#closed) return this.#lend(connection);
       connection.close();
       throw new ClosedError();
     } catch (error) {
@@ -71,14 +69,21 @@ export class Pool {
     }
   }
 
+  /** From here on it counts as lent, even while its borrower has yet to take notice: `close` must not miss it. */
+  #lend(connection: Connection): Connection {
+    this.#lent.add(connection);
+    return connection;
+  }
+
   #release(connection: Connection): void {
+    this.#lent.delete(connection);
     if (this.#closed || connection.broken) {
       this.#count--;
       this.#passOnPlace();
       return;
     }
     const next = this.#waiting.shift();
-    if (next) next.resolve(connection);
+    if (next) next.resolve(this.#lend(connection));
     else this.#idle.push(connection);
   }
 

@@ -1,6 +1,6 @@
 import type { LostExec } from "./attempt.ts";
 import { LostReplyError, type Connection } from "./connection.ts";
-import { asOccError, OutcomeUnknownError } from "./errors.ts";
+import { asOccError, ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
 import type { CommitHook } from "./hook.ts";
 import type { Pool } from "./pool.ts";
 
@@ -18,17 +18,17 @@ const FENCE_TTL = 60;
 export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Promise<boolean> {
   if (lost.writes.length === 0) return false;
   const ran = await pool.with((connection) => askMarker(connection, hook, lost));
-  if (ran === false) return false;
-  if (ran === true && hook.watch.length === 0) return true;
+  if (ran === "not run") return false;
   try {
-    return await hook.recall(lost.session, lost.writes);
+    return await hook.recall(lost.session, lost.writes, ran);
   } catch (error) {
+    if (error instanceof ConnectionLostError) throw error;
     throw new OutcomeUnknownError("the answer of EXEC was lost, and with it whether it ran", { cause: error });
   }
 }
 
-/** True or false as the marker says; "unknown" where the marker is no longer to be trusted. */
-async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<boolean | "unknown"> {
+/** What the marker says; "unknown" where it is no longer to be trusted. */
+async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<"ran" | "not run" | "unknown"> {
   if (connection.runId !== lost.connection.runId) return "unknown";
   const replies = await connection
     .transaction([
@@ -43,5 +43,5 @@ async function askMarker(connection: Connection, hook: CommitHook, lost: LostExe
   const [marker, ...watched] = values;
   // Whatever replaced the watched values may have removed the marker as well.
   if (watched.some((value, i) => value !== lost.watched[i])) return "unknown";
-  return marker === lost.stamp;
+  return marker === lost.stamp ? "ran" : "not run";
 }

@@ -1,0 +1,47 @@
+/**
+ * What can be wrong with the log or with the state that is kept from it.
+ *
+ * `retryable` is true where nothing was changed and a later try may succeed without anybody's help.
+ */
+export abstract class LogError extends Error {
+  abstract readonly code: string;
+  abstract readonly retryable: boolean;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** The log is damaged in a place where a crash cannot have torn it. The service stops: wrong state is worse than none. */
+export class LogDamageError extends LogError {
+  readonly code = "log_damaged";
+  readonly retryable = false;
+  readonly file: string;
+  /** Number of the line in the file, from 1; 0 where the damage is in no single line. */
+  readonly line: number;
+
+  constructor(file: string, line: number, what: string) {
+    super(`${file}${line > 0 ? `:${line}` : ""}: ${what}`);
+    this.file = file;
+    this.line = line;
+  }
+}
+
+/** The log store cannot be used now: its disk is full, its folder gone or read-only. */
+export class StoreUnavailableError extends LogError {
+  readonly code = "log_unavailable";
+  readonly retryable = true;
+}
+
+/** The store is not the one that belongs to this Redis: a wrong folder was mounted, or a wrong Redis configured. */
+export class StoreMismatchError extends LogError {
+  readonly code = "log_mismatch";
+  readonly retryable = false;
+}
+
+/** The state is being restored, and the caller's time is up. */
+export class RestoringError extends LogError {
+  readonly code = "restoring";
+  readonly retryable = true;
+}

@@ -1,0 +1,118 @@
+import { LogDamageError } from "./errors.ts";
+import { checksum, encodeLine, isIntact, positionOf, type Entry } from "./record.ts";
+
+/**
+ * The lines of one group commit, which became durable together or not at all. The last line names the frame's size
+ * and carries a checksum of all of its bytes before that: power loss can tear any page of a frame, not only its end.
+ */
+export function encodeFrame(entries: readonly Entry[]): Buffer {
+  const lines = entries.map(encodeLine).join("\n");
+  const covered = Buffer.from(lines.slice(0, -1));
+  const seal = `,"frame":{"lines":${entries.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
+  return Buffer.concat([covered, Buffer.from(seal)]);
+}
+
+/** One record's line of an intact frame. `line` is valid until the next one is asked for. */
+export interface FramedLine {
+  readonly epoch: number;
+  readonly n: number;
+  readonly line: Buffer;
+}
+
+/** Where a segment was torn: everything from `offset` on belongs to a frame that never became durable. */
+export interface Torn {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+const SEAL = /,"frame":\{"lines":(\d{1,9}),"bytes":(\d{1,12}),"crc":"([0-9a-f]{8})"\}\}$/;
+const NEWLINE = 10;
+
+/** A line of the frame that is being read: where it stands in the buffer. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Reads a segment frame by frame, with memory for one frame and one chunk.
+ *
+ * @returns where the last frame is torn, or null where the segment ends with a whole one
+ * @throws LogDamageError for anything bad that a crash during an append cannot have left behind
+ */
+export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): AsyncGenerator<FramedLine[], Torn | null> {
+  let buffer: Buffer = Buffer.alloc(0);
+  let offset = 0;
+  let lineNumber = 1;
+  let searched = 0;
+  let spans: Span[] = [];
+
+  for await (const chunk of chunks) {
+    buffer = buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]);
+    let consumed = 0;
+    for (let end = buffer.indexOf(NEWLINE, searched); end >= 0; end = buffer.indexOf(NEWLINE, end + 1)) {
+      spans.push({ from: (spans.at(-1)?.to ?? consumed - 1) + 1, to: end });
+      searched = end + 1;
+      const frame = sealedFrame(buffer, spans);
+      if (frame === null) continue;
+      // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
+      if (frame.length < spans.length) throw badLine(buffer, spans, frame, file, lineNumber);
+      yield toLines(buffer, spans, file, lineNumber);
+      lineNumber += spans.length;
+      consumed = end + 1;
+      spans = [];
+    }
+    buffer = buffer.subarray(consumed);
+    searched -= consumed;
+    spans = spans.map(({ from, to }) => ({ from: from - consumed, to: to - consumed }));
+    offset += consumed;
+  }
+  if (buffer.length === 0) return null;
+  return judgeRest(buffer, spans, offset, file, lineNumber);
+}
+
+/** The spans that the last line's seal covers, where that seal is intact; null where the last line seals nothing. */
+function sealedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | null {
+  const last = spans.at(-1);
+  if (last === undefined) return null;
+  const seal = SEAL.exec(buffer.toString("latin1", Math.max(last.from, last.to - 100), last.to));
+  if (seal === null) return null;
+  const lines = Number(seal[1]);
+  const covered = spans.slice(-lines);
+  const first = covered[0];
+  if (first === undefined || lines > spans.length) return null;
+  const bytes = buffer.subarray(first.from, last.to - seal[0].length);
+  return bytes.length === Number(seal[2]) && checksum(bytes) === seal[3] ? covered : null;
+}
+
+function badLine(buffer: Buffer, spans: readonly Span[], frame: readonly Span[], file: string, lineNumber: number): LogDamageError {
+  const before = spans.slice(0, spans.length - frame.length);
+  const i = Math.max(0, before.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to))));
+  return new LogDamageError(file, lineNumber + i, "a bad checksum in the middle of the log");
+}
+
+function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumber: number): FramedLine[] {
+  return spans.map(({ from, to }, i) => {
+    const line = buffer.subarray(from, to);
+    const position = positionOf(line);
+    if (position === null) throw new LogDamageError(file, lineNumber + i, "a line that is no record");
+    return { ...position, line };
+  });
+}
+
+/**
+ * What stands after the last intact frame. A crash leaves a beginning of a frame, or one with pages of zeros where they
+ * were not written. Whole lines that are neither were spoilt later: that frame may have been answered for.
+ */
+function judgeRest(buffer: Buffer, spans: readonly Span[], offset: number, file: string, lineNumber: number): Torn {
+  if (!buffer.includes(0)) {
+    spans.forEach(({ from, to }, i) => {
+      if (!isIntact(buffer.subarray(from, to))) throw new LogDamageError(file, lineNumber + i, "a bad checksum");
+    });
+    const last = spans.at(-1);
+    if (last?.to === buffer.length - 1 && SEAL.test(buffer.toString("latin1", last.from, last.to))) {
+      throw new LogDamageError(file, lineNumber + spans.length - 1, "the frame's checksum does not fit its lines");
+    }
+  }
+  return { offset, bytes: buffer.length };
+}

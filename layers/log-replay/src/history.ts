@@ -1,0 +1,102 @@
+import { LogDamageError } from "./errors.ts";
+import { readFrames, type FramedLine, type Torn } from "./frame.ts";
+import { checksumOf } from "./record.ts";
+import type { Stretch } from "./protocol.ts";
+import type { LogStore, Segment } from "./store.ts";
+
+/** Bytes that all open segments together may hold in chunks, and the largest and smallest chunk. */
+const READ_AHEAD = 16 * 1024 * 1024;
+const LARGEST_CHUNK = 1024 * 1024;
+const SMALLEST_CHUNK = 16 * 1024;
+
+/** Told of each segment whose last frame is torn. */
+export type OnTorn = (segment: Segment, torn: Torn) => void;
+
+/**
+ * The records of one epoch in commit order, each once, whoever appended them and however often: a merge of its
+ * segments, which are in order each by itself. Ends before the first hole.
+ *
+ * @throws LogDamageError where two segments disagree about a record, or where a commit up to `stretch.to` is missing
+ */
+export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: OnTorn = () => undefined): AsyncGenerator<FramedLine> {
+  const segments = await store.segments(stretch.epoch);
+  const chunk = Math.max(SMALLEST_CHUNK, Math.min(LARGEST_CHUNK, Math.floor(READ_AHEAD / Math.max(1, segments.length))));
+  const cursors = await Promise.all(segments.map((segment) => Cursor.open(store, segment, chunk, onTorn)));
+  let expected = stretch.from + 1;
+  try {
+    for (; expected <= stretch.to; expected++) {
+      const holders: Cursor[] = [];
+      for (const cursor of cursors) if (await cursor.seek(expected)) holders.push(cursor);
+      const [first, ...others] = holders;
+      if (first === undefined) break;
+      const line = first.line;
+      for (const other of others) assertSame(line, other.line, stretch.epoch, other.segment.name);
+      yield line;
+    }
+  } finally {
+    await Promise.all(cursors.map((cursor) => cursor.close()));
+  }
+  if (stretch.to !== Infinity && expected <= stretch.to) {
+    throw new LogDamageError(`epoch ${stretch.epoch}`, 0, `commit ${expected} is missing, commits up to ${stretch.to} were answered for`);
+  }
+}
+
+/** Walks through one segment in the order of its commits. */
+class Cursor {
+  readonly segment: Segment;
+  readonly #frames: AsyncGenerator<FramedLine[], Torn | null>;
+  readonly #onTorn: OnTorn;
+  #frame: FramedLine[] = [];
+  #next = 0;
+  #ended = false;
+
+  private constructor(segment: Segment, frames: AsyncGenerator<FramedLine[], Torn | null>, onTorn: OnTorn) {
+    this.segment = segment;
+    this.#frames = frames;
+    this.#onTorn = onTorn;
+  }
+
+  static async open(store: LogStore, segment: Segment, chunk: number, onTorn: OnTorn): Promise<Cursor> {
+    const cursor = new Cursor(segment, readFrames(store.read(segment, chunk), segment.name), onTorn);
+    await cursor.#advance();
+    return cursor;
+  }
+
+  get line(): FramedLine {
+    return this.#frame[this.#next] as FramedLine;
+  }
+
+  /** Moves on to commit `n`. @returns false where the segment does not have it */
+  async seek(n: number): Promise<boolean> {
+    while (!this.#ended) {
+      while (this.#next < this.#frame.length) {
+        if (this.line.n >= n) return this.line.n === n;
+        this.#next++;
+      }
+      await this.#advance();
+    }
+    return false;
+  }
+
+  async close(): Promise<void> {
+    await this.#frames.return(null);
+  }
+
+  async #advance(): Promise<void> {
+    const { done, value } = await this.#frames.next();
+    this.#next = 0;
+    if (!done) {
+      this.#frame = value;
+      return;
+    }
+    this.#frame = [];
+    this.#ended = true;
+    if (value !== null) this.#onTorn(this.segment, value);
+  }
+}
+
+function assertSame(a: FramedLine, b: FramedLine, epoch: number, file: string): void {
+  if (checksumOf(a.line) !== checksumOf(b.line)) {
+    throw new LogDamageError(file, 0, `commit ${a.n} of epoch ${epoch} differs from another segment's`);
+  }
+}

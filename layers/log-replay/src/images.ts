@@ -1,0 +1,31 @@
+import type { Command } from "redis-occ";
+import { indexKey } from "./keys.ts";
+
+/**
+ * The commands that keep the indexes in step with the keys written at `at`. In the same MULTI as the write itself, and
+ * again at replay from the record's own time: an index is a function of the log like everything else.
+ *
+ * @param images each written key, with null where it was deleted
+ * @param at milliseconds since 1970
+ */
+export function indexCommands(prefixes: readonly string[], images: Iterable<readonly [string, { readonly present: boolean; readonly at: number }]>): Command[] {
+  if (prefixes.length === 0) return [];
+  const added = new Map<string, (string | number)[]>();
+  const removed = new Map<string, string[]>();
+  for (const [key, { present, at }] of images) {
+    const prefix = prefixes.find((candidate) => key.startsWith(candidate));
+    if (prefix === undefined) continue;
+    if (present) entry(added, prefix).push(at, key);
+    else entry(removed, prefix).push(key);
+  }
+  return [
+    ...[...added].map(([prefix, members]): Command => ["zadd", indexKey(prefix), ...members]),
+    ...[...removed].map(([prefix, members]): Command => ["zrem", indexKey(prefix), ...members]),
+  ];
+}
+
+function entry<V>(map: Map<string, V[]>, key: string): V[] {
+  let list = map.get(key);
+  if (list === undefined) map.set(key, (list = []));
+  return list;
+}

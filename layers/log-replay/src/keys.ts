@@ -1,0 +1,21 @@
+/** The keys in Redis that belong to the log itself. All else in the database is the state. */
+export const GUARD = "log:guard";
+/** Stream of the commits of this epoch that may not be durable yet; its ids are `epoch-n`. */
+export const TAIL = "log:tail";
+/** Held by the process that restores. Its value is a token of that one attempt: it fences every write of the restore. */
+export const LOCK = "log:lock";
+/** The identity of the log that the database was restored from, also while it is half restored. */
+export const STORE = "log:store";
+
+/** The field of a tail entry that holds the record's body. */
+export const BODY = "r";
+
+/** The sorted set of the present keys with a prefix, by the time of their last write. Derived: replay makes it again. */
+export function indexKey(prefix: string): string {
+  return `log:index:${prefix}`;
+}
+
+/** Whether a key is the log's or the transaction client's own, and so not part of the state. */
+export function isInternal(key: string): boolean {
+  return key.startsWith("log:") || key.startsWith("occ:");
+}

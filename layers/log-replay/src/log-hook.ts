@@ -1,0 +1,219 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
+import { StoreMismatchError } from "./errors.ts";
+import { readStretch } from "./history.ts";
+import { indexCommands } from "./images.ts";
+import { GUARD } from "./keys.ts";
+import { EpochOverError, EpochWriter } from "./log-writer.ts";
+import { chain, isInHistory, judgeGuard, lastBegun, parseGuard } from "./protocol.ts";
+import { encodeBody, keysOf, parseRecord, type Entry, type Position } from "./record.ts";
+import { recover, type RecoveryOptions } from "./recovery.ts";
+import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "./tail.ts";
+
+/** One attempt of a group, or one read: the epoch that it runs in, and what it sends to the log. */
+interface Session {
+  readonly epoch: number;
+  readonly writer: EpochWriter;
+  readonly guard: string;
+  /** The entries of the group's writes, once they are on their way: all but their numbers. */
+  readonly own: { readonly tx: string; readonly body: string }[];
+  /** Which reply to `commands` is which. */
+  readonly layout: { tail: number; ids: number };
+}
+
+export interface LogHookOptions extends RecoveryOptions {
+  readonly now: () => Date;
+}
+
+/**
+ * Guards every transaction and read by the log's protocol, and holds each answer until the log has what it rests on.
+ * The protocol and the reasons for each of its steps: docs/log.md.
+ */
+export class LogHook implements CommitHook<Session> {
+  readonly watch = [GUARD];
+  readonly #options: LogHookOptions;
+  readonly #process = randomBytes(4).toString("hex");
+  #commits = 0;
+  #writer: EpochWriter | undefined;
+  #restoring: Promise<number> | undefined;
+
+  constructor(options: LogHookOptions) {
+    this.#options = options;
+  }
+
+  /** The epoch that this process last worked in; 0 before the first. */
+  get epoch(): number {
+    return this.#writer?.epoch ?? 0;
+  }
+
+  check([text]: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null> {
+    const { store } = this.#options;
+    const guard = parseGuard(text ?? null);
+    const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
+    if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
+    if (verdict === "restore" || guard === null || typeof text !== "string") return null;
+    if (this.#writer?.epoch === guard.epoch) return this.#writer.over ? null : session(this.#writer, text);
+    return this.#enter(guard.epoch).then((writer) => (writer.over ? null : session(writer, text)));
+  }
+
+  restore(): Promise<void> {
+    return this.#recover(this.#writer?.over ? this.#writer.epoch : 0);
+  }
+
+  commands(current: Session, writes: readonly Write[]): Command[] {
+    const { epoch, writer, own, layout } = current;
+    const now = this.#options.now();
+    const at = now.toISOString();
+    for (const { images, meta } of writes) {
+      const tx = `${this.#process}-${++this.#commits}`;
+      own.push({ tx, body: encodeBody(at, tx, notesOf(meta), images) });
+    }
+    const commands: Command[] = [];
+    if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
+    // What this process has enqueued itself it need not be told again: it becomes durable before anything enqueued later.
+    layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
+    layout.ids = commands.length;
+    for (const { body } of own) commands.push(appendToTail(epoch, body));
+    const images = new Map(writes.flatMap((write) => [...write.images].map(([key, image]) => [key, { present: image !== null, at: now.getTime() }])));
+    commands.push(...indexCommands(this.#options.indexes, images));
+    return commands;
+  }
+
+  executed(current: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void> {
+    const { writer, own, layout } = current;
+    const others = parseTail(replies[layout.tail]);
+    const mine = own.map(({ body }, i): Entry => ({ ...parseId(replies[layout.ids + i]), body }));
+    const last = mine.at(-1) ?? others.at(-1);
+    const keys = new Map(mine.map(({ n }, i) => [n, writes[i]?.images.keys() ?? []]));
+    // A group in which all refused has seen what is still on its way to the log: it waits for that.
+    const appended = last
+      ? writer.append([...others, ...mine], last.n, ({ n, body }) => keys.get(n) ?? keysOf(body))
+      : writer.flush();
+    return appended.catch((error: unknown) => this.#resolve(error, last ?? null));
+  }
+
+  readCommands(): Command[] {
+    return [readTailAfter(this.epoch, this.#writer?.enqueued ?? null)];
+  }
+
+  async observed(current: Session, keys: readonly string[], replies: readonly Reply[]): Promise<void> {
+    const { writer } = current;
+    const others = parseTail(replies[0]).filter(({ n }) => n > (writer.enqueued ?? -1));
+    const last = others.at(-1);
+    const seen = new Set(keys);
+    const touched = others.some(({ body }) => keysOf(body).some((key) => seen.has(key)));
+    if (!touched && !writer.isPending(keys)) return;
+    try {
+      await (touched && last ? writer.append(others, last.n, ({ body }) => keysOf(body)) : writer.flush());
+    } catch (error) {
+      await this.#resolve(error, null);
+    }
+  }
+
+  async recall(current: Session, _writes: readonly Write[], ran: "ran" | "unknown"): Promise<boolean> {
+    if (ran === "ran") {
+      const held = await this.#appendTail(current);
+      if (held !== "other state") return true;
+    }
+    // The state that it ran on is gone. Whether its records got into the history is for the next epoch to say.
+    await this.#settleEpoch(current.epoch);
+    return this.#isRecorded(current);
+  }
+
+  async halfDone(current: Session, writes: readonly Write[], connection: Connection): Promise<boolean> {
+    const [, guard] = await connection.pipeline([["watch", GUARD], ["get", GUARD]]);
+    if (guard === current.guard) await connection.transaction([["del", GUARD]]);
+    else await connection.pipeline([["unwatch"]]);
+    return this.recall(current, writes, "unknown");
+  }
+
+  async close(): Promise<void> {
+    await this.#writer?.close();
+  }
+
+  /** The writer for an epoch that this process has not worked in before. */
+  async #enter(epoch: number): Promise<EpochWriter> {
+    const { store } = this.#options;
+    const begun = (await store.begins()).has(epoch);
+    if (!begun) throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
+    // Groups and reads may have come here at the same time.
+    const present = this.#writer;
+    if (present?.epoch === epoch) return present;
+    this.#writer = new EpochWriter(store, epoch);
+    await present?.close();
+    return this.#writer;
+  }
+
+  /** An append failed or came too late: the commit counts if the next epoch goes on from behind it, else it never was. */
+  async #resolve(error: unknown, position: Position | null): Promise<void> {
+    if (!(error instanceof EpochOverError)) throw error;
+    if (position === null) throw new RolledBackError("what was read is being restored", { cause: error });
+    await this.#settleEpoch(position.epoch);
+    if (!isInHistory(position, await this.#options.store.begins())) {
+      throw new RolledBackError(`commit ${position.n} of epoch ${position.epoch} is not in the log`, { cause: error });
+    }
+  }
+
+  /**
+   * Waits until an epoch after `epoch` is there to say what became of it. However long that takes: while Redis or the
+   * store is out of reach, nobody can say, and "nothing was changed" would be a guess.
+   */
+  async #settleEpoch(epoch: number): Promise<void> {
+    for (let pause = 50; ; pause = Math.min(2 * pause, 1_000)) {
+      try {
+        if (lastBegun(await this.#options.store.begins()) > epoch) return;
+        await this.#recover(epoch);
+      } catch (error) {
+        if ((error as { retryable?: unknown }).retryable !== true) throw error;
+        await sleep(pause);
+      }
+    }
+  }
+
+  /** One recovery at a time in this process, for all that wait. */
+  async #recover(over: number): Promise<void> {
+    this.#restoring ??= recover(this.#options, over).finally(() => (this.#restoring = undefined));
+    await this.#restoring;
+  }
+
+  /** Makes all that the tail holds durable, where Redis still has the session's state. */
+  async #appendTail(current: Session): Promise<"durable" | "other state"> {
+    const connection = await this.#options.open();
+    try {
+      const replies = await connection.transaction([["get", GUARD], readTailAfter(current.epoch, current.writer.enqueued)]);
+      if (replies?.[0] !== current.guard) return "other state";
+      const entries = parseTail(replies[1] as Reply);
+      const last = entries.at(-1);
+      await (last ? current.writer.append(entries, last.n, ({ body }) => keysOf(body)) : current.writer.flush());
+      return "durable";
+    } catch (error) {
+      if (error instanceof EpochOverError) return "other state";
+      throw error;
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** Looks for the session's first record in its epoch; a group's records are there together or not at all. */
+  async #isRecorded({ epoch, own }: Session): Promise<boolean> {
+    const { store } = this.#options;
+    const begins = await store.begins();
+    const stretch = chain(begins, lastBegun(begins))?.find((candidate) => candidate.epoch === epoch);
+    const tx = own[0]?.tx;
+    if (stretch === undefined || tx === undefined) return false;
+    const needle = Buffer.from(`"tx":"${tx}"`);
+    for await (const { line } of readStretch(store, stretch)) {
+      if (line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx) return true;
+    }
+    return false;
+  }
+}
+
+function session(writer: EpochWriter, guard: string): Session {
+  return { epoch: writer.epoch, writer, guard, own: [], layout: { tail: 0, ids: 0 } };
+}
+
+function notesOf(meta: unknown): Readonly<Record<string, unknown>> {
+  return typeof meta === "object" && meta !== null ? (meta as Record<string, unknown>) : {};
+}

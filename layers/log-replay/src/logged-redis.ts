@@ -1,0 +1,88 @@
+import { Connection, Occ, TimeoutError, type TransactOptions } from "redis-occ";
+import { RestoringError } from "./errors.ts";
+import { indexKey } from "./keys.ts";
+import { LogHook } from "./log-hook.ts";
+import type { LogEvent } from "./recovery.ts";
+import type { LogStore } from "./store.ts";
+
+export interface LoggedRedisOptions {
+  /** `redis://[:password@]host:port[/db]`. The database belongs to this state alone: it is wiped before a restore. */
+  readonly url: string;
+  readonly store: LogStore;
+  /** Prefixes of keys that `keys` can list. A key belongs to the first prefix that it begins with. */
+  readonly indexes?: readonly string[];
+  /** Milliseconds that a transaction or read takes at most, where the call does not say. Default 10,000. */
+  readonly timeout?: number;
+  /** Milliseconds for one round trip to Redis. Default 2,000. */
+  readonly roundTripTimeout?: number;
+  /** Connections at most. Default 8. */
+  readonly connections?: number;
+  /** Milliseconds after which the lock of a process that died while it restored is free. Default 3,000. */
+  readonly lockTtl?: number;
+  /** Told what a restore does. */
+  readonly onEvent?: (event: LogEvent) => void;
+  /** The time that records carry. Default: the system's clock. */
+  readonly now?: () => Date;
+}
+
+/**
+ * State in Redis that is kept in a log: transactions are answered once the log has them, and an empty, older or half
+ * restored Redis is filled from the log before anything is answered from it.
+ *
+ * @example
+ * const state = new LoggedRedis({ url: "redis://127.0.0.1:6379", store: await openFileStore({ folder: "log" }) });
+ * const seats = await state.occ.transact(["seats"], (view) => {
+ *   const left = (view.get<number>("seats") ?? 10) - 1;
+ *   if (left < 0) throw new Error("sold out");
+ *   return { result: left, set: { seats: left } };
+ * }, { meta: { op: "book" } });
+ */
+export class LoggedRedis {
+  /** Transactions and reads. What a call has as `meta` goes into its record, member by member. */
+  readonly occ: Occ;
+  readonly #hook: LogHook;
+  readonly #indexes: readonly string[];
+
+  constructor(options: LoggedRedisOptions) {
+    const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, connections = 8 } = options;
+    const { lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
+    this.#indexes = indexes;
+    const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
+    this.#hook = new LogHook({ store, open, indexes, lockTtl, onEvent, now });
+    this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, connections });
+  }
+
+  /**
+   * Resolves once the state is there, after restoring it if need be. At once where this process has worked with the
+   * state before: from then on every transaction and read checks by itself.
+   * @param timeout milliseconds
+   * @throws RestoringError where that takes longer
+   */
+  async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
+    if (this.#hook.epoch > 0) return;
+    try {
+      await this.occ.read([], timeout === undefined ? {} : { timeout });
+    } catch (error) {
+      if (error instanceof TimeoutError) throw new RestoringError("the state is not there yet", { cause: error });
+      throw error;
+    }
+  }
+
+  /**
+   * The present keys with an indexed prefix, in the order of their last write.
+   * @param until only keys last written at or before this time, in milliseconds since 1970
+   * @param limit at most this many
+   */
+  async keys(prefix: string, { until, limit = 1_000, ...options }: { readonly until?: number; readonly limit?: number } & TransactOptions = {}): Promise<string[]> {
+    if (!this.#indexes.includes(prefix)) throw new TypeError(`keys that begin with "${prefix}" are not indexed`);
+    const range = ["-inf", until ?? "+inf", "BYSCORE", "LIMIT", 0, limit] as const;
+    const [members] = await this.occ.query([["zrange", indexKey(prefix), ...range]], options);
+    return members as string[];
+  }
+
+  /** Closes connections and files. What is under way ends with an error. */
+  async close(): Promise<void> {
+    this.occ.close();
+    await this.#hook.close();
+  }
+}

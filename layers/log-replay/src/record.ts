@@ -1,0 +1,99 @@
+import { crc32 } from "node:zlib";
+import { LogDamageError } from "./errors.ts";
+
+/** The place of a record in the history: commit number `n` counts on through all epochs. */
+export interface Position {
+  readonly epoch: number;
+  readonly n: number;
+}
+
+/** A committed transaction on its way to the log: its place, and the JSON members that its author wrote. */
+export interface Entry extends Position {
+  /** JSON members without braces: `"at":…,"tx":…,…,"set":{…}`. The same bytes whoever appends them. */
+  readonly body: string;
+}
+
+/** A record as it is read back. */
+export interface LogRecord extends Position {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Names this transaction for ever, wherever it was appended. */
+  readonly tx: string;
+  /** The new value of every key that it wrote; null where it deleted one. */
+  readonly set: Readonly<Record<string, unknown>>;
+  /** Whatever else its author noted. */
+  readonly [note: string]: unknown;
+}
+
+/** Members that the log itself writes; notes must not use them. */
+const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame"]);
+
+/** The members of a record, from images that are JSON text already. @throws TypeError for a reserved note */
+export function encodeBody(
+  at: string,
+  tx: string,
+  notes: Readonly<Record<string, unknown>>,
+  images: ReadonlyMap<string, string | null>,
+): string {
+  let body = `"at":"${at}","tx":"${tx}"`;
+  for (const [name, value] of Object.entries(notes)) {
+    if (RESERVED.has(name)) throw new TypeError(`"${name}" is a member of the record itself`);
+    if (value !== undefined) body += `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  }
+  let separator = `,"set":{`;
+  for (const [key, image] of images) {
+    body += `${separator}${JSON.stringify(key)}:${image ?? "null"}`;
+    separator = ",";
+  }
+  return `${body}}`;
+}
+
+/** The record as one line of JSON with its checksum, without the line's end. */
+export function encodeLine({ epoch, n, body }: Entry): string {
+  const covered = `{"epoch":${epoch},"n":${n},${body}`;
+  return `${covered},"crc":"${checksum(covered)}"}`;
+}
+
+/** CRC-32 (the polynomial of gzip) as eight hexadecimal digits. */
+export function checksum(data: string | Uint8Array): string {
+  return crc32(data).toString(16).padStart(8, "0");
+}
+
+const HEAD = /^\{"epoch":(\d{1,16}),"n":(\d{1,16}),/;
+const TAIL = /,"crc":"([0-9a-f]{8})"(?:,"frame":\{[^{}]*\})?\}$/;
+
+/** The place that a line names, or null where it is no record. Looks at the first bytes only. */
+export function positionOf(line: Buffer): Position | null {
+  const head = HEAD.exec(line.toString("latin1", 0, 60));
+  return head ? { epoch: Number(head[1]), n: Number(head[2]) } : null;
+}
+
+/** The checksum that the line carries, of all that stands before it; null where it is no record. */
+export function checksumOf(line: Buffer): string | null {
+  return tailOf(line)?.[1] ?? null;
+}
+
+/** True where the line is a record whose checksum fits. */
+export function isIntact(line: Buffer): boolean {
+  const tail = tailOf(line);
+  if (tail === null || positionOf(line) === null) return false;
+  return checksum(line.subarray(0, line.length - tail[0].length)) === tail[1];
+}
+
+function tailOf(line: Buffer): RegExpExecArray | null {
+  return TAIL.exec(line.toString("latin1", Math.max(0, line.length - 120)));
+}
+
+/** @throws LogDamageError where the line is no record, which its checksum should have told before */
+export function parseRecord(line: Buffer, file: string): LogRecord {
+  try {
+    return JSON.parse(line.toString("utf8")) as LogRecord;
+  } catch {
+    throw new LogDamageError(file, 0, "a record with a good checksum is not JSON");
+  }
+}
+
+/** The keys that an entry writes. */
+export function keysOf(body: string): string[] {
+  return Object.keys((JSON.parse(`{${body}}`) as LogRecord).set);
+}

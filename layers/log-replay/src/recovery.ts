@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Connection } from "redis-occ";
+import { StoreMismatchError } from "./errors.ts";
+import { GUARD, STORE, TAIL } from "./keys.ts";
+import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
+import { applyHistory } from "./replay.ts";
+import { RestoreLock } from "./restore-lock.ts";
+import { surveyHistory } from "./survey.ts";
+import type { LogStore } from "./store.ts";
+
+/** What a restore tells about itself. */
+export type LogEvent =
+  | { readonly event: "restore started"; readonly epoch: number }
+  | { readonly event: "restore progress"; readonly epoch: number; readonly records: number; readonly of: number }
+  | { readonly event: "restored"; readonly epoch: number; readonly records: number; readonly ms: number }
+  | { readonly event: "torn frame cut"; readonly segment: string; readonly copy: string };
+
+export interface RecoveryOptions {
+  readonly store: LogStore;
+  readonly open: () => Promise<Connection>;
+  /** Prefixes of the keys that are indexed. */
+  readonly indexes: readonly string[];
+  /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
+  readonly lockTtl: number;
+  readonly onEvent: (event: LogEvent) => void;
+}
+
+/** Milliseconds between two looks at a lock that somebody else holds. */
+const POLL = 25;
+
+/**
+ * Brings the state back, or waits until somebody else has. One process restores; its lock is a matter of economy only:
+ * what fences a recoverer that lost it is the token that each of its writes checks.
+ *
+ * @param overEpoch an epoch that is to be ended even where its state looks fine: an append to it has failed
+ * @returns the epoch that the state is in
+ * @throws ConnectionLostError where Redis breaks or the lock is lost on the way: start over; LogDamageError;
+ *   StoreMismatchError; StoreUnavailableError
+ */
+export async function recover(options: RecoveryOptions, overEpoch: number): Promise<number> {
+  const connection = await options.open();
+  try {
+    for (;;) {
+      const lock = await RestoreLock.take(connection, options.lockTtl);
+      if (lock !== null) return await restoreUnder(lock, connection, options, overEpoch);
+      const epoch = await fineEpoch(connection, options.store);
+      if (epoch !== null && epoch > overEpoch) return epoch;
+      await sleep(POLL);
+    }
+  } finally {
+    connection.close();
+  }
+}
+
+async function restoreUnder(lock: RestoreLock, connection: Connection, options: RecoveryOptions, overEpoch: number): Promise<number> {
+  const { store, onEvent } = options;
+  const started = performance.now();
+  try {
+    const fine = await fineEpoch(connection, store);
+    if (fine !== null && fine > overEpoch) {
+      await lock.release();
+      return fine;
+    }
+    await assertOurs(connection, store);
+
+    const epoch = await claimNext(store);
+    onEvent({ event: "restore started", epoch });
+    const survey = await surveyHistory(store, () => lock.renewWhenDue());
+    for (const { segment, copy } of survey.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
+    await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
+
+    await lock.write([["flushdb"], ["set", STORE, store.id]], { wipes: true });
+    await applyHistory(options, lock, survey, (records) => {
+      onEvent({ event: "restore progress", epoch, records, of: survey.records });
+    });
+    const guard: Guard = { epoch, run_id: connection.runId, store: store.id };
+    await lock.write(
+      [
+        ["xadd", TAIL, `${epoch}-${survey.cut}`, "seed", ""],
+        ["xtrim", TAIL, "MAXLEN", 0],
+        ["set", GUARD, JSON.stringify(guard)],
+      ],
+      { releases: true },
+    );
+    onEvent({ event: "restored", epoch, records: survey.records, ms: Math.round(performance.now() - started) });
+    return epoch;
+  } catch (error) {
+    // Others need not wait for the lock to expire; where the connection is gone they do.
+    await lock.release().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The epoch of a state that needs no restoring; null where it does. @throws StoreMismatchError */
+async function fineEpoch(connection: Connection, store: LogStore): Promise<number | null> {
+  const [text] = await connection.pipeline([["get", GUARD]]);
+  const guard = parseGuard(typeof text === "string" ? text : null);
+  const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
+  if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
+  if (verdict !== "fine" || guard === null) return null;
+  return (await store.isSealed(guard.epoch)) ? null : guard.epoch;
+}
+
+/**
+ * Restoring wipes the database. So it must be empty, or have been filled from this very log, and the log must reach as
+ * far as what is in there: an empty folder mounted by mistake must not wipe a shop.
+ */
+async function assertOurs(connection: Connection, store: LogStore): Promise<void> {
+  const [size, origin, text] = await connection.pipeline([["dbsize"], ["get", STORE], ["get", GUARD]]);
+  if (origin !== null && origin !== store.id) {
+    throw new StoreMismatchError(`Redis holds the state of log ${String(origin)}, this is log ${store.id}`);
+  }
+  // The lock is there by now.
+  if (origin === null && Number(size) > 1) throw new StoreMismatchError("Redis holds data that is of no log; it will not be wiped");
+  const guard = parseGuard(typeof text === "string" ? text : null);
+  const highest = (await store.claims()).at(-1) ?? 0;
+  if (guard !== null && guard.epoch > highest) {
+    throw new StoreMismatchError(`Redis is in epoch ${guard.epoch}, log ${store.id} knows of ${highest} only`);
+  }
+}
+
+/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
+async function claimNext(store: LogStore): Promise<number> {
+  for (;;) {
+    const next = ((await store.claims()).at(-1) ?? 0) + 1;
+    if (await store.claim(next)) return next;
+  }
+}
+

@@ -1,0 +1,80 @@
+import type { Command } from "redis-occ";
+import { readStretch } from "./history.ts";
+import { indexCommands } from "./images.ts";
+import { parseRecord } from "./record.ts";
+import type { RestoreLock } from "./restore-lock.ts";
+import type { LogStore } from "./store.ts";
+import type { Survey } from "./survey.ts";
+
+/** A chunk is sent once it has this many keys or bytes: bounded memory, and the lock is renewed often enough. */
+const CHUNK_KEYS = 1_000;
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Milliseconds between two words about progress; a replay that is faster says nothing. */
+const PROGRESS_INTERVAL = 1_000;
+
+/**
+ * Puts the surveyed history into an empty database. Only the last value of a key within a chunk is sent.
+ * @throws ConnectionLostError where the connection breaks or the lock is lost: start over with a wipe
+ */
+export async function applyHistory(
+  { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
+  lock: RestoreLock,
+  { stretches }: Survey,
+  onProgress: (records: number) => void,
+): Promise<void> {
+  const chunk = new Chunk(indexes);
+  let records = 0;
+  let told = performance.now();
+  for (const stretch of stretches) {
+    for await (const { line } of readStretch(store, stretch)) {
+      const { set, at } = parseRecord(line, `epoch ${stretch.epoch}`);
+      chunk.add(set, Date.parse(at));
+      records++;
+      if (chunk.full) await lock.write(chunk.take());
+      if (performance.now() - told > PROGRESS_INTERVAL) {
+        told = performance.now();
+        onProgress(records);
+      }
+    }
+  }
+  await lock.write(chunk.take());
+}
+
+class Chunk {
+  readonly #indexes: readonly string[];
+  #images = new Map<string, { readonly image: string | null; readonly at: number }>();
+  #bytes = 0;
+
+  constructor(indexes: readonly string[]) {
+    this.#indexes = indexes;
+  }
+
+  get full(): boolean {
+    return this.#images.size >= CHUNK_KEYS || this.#bytes >= CHUNK_BYTES;
+  }
+
+  add(set: Readonly<Record<string, unknown>>, at: number): void {
+    for (const [key, value] of Object.entries(set)) {
+      const image = value === null ? null : JSON.stringify(value);
+      this.#images.set(key, { image, at });
+      this.#bytes += key.length + (image?.length ?? 0);
+    }
+  }
+
+  take(): Command[] {
+    const put: string[] = [];
+    const deleted: string[] = [];
+    for (const [key, { image }] of this.#images) {
+      if (image === null) deleted.push(key);
+      else put.push(key, image);
+    }
+    const states = [...this.#images].map(([key, { image, at }]) => [key, { present: image !== null, at }] as const);
+    const commands = indexCommands(this.#indexes, states);
+    if (put.length > 0) commands.push(["mset", ...put]);
+    if (deleted.length > 0) commands.push(["del", ...deleted]);
+    this.#images = new Map();
+    this.#bytes = 0;
+    return commands;
+  }
+}

@@ -1,0 +1,57 @@
+import { LogDamageError } from "./errors.ts";
+import { readStretch } from "./history.ts";
+import { chain, lastBegun, type Stretch } from "./protocol.ts";
+import type { LogStore, Segment } from "./store.ts";
+
+/** What the log holds, verified and durable: the ground that a new epoch stands on. */
+export interface Survey {
+  /** The history, with the last epoch cut where its commits without a hole end. */
+  readonly stretches: readonly Stretch[];
+  /** How many records that is. */
+  readonly records: number;
+  /** The epoch and the commit that the next epoch goes on from. */
+  readonly parent: number;
+  readonly cut: number;
+  readonly cutSegments: readonly { readonly segment: string; readonly copy: string }[];
+}
+
+/**
+ * Reads the whole history once: checksums, holes, the end. Everything that it stands on is synced: what a reader sees
+ * may still be in the cache of a machine that is about to lose power.
+ *
+ * Call it only after the epoch that follows is claimed. What is appended to older ones from then on finds the claim.
+ *
+ * @param onProgress called now and then
+ * @throws LogDamageError
+ */
+export async function surveyHistory(store: LogStore, onProgress: () => Promise<void>): Promise<Survey> {
+  const begins = await store.begins();
+  const parent = lastBegun(begins);
+  const stretches = chain(begins, parent);
+  if (stretches === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${parent} is broken`);
+
+  const torn: { segment: Segment; offset: number }[] = [];
+  let records = 0;
+  let cut = 0;
+  for (const stretch of stretches) {
+    cut = stretch.from;
+    for await (const { n } of readStretch(store, stretch, (segment, { offset }) => torn.push({ segment, offset }))) {
+      cut = n;
+      if (++records % 1_000 === 0) await onProgress();
+    }
+  }
+  if (parent > 0) await store.sync(await store.segments(parent));
+
+  const cutSegments = [];
+  for (const { segment, offset } of torn) {
+    const copy = await store.cut(segment, offset);
+    if (copy !== null) cutSegments.push({ segment: segment.name, copy });
+  }
+  return {
+    stretches: stretches.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch)),
+    records,
+    parent,
+    cut,
+    cutSegments,
+  };
+}
