@@ -1,4 +1,5 @@
-import { access, open } from "node:fs/promises";
+import { access, mkdir, open } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { StoreUnavailableError } from "./errors.ts";
 
 /** @throws any error of the file system but that the path is not there */
@@ -40,6 +41,16 @@ export async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Makes `folder` and whatever is missing above it; each new name is durable in the folder that it is in. */
+export async function makeFolder(folder: string): Promise<void> {
+  const path = resolve(folder);
+  const topmost = resolve((await mkdir(path, { recursive: true })) ?? path);
+  for (let made = path; ; made = dirname(made)) {
+    await syncFolder(dirname(made));
+    if (made === topmost || made === dirname(made)) return;
   }
 }
 

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, open, readdir, readFile, rename, truncate, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { codeOf, exists, guard, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
+import { copyFile, link, open, readdir, readFile, rename, truncate, unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
 import type { Begin, Durability, LogStore, Segment, SegmentWriter } from "./store.ts";
@@ -24,11 +24,11 @@ const IDENTITY = "store.json";
  */
 export async function createFileStore(folder: string): Promise<{ id: string }> {
   return guard(`creating ${folder}`, async () => {
-    await mkdir(folder, { recursive: true });
-    await syncFolder(dirname(folder));
+    await makeFolder(folder);
+    // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
+    const others = (await readdir(folder)).filter((name) => !name.startsWith(`${IDENTITY}.`));
     const present = await readIdentity(folder);
     if (present !== null) return { id: present };
-    const others = (await readdir(folder)).filter((name) => !name.startsWith(`${IDENTITY}.`));
     if (others.length > 0) throw new StoreMismatchError(`${folder} is not empty and is no log store`);
     const id = randomUUID();
     const draft = join(folder, `${IDENTITY}.${id}`);

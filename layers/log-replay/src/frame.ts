@@ -101,18 +101,37 @@ function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumbe
 }
 
 /**
- * What stands after the last intact frame. A crash leaves a beginning of a frame, or one with pages of zeros where they
- * were not written. Whole lines that are neither were spoilt later: that frame may have been answered for.
+ * What stands after the last intact frame. A crash leaves a beginning of one frame, or that frame with sectors of zeros
+ * where they were not written. Anything else was spoilt later, and may have been answered for.
  */
 function judgeRest(buffer: Buffer, spans: readonly Span[], offset: number, file: string, lineNumber: number): Torn {
-  if (!buffer.includes(0)) {
-    spans.forEach(({ from, to }, i) => {
-      if (!isIntact(buffer.subarray(from, to))) throw new LogDamageError(file, lineNumber + i, "a bad checksum");
-    });
-    const last = spans.at(-1);
-    if (last?.to === buffer.length - 1 && SEAL.test(buffer.toString("latin1", last.from, last.to))) {
-      throw new LogDamageError(file, lineNumber + spans.length - 1, "the frame's checksum does not fit its lines");
-    }
+  const end = buffer.length - 1;
+  const sealed = spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to));
+  const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
+  const damage = (line: number, what: string): LogDamageError => new LogDamageError(file, lineNumber + Math.max(0, line), what);
+  // Its writer went on behind it, and does so only once a frame is durable.
+  if (sealed >= 0 && spans[sealed]?.to !== end) throw damage(spoilt >= 0 && spoilt < sealed ? spoilt : sealed, "a bad checksum in the middle of the log");
+  if (!hasZeroedSector(buffer, offset)) {
+    if (spoilt >= 0) throw damage(spoilt, "a bad checksum");
+    if (sealed >= 0) throw damage(sealed, "the frame's checksum does not fit its lines");
+    if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end)) throw damage(spans.length, "a whole frame without its last line's end");
   }
   return { offset, bytes: buffer.length };
+}
+
+function endsInSeal(buffer: Buffer, from: number, to: number): boolean {
+  return SEAL.test(buffer.toString("latin1", Math.max(from, to - 100), to));
+}
+
+/** Bytes that a disk writes together, or a multiple of them. */
+const SECTOR = 512;
+
+/** True where all that the rest has of some sector is zeros. JSON has none: a single one is a flipped bit. */
+function hasZeroedSector(rest: Buffer, offset: number): boolean {
+  for (let from = rest.indexOf(0); from >= 0; from = rest.indexOf(0, from + 1)) {
+    if (from !== 0 && (offset + from) % SECTOR !== 0) continue;
+    const to = Math.min(rest.length, from + SECTOR - ((offset + from) % SECTOR));
+    if (rest.subarray(from, to).every((byte) => byte === 0)) return true;
+  }
+  return false;
 }

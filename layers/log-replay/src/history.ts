@@ -14,9 +14,11 @@ export type OnTorn = (segment: Segment, torn: Torn) => void;
 
 /**
  * The records of one epoch in commit order, each once, whoever appended them and however often: a merge of its
- * segments, which are in order each by itself. Ends before the first hole.
+ * segments, which are in order each by itself.
  *
- * @throws LogDamageError where two segments disagree about a record, or where a commit up to `stretch.to` is missing
+ * @throws LogDamageError where two segments disagree about a record, or where a commit is missing: one up to
+ *   `stretch.to`, or one below another that is there. Each frame holds all below it that was not durable yet, so a hole
+ *   is never what a crash leaves, but a lost file.
  */
 export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: OnTorn = () => undefined): AsyncGenerator<FramedLine> {
   const segments = await store.segments(stretch.epoch);
@@ -25,19 +27,21 @@ export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: On
   let expected = stretch.from + 1;
   try {
     for (; expected <= stretch.to; expected++) {
-      const holders: Cursor[] = [];
-      for (const cursor of cursors) if (await cursor.seek(expected)) holders.push(cursor);
-      const [first, ...others] = holders;
-      if (first === undefined) break;
-      const line = first.line;
-      for (const other of others) assertSame(line, other.line, stretch.epoch, other.segment.name);
-      yield line;
+      let found: FramedLine | undefined;
+      for (const cursor of cursors) {
+        if (cursor.n < expected) await cursor.seek(expected);
+        if (cursor.n !== expected) continue;
+        if (found === undefined) found = cursor.line;
+        else assertSame(found, cursor.line, stretch.epoch, cursor.segment.name);
+      }
+      if (found === undefined) break;
+      yield found;
     }
+    if (expected > stretch.to) return;
+    const beyond = stretch.to === Infinity ? Math.min(...cursors.map(({ n }) => n)) : stretch.to;
+    if (beyond !== Infinity) throw new LogDamageError(`epoch ${stretch.epoch}`, 0, `commit ${expected} is missing, and the log goes on to commit ${beyond}`);
   } finally {
     await Promise.all(cursors.map((cursor) => cursor.close()));
-  }
-  if (stretch.to !== Infinity && expected <= stretch.to) {
-    throw new LogDamageError(`epoch ${stretch.epoch}`, 0, `commit ${expected} is missing, commits up to ${stretch.to} were answered for`);
   }
 }
 
@@ -66,16 +70,16 @@ class Cursor {
     return this.#frame[this.#next] as FramedLine;
   }
 
-  /** Moves on to commit `n`. @returns false where the segment does not have it */
-  async seek(n: number): Promise<boolean> {
-    while (!this.#ended) {
-      while (this.#next < this.#frame.length) {
-        if (this.line.n >= n) return this.line.n === n;
-        this.#next++;
-      }
-      await this.#advance();
+  /** The commit it is at; Infinity at the segment's end. */
+  get n(): number {
+    return this.#ended ? Infinity : this.line.n;
+  }
+
+  /** Moves on to commit `n`, or the first after it. */
+  async seek(n: number): Promise<void> {
+    while (this.n < n) {
+      if (++this.#next === this.#frame.length) await this.#advance();
     }
-    return false;
   }
 
   async close(): Promise<void> {

@@ -19,9 +19,19 @@ export function indexCommands(prefixes: readonly string[], images: Iterable<read
     else entry(removed, prefix).push(key);
   }
   return [
-    ...[...added].map(([prefix, members]): Command => ["zadd", indexKey(prefix), ...members]),
-    ...[...removed].map(([prefix, members]): Command => ["zrem", indexKey(prefix), ...members]),
+    ...[...added].flatMap(([prefix, members]) => inParts(["zadd", indexKey(prefix)], members)),
+    ...[...removed].flatMap(([prefix, members]) => inParts(["zrem", indexKey(prefix)], members)),
   ];
+}
+
+/** Arguments of one command, an even number: ioredis passes them as arguments of a function, whose number is limited. */
+const MAX_ARGUMENTS = 10_000;
+
+/** As many commands as the arguments need; none for none. */
+export function inParts(head: Command, args: readonly (string | number)[]): Command[] {
+  const commands: Command[] = [];
+  for (let i = 0; i < args.length; i += MAX_ARGUMENTS) commands.push([...head, ...args.slice(i, i + MAX_ARGUMENTS)]);
+  return commands;
 }
 
 function entry<V>(map: Map<string, V[]>, key: string): V[] {

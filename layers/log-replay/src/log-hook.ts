@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
-import { StoreMismatchError } from "./errors.ts";
+import { ConnectionLostError, OutcomeUnknownError, RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
+import { LogDamageError, StoreMismatchError } from "./errors.ts";
 import { readStretch } from "./history.ts";
 import { indexCommands } from "./images.ts";
-import { GUARD } from "./keys.ts";
+import { GUARD, isInternal } from "./keys.ts";
 import { EpochOverError, EpochWriter } from "./log-writer.ts";
-import { chain, isInHistory, judgeGuard, lastBegun, parseGuard } from "./protocol.ts";
+import { chain, isDecided, isInHistory, judgeGuard, lastBegun, parseGuard, type Stretch } from "./protocol.ts";
 import { encodeBody, keysOf, parseRecord, type Entry, type Position } from "./record.ts";
 import { recover, type RecoveryOptions } from "./recovery.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "./tail.ts";
@@ -22,7 +22,7 @@ interface Session {
   readonly layout: { tail: number; ids: number };
 }
 
-export interface LogHookOptions extends RecoveryOptions {
+export interface LogHookOptions extends Omit<RecoveryOptions, "signal"> {
   readonly now: () => Date;
 }
 
@@ -33,7 +33,9 @@ export interface LogHookOptions extends RecoveryOptions {
 export class LogHook implements CommitHook<Session> {
   readonly watch = [GUARD];
   readonly #options: LogHookOptions;
-  readonly #process = randomBytes(4).toString("hex");
+  /** Tells this process's transactions from those of all others in one epoch. */
+  readonly #process = randomBytes(6).toString("hex");
+  readonly #closing = new AbortController();
   #commits = 0;
   #writer: EpochWriter | undefined;
   #restoring: Promise<number> | undefined;
@@ -66,6 +68,7 @@ export class LogHook implements CommitHook<Session> {
     const now = this.#options.now();
     const at = now.toISOString();
     for (const { images, meta } of writes) {
+      for (const key of images.keys()) if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
       const tx = `${this.#process}-${++this.#commits}`;
       own.push({ tx, body: encodeBody(at, tx, notesOf(meta), images) });
     }
@@ -101,9 +104,10 @@ export class LogHook implements CommitHook<Session> {
     const { writer } = current;
     const others = parseTail(replies[0]).filter(({ n }) => n > (writer.enqueued ?? -1));
     const last = others.at(-1);
-    const seen = new Set(keys);
-    const touched = others.some(({ body }) => keysOf(body).some((key) => seen.has(key)));
-    if (!touched && !writer.isPending(keys)) return;
+    // A read that names no keys may have seen any: it waits for all.
+    const seen = keys.length > 0 ? new Set(keys) : null;
+    const touched = others.some(({ body }) => seen === null || keysOf(body).some((key) => seen.has(key)));
+    if (!touched && seen !== null && !writer.isPending(keys)) return;
     try {
       await (touched && last ? writer.append(others, last.n, ({ body }) => keysOf(body)) : writer.flush());
     } catch (error) {
@@ -117,18 +121,25 @@ export class LogHook implements CommitHook<Session> {
       if (held !== "other state") return true;
     }
     // The state that it ran on is gone. Whether its records got into the history is for the next epoch to say.
-    await this.#settleEpoch(current.epoch);
-    return this.#isRecorded(current);
+    return this.#isRecorded(current, await this.#decidedHistory(current.epoch));
   }
 
   async halfDone(current: Session, writes: readonly Write[], connection: Connection): Promise<boolean> {
-    const [, guard] = await connection.pipeline([["watch", GUARD], ["get", GUARD]]);
-    if (guard === current.guard) await connection.transaction([["del", GUARD]]);
-    else await connection.pipeline([["unwatch"]]);
+    try {
+      const [, guard] = await connection.pipeline([["watch", GUARD], ["get", GUARD]]);
+      if (guard === current.guard) await connection.transaction([["del", GUARD]]);
+      else await connection.pipeline([["unwatch"]]);
+    } catch (error) {
+      // The guard only tells the others earlier: the recovery that follows ends the epoch in any case.
+      if (!(error instanceof ConnectionLostError)) throw error;
+    }
     return this.recall(current, writes, "unknown");
   }
 
+  /** What was executed is appended first: its callers can still have their answers, and the epoch goes on without this process. */
   async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#writer?.flush().catch(() => undefined);
     await this.#writer?.close();
   }
 
@@ -149,20 +160,27 @@ export class LogHook implements CommitHook<Session> {
   async #resolve(error: unknown, position: Position | null): Promise<void> {
     if (!(error instanceof EpochOverError)) throw error;
     if (position === null) throw new RolledBackError("what was read is being restored", { cause: error });
-    await this.#settleEpoch(position.epoch);
-    if (!isInHistory(position, await this.#options.store.begins())) {
+    if (!isInHistory(position, await this.#decidedHistory(position.epoch))) {
       throw new RolledBackError(`commit ${position.n} of epoch ${position.epoch} is not in the log`, { cause: error });
     }
   }
 
   /**
-   * Waits until an epoch after `epoch` is there to say what became of it. However long that takes: while Redis or the
-   * store is out of reach, nobody can say, and "nothing was changed" would be a guess.
+   * The history once it says for good what became of `epoch`. However long that takes: while Redis or the store is out
+   * of reach, nobody can say, and "nothing was changed" would be a guess.
    */
-  async #settleEpoch(epoch: number): Promise<void> {
+  async #decidedHistory(epoch: number): Promise<readonly Stretch[]> {
+    const { store } = this.#options;
     for (let pause = 50; ; pause = Math.min(2 * pause, 1_000)) {
+      if (this.#closing.signal.aborted) throw new OutcomeUnknownError("the client was closed before the outcome was known");
       try {
-        if (lastBegun(await this.#options.store.begins()) > epoch) return;
+        const begins = await store.begins();
+        const last = lastBegun(begins);
+        if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) {
+          const history = chain(begins, last);
+          if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${last} is broken`);
+          return history;
+        }
         await this.#recover(epoch);
       } catch (error) {
         if ((error as { retryable?: unknown }).retryable !== true) throw error;
@@ -173,7 +191,8 @@ export class LogHook implements CommitHook<Session> {
 
   /** One recovery at a time in this process, for all that wait. */
   async #recover(over: number): Promise<void> {
-    this.#restoring ??= recover(this.#options, over).finally(() => (this.#restoring = undefined));
+    const { signal } = this.#closing;
+    this.#restoring ??= recover({ ...this.#options, signal }, over).finally(() => (this.#restoring = undefined));
     await this.#restoring;
   }
 
@@ -196,10 +215,9 @@ export class LogHook implements CommitHook<Session> {
   }
 
   /** Looks for the session's first record in its epoch; a group's records are there together or not at all. */
-  async #isRecorded({ epoch, own }: Session): Promise<boolean> {
+  async #isRecorded({ epoch, own }: Session, history: readonly Stretch[]): Promise<boolean> {
     const { store } = this.#options;
-    const begins = await store.begins();
-    const stretch = chain(begins, lastBegun(begins))?.find((candidate) => candidate.epoch === epoch);
+    const stretch = history.find((candidate) => candidate.epoch === epoch);
     const tx = own[0]?.tx;
     if (stretch === undefined || tx === undefined) return false;
     const needle = Buffer.from(`"tx":"${tx}"`);

@@ -1,6 +1,6 @@
 import { Connection, Occ, TimeoutError, type TransactOptions } from "redis-occ";
 import { RestoringError } from "./errors.ts";
-import { indexKey } from "./keys.ts";
+import { indexKey, isInternal } from "./keys.ts";
 import { LogHook } from "./log-hook.ts";
 import type { LogEvent } from "./recovery.ts";
 import type { LogStore } from "./store.ts";
@@ -25,6 +25,8 @@ export interface LoggedRedisOptions {
   readonly now?: () => Date;
 }
 
+const KNOWN = new Set(["url", "store", "indexes", "timeout", "roundTripTimeout", "connections", "lockTtl", "onEvent", "now"]);
+
 /**
  * State in Redis that is kept in a log: transactions are answered once the log has them, and an empty, older or half
  * restored Redis is filled from the log before anything is answered from it.
@@ -43,7 +45,9 @@ export class LoggedRedis {
   readonly #hook: LogHook;
   readonly #indexes: readonly string[];
 
+  /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: LoggedRedisOptions) {
+    validate(options);
     const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, connections = 8 } = options;
     const { lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
     this.#indexes = indexes;
@@ -84,5 +88,17 @@ export class LoggedRedis {
   async close(): Promise<void> {
     this.occ.close();
     await this.#hook.close();
+  }
+}
+
+/** What it hands on to `Occ` is checked there. */
+function validate({ store, indexes = [], lockTtl = 1, ...options }: LoggedRedisOptions): void {
+  for (const name of Object.keys(options)) {
+    if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
+  }
+  if (typeof (store as LogStore | undefined)?.id !== "string") throw new TypeError("store must be a log store");
+  if (!Number.isInteger(lockTtl) || lockTtl < 1) throw new TypeError("lockTtl must be a whole number of milliseconds from 1");
+  if (indexes.some((prefix) => prefix === "" || isInternal(prefix))) {
+    throw new TypeError("indexes must be prefixes of keys, and none that begins with log: or occ:");
   }
 }

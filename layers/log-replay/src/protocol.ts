@@ -68,10 +68,18 @@ export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch
 }
 
 /**
- * Whether a commit is part of the history, once a later epoch has begun. Final: epochs that begin later still go on
- * from there.
+ * Whether it is decided for good what an epoch holds: a later one has begun, and that one is not sealed itself. Whoever
+ * claims from then on sees that beginning and goes on from it. A beginning below the highest claim decides nothing: the
+ * claimant may have looked before it was there, and cut the epoch elsewhere.
+ * @param last the last epoch that had begun
+ * @param sealed whether `last` was sealed, looked up after the beginnings were read
  */
-export function isInHistory({ epoch, n }: Position, begins: ReadonlyMap<number, Begin>): boolean {
-  const stretch = chain(begins, lastBegun(begins))?.find((candidate) => candidate.epoch === epoch);
+export function isDecided(epoch: number, last: number, sealed: boolean): boolean {
+  return last > epoch && !sealed;
+}
+
+/** Whether a commit is part of a history. Final where its epoch is decided. */
+export function isInHistory({ epoch, n }: Position, history: readonly Stretch[]): boolean {
+  const stretch = history.find((candidate) => candidate.epoch === epoch);
   return stretch !== undefined && n > stretch.from && n <= stretch.to;
 }

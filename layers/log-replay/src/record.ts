@@ -60,7 +60,7 @@ export function checksum(data: string | Uint8Array): string {
 }
 
 const HEAD = /^\{"epoch":(\d{1,16}),"n":(\d{1,16}),/;
-const TAIL = /,"crc":"([0-9a-f]{8})"(?:,"frame":\{[^{}]*\})?\}$/;
+const TAIL = /,"crc":"([0-9a-f]{8})"(?:,"frame":\{"lines":\d{1,9},"bytes":\d{1,12},"crc":"[0-9a-f]{8}"\})?\}$/;
 
 /** The place that a line names, or null where it is no record. Looks at the first bytes only. */
 export function positionOf(line: Buffer): Position | null {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
-import { GUARD, STORE, TAIL } from "./keys.ts";
+import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
 import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./restore-lock.ts";
@@ -23,6 +23,8 @@ export interface RecoveryOptions {
   /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
+  /** Ends a recovery that is under way; whoever comes next starts over. */
+  readonly signal: AbortSignal;
 }
 
 /** Milliseconds between two looks at a lock that somebody else holds. */
@@ -39,6 +41,8 @@ const POLL = 25;
  */
 export async function recover(options: RecoveryOptions, overEpoch: number): Promise<number> {
   const connection = await options.open();
+  const stop = (): void => connection.close();
+  options.signal.addEventListener("abort", stop);
   try {
     for (;;) {
       const lock = await RestoreLock.take(connection, options.lockTtl);
@@ -48,6 +52,7 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
       await sleep(POLL);
     }
   } finally {
+    options.signal.removeEventListener("abort", stop);
     connection.close();
   }
 }
@@ -69,7 +74,7 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
     for (const { segment, copy } of survey.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
     await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
 
-    await lock.write([["flushdb"], ["set", STORE, store.id]], { wipes: true });
+    await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
     await applyHistory(options, lock, survey, (records) => {
       onEvent({ event: "restore progress", epoch, records, of: survey.records });
     });
@@ -106,16 +111,28 @@ async function fineEpoch(connection: Connection, store: LogStore): Promise<numbe
  * far as what is in there: an empty folder mounted by mistake must not wipe a shop.
  */
 async function assertOurs(connection: Connection, store: LogStore): Promise<void> {
-  const [size, origin, text] = await connection.pipeline([["dbsize"], ["get", STORE], ["get", GUARD]]);
+  const [origin, text] = await connection.pipeline([["get", STORE], ["get", GUARD]]);
   if (origin !== null && origin !== store.id) {
     throw new StoreMismatchError(`Redis holds the state of log ${String(origin)}, this is log ${store.id}`);
   }
-  // The lock is there by now.
-  if (origin === null && Number(size) > 1) throw new StoreMismatchError("Redis holds data that is of no log; it will not be wiped");
+  if (origin === null && (await holdsForeignKey(connection))) {
+    throw new StoreMismatchError("Redis holds data that is of no log; it will not be wiped");
+  }
   const guard = parseGuard(typeof text === "string" ? text : null);
   const highest = (await store.claims()).at(-1) ?? 0;
   if (guard !== null && guard.epoch > highest) {
     throw new StoreMismatchError(`Redis is in epoch ${guard.epoch}, log ${store.id} knows of ${highest} only`);
+  }
+}
+
+/** The lock is there by now, and a client that settles a lost EXEC leaves a key of its own in a Redis that was flushed. */
+async function holdsForeignKey(connection: Connection): Promise<boolean> {
+  for (let cursor = "0"; ; ) {
+    const [reply] = await connection.pipeline([["scan", cursor, "COUNT", 1_000]]);
+    const [next, keys] = reply as [string, string[]];
+    if (keys.some((key) => key !== LOCK && !key.startsWith("occ:"))) return true;
+    if (next === "0") return false;
+    cursor = next;
   }
 }
 
@@ -126,4 +143,3 @@ async function claimNext(store: LogStore): Promise<number> {
     if (await store.claim(next)) return next;
   }
 }
-

@@ -1,6 +1,6 @@
 import type { Command } from "redis-occ";
 import { readStretch } from "./history.ts";
-import { indexCommands } from "./images.ts";
+import { inParts, indexCommands } from "./images.ts";
 import { parseRecord } from "./record.ts";
 import type { RestoreLock } from "./restore-lock.ts";
 import type { LogStore } from "./store.ts";
@@ -24,6 +24,14 @@ export async function applyHistory(
   onProgress: (records: number) => void,
 ): Promise<void> {
   const chunk = new Chunk(indexes);
+  // While one chunk is on its way the next one is read: two of them are in memory at most.
+  let sending = Promise.resolve();
+  const send = async (): Promise<void> => {
+    await sending;
+    sending = lock.write(chunk.take());
+    // Its failure is told at the next chunk, or at the end.
+    sending.catch(() => undefined);
+  };
   let records = 0;
   let told = performance.now();
   for (const stretch of stretches) {
@@ -31,14 +39,15 @@ export async function applyHistory(
       const { set, at } = parseRecord(line, `epoch ${stretch.epoch}`);
       chunk.add(set, Date.parse(at));
       records++;
-      if (chunk.full) await lock.write(chunk.take());
+      if (chunk.full) await send();
       if (performance.now() - told > PROGRESS_INTERVAL) {
         told = performance.now();
         onProgress(records);
       }
     }
   }
-  await lock.write(chunk.take());
+  await send();
+  await sending;
 }
 
 class Chunk {
@@ -70,11 +79,8 @@ class Chunk {
       else put.push(key, image);
     }
     const states = [...this.#images].map(([key, { image, at }]) => [key, { present: image !== null, at }] as const);
-    const commands = indexCommands(this.#indexes, states);
-    if (put.length > 0) commands.push(["mset", ...put]);
-    if (deleted.length > 0) commands.push(["del", ...deleted]);
     this.#images = new Map();
     this.#bytes = 0;
-    return commands;
+    return [...inParts(["mset"], put), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, states)];
   }
 }

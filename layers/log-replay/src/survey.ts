@@ -3,6 +3,9 @@ import { readStretch } from "./history.ts";
 import { chain, lastBegun, type Stretch } from "./protocol.ts";
 import type { LogStore, Segment } from "./store.ts";
 
+/** Bytes of records between two calls of `onProgress`. */
+const PROGRESS_BYTES = 1024 * 1024;
+
 /** What the log holds, verified and durable: the ground that a new epoch stands on. */
 export interface Survey {
   /** The history, with the last epoch cut where its commits without a hole end. */
@@ -29,15 +32,21 @@ export async function surveyHistory(store: LogStore, onProgress: () => Promise<v
   const parent = lastBegun(begins);
   const stretches = chain(begins, parent);
   if (stretches === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${parent} is broken`);
+  await assertNoneBeyond(store, parent);
 
   const torn: { segment: Segment; offset: number }[] = [];
   let records = 0;
+  let bytes = 0;
   let cut = 0;
   for (const stretch of stretches) {
     cut = stretch.from;
-    for await (const { n } of readStretch(store, stretch, (segment, { offset }) => torn.push({ segment, offset }))) {
+    for await (const { n, line } of readStretch(store, stretch, (segment, { offset }) => torn.push({ segment, offset }))) {
       cut = n;
-      if (++records % 1_000 === 0) await onProgress();
+      records++;
+      bytes += line.length;
+      if (bytes < PROGRESS_BYTES) continue;
+      bytes = 0;
+      await onProgress();
     }
   }
   if (parent > 0) await store.sync(await store.segments(parent));
@@ -54,4 +63,13 @@ export async function surveyHistory(store: LogStore, onProgress: () => Promise<v
     cut,
     cutSegments,
   };
+}
+
+/** Nothing is appended in an epoch before its beginning is durable: records without one mean that the beginning was lost. */
+async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
+  for (const epoch of await store.claims()) {
+    if (epoch <= parent) continue;
+    const [segment] = await store.segments(epoch);
+    if (segment !== undefined) throw new LogDamageError(segment.name, 0, `epoch ${epoch} has records, and its beginning is gone`);
+  }
 }

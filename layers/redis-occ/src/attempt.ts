@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
-import { OutcomeUnknownError, ServerRefusedError } from "./errors.ts";
+import { OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
 import type { CommitHook, Write } from "./hook.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -8,6 +8,8 @@ import type { Transaction } from "./transaction.ts";
 export type AttemptEnd =
   /** EXEC ran: answer as soon as `firm` resolves. */
   | { readonly kind: "executed"; readonly decided: readonly Transaction[]; readonly firm: Promise<void>; readonly again: readonly Transaction[] }
+  /** EXEC ran, and a command in it failed: what to answer, undefined where the writes stand all the same. */
+  | { readonly kind: "half done"; readonly decided: readonly Transaction[]; readonly error: OccError | undefined; readonly again: readonly Transaction[] }
   /** A watched key had changed: nothing happened. */
   | { readonly kind: "conflict" }
   /** The hook misses something: nothing happened. */
@@ -40,6 +42,9 @@ export interface Identity {
 /** Seconds that a marker outlives its last EXEC: longer than anybody waits for an answer. */
 const MARKER_TTL = 3600;
 
+/** Arguments of one command, an even number: ioredis passes them as arguments of a function, whose number is limited. */
+const MAX_ARGUMENTS = 10_000;
+
 const identities = new WeakMap<Connection, Identity & { count: number }>();
 
 function identityOf(connection: Connection): Identity & { count: number } {
@@ -59,9 +64,20 @@ function identityOf(connection: Connection): Identity & { count: number } {
  * A group in which every rule refused ends with an EXEC too: only that proves that the refusals rest on a state
  * that was current, all of it at one instant.
  *
- * @throws ConnectionLostError and ServerRefusedError where nothing was changed
+ * @throws ConnectionLostError, ServerRefusedError and what the hook throws, where nothing was changed
  */
 export async function attempt(connection: Connection, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
+  try {
+    return await run(connection, hook, group);
+  } catch (error) {
+    // It may still WATCH, and a read would then find its MULTI aborted: it is not lent again.
+    connection.close();
+    for (const transaction of group) transaction.markUnsent();
+    throw error;
+  }
+}
+
+async function run(connection: Connection, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
   const identity = identityOf(connection);
   const keys = [...new Set(group.flatMap((transaction) => [...transaction.keys]))];
   const fetched = [...hook.watch, ...keys];
@@ -97,7 +113,6 @@ export async function attempt(connection: Connection, hook: CommitHook, group: r
     if (error instanceof LostReplyError) {
       return { kind: "lost", lost: { decided, writes, session, watched, connection, identity, stamp } };
     }
-    for (const transaction of decided) transaction.markUnsent();
     throw error;
   }
   if (results === null) {
@@ -106,22 +121,29 @@ export async function attempt(connection: Connection, hook: CommitHook, group: r
   }
   const failure = results.find((reply) => reply instanceof Error);
   if (failure !== undefined) {
-    const firm = undo(hook, session, writes, connection, failure);
-    return { kind: "executed", decided, firm, again };
+    const error = await putRight(hook, session, writes, connection, failure);
+    return { kind: "half done", decided, error, again };
   }
-  const firm = hook.executed(session, writes, results.slice(own.length) as Reply[]);
+  // What the hook throws at once must become a rejection as well: as an error of `attempt` it would mean that nothing was changed.
+  const firm = (async () => hook.executed(session, writes, results.slice(own.length) as Reply[]))();
   return { kind: "executed", decided, firm, again };
 }
 
-/** EXEC failed half way: what the group's transactions are told once the hook has put that right. */
-async function undo(hook: CommitHook, session: unknown, writes: readonly Write[], connection: Connection, failure: Error): Promise<void> {
-  let stands;
+/** EXEC failed half way. @returns what the group's transactions are told once the hook has dealt with that; undefined where they stand */
+async function putRight(
+  hook: CommitHook,
+  session: unknown,
+  writes: readonly Write[],
+  connection: Connection,
+  failure: Error,
+): Promise<OccError | undefined> {
+  const what = `Redis failed in the middle of a transaction: ${failure.message}`;
   try {
-    stands = await hook.halfDone(session, writes, connection);
+    const stands = await hook.halfDone(session, writes, connection);
+    return stands ? undefined : new ServerRefusedError(`${what}; it was undone`, { cause: failure });
   } catch (error) {
-    throw new OutcomeUnknownError(`Redis failed in the middle of a transaction: ${failure.message}`, { cause: error });
+    return new OutcomeUnknownError(what, { cause: new AggregateError([failure, error], "a command failed, and the hook could not put it right") });
   }
-  if (!stands) throw new ServerRefusedError(`Redis failed in the middle of a transaction, which was undone: ${failure.message}`, { cause: failure });
 }
 
 /** Decides the transactions in turn, each on the images that the ones before it left. Those that refuse drop out alone. */
@@ -154,7 +176,7 @@ function imageCommands(writes: readonly Write[]): Command[] {
     else put.push(key, image);
   }
   const commands: Command[] = [];
-  if (put.length > 0) commands.push(["mset", ...put]);
-  if (deleted.length > 0) commands.push(["del", ...deleted]);
+  for (let i = 0; i < put.length; i += MAX_ARGUMENTS) commands.push(["mset", ...put.slice(i, i + MAX_ARGUMENTS)]);
+  for (let i = 0; i < deleted.length; i += MAX_ARGUMENTS) commands.push(["del", ...deleted.slice(i, i + MAX_ARGUMENTS)]);
   return commands;
 }

@@ -88,24 +88,29 @@ export class Occ {
    * Many large transactions, `concurrency` of them at a time, each by itself (`transactAlone`): a failure leaves whole
    * parts done and the rest undone.
    * @returns their results in order
-   * @throws the error of the first part that failed, after those under way have ended
+   * @throws the error of the first part that failed, after those under way have ended; TypeError for a `concurrency`
+   *   that is no whole number from 1
    */
   async batch<T>(parts: Iterable<BatchPart<T>>, options: TransactOptions & { readonly concurrency?: number } = {}): Promise<T[]> {
+    const { concurrency = 2 } = options;
+    checkCount("concurrency", concurrency);
     const results: T[] = [];
     const errors: unknown[] = [];
     const queue = parts[Symbol.iterator]();
     let taken = 0;
     const work = async (): Promise<void> => {
-      for (let next = queue.next(); !next.done && errors.length === 0; next = queue.next()) {
-        const i = taken++;
-        try {
+      try {
+        while (errors.length === 0) {
+          const next = queue.next();
+          if (next.done === true) return;
+          const i = taken++;
           results[i] = await this.transactAlone(next.value.keys, next.value.decide, options);
-        } catch (error) {
-          errors.push(error);
         }
+      } catch (error) {
+        errors.push(error);
       }
     };
-    await Promise.all(Array.from({ length: options.concurrency ?? 2 }, work));
+    await Promise.all(Array.from({ length: concurrency }, work));
     if (errors.length > 0) throw errors[0];
     return results;
   }
@@ -115,22 +120,30 @@ export class Occ {
    * @throws OccError; a read changes nothing, so each is retryable
    */
   async read<T>(keys: readonly string[], options: TransactOptions = {}): Promise<(T | null)[]> {
-    const images = await this.#reader.values(keys, options.timeout ?? this.#timeout);
+    const images = await this.#reader.values(keys, this.#timeoutOf(options));
     return images.map((image) => (image === null ? null : (JSON.parse(image) as T)));
   }
 
   /** The replies to commands that only read, at one instant, behind the same check as `read`. */
-  query(commands: readonly Command[], options: TransactOptions = {}): Promise<Reply[]> {
-    return this.#reader.query(commands, options.timeout ?? this.#timeout);
+  async query(commands: readonly Command[], options: TransactOptions = {}): Promise<Reply[]> {
+    return this.#reader.query(commands, this.#timeoutOf(options));
   }
 
-  /** Closes every connection. Transactions that are under way end with an error. */
+  /**
+   * Closes every connection. Transactions that have yet to send their EXEC end with a ClosedError, those that wait for
+   * its answer with an OutcomeUnknownError; those whose EXEC ran get the answer that the hook lets them have.
+   */
   close(): void {
     this.#pool.close();
   }
 
-  #create<T>(keys: readonly string[], decide: Decide<T>, { meta, timeout = this.#timeout }: TransactOptions): Transaction {
-    return new Transaction(keys, decide, meta, timeout);
+  #create<T>(keys: readonly string[], decide: Decide<T>, options: TransactOptions): Transaction {
+    return new Transaction(keys, decide, options.meta, this.#timeoutOf(options));
+  }
+
+  #timeoutOf({ timeout = this.#timeout }: TransactOptions): number {
+    checkDuration("timeout", timeout);
+    return timeout;
   }
 }
 
@@ -139,8 +152,19 @@ function validate(options: OccOptions): void {
     if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
   }
   if (!/^(redis|rediss|unix):/.test(options.url)) throw new TypeError("url must begin with redis://, rediss:// or unix://");
-  for (const name of ["connections", "maxAttempts", "timeout", "roundTripTimeout"] as const) {
-    const value = options[name];
-    if (value !== undefined && !(value > 0)) throw new TypeError(`${name} must be greater than 0`);
+  for (const name of ["connections", "maxAttempts"] as const) checkCount(name, options[name] ?? 1);
+  for (const name of ["timeout", "roundTripTimeout"] as const) checkDuration(name, options[name] ?? 1);
+}
+
+function checkCount(name: string, value: number): void {
+  if (!Number.isInteger(value) || value < 1) throw new TypeError(`${name} must be a whole number from 1`);
+}
+
+/** Node takes a longer delay than that for one of 1 ms. */
+const LONGEST_DELAY = 2 ** 31 - 1;
+
+function checkDuration(name: string, milliseconds: number): void {
+  if (!(milliseconds > 0 && milliseconds <= LONGEST_DELAY)) {
+    throw new TypeError(`${name} must be a number of milliseconds greater than 0 and below 2^31`);
   }
 }

@@ -1,6 +1,6 @@
 import { attempt, type AttemptEnd } from "./attempt.ts";
 import { backoff } from "./backoff.ts";
-import { ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
+import { ClosedError, ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
 import type { Pool } from "./pool.ts";
 import { settle } from "./settle.ts";
@@ -51,12 +51,20 @@ export class Committer {
         return again(end.again);
       case "restore":
         await this.#options.hook.restore();
-        return again(open);
+        for (const transaction of open) transaction.attempts++;
+        return this.#goAgain(open, again);
       case "conflict":
         return this.#startOver(open, undefined, again);
       case "executed":
         again(end.again);
         this.#answer(end.decided, end.firm, again);
+        return;
+      case "half done":
+        again(end.again);
+        for (const transaction of end.decided) {
+          if (end.error === undefined) transaction.conclude();
+          else transaction.fail(end.error);
+        }
         return;
       case "lost": {
         again(open.filter((transaction) => !end.lost.decided.includes(transaction)));
@@ -71,7 +79,8 @@ export class Committer {
       () => decided.forEach((transaction) => transaction.conclude()),
       (error: unknown) => {
         if (!(error instanceof RolledBackError)) {
-          const answer = error instanceof OccError ? error : new OutcomeUnknownError("executed, but not confirmed", { cause: error });
+          // A retryable error would say that nothing was changed.
+          const answer = error instanceof OccError && !error.retryable ? error : new OutcomeUnknownError("executed, but not confirmed", { cause: error });
           return decided.forEach((transaction) => transaction.fail(answer));
         }
         for (const transaction of decided) transaction.markUnsent();
@@ -92,6 +101,10 @@ export class Committer {
         return again(decided);
       } catch (error) {
         if (error instanceof OutcomeUnknownError) return decided.forEach((transaction) => transaction.fail(error));
+        if (error instanceof ClosedError) {
+          const unknown = new OutcomeUnknownError("the client was closed before the outcome was known", { cause: error });
+          return decided.forEach((transaction) => transaction.fail(unknown));
+        }
         await backoff(attempts, random);
       }
     }
@@ -102,17 +115,21 @@ export class Committer {
    * error is theirs to have. A lost connection is tried until their deadlines: a restart of Redis is no conflict.
    */
   async #startOver(open: readonly Transaction[], problem: unknown, again: Again): Promise<void> {
-    const { maxAttempts, random } = this.#options;
-    const left: Transaction[] = [];
+    const { maxAttempts } = this.#options;
     for (const transaction of open) {
       transaction.attempts++;
       if (problem instanceof ConnectionLostError) transaction.lastProblem = problem;
       else if (problem !== undefined) transaction.fail(problem);
-      else if (transaction.attempts >= maxAttempts) transaction.fail(new ConflictError(transaction.attempts));
-      if (!transaction.answered) left.push(transaction);
+      else if (++transaction.conflicts >= maxAttempts) transaction.fail(new ConflictError(transaction.conflicts));
     }
+    await this.#goAgain(open, again);
+  }
+
+  /** Starts those over that still wait, after a pause. */
+  async #goAgain(open: readonly Transaction[], again: Again): Promise<void> {
+    const left = open.filter((transaction) => !transaction.answered);
     if (left.length === 0) return;
-    await backoff(Math.max(...left.map(({ attempts }) => attempts)), random);
+    await backoff(Math.max(...left.map(({ attempts }) => attempts)), this.#options.random);
     again(left);
   }
 }

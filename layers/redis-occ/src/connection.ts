@@ -122,16 +122,14 @@ export class LostReplyError extends ConnectionLostError {}
 
 /** The promise's result; after `timeout` ms the connection is cut, which rejects whatever waits on it. */
 async function bounded<T>(redis: Redis, timeout: number, promise: Promise<T>): Promise<T> {
-  let cut = false;
+  let cut = false as boolean;
   const timer = setTimeout(() => {
     cut = true;
     redis.disconnect();
   }, timeout);
-  try {
-    return await promise;
-  } catch (error) {
-    throw cut ? new ConnectionLostError(`the server did not answer within ${timeout} ms`, { cause: error }) : error;
-  } finally {
-    clearTimeout(timer);
-  }
+  const [outcome] = await Promise.allSettled([promise]);
+  clearTimeout(timer);
+  if (cut) throw new ConnectionLostError(`the server did not answer within ${timeout} ms`);
+  if (outcome.status === "rejected") throw outcome.reason;
+  return outcome.value;
 }

@@ -1,9 +1,14 @@
 import type { Committer } from "./committer.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** A group is cut off here, so that neither its MULTI nor its log frame grows without bound. */
+/**
+ * A group is cut off here, so that neither its MULTI nor what a hook makes of it grows without bound.
+ *
+ * WATCH compares each key with all that are watched already, and blocks Redis meanwhile (7.0, one 2 GHz core: 2 ms for
+ * 500 keys, 9 ms for 1,000, 29 ms for 2,000, 16 s for 50,000).
+ */
 const MAX_TRANSACTIONS = 256;
-const MAX_KEYS = 2_000;
+const MAX_KEYS = 500;
 
 /**
  * Group commit: while one group is under way, whoever comes waits for the next one and shares its two round trips.

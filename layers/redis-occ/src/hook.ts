@@ -24,7 +24,10 @@ export interface CommitHook<Session = unknown> {
    */
   check(values: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null>;
 
-  /** Brings about what `check` misses. May take long: callers that cannot wait leave by their own timeout. */
+  /**
+   * Brings about what `check` misses. May take long: callers that cannot wait leave by their own timeout.
+   * Groups, large transactions and reads each call it for themselves, also at the same time.
+   */
   restore(): Promise<void>;
 
   /** Commands for the MULTI, after the writes. Called also with no writes: then every rule of the group has refused. */
@@ -33,7 +36,8 @@ export interface CommitHook<Session = unknown> {
   /**
    * Called synchronously for each EXEC that ran, in the order in which their replies came, with the replies to
    * `commands`. All results of the group, refusals too, wait for the promise.
-   * @throws RolledBackError where the group's effect is undone for good: it then starts over
+   * @throws RolledBackError where the group's effect is undone for good: it then starts over; for anything else the
+   *   callers get an OutcomeUnknownError
    */
   executed(session: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void>;
 
@@ -44,15 +48,19 @@ export interface CommitHook<Session = unknown> {
   observed(session: Session, keys: readonly string[], replies: readonly Reply[]): Promise<void>;
 
   /**
-   * The answer of EXEC is lost. Either it has run ("ran": the marker says so), or nobody can say ("unknown": the server
-   * was restarted or the watched values replaced) except that it will not run any more.
+   * The answer of EXEC is lost, and `executed` is not called for it. Either it has run ("ran": the marker says so, and
+   * the watched values are as they were), or nobody can say ("unknown": the server was restarted or the watched values
+   * replaced) except that it will not run any more. Not called where the marker says that it did not run.
    * @returns true where the writes stand (as firmly as after `executed`), false where nothing was changed
+   * @throws ConnectionLostError to be asked again; for anything else the callers get an OutcomeUnknownError
    */
   recall(session: Session, writes: readonly Write[], ran: "ran" | "unknown"): Promise<boolean>;
 
   /**
    * An error stood among the replies of EXEC, which does not roll back: half a transaction is in Redis. Puts that right.
+   * Called instead of `executed`; until its promise settles nobody else uses `connection`.
    * @returns true where the writes stand, false where they were undone
+   * @throws anything where neither is certain: the callers get an OutcomeUnknownError
    */
   halfDone(session: Session, writes: readonly Write[], connection: Connection): Promise<boolean>;
 }

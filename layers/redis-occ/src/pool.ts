@@ -2,8 +2,8 @@ import type { Connection } from "./connection.ts";
 import { ClosedError } from "./errors.ts";
 
 interface Waiter {
-  resolve(connection: Connection): void;
-  reject(error: Error): void;
+  readonly resolve: (connection: Connection) => void;
+  readonly reject: (error: Error) => void;
 }
 
 /**

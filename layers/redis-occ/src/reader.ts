@@ -1,11 +1,13 @@
 import { backoff } from "./backoff.ts";
 import type { Command, Connection, Reply } from "./connection.ts";
-import { ConnectionLostError, TimeoutError } from "./errors.ts";
+import { asOccError, ConnectionLostError, TimeoutError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
 import type { Pool } from "./pool.ts";
 
 /** Reads with more keys or any commands of their own do not share a MULTI: short reads shall not wait behind them. */
 const MAX_SHARED_KEYS = 100;
+/** Keys of all reads that share a MULTI. */
+const MAX_GROUP_KEYS = 2_000;
 
 export interface ReaderOptions {
   readonly pool: Pool;
@@ -83,7 +85,7 @@ export class Reader {
   }
 
   #submit(reads: readonly Read[]): void {
-    this.#queue = [...this.#queue, ...reads];
+    this.#queue.push(...reads);
     if (!this.#running) void this.#run();
   }
 
@@ -92,11 +94,15 @@ export class Reader {
     // All that is asked for in this turn of the event loop belongs to the first group.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      const group = this.#queue;
-      this.#queue = [];
-      await this.#attempt(group, (reads) => this.#submit(reads));
+      await this.#attempt(this.#take(), (reads) => this.#submit(reads));
     }
     this.#running = false;
+  }
+
+  #take(): Read[] {
+    let keys = 0;
+    const beyond = this.#queue.findIndex((read) => (keys += read.keys.length) > MAX_GROUP_KEYS);
+    return this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
   }
 
   /** Never rejects: each failure is the answer of the reads that it concerns. */
@@ -105,22 +111,19 @@ export class Reader {
     const open = group.filter((read) => !read.answered);
     if (open.length === 0) return;
     try {
-      const exhausted = await pool.with((connection) => this.#round(connection, open, again));
-      if (!exhausted) return;
+      const checked = await pool.with((connection) => this.#round(connection, open, again));
+      if (checked) return;
       await hook.restore();
-      again(open);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) return open.forEach((read) => read.fail(error));
-      for (const read of open) {
-        read.attempts++;
-        read.lastProblem = error;
-      }
-      await backoff(Math.max(...open.map(({ attempts }) => attempts)), random);
-      again(open);
+      for (const read of open) read.lastProblem = error;
     }
+    for (const read of open) read.attempts++;
+    await backoff(Math.max(...open.map(({ attempts }) => attempts)), random);
+    again(open);
   }
 
-  /** One MULTI for the group. @returns true where the hook misses something and has to restore it first */
+  /** One MULTI for the group. @returns false where the hook misses something and has to restore it first */
   async #round(connection: Connection, group: readonly Read[], again: (reads: readonly Read[]) => void): Promise<boolean> {
     const { hook } = this.#options;
     const keys = [...new Set(group.flatMap((read) => read.keys))];
@@ -131,26 +134,30 @@ export class Reader {
       ...added,
       ...group.flatMap((read) => read.commands),
     ]);
-    const values = fetched.length > 0 ? (replies?.[0] as (string | null)[]) : [];
+    if (replies === null) throw new ConnectionLostError("the connection still watched a key");
+    const failure = replies.slice(0, 1 + added.length).find((reply) => reply instanceof Error);
+    if (failure !== undefined) throw asOccError(failure);
+    const values = fetched.length > 0 ? (replies[0] as (string | null)[]) : [];
     const session = await hook.check(values.slice(0, hook.watch.length), connection);
-    if (session === null) return true;
+    if (session === null) return false;
 
     const valueOf = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
-    const hookReplies = (replies ?? []).slice(1, 1 + added.length) as Reply[];
+    const hookReplies = replies.slice(1, 1 + added.length) as Reply[];
     let next = 1 + added.length;
     for (const read of group) {
-      const own = (replies ?? []).slice(next, (next += read.commands.length));
-      const failure = own.find((reply) => reply instanceof Error);
-      if (failure !== undefined) {
-        read.fail(failure);
+      const own = replies.slice(next, (next += read.commands.length));
+      const refusal = own.find((reply) => reply instanceof Error);
+      if (refusal !== undefined) {
+        read.fail(asOccError(refusal));
         continue;
       }
       const answer = read.commands.length > 0 ? (own as Reply[]) : read.keys.map((key) => valueOf.get(key) ?? null);
-      hook.observed(session, read.keys, hookReplies).then(
+      // In an async function what the hook throws at once is this read's affair only.
+      (async () => hook.observed(session, read.keys, hookReplies))().then(
         () => read.conclude(answer),
         (error: unknown) => (error instanceof RolledBackError ? again([read]) : read.fail(error)),
       );
     }
-    return false;
+    return true;
   }
 }

@@ -1,6 +1,6 @@
 import type { LostExec } from "./attempt.ts";
-import { LostReplyError, type Connection } from "./connection.ts";
-import { asOccError, ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
+import type { Connection } from "./connection.ts";
+import { ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
 import type { CommitHook } from "./hook.ts";
 import type { Pool } from "./pool.ts";
 
@@ -13,7 +13,7 @@ const FENCE_TTL = 60;
  *
  * @returns true where it ran, false where it did not and never will
  * @throws OutcomeUnknownError where the server was restarted or its data replaced, and the hook cannot tell either;
- *   ConnectionLostError where no server can be reached: then it may be asked again
+ *   any other error of the family where no answer was to be had: then it may be asked again
  */
 export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Promise<boolean> {
   if (lost.writes.length === 0) return false;
@@ -30,16 +30,12 @@ export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Prom
 /** What the marker says; "unknown" where it is no longer to be trusted. */
 async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<"ran" | "not run" | "unknown"> {
   if (connection.runId !== lost.connection.runId) return "unknown";
-  const replies = await connection
-    .transaction([
-      ["set", lost.identity.fence, "settled", "EX", FENCE_TTL],
-      ["mget", lost.identity.marker, ...hook.watch],
-    ])
-    .catch((error: unknown) => {
-      throw error instanceof LostReplyError ? asOccError(error) : error;
-    });
-  const values = replies?.[1];
-  if (!Array.isArray(values)) throw new OutcomeUnknownError("Redis did not tell the marker");
+  const replies = await connection.transaction([
+    ["set", lost.identity.fence, "settled", "EX", FENCE_TTL],
+    ["mget", lost.identity.marker, ...hook.watch],
+  ]);
+  const [touched, values] = replies ?? [];
+  if (touched !== "OK" || !Array.isArray(values)) throw new ConnectionLostError("Redis did not tell the marker");
   const [marker, ...watched] = values;
   // Whatever replaced the watched values may have removed the marker as well.
   if (watched.some((value, i) => value !== lost.watched[i])) return "unknown";

@@ -10,6 +10,8 @@ export interface View {
    * A key that was not declared is fetched first: the transaction then runs once more, with it.
    */
   get<T = Json>(key: string): T | null;
+  /** Declares further keys at once: where one of them was not read, the transaction runs once more, with all of them. */
+  need(keys: Iterable<string>): void;
 }
 
 /** What a rule came to: the result for the caller, and the new values of the keys that change (null deletes). */
@@ -27,7 +29,7 @@ export type Decide<T> = (view: View) => Decision<T>;
 export interface TransactOptions {
   /** Handed to the hook as it is. */
   readonly meta?: unknown;
-  /** Milliseconds after which the caller gets an error whatever is going on. */
+  /** Milliseconds after which the caller gets an error whatever is going on. Default: the client's `timeout`. */
   readonly timeout?: number;
 }
 
@@ -39,7 +41,10 @@ export class Transaction {
   readonly keys: Set<string>;
   readonly meta: unknown;
   readonly answer: Promise<unknown>;
+  /** Attempts that came to nothing, for whatever reason: the pauses grow with them. */
   attempts = 0;
+  /** Attempts in which another client had changed a key. */
+  conflicts = 0;
   /** Why its latest attempt could not even be made: the cause of a timeout. */
   lastProblem: Error | undefined;
   #sent = false;
@@ -72,19 +77,26 @@ export class Transaction {
    */
   decide(images: ReadonlyMap<string, string | null>): Write | null | "more" {
     const missing: string[] = [];
+    const need = (keys: Iterable<string>): void => {
+      for (const key of keys) if (!images.has(key) || !this.keys.has(key)) missing.push(key);
+      if (missing.length > 0) throw new UndeclaredKeys(missing);
+    };
     const view: View = {
+      need,
       get: <T>(key: string): T | null => {
+        need([key]);
         const image = images.get(key);
-        if (image === undefined || !this.keys.has(key)) {
-          missing.push(key);
-          throw new UndeclaredKey(key);
-        }
-        return image === null ? null : (JSON.parse(image) as T);
+        return image === undefined || image === null ? null : (JSON.parse(image) as T);
       },
     };
     let written: Map<string, string | null>;
     try {
-      const { result, set = {} } = this.#decide(view);
+      const decision: unknown = this.#decide(view);
+      if (decision instanceof Promise) {
+        decision.catch(() => undefined);
+        throw new TypeError("a rule must not be asynchronous");
+      }
+      const { result, set = {} } = decision as Decision<unknown>;
       written = new Map(Object.entries(set).map(([key, value]) => [key, toImage(key, value)]));
       this.#verdict = { result };
     } catch (error) {
@@ -135,17 +147,18 @@ export class Transaction {
   }
 }
 
-/** Ends a rule that asked for a key which was not read; never seen outside. */
-class UndeclaredKey extends Error {
-  constructor(key: string) {
-    super(`the key ${key} was not declared`);
+/** Ends a rule that asked for keys which were not read; never seen outside. */
+class UndeclaredKeys extends Error {
+  constructor(keys: readonly string[]) {
+    super(`keys that were not declared: ${keys.join()}`);
   }
 }
 
 function toImage(key: string, value: unknown): string | null {
   if (value === null) return null;
   const image = JSON.stringify(value) as string | undefined;
-  if (image === undefined) throw new TypeError(`the new value of ${key} has no JSON form`);
+  // NaN and Infinity become null, which a later read would take for a key that is not there.
+  if (image === undefined || image === "null") throw new TypeError(`the new value of ${key} has no JSON form`);
   return image;
 }
 

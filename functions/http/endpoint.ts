@@ -1,0 +1,136 @@
+import middy from "@middy/core";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import { restoreState, type LoggedRedis } from "log-replay";
+import * as v from "valibot";
+import { Refusal } from "../errors.ts";
+import { internalSecret } from "../service/configuration.ts";
+import type { Idempotency } from "../service/idempotency.ts";
+import { openState, type Service } from "../service/state.ts";
+import { toResult, type Answer } from "./answer.ts";
+import { errorAnswer } from "./error-answer.ts";
+import { parse } from "./parameters.ts";
+import { describe, log } from "./request-log.ts";
+import { SIGNATURE_HEADER, verify } from "./signature.ts";
+
+/** Milliseconds: the longest that a request works, and what it leaves of the invocation's own time for its answer. */
+const PATIENCE = 10_000;
+const RESERVE = 500;
+
+/** One request, checked, with what its handler works with. */
+export interface Call<Path = unknown, Body = unknown> {
+  readonly path: Path;
+  readonly body: Body;
+  /** The service's own state. */
+  readonly state: LoggedRedis;
+  /** Null where the caller sent no Idempotency-Key. */
+  readonly idempotency: Idempotency | null;
+  /** When the request came; milliseconds since 1970. */
+  readonly now: number;
+  /** By when it has to be answered; milliseconds since 1970. */
+  readonly deadline: number;
+  /** What the request log shall say besides the usual. */
+  readonly notes: Record<string, unknown>;
+}
+
+type Entries = v.ObjectEntries;
+type Output<E extends Entries> = v.InferOutput<v.ObjectSchema<E, undefined>>;
+
+export interface Route<P extends Entries, B extends Entries> {
+  readonly service: Service;
+  /** Path parameters. */
+  readonly path?: P;
+  /** Members of the JSON body. A route with a body is one between the services: it must be signed. */
+  readonly signedBody?: B;
+  /** Milliseconds that it may work, where that is more than usual and the function's timeout allows it. */
+  readonly patience?: number;
+  readonly handle: (call: Call<Output<P>, Output<B>>) => Promise<Answer>;
+}
+
+const notes = Symbol("notes");
+type Noted = Context & { [notes]?: Record<string, unknown> };
+
+/** A route as a Lambda handler: what all of them share, around the handler of one. */
+export function endpoint<P extends Entries = Record<never, never>, B extends Entries = Record<never, never>>(route: Route<P, B>) {
+  const { service, signedBody, patience = PATIENCE } = route;
+  const pathSchema = v.object(route.path ?? ({} as P));
+  const bodySchema = signedBody && v.object(signedBody);
+
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult, Error, Noted>()
+    .use(requestLog(service))
+    .use({ onError: (request) => void (request.response = toResult(errorAnswer(request.error))) })
+    .before(({ event }) => {
+      if (bodySchema) verify(signedPart(event), header(event, SIGNATURE_HEADER), internalSecret(), Date.now());
+    })
+    .use(restoreState({ state: () => openState(service), timeout: patience, reserve: RESERVE }))
+    .handler(async (event, context) => {
+      const now = Date.now();
+      const answer = await route.handle({
+        path: parse(pathSchema, event.pathParameters ?? {}),
+        body: (bodySchema ? parse(bodySchema, parseJson(event.body)) : {}) as Output<B>,
+        state: await openState(service),
+        idempotency: idempotencyOf(event),
+        now,
+        deadline: now + Math.min(patience, (context.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE),
+        notes: (context[notes] ??= {}),
+      });
+      return toResult(answer);
+    });
+}
+
+/** One line for each request: what it was, what it came to, how long it took. */
+function requestLog({ name }: Service): middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult, Error, Noted> {
+  const started = new WeakMap<object, number>();
+  const write = (request: middy.Request<APIGatewayProxyEvent, APIGatewayProxyResult, Error, Noted>): void => {
+    const { event, context, response, error } = request;
+    const status = response?.statusCode ?? 500;
+    const trouble = error ? { error: describe(error, status === 500) } : {};
+    log(status >= 500 ? "error" : "info", "request", {
+      service: name,
+      requestId: context.awsRequestId,
+      method: event.httpMethod,
+      path: event.path,
+      status,
+      ms: Math.round((performance.now() - (started.get(context) ?? 0)) * 10) / 10,
+      ...context[notes],
+      ...trouble,
+    });
+  };
+  return {
+    before: ({ context }) => {
+      started.set(context, performance.now());
+      // Open connections are kept for the next invocation; they are no reason to wait.
+      context.callbackWaitsForEmptyEventLoop = false;
+    },
+    after: write,
+    onError: write,
+  };
+}
+
+function signedPart({ httpMethod, path, body }: APIGatewayProxyEvent): { method: string; path: string; body: string } {
+  return { method: httpMethod, path, body: body ?? "" };
+}
+
+function idempotencyOf(event: APIGatewayProxyEvent): Idempotency | null {
+  const key = header(event, "idempotency-key");
+  if (key === undefined) return null;
+  if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
+    throw new Refusal("invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters");
+  }
+  return { key, request: `${event.httpMethod} ${event.path}` };
+}
+
+/** Header names come as the client wrote them. */
+function header(event: APIGatewayProxyEvent, name: string): string | undefined {
+  const headers = event.headers ?? {};
+  const exact = headers[name];
+  if (exact !== undefined) return exact;
+  return Object.entries(headers).find(([candidate]) => candidate.toLowerCase() === name)?.[1];
+}
+
+function parseJson(body: string | null): unknown {
+  try {
+    return JSON.parse(body ?? "");
+  } catch {
+    throw new Refusal("invalid_body", "the body must be JSON");
+  }
+}

@@ -1,0 +1,31 @@
+import middy from "@middy/core";
+import type { Context } from "aws-lambda";
+import { restoreState, type LoggedRedis } from "log-replay";
+import { openState, type Service } from "../service/state.ts";
+import { describe, log } from "./request-log.ts";
+
+/** Milliseconds: how long a task works at most, and what it leaves of the invocation's own time. */
+const PATIENCE = 25_000;
+const RESERVE = 1_000;
+
+/** One run of a task. */
+export interface Run {
+  readonly state: LoggedRedis;
+  /** By when it has to end; milliseconds since 1970. What is left over is for the next run. */
+  readonly deadline: number;
+}
+
+/** A scheduled function as a Lambda handler. Its result goes into the log and to whoever invoked it. */
+export function task<R extends object>(service: Service, name: string, run: (run: Run) => Promise<R>) {
+  return middy<unknown, R, Error, Context>()
+    .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
+    .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
+    .use(restoreState({ state: () => openState(service), timeout: PATIENCE, reserve: RESERVE }))
+    .handler(async (_event, context) => {
+      const started = Date.now();
+      const deadline = started + Math.min(PATIENCE, (context.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE);
+      const result = await run({ state: await openState(service), deadline });
+      if (Object.values(result).some((value) => value !== 0)) log("info", name, { service: service.name, ms: Date.now() - started, ...result });
+      return result;
+    });
+}

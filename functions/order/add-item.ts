@@ -1,0 +1,42 @@
+import { Refusal } from "../errors.ts";
+import { text } from "../http/answer.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { amount, id } from "../http/parameters.ts";
+import { httpClient } from "../http/service-client.ts";
+import { run } from "../service/command.ts";
+import { stepTimeout } from "../service/configuration.ts";
+import { addItem, assertFree, claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
+import { order } from "./service.ts";
+import { servicesBehind } from "./services.ts";
+
+/** POST /orders/addItem/{order_id}/{item_id}/{quantity} */
+export const handler = endpoint({
+  service: order,
+  path: { order_id: id, item_id: id, quantity: amount },
+  handle: async (call) => {
+    const { order_id, item_id, quantity } = call.path;
+    const [orderRow, claim] = [orderKey(order_id), claimKey(order_id)];
+    const price = await priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now));
+    return run(call, {
+      op: "add_item",
+      keys: [orderRow, claim],
+      decide: (view) => {
+        const present = known(view.get<Order>(orderRow), order_id);
+        assertFree(view.get<Claim>(claim), order_id);
+        if (price instanceof Refusal) throw price;
+        const changed = addItem(present, item_id, quantity, price);
+        return { set: { [orderRow]: changed }, answer: text(changed.total) };
+      },
+    });
+  },
+});
+
+/** An unknown item refuses the request only after the order was looked at, in the same transaction as everything else. */
+async function priceOrRefusal(item: string, timeout: number): Promise<number | Refusal> {
+  try {
+    return await servicesBehind(httpClient).priceOf(item, timeout);
+  } catch (error) {
+    if (error instanceof Refusal) return error;
+    throw error;
+  }
+}

@@ -1,0 +1,48 @@
+import { randomInt, randomUUID } from "node:crypto";
+import { CheckoutRunningError } from "../errors.ts";
+import { endpoint, type Call } from "../http/endpoint.ts";
+import { amount, batchSize, price } from "../http/parameters.ts";
+import { product } from "../numbers.ts";
+import { BATCH_PATIENCE, runBatch } from "../service/batch.ts";
+import { CLAIMS, claimKey, orderKey, type Order } from "./orders.ts";
+import { order } from "./service.ts";
+
+/** The largest bound that node:crypto draws below. */
+const MAX_DRAW = 2 ** 48 - 1;
+
+const draw = (bound: number): string => String(randomInt(Math.min(bound, MAX_DRAW)));
+
+/** POST /orders/batch_init/{n}/{n_items}/{n_users}/{item_price} */
+export const handler = endpoint({
+  service: order,
+  path: { n: batchSize, n_items: amount, n_users: amount, item_price: price },
+  patience: BATCH_PATIENCE,
+  handle: async (call) => {
+    const { n, n_items, n_users, item_price } = call.path;
+    const total = product("an order's total", 2, item_price);
+    await assertNoneRuns(call, n);
+    // One generation for the batch: it tells its rows from those of any other.
+    const generation = randomUUID();
+    const make = (): Order => {
+      const [first, second] = [draw(n_items), draw(n_items)];
+      const items: Order["items"] = first === second ? [[first, 2]] : [[first, 1], [second, 1]];
+      return { user: draw(n_users), items, total, paid: false, generation };
+    };
+    return runBatch(call, {
+      op: "batch_init",
+      count: n,
+      row: (id) => ({ key: orderKey(id), value: make() }),
+      guard: { key: claimKey, refuse: running },
+      done: "Batch init for orders successful",
+    });
+  },
+});
+
+const running = (id: string): CheckoutRunningError => new CheckoutRunningError(`the checkout of order ${id} is running`);
+
+/** Refuses before anything is overwritten. Each chunk looks again: a checkout may start in between. */
+async function assertNoneRuns({ state, deadline, now }: Call, n: number): Promise<void> {
+  const claims = await state.keys(CLAIMS, { timeout: deadline - now });
+  const id = claims.map((key) => key.slice(CLAIMS.length)).find((order) => /^(0|[1-9]\d*)$/.test(order) && Number(order) < n);
+  if (id !== undefined) throw running(id);
+}

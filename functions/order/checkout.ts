@@ -1,0 +1,80 @@
+import { randomUUID } from "node:crypto";
+import { text, type Answer } from "../http/answer.ts";
+import { endpoint, type Call } from "../http/endpoint.ts";
+import { errorAnswer } from "../http/error-answer.ts";
+import { id } from "../http/parameters.ts";
+import { Refusal, UnavailableError } from "../errors.ts";
+import { sagaTimeout } from "../service/configuration.ts";
+import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
+import { checkoutDriver, follow } from "./checkout-sagas.ts";
+import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
+import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
+import { LostRaceError, start, type Saga } from "./sagas.ts";
+import { order } from "./service.ts";
+
+/** What a checkout request leads to: an answer at once, a saga of its own, or one that runs (or ran) already. */
+type Lead = { readonly answer: Answer } | { readonly started: HeldSaga } | { readonly follow: string };
+
+/** What an Idempotency-Key stands for: an answer, or the saga that will have it. */
+type Kept = { readonly answer: Answer } | { readonly follow: string };
+
+/** POST /orders/checkout/{order_id} */
+export const handler = endpoint({
+  service: order,
+  path: { order_id: id },
+  handle: async (call) => {
+    const lead = await begin(call, call.path.order_id);
+    if ("answer" in lead) return lead.answer;
+    const id = "started" in lead ? lead.started.id : lead.follow;
+    call.notes["saga"] = id;
+    const saga = "started" in lead ? await drive(call, lead.started) : await follow(new SagaJournal(call.state), id, call.deadline);
+    return outcome(saga, id);
+  },
+});
+
+/** Claims the order for a new saga, unless it is paid or claimed already. One transaction. */
+async function begin({ state, idempotency, now, deadline }: Call, orderId: string): Promise<Lead> {
+  const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
+  const saga = randomUUID();
+  const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
+  return state.occ.transact<Lead>(keys, (view) => {
+    const first = idempotency && recall<Kept>(view, idempotency);
+    if (first) return { result: first };
+    const keep = (kept: Kept) => (idempotency ? remember(idempotency, kept) : {});
+    try {
+      const present = known(view.get<Order>(orderRow), orderId);
+      const claim = view.get<Claim>(claimRow);
+      if (claim !== null) return { result: { follow: claim.saga }, set: keep({ follow: claim.saga }) };
+      if (present.paid) return { result: { answer: PAID }, set: keep({ answer: PAID }) };
+      const started = start(saga, orderId, present, { now, timeout: sagaTimeout() });
+      return { result: { started: { id: saga, saga: started.saga } }, set: { ...started.set, ...keep({ follow: saga }) } };
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal) || !idempotency) throw refusal;
+      const answer = errorAnswer(refusal);
+      return { result: { answer }, set: keep({ answer }) };
+    }
+  }, { meta: { op: "checkout", saga }, timeout: deadline - now });
+}
+
+/** Drives a saga of its own; where somebody else took it over, waits for what they make of it. */
+async function drive({ state, deadline }: Call, held: HeldSaga): Promise<Saga | null> {
+  try {
+    return (await checkoutDriver(state).run(held, deadline)).saga;
+  } catch (error) {
+    if (!(error instanceof LostRaceError)) throw error;
+    return follow(new SagaJournal(state), held.id, deadline);
+  }
+}
+
+const PAID = text("paid");
+
+/** A saga's answer: the same for everybody who waited for it. */
+function outcome(saga: Saga | null, id: string): Answer {
+  if (saga?.state === "paid") return PAID;
+  if (saga?.state === "failed" && saga.failure?.kind === "refused") {
+    const { code, message } = saga.failure;
+    if (code !== "checkout_aborted") return errorAnswer(new Refusal(code, message));
+  }
+  if (saga?.state === "failed") return errorAnswer(new UnavailableError("checkout_aborted", `checkout ${id} was rolled back: ${saga.failure?.message ?? ""}`));
+  return errorAnswer(new UnavailableError("checkout_pending", `checkout ${id} is not settled yet; it will be by itself`));
+}

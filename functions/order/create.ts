@@ -1,0 +1,21 @@
+import { randomUUID } from "node:crypto";
+import { json } from "../http/answer.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { id } from "../http/parameters.ts";
+import { run } from "../service/command.ts";
+import { newOrder, orderKey } from "./orders.ts";
+import { order } from "./service.ts";
+
+/** POST /orders/create/{user_id} */
+export const handler = endpoint({
+  service: order,
+  path: { user_id: id },
+  handle: (call) => {
+    const id = randomUUID();
+    return run(call, {
+      op: "create_order",
+      keys: [],
+      decide: () => ({ set: { [orderKey(id)]: newOrder(call.path.user_id, randomUUID()) }, answer: json({ order_id: id }) }),
+    });
+  },
+});

@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { task, type Run } from "../http/task.ts";
+import { describe, log } from "../http/request-log.ts";
+import { checkoutDriver } from "./checkout-sagas.ts";
+import { CLAIMS, type Claim } from "./orders.ts";
+import type { HeldSaga } from "./saga-journal.ts";
+import { LostRaceError, sagaKey, type Saga } from "./sagas.ts";
+import { order } from "./service.ts";
+
+/** Sagas that are taken over at the same time. */
+const CONCURRENCY = 16;
+/** Milliseconds after a round in which something was left open. */
+const PAUSE = 250;
+
+/**
+ * Scheduled, and after every restore: settles the checkouts whose drivers are gone. Waits for the deadlines of those
+ * that still run, as far as its own time allows, so that none is left for the next tick without need.
+ */
+export const handler = task(order, "resume_sagas", resumeSagas);
+
+/** @returns how many sagas it settled, and how many are still open */
+export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: number; open: number }> {
+  let settled = 0;
+  for (;;) {
+    const open = await openSagas(state, deadline);
+    if (open.length === 0) return { settled, open: 0 };
+    const now = Date.now();
+    const due = open.filter(({ saga }) => saga.deadline <= now);
+    const done = await settleAll(state, due, deadline);
+    settled += done;
+    // Those that resisted get a pause; those that still run are due at their deadline.
+    const next = Math.min(...open.filter((held) => !due.includes(held)).map(({ saga }) => saga.deadline));
+    const pause = done < due.length ? PAUSE : due.length < open.length ? Math.max(0, next - now) : 0;
+    if (now + pause >= deadline) return { settled, open: open.length - done };
+    await sleep(pause);
+  }
+}
+
+/** @returns how many of them are settled now */
+async function settleAll(state: Run["state"], sagas: readonly HeldSaga[], deadline: number): Promise<number> {
+  let settled = 0;
+  const queue = sagas.values();
+  const work = async (): Promise<void> => {
+    for (const held of queue) if (await settle(state, held, deadline)) settled++;
+  };
+  await Promise.all(Array.from({ length: CONCURRENCY }, work));
+  return settled;
+}
+
+/** Every claim stands for a saga that is not settled. */
+async function openSagas(state: Run["state"], deadline: number): Promise<HeldSaga[]> {
+  const options = { timeout: Math.max(1, deadline - Date.now()) };
+  const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, options), options);
+  const ids = claims.flatMap((claim) => (claim ? [claim.saga] : []));
+  const sagas = await state.occ.read<Saga>(ids.map(sagaKey), options);
+  return ids.flatMap((id, i) => {
+    const saga = sagas[i];
+    return saga ? [{ id, saga }] : [];
+  });
+}
+
+/** @returns true where it is settled now. One saga's trouble must not stop the others. */
+async function settle(state: Run["state"], held: HeldSaga, deadline: number): Promise<boolean> {
+  const driver = checkoutDriver(state);
+  try {
+    const left = held.saga.state === "running" ? await driver.takeOver(held, deadline) : await driver.compensate(held, deadline);
+    log("info", "saga", { service: "order", saga: held.id, state: left.saga.state });
+    return left.saga.state === "failed";
+  } catch (error) {
+    if (!(error instanceof LostRaceError)) log("error", "saga", { service: "order", saga: held.id, error: describe(error, true) });
+    return false;
+  }
+}

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { AmbiguousError, Refusal, UnavailableError } from "../errors.ts";
+import type { HeldSaga, SagaJournal } from "./saga-journal.ts";
+import type { SagaStep } from "./saga-steps.ts";
+import type { Failure } from "./sagas.ts";
+import type { Services } from "./services.ts";
+
+/** Milliseconds: the pause before a call is repeated, at first and at most. */
+const FIRST_PAUSE = 20;
+const LONGEST_PAUSE = 500;
+
+export interface DriverOptions {
+  readonly journal: SagaJournal;
+  readonly services: Services;
+  readonly steps: readonly SagaStep[];
+  /** Milliseconds for one call to another service. */
+  readonly stepTimeout: number;
+}
+
+/**
+ * Drives sagas, forwards and back. A driver needs no lease: each transition compares the saga's version, so where two
+ * drive the same saga one gets a LostRaceError and stops.
+ */
+export class SagaDriver {
+  readonly #options: DriverOptions;
+
+  constructor(options: DriverOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Executes the steps of a saga that has just started, then makes it paid; or compensates what may have been done.
+   * @param deadline how long it may take, rollback included; milliseconds since 1970
+   * @returns the saga as it was left: settled, or compensating where the time was too short
+   * @throws LostRaceError; OccError and LogError where the saga's own state cannot be changed now
+   */
+  async run(held: HeldSaga, deadline: number): Promise<HeldSaga> {
+    const { journal, services, steps, stepTimeout } = this.#options;
+    const attempted: string[] = [];
+    try {
+      for (const step of steps) {
+        attempted.unshift(step.name);
+        await patiently(held.saga.deadline, stepTimeout, (timeout) => step.execute(services, held.id, held.saga, timeout));
+      }
+    } catch (error) {
+      // A refused step has left its own marker; only those before it have an effect to undo.
+      const undo = error instanceof Refusal ? attempted.slice(1) : attempted;
+      return this.compensate(await journal.abandoned(held, undo, failureOf(error), remaining(deadline)), deadline);
+    }
+    const paid = await journal.paid(held, remaining(deadline));
+    if (paid !== null) return paid;
+    const failure: Failure = { kind: "aborted", code: "checkout_aborted", message: "the order is no longer this checkout's" };
+    return this.compensate(await journal.abandoned(held, attempted, failure, remaining(deadline)), deadline);
+  }
+
+  /** Gives up a saga that its driver has left running past its deadline: which steps it did is not known, so all are undone. */
+  async takeOver(held: HeldSaga, deadline: number): Promise<HeldSaga> {
+    const { journal, steps } = this.#options;
+    const failure: Failure = { kind: "aborted", code: "checkout_aborted", message: "the checkout did not end in time" };
+    const undo = steps.map(({ name }) => name).reverse();
+    return this.compensate(await journal.abandoned(held, undo, failure, remaining(deadline)), deadline);
+  }
+
+  /**
+   * Undoes the steps that the saga names, last one first, each as often as it takes.
+   * @returns the saga: failed, or still compensating where the deadline came first
+   */
+  async compensate(held: HeldSaga, deadline: number): Promise<HeldSaga> {
+    const { journal, services, steps, stepTimeout } = this.#options;
+    if (held.saga.state !== "compensating") return held;
+    for (const name of held.saga.undo ?? []) {
+      const step = steps.find((candidate) => candidate.name === name);
+      if (step === undefined) throw new Error(`saga ${held.id} has to undo "${name}", which is no step`);
+      try {
+        await persistently(deadline, stepTimeout, (timeout) => step.compensate(services, held.id, held.saga, timeout));
+      } catch (error) {
+        if (isPassing(error)) return held;
+        throw error;
+      }
+    }
+    return journal.closed(held, remaining(deadline));
+  }
+}
+
+/** Repeats a call that surely was not done, until the deadline. Anything else is the caller's to judge. */
+async function patiently(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>): Promise<void> {
+  await repeat(deadline, stepTimeout, call, (error) => error instanceof UnavailableError);
+}
+
+/** Repeats a call until it is done: it may have been done already, which is the same. */
+async function persistently(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>): Promise<void> {
+  await repeat(deadline, stepTimeout, call, isPassing);
+}
+
+async function repeat(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>, again: (error: unknown) => boolean): Promise<void> {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    try {
+      return await call(Math.max(1, Math.min(stepTimeout, remaining(deadline))));
+    } catch (error) {
+      if (!again(error) || remaining(deadline) <= pause) throw error;
+      await sleep(pause);
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return error instanceof UnavailableError || error instanceof AmbiguousError;
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof Refusal) return { kind: "refused", code: error.code, message: error.message };
+  return { kind: "aborted", code: "checkout_aborted", message: error instanceof Error ? error.message : String(error) };
+}
+
+/** Milliseconds until then, at least one. */
+function remaining(deadline: number): number {
+  return Math.max(1, deadline - Date.now());
+}

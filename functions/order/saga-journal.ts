@@ -1,0 +1,60 @@
+import type { LoggedRedis } from "log-replay";
+import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
+import { abandon, close, pay, sagaKey, type Changes, type Failure, type Saga } from "./sagas.ts";
+
+/** A saga with its id, as one driver holds it. */
+export interface HeldSaga {
+  readonly id: string;
+  readonly saga: Saga;
+}
+
+/**
+ * The transitions of saga records, each one transaction that is durable before it returns.
+ * Each throws LostRaceError where another driver was faster, and OccError or LogError where the state cannot be changed now.
+ */
+export class SagaJournal {
+  readonly #state: LoggedRedis;
+
+  constructor(state: LoggedRedis) {
+    this.#state = state;
+  }
+
+  async read(id: string, timeout: number): Promise<Saga | null> {
+    const [saga = null] = await this.#state.occ.read<Saga>([sagaKey(id)], { timeout });
+    return saga;
+  }
+
+  /** The order becomes paid. @returns null where it is no longer this saga's */
+  paid({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga | null> {
+    return this.#move("saga_paid", id, saga, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
+  }
+
+  /** The saga is given up; what has to be undone is written down before any of it is. */
+  async abandoned({ id, saga }: HeldSaga, undo: readonly string[], failure: Failure, timeout: number): Promise<HeldSaga> {
+    return must(await this.#move("saga_abandoned", id, saga, timeout, (current, _order, claim) => abandon(id, saga, current, claim, undo, failure)));
+  }
+
+  /** All is undone. */
+  async closed({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga> {
+    return must(await this.#move("saga_closed", id, saga, timeout, (current, _order, claim) => close(id, saga, current, claim)));
+  }
+
+  async #move(
+    op: string,
+    id: string,
+    { order }: Saga,
+    timeout: number,
+    transition: (current: Saga | null, order: Order | null, claim: Claim | null) => { saga: Saga; set: Changes } | null,
+  ): Promise<HeldSaga | null> {
+    const [sagaRow, orderRow, claim] = [sagaKey(id), orderKey(order), claimKey(order)];
+    return this.#state.occ.transact<HeldSaga | null>([sagaRow, orderRow, claim], (view) => {
+      const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claim));
+      return moved === null ? { result: null } : { result: { id, saga: moved.saga }, set: moved.set };
+    }, { meta: { op, saga: id }, timeout });
+  }
+}
+
+function must(held: HeldSaga | null): HeldSaga {
+  if (held === null) throw new Error("a transition that is always possible was not made");
+  return held;
+}

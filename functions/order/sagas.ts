@@ -1,0 +1,106 @@
+import { Refusal, type RefusalCode } from "../errors.ts";
+import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
+
+/** Why a checkout ended unpaid. */
+export interface Failure {
+  /** "refused": by a rule, with its code; "aborted": a service did not answer (in time). */
+  readonly kind: "refused" | "aborted";
+  readonly code: RefusalCode | "checkout_aborted";
+  readonly message: string;
+}
+
+/**
+ * The record of one checkout. `running` → `paid`, or `running` → (`compensating` →) `failed`; nothing else. Each transition
+ * compares the version, so of two drivers one loses and stops.
+ */
+export interface Saga {
+  readonly order: string;
+  /** The order that it started with: an order made anew under the same id is another one. */
+  readonly generation: string;
+  readonly user: string;
+  readonly items: Order["items"];
+  readonly total: number;
+  readonly state: "running" | "paid" | "compensating" | "failed";
+  readonly version: number;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  /** From here on others may take over and compensate; milliseconds since 1970. */
+  readonly deadline: number;
+  /** The steps whose effects have to be undone, in the order of undoing; durable before any of it starts. */
+  readonly undo?: readonly string[];
+  readonly failure?: Failure;
+}
+
+export const SAGAS = "saga:";
+export const sagaKey = (id: string): string => `${SAGAS}${id}`;
+
+/** Rows that change, by key; null deletes. */
+export type Changes = Record<string, Saga | Order | Claim | null>;
+
+/** Another driver has moved the saga on: this one stops and looks what became of it. */
+export class LostRaceError extends Error {
+  override readonly name = "LostRaceError";
+}
+
+export function isSettled(saga: Saga): boolean {
+  return saga.state === "paid" || saga.state === "failed";
+}
+
+/** The intent: the order is claimed and the saga runs. @throws Refusal empty_order */
+export function start(id: string, orderId: string, order: Order, at: { readonly now: number; readonly timeout: number }): { saga: Saga; set: Changes } {
+  if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
+  const saga: Saga = {
+    order: orderId,
+    generation: order.generation,
+    user: order.user,
+    items: order.items,
+    total: order.total,
+    state: "running",
+    version: 1,
+    startedAt: at.now,
+    deadline: at.now + at.timeout,
+  };
+  return { saga, set: { [sagaKey(id)]: saga, [claimKey(orderId)]: { saga: id } } };
+}
+
+/**
+ * `running` → `paid`, with the order.
+ * @returns null where the order is no longer this saga's: then it has to be compensated
+ * @throws LostRaceError
+ */
+export function pay(id: string, expected: Saga, current: Saga | null, order: Order | null, claim: Claim | null): { saga: Saga; set: Changes } | null {
+  assertCurrent(expected, current, "running");
+  if (claim?.saga !== id || order?.generation !== expected.generation) return null;
+  const saga: Saga = { ...expected, state: "paid", version: expected.version + 1 };
+  return { saga, set: { [sagaKey(id)]: saga, [orderKey(saga.order)]: { ...order, paid: true }, [claimKey(saga.order)]: null } };
+}
+
+/**
+ * `running` → `compensating`; straight to `failed` where nothing has to be undone.
+ * @throws LostRaceError
+ */
+export function abandon(id: string, expected: Saga, current: Saga | null, claim: Claim | null, undo: readonly string[], failure: Failure): { saga: Saga; set: Changes } {
+  assertCurrent(expected, current, "running");
+  const version = expected.version + 1;
+  if (undo.length > 0) {
+    const saga: Saga = { ...expected, state: "compensating", version, undo, failure };
+    return { saga, set: { [sagaKey(id)]: saga } };
+  }
+  return failed(id, { ...expected, version, failure }, claim);
+}
+
+/** `compensating` → `failed`: all is undone, the order is free again. @throws LostRaceError */
+export function close(id: string, expected: Saga, current: Saga | null, claim: Claim | null): { saga: Saga; set: Changes } {
+  assertCurrent(expected, current, "compensating");
+  return failed(id, { ...expected, version: expected.version + 1 }, claim);
+}
+
+function failed(id: string, last: Saga, claim: Claim | null): { saga: Saga; set: Changes } {
+  const saga: Saga = { ...last, state: "failed" };
+  const free: Changes = claim?.saga === id ? { [claimKey(saga.order)]: null } : {};
+  return { saga, set: { [sagaKey(id)]: saga, ...free } };
+}
+
+function assertCurrent(expected: Saga, current: Saga | null, state: Saga["state"]): void {
+  if (current?.version !== expected.version || current.state !== state) throw new LostRaceError(`the saga is ${current?.state ?? "gone"}`);
+}

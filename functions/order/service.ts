@@ -1,0 +1,6 @@
+import { IDEMPOTENCY } from "../service/idempotency.ts";
+import type { Service } from "../service/state.ts";
+import { CLAIMS } from "./orders.ts";
+import { SAGAS } from "./sagas.ts";
+
+export const order: Service = { name: "order", indexes: [CLAIMS, SAGAS, IDEMPOTENCY] };

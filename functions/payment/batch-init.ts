@@ -1,0 +1,24 @@
+import { randomUUID } from "node:crypto";
+import { endpoint } from "../http/endpoint.ts";
+import { batchSize, price } from "../http/parameters.ts";
+import { BATCH_PATIENCE, runBatch } from "../service/batch.ts";
+import { payment } from "./service.ts";
+import { newUser, userKey } from "./users.ts";
+
+/** POST /payment/batch_init/{n}/{starting_money} */
+export const handler = endpoint({
+  service: payment,
+  path: { n: batchSize, starting_money: price },
+  patience: BATCH_PATIENCE,
+  handle: (call) => {
+    const { n, starting_money } = call.path;
+    // One generation for the batch: it tells its rows from those of any other.
+    const generation = randomUUID();
+    return runBatch(call, {
+      op: "batch_init",
+      count: n,
+      row: (id) => ({ key: userKey(id), value: newUser(starting_money, generation) }),
+      done: "Batch init for users successful",
+    });
+  },
+});

@@ -1,0 +1,21 @@
+import { endpoint } from "../http/endpoint.ts";
+import { sagas, stepAnswer } from "../http/steps.ts";
+import { chargeKey, forget, type Charge } from "./charges.ts";
+import { payment } from "./service.ts";
+import { userKey, type User } from "./users.ts";
+
+/** POST /payment/forget, for the other services: drops the markers of sagas that are settled and past their retention. */
+export const handler = endpoint({
+  service: payment,
+  signedBody: { sagas },
+  handle: async ({ body, state, deadline, now }) => {
+    await Promise.all(body.sagas.map((saga) => {
+      const key = chargeKey(saga);
+      return state.occ.transact([key], (view) => ({
+        result: null,
+        set: forget(saga, view.get<Charge>(key), (user) => view.get<User>(userKey(user))),
+      }), { meta: { op: "forget", saga }, timeout: deadline - now });
+    }));
+    return stepAnswer(undefined);
+  },
+});

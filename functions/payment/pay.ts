@@ -1,0 +1,24 @@
+import { text } from "../http/answer.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { amount, id } from "../http/parameters.ts";
+import { run } from "../service/command.ts";
+import { payment } from "./service.ts";
+import { known, pay, userKey, type User } from "./users.ts";
+
+/** POST /payment/pay/{user_id}/{amount} */
+export const handler = endpoint({
+  service: payment,
+  path: { user_id: id, amount },
+  handle: (call) => {
+    const { user_id, amount } = call.path;
+    const key = userKey(user_id);
+    return run(call, {
+      op: "pay",
+      keys: [key],
+      decide: (view) => {
+        const user = pay(known(view.get<User>(key), user_id), amount, user_id);
+        return { set: { [key]: user }, answer: text(user.credit) };
+      },
+    });
+  },
+});

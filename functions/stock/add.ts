@@ -1,0 +1,24 @@
+import { text } from "../http/answer.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { amount, id } from "../http/parameters.ts";
+import { run } from "../service/command.ts";
+import { add, itemKey, known, type Item } from "./items.ts";
+import { stock } from "./service.ts";
+
+/** POST /stock/add/{item_id}/{amount} */
+export const handler = endpoint({
+  service: stock,
+  path: { item_id: id, amount },
+  handle: (call) => {
+    const { item_id, amount } = call.path;
+    const key = itemKey(item_id);
+    return run(call, {
+      op: "add",
+      keys: [key],
+      decide: (view) => {
+        const item = add(known(view.get<Item>(key), item_id), amount);
+        return { set: { [key]: item }, answer: text(item.stock) };
+      },
+    });
+  },
+});

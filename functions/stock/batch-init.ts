@@ -1,0 +1,24 @@
+import { randomUUID } from "node:crypto";
+import { endpoint } from "../http/endpoint.ts";
+import { batchSize, price } from "../http/parameters.ts";
+import { BATCH_PATIENCE, runBatch } from "../service/batch.ts";
+import { itemKey, newItem } from "./items.ts";
+import { stock } from "./service.ts";
+
+/** POST /stock/batch_init/{n}/{starting_stock}/{item_price} */
+export const handler = endpoint({
+  service: stock,
+  path: { n: batchSize, starting_stock: price, item_price: price },
+  patience: BATCH_PATIENCE,
+  handle: (call) => {
+    const { n, starting_stock, item_price } = call.path;
+    // One generation for the batch: it tells its rows from those of any other.
+    const generation = randomUUID();
+    return runBatch(call, {
+      op: "batch_init",
+      count: n,
+      row: (id) => ({ key: itemKey(id), value: newItem(item_price, starting_stock, generation) }),
+      done: "Batch init for stock successful",
+    });
+  },
+});

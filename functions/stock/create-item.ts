@@ -1,0 +1,21 @@
+import { randomUUID } from "node:crypto";
+import { json } from "../http/answer.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { price } from "../http/parameters.ts";
+import { run } from "../service/command.ts";
+import { itemKey, newItem } from "./items.ts";
+import { stock } from "./service.ts";
+
+/** POST /stock/item/create/{price} */
+export const handler = endpoint({
+  service: stock,
+  path: { price },
+  handle: (call) => {
+    const id = randomUUID();
+    return run(call, {
+      op: "create_item",
+      keys: [],
+      decide: () => ({ set: { [itemKey(id)]: newItem(call.path.price, 0, randomUUID()) }, answer: json({ item_id: id }) }),
+    });
+  },
+});

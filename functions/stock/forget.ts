@@ -1,0 +1,22 @@
+import { endpoint } from "../http/endpoint.ts";
+import { sagas, stepAnswer } from "../http/steps.ts";
+import { itemKey, type Item } from "./items.ts";
+import { forget, heldItems, reservationKey, type Reservation } from "./reservations.ts";
+import { stock } from "./service.ts";
+
+/** POST /stock/forget, for the other services: drops the markers of sagas that are settled and past their retention. */
+export const handler = endpoint({
+  service: stock,
+  signedBody: { sagas },
+  handle: async ({ body, state, deadline, now }) => {
+    await Promise.all(body.sagas.map((saga) => {
+      const key = reservationKey(saga);
+      return state.occ.transact([key], (view) => {
+        const marker = view.get<Reservation>(key);
+        view.need(heldItems(marker).map(itemKey));
+        return { result: null, set: forget(saga, marker, (item) => view.get<Item>(itemKey(item))) };
+      }, { meta: { op: "forget", saga }, timeout: deadline - now });
+    }));
+    return stepAnswer(undefined);
+  },
+});

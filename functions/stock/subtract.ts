@@ -1,0 +1,24 @@
+import { text } from "../http/answer.ts";
+import { endpoint } from "../http/endpoint.ts";
+import { amount, id } from "../http/parameters.ts";
+import { run } from "../service/command.ts";
+import { subtract, itemKey, known, type Item } from "./items.ts";
+import { stock } from "./service.ts";
+
+/** POST /stock/subtract/{item_id}/{amount} */
+export const handler = endpoint({
+  service: stock,
+  path: { item_id: id, amount },
+  handle: (call) => {
+    const { item_id, amount } = call.path;
+    const key = itemKey(item_id);
+    return run(call, {
+      op: "subtract",
+      keys: [key],
+      decide: (view) => {
+        const item = subtract(known(view.get<Item>(key), item_id), amount, item_id);
+        return { set: { [key]: item }, answer: text(item.stock) };
+      },
+    });
+  },
+});
