@@ -3,9 +3,9 @@ import type { LoggedRedis } from "log-replay";
 import { httpClient } from "../http/service-client.ts";
 import { stepTimeout } from "../service/configuration.ts";
 import { SagaDriver } from "./saga-driver.ts";
-import { SagaJournal } from "./saga-journal.ts";
+import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
 import { CHECKOUT } from "./saga-steps.ts";
-import { isSettled, type Saga } from "./sagas.ts";
+import { isSettled, LostRaceError, type Saga } from "./sagas.ts";
 import { servicesBehind } from "./services.ts";
 
 /** Milliseconds between two looks at a saga that somebody else drives, at first and at most. */
@@ -23,14 +23,30 @@ export function checkoutDriver(state: LoggedRedis): SagaDriver {
 }
 
 /**
- * Waits until somebody else's saga is settled.
+ * Waits until somebody else's saga is settled; past its deadline, settles it.
  * @param deadline milliseconds since 1970
  * @returns the saga as it is then, settled or not; null where it is gone
  */
-export async function follow(journal: SagaJournal, id: string, deadline: number): Promise<Saga | null> {
+export async function follow(state: LoggedRedis, id: string, deadline: number): Promise<Saga | null> {
+  const journal = new SagaJournal(state);
   for (let pause = FIRST_POLL; ; pause = Math.min(2 * pause, LONGEST_POLL)) {
-    const saga = await journal.read(id, Math.max(1, deadline - Date.now()));
+    let saga = await journal.read(id, Math.max(1, deadline - Date.now()));
+    if (saga !== null && !isSettled(saga) && saga.deadline < Date.now()) saga = await settleOverdue(state, { id, saga }, deadline);
     if (saga === null || isSettled(saga) || Date.now() + pause >= deadline) return saga;
     await sleep(pause * (0.5 + Math.random() / 2));
+  }
+}
+
+/**
+ * Settles a saga that is past its deadline: whoever drove it is gone, or too slow.
+ * @returns the saga as it was left; unchanged where another driver was faster
+ */
+export async function settleOverdue(state: LoggedRedis, held: HeldSaga, deadline: number): Promise<Saga> {
+  const driver = checkoutDriver(state);
+  try {
+    return (await (held.saga.state === "running" ? driver.takeOver(held, deadline) : driver.compensate(held, deadline))).saga;
+  } catch (error) {
+    if (error instanceof LostRaceError) return held.saga;
+    throw error;
   }
 }

@@ -8,7 +8,7 @@ import { sagaTimeout } from "../service/configuration.ts";
 import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
-import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
+import type { HeldSaga } from "./saga-journal.ts";
 import { LostRaceError, start, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
 
@@ -27,7 +27,7 @@ export const handler = endpoint({
     if ("answer" in lead) return lead.answer;
     const id = "started" in lead ? lead.started.id : lead.follow;
     call.notes["saga"] = id;
-    const saga = "started" in lead ? await drive(call, lead.started) : await follow(new SagaJournal(call.state), id, call.deadline);
+    const saga = "started" in lead ? await drive(call, lead.started) : await follow(call.state, id, call.deadline);
     return outcome(saga, id);
   },
 });
@@ -62,7 +62,7 @@ async function drive({ state, deadline }: Call, held: HeldSaga): Promise<Saga | 
     return (await checkoutDriver(state).run(held, deadline)).saga;
   } catch (error) {
     if (!(error instanceof LostRaceError)) throw error;
-    return follow(new SagaJournal(state), held.id, deadline);
+    return follow(state, held.id, deadline);
   }
 }
 

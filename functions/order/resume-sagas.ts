@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type Run } from "../http/task.ts";
 import { describe, log } from "../http/request-log.ts";
-import { checkoutDriver } from "./checkout-sagas.ts";
+import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
 import type { HeldSaga } from "./saga-journal.ts";
-import { LostRaceError, sagaKey, type Saga } from "./sagas.ts";
+import { isSettled, sagaKey, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** Sagas that are taken over at the same time. */
@@ -61,13 +61,12 @@ async function openSagas(state: Run["state"], deadline: number): Promise<HeldSag
 
 /** @returns true where it is settled now. One saga's trouble must not stop the others. */
 async function settle(state: Run["state"], held: HeldSaga, deadline: number): Promise<boolean> {
-  const driver = checkoutDriver(state);
   try {
-    const left = held.saga.state === "running" ? await driver.takeOver(held, deadline) : await driver.compensate(held, deadline);
-    log("info", "saga", { service: "order", saga: held.id, state: left.saga.state });
-    return left.saga.state === "failed";
+    const saga = await settleOverdue(state, held, deadline);
+    log("info", "saga", { service: "order", saga: held.id, state: saga.state });
+    return isSettled(saga);
   } catch (error) {
-    if (!(error instanceof LostRaceError)) log("error", "saga", { service: "order", saga: held.id, error: describe(error, true) });
+    log("error", "saga", { service: "order", saga: held.id, error: describe(error, true) });
     return false;
   }
 }

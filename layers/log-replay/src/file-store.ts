@@ -102,9 +102,9 @@ class FileStore implements LogStore {
   }
 
   isSealed(epoch: number): Promise<boolean> {
-    return guard("looking for a claim", async () => {
-      if (await exists(this.#path(claimName(epoch + 1)))) return true;
-      if (!(await exists(this.#path(claimName(epoch))))) {
+    return guard("looking for a claim", () => {
+      if (exists(this.#path(claimName(epoch + 1)))) return true;
+      if (!exists(this.#path(claimName(epoch)))) {
         throw new StoreUnavailableError(`the claim on epoch ${epoch} is gone from ${this.#folder}`);
       }
       return false;

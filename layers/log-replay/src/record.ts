@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { LogDamageError } from "./errors.ts";
+import { eachMember } from "./members.ts";
 
 /** The place of a record in the history: commit number `n` counts on through all epochs. */
 export interface Position {
@@ -95,5 +96,32 @@ export function parseRecord(line: Buffer, file: string): LogRecord {
 
 /** The keys that an entry writes. */
 export function keysOf(body: string): string[] {
-  return Object.keys((JSON.parse(`{${body}}`) as LogRecord).set);
+  const keys: string[] = [];
+  const text = `{${body}}`;
+  eachMember(text, 0, (name, from) => {
+    if (name === "set") eachMember(text, from, (key) => keys.push(key));
+  });
+  return keys;
+}
+
+/**
+ * Visits what a replay takes from a record: the image of each key, null where it was deleted, and the record's time in
+ * milliseconds since 1970.
+ * @throws LogDamageError where the line is not as records are, which its checksum should have told before
+ */
+export function eachImage(line: Buffer, file: string, visit: (key: string, image: string | null, at: number) => void): void {
+  const text = line.toString("utf8");
+  let at = NaN;
+  try {
+    eachMember(text, 0, (name, from, to) => {
+      if (name === "at") at = Date.parse(text.slice(from + 1, to - 1));
+      if (name !== "set") return;
+      eachMember(text, from, (key, begin, end) => {
+        const image = text.slice(begin, end);
+        visit(key, image === "null" ? null : image, at);
+      });
+    });
+  } catch {
+    throw new LogDamageError(file, 0, "a record with a good checksum is not as records are");
+  }
 }

@@ -1,7 +1,7 @@
 import type { Command } from "redis-occ";
 import { readStretch } from "./history.ts";
 import { inParts, indexCommands } from "./images.ts";
-import { parseRecord } from "./record.ts";
+import { eachImage } from "./record.ts";
 import type { RestoreLock } from "./restore-lock.ts";
 import type { LogStore } from "./store.ts";
 import type { Survey } from "./survey.ts";
@@ -24,6 +24,7 @@ export async function applyHistory(
   onProgress: (records: number) => void,
 ): Promise<void> {
   const chunk = new Chunk(indexes);
+  const add = chunk.add.bind(chunk);
   // While one chunk is on its way the next one is read: two of them are in memory at most.
   let sending = Promise.resolve();
   const send = async (): Promise<void> => {
@@ -36,8 +37,7 @@ export async function applyHistory(
   let told = performance.now();
   for (const stretch of stretches) {
     for await (const { line } of readStretch(store, stretch)) {
-      const { set, at } = parseRecord(line, `epoch ${stretch.epoch}`);
-      chunk.add(set, Date.parse(at));
+      eachImage(line, `epoch ${stretch.epoch}`, add);
       records++;
       if (chunk.full) await send();
       if (performance.now() - told > PROGRESS_INTERVAL) {
@@ -63,12 +63,9 @@ class Chunk {
     return this.#images.size >= CHUNK_KEYS || this.#bytes >= CHUNK_BYTES;
   }
 
-  add(set: Readonly<Record<string, unknown>>, at: number): void {
-    for (const [key, value] of Object.entries(set)) {
-      const image = value === null ? null : JSON.stringify(value);
-      this.#images.set(key, { image, at });
-      this.#bytes += key.length + (image?.length ?? 0);
-    }
+  add(key: string, image: string | null, at: number): void {
+    this.#images.set(key, { image, at });
+    this.#bytes += key.length + (image?.length ?? 0);
   }
 
   take(): Command[] {
