@@ -2,8 +2,8 @@ import type { Call } from "../http/endpoint.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { idempotencyKey, recall, remember } from "./idempotency.ts";
 
-/** Rows of one transaction, and so of one line of the log. */
-export const CHUNK = 1_000;
+/** Rows of one transaction, and so of one line of the log. WATCH costs Redis 7.0 the square of its keys: 2 ms for 500. */
+export const CHUNK = 500;
 
 /** Milliseconds that a batch may take, where the function's timeout allows it. */
 export const BATCH_PATIENCE = 15 * 60_000;

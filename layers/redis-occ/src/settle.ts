@@ -29,7 +29,7 @@ export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Prom
 
 /** What the marker says; "unknown" where it is no longer to be trusted. */
 async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<"ran" | "not run" | "unknown"> {
-  
+  if (connection.runId !== lost.connection.runId) return "unknown";
   const replies = await connection.transaction([
     ["set", lost.identity.fence, "settled", "EX", FENCE_TTL],
     ["mget", lost.identity.marker, ...hook.watch],

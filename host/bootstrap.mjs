@@ -1,0 +1,153 @@
+#!/usr/bin/env node
+/**
+ * Brings a fresh clone to where the shop can run: checks Node, installs the packages, builds the layers, finds Redis.
+ *
+ *   node host/bootstrap.mjs [--no-redis] [--no-build]
+ *
+ * Runs on Node 20 before anything is installed, so it depends on nothing. Silent unless something takes long.
+ * Exit code 0: ready. 1: one clear message on stderr.
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { findRedisServer, MINIMUM_REDIS_VERSION } from "./redis-binary.mjs";
+
+const MINIMUM_NODE_VERSION = 20;
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const modules = join(root, "node_modules");
+const flags = new Set(process.argv.slice(2));
+
+try {
+  requireNode();
+  installPackages();
+  if (!flags.has("--no-build")) buildLayers();
+  if (!flags.has("--no-redis") && startsRedis()) await installRedis();
+} catch (error) {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
+function requireNode() {
+  for (const flag of flags) {
+    if (flag !== "--no-redis" && flag !== "--no-build") throw new Error(`unknown option ${flag}: use --no-redis, --no-build`);
+  }
+  if (Number(process.versions.node.split(".")[0]) < MINIMUM_NODE_VERSION) {
+    throw new Error(`Node ${MINIMUM_NODE_VERSION} or newer is needed, this is ${process.version}`);
+  }
+}
+
+/**
+ * `npm ci` unless node_modules is complete and made from exactly this lock file. The stamp lies inside node_modules and
+ * holds the lock's hash; it is written after npm has succeeded, so an install that was cut short leaves none.
+ * An install by hand counts too: npm writes node_modules/.package-lock.json last, and it agrees with the lock.
+ */
+function installPackages() {
+  const lock = readFileSync(join(root, "package-lock.json"));
+  const stamp = join(modules, ".installed-from-lock");
+  // Node's version belongs to it: compiled packages are chosen for it. So does the platform, when a folder is shared.
+  const wanted = createHash("sha256").update(lock).update(`${process.platform}-${process.arch}`).digest("hex");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  if (!existsSync(stamp) && npmSaysComplete(lock)) return void writeAtomically(stamp, wanted);
+  progress("installing the packages (npm ci) ...");
+  rmSync(stamp, { force: true });
+  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "installing the packages failed");
+  writeAtomically(stamp, wanted);
+}
+
+/** @param {Buffer} lock */
+function npmSaysComplete(lock) {
+  try {
+    const wanted = JSON.parse(lock.toString()).packages;
+    const installed = JSON.parse(readFileSync(join(modules, ".package-lock.json"), "utf8")).packages;
+    return Object.entries(wanted).every(([path, entry]) => {
+      if (path === "" || entry.link || !path.startsWith("node_modules/")) return true;
+      const found = installed[path];
+      if (!found) return entry.optional === true || entry.devOptional === true; // made for another platform
+      return found.version === entry.version && existsSync(join(root, path, "package.json"));
+    });
+  } catch {
+    return false;
+  }
+}
+
+/** `tsc -b` is incremental, but asking it costs a second: it is asked only when a file of the layers, built or not, has changed since. */
+function buildLayers() {
+  const stamp = join(modules, ".layers-built");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === layersFingerprint()) return;
+  run(join(modules, ".bin", "node"), [join(modules, "typescript", "bin", "tsc"), "-b"], "building the layers failed (npx tsc -b)");
+  writeAtomically(stamp, layersFingerprint());
+}
+
+function layersFingerprint() {
+  const hash = createHash("sha256");
+  const folder = join(root, "layers");
+  for (const path of ["tsconfig.json", "tsconfig.base.json"]) hash.update(readFileSync(join(root, path)));
+  for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()) {
+    if (path.includes("node_modules") || path.split("/")[1] === "test") continue;
+    const { size, mtimeMs } = statSync(join(folder, path));
+    hash.update(`${path} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest("hex");
+}
+
+function startsRedis() {
+  if (process.env.HOSTS_ONLY === "1") return false;
+  return !["ORDER", "STOCK", "PAYMENT"].every((service) => process.env[`REDIS_URL_${service}`]);
+}
+
+async function installRedis() {
+  const found = findRedisServer(process.env);
+  if (found.path) return;
+  if (found.fatal) throw new Error(found.problem);
+  const packaged = packageManager();
+  if (packaged) {
+    progress(`${found.problem}: installing it (${packaged.map((words) => words.join(" ")).join(" && ")}) ...`);
+    for (const [command, ...words] of packaged) {
+      const done = spawnSync(command, words, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+      if (done.status !== 0) break;
+    }
+    const again = findRedisServer(process.env);
+    if (again.path) return;
+  }
+  throw new Error(
+    `${found.problem}. Install Redis ${MINIMUM_REDIS_VERSION} or newer (Debian: apt-get install redis-server, macOS: brew install redis), ` +
+      "or set REDIS_SERVER to a redis-server or valkey-server, or REDIS_URL_ORDER, REDIS_URL_STOCK and REDIS_URL_PAYMENT to running ones",
+  );
+}
+
+/** @returns {[string, ...string[]][] | undefined} the commands that install Redis here without asking anything */
+function packageManager() {
+  if (works("apt-get", ["--version"])) {
+    /** @type {string[] | undefined} */
+    const prefix = process.getuid?.() === 0 ? [] : works("sudo", ["-n", "true"]) ? ["sudo", "-n"] : undefined;
+    if (prefix) return [["update", "-qq"], ["install", "-y", "-qq", "redis-server"]].map((words) => /** @type {[string]} */ ([...prefix, "apt-get", ...words]));
+  }
+  if (works("brew", ["--version"])) return [["brew", "install", "redis"]];
+  return undefined;
+}
+
+/** @param {string} command @param {string[]} words */
+function works(command, words) {
+  return spawnSync(command, words, { stdio: "ignore" }).status === 0;
+}
+
+/** @param {string} command @param {string[]} words @param {string} problem */
+function run(command, words, problem) {
+  // Progress belongs on stderr: stdout is for the one line that says that the shop is ready.
+  const done = spawnSync(command, words, { cwd: root, stdio: ["ignore", 2, 2] });
+  if (done.error) throw new Error(`${problem}: ${done.error.message}`);
+  if (done.status !== 0) throw new Error(`${problem} (exit code ${done.status ?? done.signal})`);
+}
+
+/** @param {string} file @param {string} content */
+function writeAtomically(file, content) {
+  writeFileSync(`${file}.${process.pid}`, content);
+  renameSync(`${file}.${process.pid}`, file);
+}
+
+/** @param {string} line */
+function progress(line) {
+  process.stderr.write(`${line}\n`);
+}

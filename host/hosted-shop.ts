@@ -1,0 +1,112 @@
+/** What one `npm start` runs, in the order in which it comes up and goes down. */
+import { join } from "node:path";
+import { type Configuration, SERVICES } from "./configuration.ts";
+import { type DataFolder, openDataFolder, readSecrets } from "./data-folder.ts";
+import { Diagnostics } from "./diagnostics.ts";
+import { functionHost, removeBundles } from "./function-host.ts";
+import { Ledger } from "./ledger.ts";
+import { type Release, takeLock } from "./lock.ts";
+import { openLogStores } from "./log-stores.ts";
+import { requireFreePort } from "./ports.ts";
+import { Recovery } from "./recovery.ts";
+import { RedisServers } from "./redis-servers.ts";
+import { StartError } from "./start-error.ts";
+import { SupervisedProcess } from "./supervised-process.ts";
+
+/** The host ends the requests that it has; a Redis without persistence has nothing to write. */
+const HOST_PATIENCE_MS = 4_000;
+
+export class HostedShop {
+  readonly #configuration: Configuration;
+  /** host, or host-8001 for a further one */
+  readonly #hostName: string;
+  /** What is taken and begun, last first. */
+  readonly #undo: (() => Promise<void> | void)[] = [];
+  readonly #stopping = new AbortController();
+  #redis: RedisServers | undefined;
+  #host: SupervisedProcess | undefined;
+
+  constructor(configuration: Configuration) {
+    this.#configuration = configuration;
+    this.#hostName = configuration.hostsOnly ? `host-${configuration.httpPort}` : "host";
+  }
+
+  /**
+   * Resolves when the functions serve, every service is restored and open sagas are resumed.
+   * @throws StartError; then, too, `stop` undoes what was begun
+   */
+  async start(): Promise<void> {
+    const { hostsOnly, httpPort, lambdaPort, functionSettings } = this.#configuration;
+    const folder = openDataFolder(this.#configuration.dataDir);
+    const name = hostsOnly ? this.#hostName : "supervisor";
+    this.#undo.push(await this.#lock(folder, name));
+    const diagnostics = new Diagnostics(folder.runDir, name);
+    const ledger = new Ledger(folder.runDir, `${name}.json`);
+    for (const left of await ledger.stopLeftovers()) diagnostics.note(`${left} was left behind by a supervisor that was killed: stopped`);
+    this.#undo.push(() => ledger.remove());
+
+    await requireFreePort(httpPort, "HTTP_PORT");
+    await requireFreePort(lambdaPort, "LAMBDA_PORT, derived from HTTP_PORT unless set");
+    const secrets = readSecrets(folder, !hostsOnly);
+    const stores = await openLogStores(folder, !hostsOnly);
+    this.#abortIfStopping();
+
+    const recovery = new Recovery(lambdaPort, diagnostics, this.#stopping.signal);
+    const recover = (): void => void recovery.demand();
+    this.#redis = new RedisServers(this.#configuration, folder, ledger, diagnostics, recover);
+    this.#undo.push(() => this.#redis?.stop());
+    const urls = hostsOnly ? this.#redis.readUrls() : await this.#redis.start(secrets.redisPassword);
+    this.#abortIfStopping();
+
+    const environment: Record<string, string> = {
+      ...functionSettings,
+      DATA_DIR: folder.path,
+      INTERNAL_SECRET: secrets.internalSecret,
+      GATEWAY_URL: process.env.GATEWAY_URL || `http://127.0.0.1:${httpPort}`,
+    };
+    for (const service of SERVICES) {
+      environment[`REDIS_URL_${service.toUpperCase()}`] = urls[service];
+      environment[`LOG_STORE_${service.toUpperCase()}`] = stores[service];
+    }
+    this.#host = new SupervisedProcess(functionHost(this.#hostName, this.#configuration, environment, diagnostics), ledger, diagnostics, recover);
+    this.#undo.push(() => removeBundles(httpPort));
+    this.#undo.push(() => this.#host?.stop(HOST_PATIENCE_MS));
+    await this.#host.start().catch((error: unknown) => {
+      throw new StartError(`the functions' host did not start: ${error instanceof Error ? error.message : String(error)}`);
+    });
+    await recovery.demand();
+    this.#abortIfStopping();
+  }
+
+  /** Stops everything that `start` began, the host before the Redis servers. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
+      try {
+        await undo();
+      } catch (error) {
+        process.stderr.write(`while stopping: ${(error as Error).message}\n`);
+      }
+    }
+  }
+
+  hurry(): void {
+    this.#host?.killNow();
+    this.#redis?.killNow();
+  }
+
+  /** For the exit event of a supervisor that fails: synchronous. */
+  killNow(): void {
+    this.hurry();
+  }
+
+  async #lock(folder: DataFolder, name: string): Promise<Release> {
+    return takeLock(join(folder.runDir, `${name}.lock`), ({ pid }) =>
+      this.#configuration.hostsOnly ? `a host on port ${this.#configuration.httpPort} serves ${folder.path} already (pid ${pid})` : `the data folder ${folder.path} is supervised by another start (pid ${pid}): stop that one, or set DATA_DIR`,
+    );
+  }
+
+  #abortIfStopping(): void {
+    if (this.#stopping.signal.aborted) throw new StartError("stopped while starting");
+  }
+}

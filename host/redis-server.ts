@@ -1,0 +1,83 @@
+/** One Redis of the shop: on loopback, with a password, without persistence of its own (the log is the durable store). */
+import { spawn } from "node:child_process";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Service } from "./configuration.ts";
+import { type Diagnostics } from "./diagnostics.ts";
+import { type Child } from "./supervised-process.ts";
+
+const POLL_MS = 10;
+const PROBE_TIMEOUT_MS = 1_000;
+
+export interface RedisSettings {
+  service: Service;
+  binary: string;
+  /** The same after a restart: the addresses that the functions hold stay right. */
+  port: number;
+  password: string;
+  runDir: string;
+}
+
+/** With the user named: redis-cli, unlike the clients, sends an empty name otherwise and is refused. */
+export function redisUrl({ port, password }: RedisSettings): string {
+  return `redis://default:${password}@127.0.0.1:${port}`;
+}
+
+export function redisServer(settings: RedisSettings, diagnostics: Diagnostics): Child {
+  const name = `redis-${settings.service}`;
+  return {
+    name,
+    spawn() {
+      // Its configuration comes by stdin: arguments can be read by every user of the machine.
+      const child = diagnostics.withOutput(name, (output) => spawn(settings.binary, ["-"], { cwd: settings.runDir, detached: true, stdio: ["pipe", output, output] }));
+      child.stdin?.on("error", () => undefined); // it died before it read: its exit event says so
+      child.stdin?.end(configuration(settings));
+      return child;
+    },
+    async ready(signal) {
+      while (!(await answersPing(settings))) await sleep(POLL_MS, undefined, { signal });
+      signal.throwIfAborted();
+    },
+  };
+}
+
+function configuration({ port, password }: RedisSettings): string {
+  return [
+    "bind 127.0.0.1",
+    `port ${port}`,
+    "protected-mode yes",
+    `requirepass ${password}`,
+    'save ""',
+    "appendonly no",
+    // The guard of the state must be there exactly while the state is: nothing may be evicted.
+    "maxmemory-policy noeviction",
+    "daemonize no",
+    'pidfile ""',
+    'logfile ""',
+    "loglevel warning",
+    "tcp-backlog 511",
+    "maxclients 4096",
+    "",
+  ].join("\n");
+}
+
+/** Asks with the password: an answer means that this server, and no other that has taken the port, serves. */
+async function answersPing({ port, password }: RedisSettings): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    let said = "";
+    const end = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(PROBE_TIMEOUT_MS, () => end(false));
+    socket.once("error", () => end(false));
+    socket.once("close", () => end(false));
+    socket.once("connect", () => socket.write(`AUTH ${password}\r\nPING\r\n`));
+    socket.on("data", (bytes) => {
+      said += bytes.toString();
+      if (said.startsWith("-")) end(false);
+      if (said.includes("+PONG")) end(true);
+    });
+  });
+}

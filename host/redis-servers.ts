@@ -1,0 +1,91 @@
+/** The three Redis servers of a shop: those that are given, and those that are started. */
+import { readFileSync, rmSync } from "node:fs";
+import { writeFileAtomically } from "./atomic-file.ts";
+import { type Configuration, SERVICES, type Service } from "./configuration.ts";
+import { type DataFolder } from "./data-folder.ts";
+import { type Diagnostics } from "./diagnostics.ts";
+import { type Ledger } from "./ledger.ts";
+import { freePorts } from "./ports.ts";
+import { findRedisServer } from "./redis-binary.mjs";
+import { redisServer, type RedisSettings, redisUrl } from "./redis-server.ts";
+import { StartError } from "./start-error.ts";
+import { SupervisedProcess } from "./supervised-process.ts";
+
+export type RedisUrls = Record<Service, string>;
+
+const START_ATTEMPTS = 5;
+const PATIENCE_MS = 2_000;
+
+export class RedisServers {
+  readonly #configuration: Configuration;
+  readonly #folder: DataFolder;
+  readonly #ledger: Ledger;
+  readonly #diagnostics: Diagnostics;
+  readonly #onReadyAgain: () => void;
+  readonly #started: SupervisedProcess[] = [];
+
+  constructor(configuration: Configuration, folder: DataFolder, ledger: Ledger, diagnostics: Diagnostics, onReadyAgain: () => void) {
+    this.#configuration = configuration;
+    this.#folder = folder;
+    this.#ledger = ledger;
+    this.#diagnostics = diagnostics;
+    this.#onReadyAgain = onReadyAgain;
+  }
+
+  /** Of a shop that another start supervises. @throws StartError */
+  readUrls(): RedisUrls {
+    return Object.fromEntries(SERVICES.map((service) => [service, this.#configuration.givenRedis[service] ?? this.#readUrl(service)])) as RedisUrls;
+  }
+
+  /** @throws StartError */
+  async start(password: string): Promise<RedisUrls> {
+    const urls = { ...this.#configuration.givenRedis };
+    const toStart = SERVICES.filter((service) => urls[service] === undefined);
+    if (toStart.length > 0) {
+      const found = findRedisServer(process.env);
+      const binary = found.path;
+      if (binary === undefined) throw new StartError(found.problem);
+      for (const [service, url] of await Promise.all(toStart.map(async (service) => [service, await this.#startOne(service, binary, password)] as const))) urls[service] = url;
+    }
+    for (const service of SERVICES) writeFileAtomically(this.#folder.redisUrlFile(service), `${urls[service]}\n`);
+    return urls as RedisUrls;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#started.map((server) => server.stop(PATIENCE_MS)));
+    // A further host only reads the addresses.
+    if (!this.#configuration.hostsOnly) for (const service of SERVICES) rmSync(this.#folder.redisUrlFile(service), { force: true });
+  }
+
+  killNow(): void {
+    for (const server of this.#started) server.killNow();
+  }
+
+  /** Between the moment in which a port is found free and the start, somebody else may take it. */
+  async #startOne(service: Service, binary: string, password: string): Promise<string> {
+    let problem = "";
+    for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
+      const [port = 0] = await freePorts(1);
+      const settings: RedisSettings = { service, binary, port, password, runDir: this.#folder.runDir };
+      const server = new SupervisedProcess(redisServer(settings, this.#diagnostics), this.#ledger, this.#diagnostics, this.#onReadyAgain);
+      this.#started.push(server);
+      try {
+        await server.start();
+        return redisUrl(settings);
+      } catch (error) {
+        problem = (error as Error).message;
+        await server.stop(0);
+        this.#started.splice(this.#started.indexOf(server), 1);
+      }
+    }
+    throw new StartError(`the Redis of ${service} did not start: ${problem}`);
+  }
+
+  #readUrl(service: Service): string {
+    try {
+      return readFileSync(this.#folder.redisUrlFile(service), "utf8").trim();
+    } catch {
+      throw new StartError(`${this.#folder.redisUrlFile(service)} is missing: no shop runs on this data folder (HOSTS_ONLY=1 adds a host to one that does)`);
+    }
+  }
+}

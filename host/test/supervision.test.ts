@@ -1,0 +1,114 @@
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { Redis } from "ioredis";
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Shop, startShop } from "./support/shop.ts";
+
+let shop: Shop;
+
+beforeAll(async () => {
+  shop = await startShop();
+}, 90_000);
+
+afterAll(async () => {
+  await shop.stop();
+}, 30_000);
+
+async function until(what: string, withinMs: number, condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!(await Promise.resolve(condition()).catch(() => false))) {
+    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await sleep(10);
+  }
+}
+
+function pidChanges(of: Shop, name: string, before: number): () => boolean {
+  return () => existsSync(join(of.dataDir, "run", `${name}.pid`)) && of.pid(name) !== before && of.pid(name) > 0;
+}
+
+async function keys(url: string): Promise<number> {
+  const redis = new Redis(url, { lazyConnect: true, retryStrategy: () => null });
+  redis.on("error", () => undefined);
+  try {
+    await redis.connect();
+    return await redis.dbsize();
+  } finally {
+    redis.disconnect();
+  }
+}
+
+async function json(path: string, method = "GET"): Promise<Record<string, unknown>> {
+  const response = await fetch(shop.url + path, { method });
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
+  return JSON.parse(await response.text()) as Record<string, unknown>;
+}
+
+test("a Redis that is killed is started again within a second, at the same address, and is restored without a request", async () => {
+  const { item_id: item } = await json("/stock/item/create/5", "POST");
+  await fetch(`${shop.url}/stock/add/${String(item)}/3`, { method: "POST" });
+  const address = shop.redisUrl("stock");
+  const before = shop.kill("redis-stock");
+  await until("a new Redis", 1_000, pidChanges(shop, "redis-stock", before));
+  await until("its state is back", 5_000, async () => (await keys(address)) > 0);
+  expect(shop.redisUrl("stock")).toBe(address);
+  expect(await json(`/stock/find/${String(item)}`)).toEqual({ stock: 3, price: 5 });
+}, 30_000);
+
+test("a host that is killed is started again within a second, and serves", async () => {
+  const { item_id: item } = await json("/stock/item/create/7", "POST");
+  const before = shop.kill("host");
+  await until("a new host", 1_000, pidChanges(shop, "host", before));
+  await until("it serves", 20_000, async () => (await json(`/stock/find/${String(item)}`)).price !== undefined);
+}, 40_000);
+
+test("all three Redis servers killed at once come back and are restored", async () => {
+  const services = ["order", "stock", "payment"] as const;
+  const before = services.map((service) => shop.kill(`redis-${service}`));
+  for (const [index, service] of services.entries()) await until(`${service} is back`, 2_000, pidChanges(shop, `redis-${service}`, before[index] ?? 0));
+  for (const service of services) await until(`${service} is restored`, 10_000, async () => (await keys(shop.redisUrl(service))) > 0);
+}, 30_000);
+
+test("a further host serves the same state, is supervised, and its end leaves the shop as it was", async () => {
+  const { item_id: item } = await json("/stock/item/create/9", "POST");
+  const further = await shop.addHost();
+  try {
+    expect(further.stdout()).toBe(`ready: ${further.url}  try: curl -X POST ${further.url}/stock/item/create/5\n`);
+    const name = `host-${further.httpPort}`;
+    const found = await fetch(`${further.url}/stock/find/${String(item)}`);
+    expect(found.status).toBe(200);
+    const before = further.kill(name);
+    await until("a new further host", 1_000, pidChanges(further, name, before));
+    await until("it serves", 20_000, async () => (await fetch(`${further.url}/stock/find/${String(item)}`)).ok);
+  } finally {
+    expect(await further.stop()).toBe(0);
+  }
+  expect(existsSync(join(shop.dataDir, "run", `host-${further.httpPort}.pid`))).toBe(false);
+  expect(shop.pid("host")).toBeGreaterThan(0);
+  expect((await fetch(`${shop.url}/stock/find/${String(item)}`)).status).toBe(200);
+}, 90_000);
+
+test("the pid files hold the pids of living processes, and the Redis servers have no persistence and evict nothing", async () => {
+  for (const name of ["redis-order", "redis-stock", "redis-payment", "host"]) expect(() => process.kill(shop.pid(name), 0)).not.toThrow();
+  const redis = new Redis(shop.redisUrl("payment"));
+  try {
+    expect(await redis.config("GET", "save")).toEqual(["save", ""]);
+    expect(await redis.config("GET", "appendonly")).toEqual(["appendonly", "no"]);
+    expect(await redis.config("GET", "maxmemory-policy")).toEqual(["maxmemory-policy", "noeviction"]);
+    expect(await redis.config("GET", "bind")).toEqual(["bind", "127.0.0.1"]);
+  } finally {
+    redis.disconnect();
+  }
+  expect(readFileSync(join(shop.dataDir, "run", "supervisor.log"), "utf8")).toMatch(/every service is restored/);
+});
+
+test("`serverless invoke local` reaches the shop that runs on the data folder, answers and ends", async () => {
+  const { item_id: item } = await json("/stock/item/create/11", "POST");
+  const root = join(import.meta.dirname, "..", "..");
+  const event = JSON.stringify({ httpMethod: "GET", path: `/stock/find/${String(item)}`, headers: {}, pathParameters: { item_id: item } });
+  const words = [join(root, "node_modules", "serverless", "bin", "serverless.js"), "invoke", "local", "-f", "stock-find", "--data", event];
+  const done = spawnSync(join(root, "node_modules", ".bin", "node"), words, { cwd: root, encoding: "utf8", timeout: 45_000, env: { ...process.env, NODE_OPTIONS: "", DATA_DIR: shop.dataDir } });
+  expect(done.status).toBe(0);
+  expect(done.stdout).toContain('"statusCode": 200');
+}, 60_000);

@@ -1,0 +1,117 @@
+/** Starts the shop as `npm start` does, on a data folder and a port of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Service } from "../../configuration.ts";
+import { freePorts } from "../../ports.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..", "..");
+const NODE = join(ROOT, "node_modules", ".bin", "node");
+const READY_WITHIN_MS = 60_000;
+
+export interface ShopOptions {
+  /** A fresh temporary folder otherwise, which `stop` removes. */
+  dataDir?: string;
+  httpPort?: number;
+  /** On top of this process's environment, from which the shop's own variables are taken out. */
+  environment?: Record<string, string>;
+}
+
+export interface Shop {
+  url: string;
+  httpPort: number;
+  dataDir: string;
+  supervisor: ChildProcess;
+  /** @param name redis-order, redis-stock, redis-payment, host, host-8001 ... */
+  pid(name: string): number;
+  /** SIGKILL. Returns the pid that it had. */
+  kill(name: string): number;
+  redisUrl(service: Service): string;
+  stdout(): string;
+  stderr(): string;
+  /** Another function host on the same Redis servers and logs. */
+  addHost(httpPort?: number): Promise<Shop>;
+  /** Resolves with the exit code when all is gone. A data folder that `startShop` made is removed. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+export interface Refusal {
+  exitCode: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Resolves when the shop has said that it is ready. @throws Error with what it said, when it ends before */
+export async function startShop(options: ShopOptions = {}): Promise<Shop> {
+  const httpPort = options.httpPort ?? (await freeHttpPort());
+  const dataDir = options.dataDir ?? temporaryFolder();
+  const { supervisor, said, ended } = launch({ ...options, httpPort, dataDir });
+  const shop: Shop = {
+    url: `http://127.0.0.1:${httpPort}`,
+    httpPort,
+    dataDir,
+    supervisor,
+    pid: (name) => Number(readFileSync(join(dataDir, "run", `${name}.pid`), "utf8")),
+    kill(name) {
+      const pid = shop.pid(name);
+      process.kill(pid, "SIGKILL");
+      return pid;
+    },
+    redisUrl: (service) => readFileSync(join(dataDir, "run", `redis-${service}.url`), "utf8").trim(),
+    stdout: () => said.stdout,
+    stderr: () => said.stderr,
+    addHost: async (port) => startShop({ dataDir, ...(port === undefined ? {} : { httpPort: port }), environment: { ...options.environment, HOSTS_ONLY: "1" } }),
+    async stop(signal = "SIGTERM") {
+      supervisor.kill(signal);
+      const exitCode = await ended;
+      if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
+      return exitCode;
+    },
+  };
+  const deadline = Date.now() + READY_WITHIN_MS;
+  while (!said.stdout.includes("ready: ")) {
+    if (supervisor.exitCode !== null || supervisor.signalCode !== null) throw new Error(`the shop did not start:\n${said.stderr}`);
+    if (Date.now() > deadline) {
+      await shop.stop();
+      throw new Error(`the shop was not ready within ${READY_WITHIN_MS} ms:\n${said.stderr}`);
+    }
+    await sleep(20);
+  }
+  return shop;
+}
+
+/** For a start that is expected to be refused: resolves when it has ended. */
+export async function startRefused(options: ShopOptions & { dataDir: string; httpPort: number }): Promise<Refusal> {
+  const { said, ended } = launch(options);
+  return { exitCode: await ended, ...said };
+}
+
+/** A port whose neighbour for the Lambda endpoint is free, too, and outside the range from which the system takes ports for connections. */
+export async function freeHttpPort(): Promise<number> {
+  const [any = 0] = await freePorts(1);
+  return 10_000 + (any % 10_000);
+}
+
+export function temporaryFolder(): string {
+  return mkdtempSync(join(tmpdir(), "shop-"));
+}
+
+function launch({ httpPort, dataDir, environment }: ShopOptions) {
+  const supervisor = spawn(NODE, [join(ROOT, "host", "main.ts")], {
+    env: { ...withoutShopVariables(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const said = { stdout: "", stderr: "" };
+  supervisor.stdout.on("data", (bytes: Buffer) => (said.stdout += bytes.toString()));
+  supervisor.stderr.on("data", (bytes: Buffer) => (said.stderr += bytes.toString()));
+  const ended = new Promise<number | null>((resolve) => supervisor.once("close", resolve));
+  return { supervisor, said, ended };
+}
+
+/** Those of the test runner's own (npm's, jest's) would change what the shop does. */
+function withoutShopVariables(): NodeJS.ProcessEnv {
+  const shop = /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|npm_)|^(HOSTS_ONLY|HTTP_PORT|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !shop.test(name)));
+}

@@ -1,0 +1,145 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Server, type Socket } from "node:net";
+
+/** A command on its way to Redis, stopped at the proxy together with all that its client sends after it. */
+export interface Held {
+  /** Hands it to Redis, also where the client has gone. Resolves with what Redis answers, which the client does not get. */
+  deliver(): Promise<string>;
+  /** Lets it pass, and the answer too, as if there were no proxy. */
+  pass(): void;
+  /** Cuts the connection on both sides. What was not delivered never arrives. */
+  cut(): void;
+}
+
+type Trap = (held: Held) => void;
+
+/** A TCP proxy before a real Redis, which stops, loses and delays what passes at exact points. */
+export class Proxy {
+  /** Times that the direction turned from answers to requests: round trips of a client that is alone. */
+  roundTrips = 0;
+  readonly url: string;
+  readonly #server: Server;
+  readonly #links = new Set<Link>();
+  readonly #traps: { readonly bytes: string; readonly trap: Trap; readonly once: boolean }[] = [];
+
+  private constructor(server: Server, target: number) {
+    this.#server = server;
+    this.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    server.on("connection", (client) => {
+      const link = new Link(client, connect(target, "127.0.0.1"), {
+        match: (bytes) => this.#match(bytes),
+        turned: () => this.roundTrips++,
+        ended: () => this.#links.delete(link),
+      });
+      this.#links.add(link);
+    });
+  }
+
+  /** @param target the port of Redis */
+  static async start(target: number): Promise<Proxy> {
+    const server = createServer({ noDelay: true }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    return new Proxy(server, target);
+  }
+
+  /** The next command of this name, from any client: it is stopped. */
+  catchNext(command: string): Promise<Held> {
+    return new Promise((resolve) => {
+      this.#traps.push({ bytes: wireForm(command), trap: resolve, once: true });
+    });
+  }
+
+  /** Every command of this name from now on goes to `trap`. */
+  catchAll(command: string, trap: Trap): void {
+    this.#traps.push({ bytes: wireForm(command), trap, once: false });
+  }
+
+  /** From now on everything passes. What is held stays so. */
+  catchNone(): void {
+    this.#traps.length = 0;
+  }
+
+  async close(): Promise<void> {
+    for (const link of this.#links) link.cut();
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+
+  #match(bytes: string): Trap | undefined {
+    const i = this.#traps.findIndex((candidate) => bytes.includes(candidate.bytes));
+    const found = this.#traps[i];
+    if (found?.once === true) this.#traps.splice(i, 1);
+    return found?.trap;
+  }
+}
+
+interface LinkEvents {
+  match(bytes: string): Trap | undefined;
+  turned(): void;
+  ended(): void;
+}
+
+/** One client's connection and the one to Redis that belongs to it. */
+class Link implements Held {
+  readonly #client: Socket;
+  readonly #redis: Socket;
+  #held: Buffer[] | undefined;
+  #answers: ((answer: Buffer) => void) | undefined;
+  #answering = true;
+
+  constructor(client: Socket, redis: Socket, events: LinkEvents) {
+    this.#client = client;
+    this.#redis = redis;
+    redis.setNoDelay(true);
+    client.on("error", () => undefined);
+    redis.on("error", () => undefined);
+    client.on("data", (bytes) => {
+      if (this.#answering) events.turned();
+      this.#answering = false;
+      if (this.#held !== undefined) return void this.#held.push(bytes);
+      const trap = events.match(bytes.toString("latin1"));
+      if (trap === undefined) return void redis.write(bytes);
+      this.#held = [bytes];
+      trap(this);
+    });
+    redis.on("data", (bytes) => {
+      this.#answering = true;
+      if (this.#answers !== undefined) this.#answers(bytes);
+      else client.write(bytes);
+    });
+    client.on("close", () => {
+      // Bytes that are held may still be delivered: Redis must not learn that their client has gone.
+      if (this.#held === undefined) redis.destroy();
+    });
+    redis.on("close", () => {
+      client.destroy();
+      events.ended();
+    });
+  }
+
+  deliver(): Promise<string> {
+    return new Promise((resolve) => {
+      this.#answers = (answer) => resolve(answer.toString("latin1"));
+      this.#flush();
+    });
+  }
+
+  pass(): void {
+    this.#flush();
+  }
+
+  cut(): void {
+    this.#client.destroy();
+    this.#redis.destroy();
+  }
+
+  #flush(): void {
+    for (const bytes of this.#held ?? []) this.#redis.write(bytes);
+    this.#held = undefined;
+  }
+}
+
+/** How ioredis writes the name of a command. */
+function wireForm(command: string): string {
+  return `$${command.length}\r\n${command}\r\n`;
+}
