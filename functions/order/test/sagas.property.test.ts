@@ -1,0 +1,176 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { MAX_AMOUNT } from "../../numbers.ts";
+import { Refusal } from "../../errors.ts";
+import { addItem, claimKey, MAX_LINES, newOrder, orderKey, type Claim, type Order } from "../orders.ts";
+import { abandon, close, LostRaceError, pay, sagaKey, start, type Changes, type Failure, type Saga } from "../sagas.ts";
+
+const FAILURE: Failure = { kind: "aborted", code: "checkout_aborted", message: "" };
+const order: Order = { ...newOrder("u", "first"), items: [["a", 1]], total: 5 };
+
+/** The order service's rows of one order. */
+class Rows {
+  readonly rows = new Map<string, Saga | Order | Claim>([[orderKey("o"), order]]);
+  /** Transitions that were made, by the state that they led to. */
+  readonly made: string[] = [];
+
+  get = <T>(key: string): T | null => (this.rows.get(key) as T | undefined) ?? null;
+
+  apply(set: Changes): void {
+    for (const [key, row] of Object.entries(set)) {
+      if (row === null) this.rows.delete(key);
+      else this.rows.set(key, row);
+    }
+  }
+
+  saga = (): Saga => this.get<Saga>(sagaKey("s"))!;
+}
+
+type Move = "pay" | "abandon" | "close";
+
+/** One who drives the saga with what they last knew of it; stops at the first race that they lose. */
+class Driver {
+  #known: Saga;
+  #out = false;
+  readonly #rows: Rows;
+
+  constructor(rows: Rows) {
+    this.#rows = rows;
+    this.#known = rows.saga();
+  }
+
+  step(move: Move, undo: readonly string[]): void {
+    if (this.#out) return;
+    const current = this.#rows.saga();
+    const claim = this.#rows.get<Claim>(claimKey("o"));
+    try {
+      const moved =
+        move === "pay" ? pay("s", this.#known, current, this.#rows.get<Order>(orderKey("o")), claim)
+        : move === "abandon" ? abandon("s", this.#known, current, claim, undo, FAILURE)
+        : close("s", this.#known, current, claim);
+      if (moved === null) return;
+      expect(moved.saga.version).toBe(current.version + 1);
+      this.#known = moved.saga;
+      this.#rows.apply(moved.set);
+      this.#rows.made.push(moved.saga.state);
+    } catch (error) {
+      if (!(error instanceof LostRaceError)) throw error;
+      this.#out = true;
+    }
+  }
+}
+
+function begun(): Rows {
+  const rows = new Rows();
+  rows.apply(start("s", "o", order, { now: 1_000, timeout: 100 }).set);
+  return rows;
+}
+
+/** Every order in which the moves of two drivers can be interleaved. */
+function* interleavings<T>(a: readonly T[], b: readonly T[]): Generator<("a" | "b")[]> {
+  if (a.length === 0 || b.length === 0) {
+    yield [...a.map(() => "a" as const), ...b.map(() => "b" as const)];
+    return;
+  }
+  for (const rest of interleavings(a.slice(1), b)) yield ["a", ...rest];
+  for (const rest of interleavings(a, b.slice(1))) yield ["b", ...rest];
+}
+
+function expectOneEnd(rows: Rows): void {
+  const { state } = rows.saga();
+  const ends = rows.made.filter((made) => made === "paid" || made === "failed");
+  expect(ends.length).toBeLessThanOrEqual(1);
+  // A saga that was being undone never becomes paid, a paid one is never undone.
+  expect(rows.made.includes("paid") && rows.made.includes("compensating")).toBe(false);
+  expect(rows.get<Order>(orderKey("o"))!.paid).toBe(state === "paid");
+  expect(rows.get<Claim>(claimKey("o")) === null).toBe(state === "paid" || state === "failed");
+  expect(rows.made.length).toBe(rows.saga().version - 1);
+}
+
+describe("two drivers of one saga", () => {
+  const programs: readonly (readonly Move[])[] = [["pay"], ["abandon", "close"], ["pay", "abandon", "close"], ["abandon", "pay", "close"]];
+  const pairs = programs.flatMap((a) => programs.map((b) => [a, b] as const));
+  test.each(pairs)("%j and %j: in every order of their moves one wins, and the saga ends at most one way", (a, b) => {
+    for (const undo of [[], ["charge", "reserve"]]) {
+      for (const turns of interleavings(a, b)) {
+        const rows = begun();
+        const drivers = { a: new Driver(rows), b: new Driver(rows) };
+        const left = { a: [...a], b: [...b] };
+        for (const turn of turns) drivers[turn].step(left[turn].shift()!, undo);
+        expectOneEnd(rows);
+        expect(rows.made.length).toBeGreaterThanOrEqual(1);
+      }
+    }
+  });
+});
+
+test("any number of drivers, those too that joined later, make any moves: the saga ends at most one way", () => {
+  const move = fc.constantFrom<Move>("pay", "abandon", "close");
+  fc.assert(fc.property(fc.array(fc.tuple(fc.nat(3), move, fc.boolean()), { maxLength: 30 }), (moves) => {
+    const rows = begun();
+    const drivers: Driver[] = [];
+    for (const [who, what, undone] of moves) (drivers[who] ??= new Driver(rows)).step(what, undone ? ["reserve"] : []);
+    expectOneEnd(rows);
+  }), { numRuns: 500 });
+});
+
+test("an order becomes paid only while it is still claimed by the saga, and still the one that it started with", () => {
+  const cases: [Claim | null, Order | null][] = [
+    [null, order],
+    [{ saga: "another" }, order],
+    [{ saga: "s" }, null],
+    [{ saga: "s" }, { ...order, generation: "second" }],
+  ];
+  const saga = begun().saga();
+  for (const [claim, present] of cases) expect(pay("s", saga, saga, present, claim)).toBeNull();
+  expect(pay("s", saga, saga, order, { saga: "s" })?.set).toMatchObject({ [orderKey("o")]: { paid: true }, [claimKey("o")]: null });
+});
+
+test("a failed saga frees the order only from its own claim", () => {
+  const saga = { ...begun().saga(), state: "compensating" as const };
+  expect(close("s", saga, saga, { saga: "another" }).set).not.toHaveProperty([claimKey("o")]);
+  expect(close("s", saga, saga, { saga: "s" }).set).toHaveProperty([claimKey("o")], null);
+});
+
+test("an order without items starts no saga", () => {
+  expect(() => start("s", "o", newOrder("u", "g"), { now: 0, timeout: 1 })).toThrow(expect.objectContaining({ code: "empty_order" }));
+});
+
+describe("an order's total", () => {
+  const number = fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 2 ** 26 - 5, max: 2 ** 27 + 5 }), fc.maxSafeNat());
+  const quantity = number.map((value) => Math.max(1, value));
+
+  test("is the sum of price times quantity, exactly, or the line is refused and nothing changes", () => {
+    const line = fc.tuple(fc.constantFrom("a", "b", "c"), quantity, number);
+    fc.assert(fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+      let present = newOrder("u", "g");
+      let [total, quantities] = [0n, new Map<string, bigint>()];
+      for (const [item, quantity, price] of lines) {
+        const next = total + BigInt(quantity) * BigInt(price);
+        const together = (quantities.get(item) ?? 0n) + BigInt(quantity);
+        const fits = next <= BigInt(MAX_AMOUNT) && together <= BigInt(MAX_AMOUNT);
+        try {
+          present = addItem(present, item, quantity, price);
+          expect(fits).toBe(true);
+          [total, quantities] = [next, quantities.set(item, together)];
+        } catch (error) {
+          expect(error).toMatchObject({ code: "amount_out_of_range" });
+          expect(fits).toBe(false);
+        }
+        expect(BigInt(present.total)).toBe(total);
+      }
+      expect(present.items.map(([item, quantity]) => [item, BigInt(quantity)])).toEqual([...quantities]);
+    }), { numRuns: 500 });
+  });
+
+  test("does not change once the order is paid", () => {
+    expect(() => addItem({ ...order, paid: true }, "a", 1, 1)).toThrow(expect.objectContaining({ code: "order_paid" }));
+  });
+
+  test(`has at most ${MAX_LINES} different items, of which each may grow`, () => {
+    const items = Array.from({ length: MAX_LINES }, (_, i) => [`i${i}`, 1] as const);
+    const full: Order = { ...newOrder("u", "g"), items, total: MAX_LINES };
+    expect(() => addItem(full, "one-more", 1, 1)).toThrow(Refusal);
+    expect(addItem(full, "i7", 2, 1)).toMatchObject({ total: MAX_LINES + 2 });
+  });
+});

@@ -1,0 +1,260 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { setTimeout as sleep } from "node:timers/promises";
+import { after, delay, gate, hangAfter, insteadOf } from "../../test/support/faults.ts";
+import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
+import { Shop } from "../../test/support/shop.ts";
+import { claimKey, orderKey, type Order } from "../orders.ts";
+import { SagaJournal, type HeldSaga } from "../saga-journal.ts";
+import { CHECKOUT } from "../saga-steps.ts";
+import { LostRaceError, sagaKey, start, type Failure, type Saga } from "../sagas.ts";
+import { servicesBehind } from "../services.ts";
+import { httpClient } from "../../http/service-client.ts";
+
+let shop: Shop;
+beforeAll(async () => (shop = await Shop.open()));
+afterAll(() => shop.close());
+afterEach(async () => {
+  await shop.gateway.quiet();
+  shop.reset();
+});
+
+const [RESERVE, CHARGE, REFUND] = ["/stock/reserve", "/payment/charge", "/payment/refund"];
+const FAILURE: Failure = { kind: "aborted", code: "checkout_aborted", message: "a test's" };
+const [reserve, charge] = CHECKOUT as [(typeof CHECKOUT)[number], (typeof CHECKOUT)[number]];
+const services = servicesBehind(httpClient);
+let sagas = 0;
+
+/** Writes a saga's intent, as a checkout does, and drives it no further. @param timeout milliseconds until others may take it over */
+async function begun(goods: Basket, timeout = 0): Promise<{ held: HeldSaga; journal: SagaJournal }> {
+  const state = await shop.state("order");
+  const id = `begun-${++sagas}`;
+  const saga = await state.occ.transact([orderKey(goods.order)], (view) => {
+    const started = start(id, goods.order, view.get<Order>(orderKey(goods.order))!, { now: Date.now() - 1, timeout });
+    return { result: started.saga, set: started.set };
+  });
+  return { held: { id, saga }, journal: new SagaJournal(state) };
+}
+
+const settledAs = async ({ id }: HeldSaga): Promise<string | undefined> => (await shop.row<Saga>("order", sagaKey(id)))?.state;
+
+describe.each([
+  ["each step delivered once", false],
+  ["each step delivered twice", true],
+])("a checkout and those who take it over, %s", (_, repeated) => {
+  const prepare = async () => {
+    const goods = await basket(shop);
+    shop.gateway.repeatSteps = repeated;
+    return goods;
+  };
+
+  // A driver dies at each point of its way; what it did until then is done.
+  const both = ["charge", "reserve"];
+  const deaths: readonly (readonly [string, (held: HeldSaga, journal: SagaJournal) => Promise<unknown>])[] = [
+    ["once the intent is written", async () => undefined],
+    ["once the stock is reserved", async ({ id, saga }) => reserve.execute(services, id, saga, 500)],
+    ["once the credit is charged", async ({ id, saga }) => (await reserve.execute(services, id, saga, 500), charge.execute(services, id, saga, 500))],
+    ["once it has given up and written that down", async (held, journal) => {
+      await reserve.execute(services, held.id, held.saga, 500);
+      await charge.execute(services, held.id, held.saga, 500);
+      return journal.abandoned(held, both, FAILURE, 500);
+    }],
+    ["once it has refunded", async (held, journal) => {
+      await reserve.execute(services, held.id, held.saga, 500);
+      await charge.execute(services, held.id, held.saga, 500);
+      await journal.abandoned(held, both, FAILURE, 500);
+      return charge.compensate(services, held.id, held.saga, 500);
+    }],
+    ["once all is undone, but not that it is", async (held, journal) => {
+      await reserve.execute(services, held.id, held.saga, 500);
+      await journal.abandoned(held, both, FAILURE, 500);
+      await charge.compensate(services, held.id, held.saga, 500);
+      return reserve.compensate(services, held.id, held.saga, 500);
+    }],
+  ];
+  test.each(deaths)("its driver dies %s: resume-sagas leaves neither effect, and the order free", async (_point, live) => {
+    const goods = await prepare();
+    const { held, journal } = await begun(goods);
+    await live(held, journal);
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await settledAs(held)).toBe("failed");
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+    expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+    expect(await stateOf(shop, goods)).toEqual(PAID);
+  });
+
+  test("its driver dies, and a second checkout of the order settles it and gets its answer: 503, then a retry pays", async () => {
+    const goods = await prepare();
+    const { held } = await begun(goods, 200);
+    await reserve.execute(services, held.id, held.saga, 500);
+    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_aborted" });
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+    expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+  });
+
+  test("its driver dies once the order is paid: it stays paid, and nothing is left to resume", async () => {
+    const goods = await prepare();
+    const { held, journal } = await begun(goods);
+    await reserve.execute(services, held.id, held.saga, 500);
+    await charge.execute(services, held.id, held.saga, 500);
+    await journal.paid(held, 500);
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 0, open: 0 });
+    expect(await stateOf(shop, goods)).toEqual(PAID);
+  });
+
+  test("a saga within its deadline is not taken over", async () => {
+    const goods = await prepare();
+    const { held, journal } = await begun(goods, 5_000);
+    await reserve.execute(services, held.id, held.saga, 500);
+    expect(await shop.run("order/resume-sagas", 1_400)).toEqual({ settled: 0, open: 1 });
+    expect(await settledAs(held)).toBe("running");
+    await journal.abandoned(held, [], FAILURE, 500);
+    await reserve.compensate(services, held.id, held.saga, 500);
+  });
+
+  test("resume-sagas waits for the deadline of a saga that still runs, as far as its time goes", async () => {
+    const goods = await prepare();
+    const { held } = await begun(goods, 400);
+    await reserve.execute(services, held.id, held.saga, 500);
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
+  test("a slow original that tries to make the order paid after it was taken over loses, and answers what became of it", async () => {
+    const goods = await prepare();
+    shop.set({ SAGA_TIMEOUT_MS: 250 });
+    const { fault, reached, open } = gate();
+    // The charge itself is done in time; its answer is what is slow.
+    shop.gateway.next(CHARGE, async (execute) => {
+      const answer = await execute();
+      await fault(async () => answer);
+      return answer;
+    });
+    const original = shop.post(`/orders/checkout/${goods.order}`);
+    await reached;
+    // The takeover is decided while the original still waits for its charge.
+    const journal = new SagaJournal(await shop.state("order"));
+    const { saga: id } = (await shop.row<{ saga: string }>("order", claimKey(goods.order)))!;
+    const running = { id, saga: (await shop.row<Saga>("order", sagaKey(id)))! };
+    await journal.abandoned(running, both, FAILURE, 500);
+    open();
+    expect(await original).toMatchObject({ status: 503, code: "checkout_aborted" });
+    await expect(journal.paid(running, 500)).rejects.toThrow(LostRaceError);
+    expect(await shop.run("order/resume-sagas")).toMatchObject({ open: 0 });
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
+  test("two who resume at once, and a checkout that follows: undone once", async () => {
+    const goods = await prepare();
+    const { held } = await begun(goods);
+    await reserve.execute(services, held.id, held.saga, 500);
+    await charge.execute(services, held.id, held.saga, 500);
+    shop.gateway.always(REFUND, delay(30));
+    const results = await Promise.all([shop.run("order/resume-sagas"), shop.run("order/resume-sagas"), shop.post(`/orders/checkout/${goods.order}`)]);
+    expect(results.slice(0, 2)).toEqual([expect.objectContaining({ open: 0 }), expect.objectContaining({ open: 0 })]);
+    expect(await settledAs(held)).toBe("failed");
+    await sleep(20);
+    const { paid } = await stateOf(shop, goods);
+    expect(await stateOf(shop, goods)).toEqual(paid ? PAID : UNTOUCHED);
+  });
+
+  test("a driver of a saga whose order is no longer claimed by it cannot make it paid", async () => {
+    const goods = await prepare();
+    const { held, journal } = await begun(goods);
+    const state = await shop.state("order");
+    await state.occ.transact([], () => ({ result: null, set: { [claimKey(goods.order)]: { saga: "another" } } }));
+    expect(await journal.paid(held, 500)).toBeNull();
+    expect((await stateOf(shop, goods)).paid).toBe(false);
+    await state.occ.transact([], () => ({ result: null, set: { [claimKey(goods.order)]: null, [sagaKey(held.id)]: null } }));
+  });
+
+  test("20 checkouts of one order at once: one saga, one charge, one answer", async () => {
+    const goods = await prepare();
+    const answers = await Promise.all(Array.from({ length: 20 }, () => shop.post(`/orders/checkout/${goods.order}`)));
+    expect(new Set(answers.map(({ status, body }) => `${status} ${body}`))).toEqual(new Set(["200 paid"]));
+    expect([RESERVE, CHARGE].map((path) => shop.gateway.count(path))).toEqual([1, 1]);
+    expect(await stateOf(shop, goods)).toEqual(PAID);
+  });
+
+  test("20 checkouts at once of an order that is refused: one saga, one answer", async () => {
+    const goods = await prepare();
+    await shop.post(`/payment/pay/${goods.user}/90`);
+    shop.gateway.next(CHARGE, delay(100));
+    const answers = await Promise.all(Array.from({ length: 20 }, () => shop.post(`/orders/checkout/${goods.order}`)));
+    expect(new Set(answers.map(({ status, code, body }) => `${status} ${code} ${body}`)).size).toBe(1);
+    expect(answers[0]).toMatchObject({ status: 400, code: "insufficient_credit" });
+    expect(shop.gateway.count(RESERVE)).toBe(1);
+    expect(await stateOf(shop, goods)).toEqual({ paid: false, stock: 10, credit: 10 });
+  });
+
+  test("a saga that cannot be settled does not keep the others from it, however long its step hangs", async () => {
+    const [stuck, goods] = [await prepare(), await prepare()];
+    shop.set({ STEP_TIMEOUT_MS: 100 });
+    const { held: first } = await begun(stuck);
+    const { held: second } = await begun(goods);
+    for (const { id, saga } of [first, second]) await reserve.execute(services, id, saga, 500);
+    shop.gateway.always(REFUND, async (execute) => (shop.gateway.deliveries.at(-1)?.body.includes(`"${first.id}"`) ? "hang" : execute()));
+    expect(await shop.run("order/resume-sagas", 2_500)).toEqual({ settled: 1, open: 1 });
+    expect(await settledAs(second)).toBe("failed");
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+    shop.gateway.heal();
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await stateOf(shop, stuck)).toEqual(UNTOUCHED);
+  });
+
+  test("a request whose invocation has little time left ends within it, and its saga is settled by others", async () => {
+    const goods = await prepare();
+    shop.gateway.next(RESERVE, hangAfter);
+    const asked = Date.now();
+    expect((await shop.post(`/orders/checkout/${goods.order}`, { time: 900 })).status).toBe(503);
+    expect(Date.now() - asked).toBeLessThan(900);
+    await shop.run("order/resume-sagas");
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
+  test("an order made anew under the same id gets no answer and no effect of the old one's checkout", async () => {
+    const goods = await prepare();
+    await shop.post("/stock/batch_init/1/10/5");
+    await shop.post("/payment/batch_init/1/100");
+    await shop.post("/orders/batch_init/1/1/1/5");
+    const path = "/orders/checkout/0";
+    const made = { item: "0", user: "0", order: "0" };
+    expect((await shop.post(path)).status).toBe(200);
+    expect(await stateOf(shop, made)).toEqual({ paid: true, stock: 8, credit: 90 });
+    await shop.post("/orders/batch_init/1/1/1/5");
+    expect(await stateOf(shop, made)).toEqual({ paid: false, stock: 8, credit: 90 });
+    expect((await shop.post(path)).status).toBe(200);
+    expect(await stateOf(shop, made)).toEqual({ paid: true, stock: 6, credit: 80 });
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
+  test("batch_init over an order with an open checkout: 409, and the order is what it was", async () => {
+    await shop.post("/stock/batch_init/1/10/5");
+    await shop.post("/payment/batch_init/1/100");
+    await shop.post("/orders/batch_init/1/1/1/5");
+    shop.gateway.repeatSteps = repeated;
+    const { fault, reached, open } = gate();
+    shop.gateway.next(CHARGE, fault);
+    const checkout = shop.post("/orders/checkout/0");
+    await reached;
+    expect(await shop.post("/orders/batch_init/5/1/1/7")).toMatchObject({ status: 409, code: "checkout_running" });
+    expect((await shop.get("/orders/find/0")).json).toMatchObject({ total_cost: 10 });
+    open();
+    expect((await checkout).status).toBe(200);
+    expect((await shop.post("/orders/batch_init/5/1/1/7")).status).toBe(200);
+  });
+
+  test("stock and credit made anew while a checkout rolls back get nothing of what the old ones gave", async () => {
+    await shop.post("/stock/batch_init/1/10/5");
+    await shop.post("/payment/batch_init/1/100");
+    await shop.post("/orders/batch_init/1/1/1/5");
+    shop.gateway.repeatSteps = repeated;
+    shop.gateway.next(CHARGE, after(500));
+    shop.gateway.always(REFUND, insteadOf(503));
+    expect(await shop.post("/orders/checkout/0", { time: 1_200 })).toMatchObject({ code: "checkout_pending" });
+    await shop.post("/stock/batch_init/1/10/5");
+    await shop.post("/payment/batch_init/1/100");
+    shop.gateway.heal();
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await stateOf(shop, { item: "0", user: "0", order: "0" })).toEqual(UNTOUCHED);
+  });
+});

@@ -1,0 +1,46 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { APIGatewayProxyResult } from "aws-lambda";
+import type { Fault } from "./gateway.ts";
+
+const answer = (statusCode: number): APIGatewayProxyResult => ({
+  statusCode,
+  headers: { "content-type": "application/json" },
+  body: JSON.stringify({ message: "an answer of the gateway's own" }),
+});
+
+/** Answers in the handler's place: it was never asked. */
+export const insteadOf = (status: number): Fault => async () => answer(status);
+/** The handler did its work; its answer is replaced. */
+export const after = (status: number): Fault => async (execute) => (await execute(), answer(status));
+/** The handler did its work; the connection breaks before its answer. */
+export const dropAnswer: Fault = async (execute) => (await execute(), "break");
+/** The connection breaks before the handler is asked. */
+export const breakBefore: Fault = async () => "break";
+/** Nothing happens, and there is no answer. */
+export const hang: Fault = async () => "hang";
+/** The handler does its work; there is no answer. */
+export const hangAfter: Fault = async (execute) => (await execute(), "hang");
+/** Slow on its way there. @param ms milliseconds */
+export const delay = (ms: number): Fault => async (execute) => (await sleep(ms), execute());
+/** The same request arrives twice at the same time. */
+export const twiceAtOnce: Fault = async (execute) => {
+  const [first] = await Promise.all([execute(), execute()]);
+  return first;
+};
+
+/** Holds requests back until it is opened: they arrive, but not yet. */
+export function gate(): { readonly fault: Fault; readonly reached: Promise<void>; open: () => void } {
+  let open!: () => void;
+  let arrived!: () => void;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  const reached = new Promise<void>((resolve) => (arrived = resolve));
+  return {
+    reached,
+    open,
+    fault: async (execute) => {
+      arrived();
+      await opened;
+      return execute();
+    },
+  };
+}

@@ -1,0 +1,95 @@
+import { expect, test } from "@jest/globals";
+import middy from "@middy/core";
+import { processWide, restoreState, RestoringError, StoreMismatchError, type LoggedRedis } from "../src/index.ts";
+import { add, listener, outcome, stage } from "./support/stage.ts";
+import { door, tampered } from "./support/tampered-store.ts";
+
+const on = stage();
+const context = (remaining = 5_000) => ({ getRemainingTimeInMillis: () => remaining });
+
+function handler(state: () => Promise<LoggedRedis>, options = {}) {
+  const run = middy()
+    .use(restoreState({ state, ...options }))
+    .handler(async () => (await (await state()).occ.read(["n"]))[0]);
+  return (given: object = context()) => run({}, given as never) as Promise<unknown>;
+}
+
+test("a cold start restores before the handler runs", async () => {
+  const store = await on.store();
+  const first = on.open({ store });
+  await first.occ.transact(["n"], add("n", 7));
+  await on.outside.flushall();
+  const events = listener();
+  const state = on.open({ store: await on.store(store.folder), onEvent: events.onEvent });
+  const order: string[] = [];
+  const run = middy().use(restoreState({ state: async () => state })).handler(async () => order.push(`handler after ${events.count("restored")} restore`));
+  await run({}, context() as never);
+  expect(order).toEqual(["handler after 1 restore"]);
+  expect(await handler(async () => state)()).toBe(7);
+});
+
+test("a cold start while another process restores waits for it", async () => {
+  const store = await on.store();
+  const stop = door();
+  const restoring = on.open({ store: tampered(store, { beforeBegin: stop.reach }) });
+  const ready = restoring.ready();
+  await stop.reached;
+  const events = listener();
+  const state = on.open({ store: await on.store(store.folder), onEvent: events.onEvent });
+  const answer = handler(async () => state)();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  stop.open();
+  await ready;
+  expect(await answer).toBeNull();
+  expect(events.events).toEqual([]);
+});
+
+test("when the time is up the invocation ends with RestoringError, and leaves its own time for the answer", async () => {
+  const store = await on.store();
+  const stop = door();
+  on.after(stop.open);
+  const state = on.open({ store: tampered(store, { beforeBegin: stop.reach }) });
+  const run = handler(async () => state, { timeout: 10_000, reserve: 300 });
+  const started = performance.now();
+  expect(await outcome(run(context(600)))).toBeInstanceOf(RestoringError);
+  expect(performance.now() - started).toBeLessThan(600);
+  expect(await outcome(run(context(300)))).toMatchObject({ code: "restoring", retryable: true });
+  expect(await outcome(handler(async () => state, { timeout: 50 })({}))).toBeInstanceOf(RestoringError);
+});
+
+test("while Redis is away the invocation ends with RestoringError too", async () => {
+  const server = await on.ownRedis();
+  await server.kill();
+  const state = on.open({ url: server.url, store: await on.store() });
+  expect(await outcome(handler(async () => state, { timeout: 200 })())).toBeInstanceOf(RestoringError);
+});
+
+test("what waiting cannot cure is told at once", async () => {
+  await on.outside.set("foreign", "1");
+  const state = on.open({ store: await on.store() });
+  expect(await outcome(handler(async () => state)())).toBeInstanceOf(StoreMismatchError);
+});
+
+test("later invocations cost no round trip of their own", async () => {
+  const state = on.open({ store: await on.store() });
+  const run = middy().use(restoreState({ state: async () => state })).handler(async () => "done");
+  await run({}, context() as never);
+  await on.outside.config("RESETSTAT");
+  for (let i = 0; i < 10; i++) expect(await run({}, context() as never)).toBe("done");
+  expect(await on.outside.info("commandstats")).not.toMatch(/cmdstat_(exec|mget|multi|info)/);
+});
+
+test("a process has one instance under a name, whoever asks first", async () => {
+  let made = 0;
+  const make = async (): Promise<object> => ({ made: ++made });
+  const all = await Promise.all([processWide("one", make), processWide("one", make), processWide("one", make)]);
+  expect(new Set(all).size).toBe(1);
+  expect(await processWide("other", make)).not.toBe(all[0]);
+  expect(made).toBe(2);
+});
+
+test("an instance that could not be made is forgotten: the next one who asks tries again", async () => {
+  await expect(processWide("failing", () => Promise.reject(new Error("not yet")))).rejects.toThrow("not yet");
+  await expect(processWide("failing", async () => { throw new Error("nor now"); })).rejects.toThrow("nor now");
+  expect(await processWide("failing", async () => "made")).toBe("made");
+});

@@ -1,0 +1,103 @@
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { chain, isDecided, isInHistory, judgeGuard, lastBegun, parseGuard } from "../src/protocol.ts";
+import type { Begin } from "../src/store.ts";
+
+describe("what a guard is worth", () => {
+  const guard = { epoch: 3, run_id: "run", store: "log" };
+  test.each([
+    ["none: the state is missing or half restored", null, "restore"],
+    ["of this server and this log", guard, "fine"],
+    ["of another server process, which a copy may have been put back into", { ...guard, run_id: "other" }, "restore"],
+    ["of another log", { ...guard, store: "other" }, "foreign"],
+    ["of another log and another server", { epoch: 3, run_id: "other", store: "other" }, "foreign"],
+  ] as const)("%s", (_name, given, verdict) => {
+    expect(judgeGuard(given, { runId: "run", store: "log" })).toBe(verdict);
+  });
+
+  test.each([[null], [""], ["{"], ["null"], ["7"], ['{"epoch":1}'], ['{"epoch":"1","run_id":"r","store":"s"}']])("%s is no guard", (text) => {
+    expect(parseGuard(text)).toBeNull();
+  });
+
+  test("a guard is read as it was written", () => {
+    expect(parseGuard(JSON.stringify(guard))).toEqual(guard);
+  });
+});
+
+describe("which epochs make up the history", () => {
+  const begins = (...list: [epoch: number, parent: number, cut: number][]): Map<number, Begin> => new Map(list.map(([epoch, parent, cut]) => [epoch, { parent, cut }]));
+
+  test.each([
+    ["none", begins(), 0, []],
+    ["the first", begins([1, 0, 0]), 1, [{ epoch: 1, from: 0, to: Infinity }]],
+    ["each up to where the next goes on", begins([1, 0, 0], [2, 1, 7], [3, 2, 7]), 3, [{ epoch: 1, from: 0, to: 7 }, { epoch: 2, from: 7, to: 7 }, { epoch: 3, from: 7, to: Infinity }]],
+    ["not one that was claimed and never begun", begins([1, 0, 0], [3, 1, 4]), 3, [{ epoch: 1, from: 0, to: 4 }, { epoch: 3, from: 4, to: Infinity }]],
+    ["not one that a later one passed over", begins([1, 0, 0], [2, 1, 4], [3, 1, 5]), 3, [{ epoch: 1, from: 0, to: 5 }, { epoch: 3, from: 5, to: Infinity }]],
+    ["broken: a beginning is lost", begins([1, 0, 0], [3, 2, 4]), 3, null],
+    ["broken: it begins in the middle", begins([1, 0, 5]), 1, null],
+    ["broken: a cut above the one that follows", begins([1, 0, 0], [2, 1, 9], [3, 2, 8]), 3, null],
+    ["broken: an epoch that goes on from itself", begins([1, 1, 0]), 1, null],
+  ])("%s", (_name, given, last, history) => {
+    expect(chain(given, last)).toEqual(history);
+  });
+});
+
+test("an epoch is decided only by a later one that is not sealed itself", () => {
+  expect(isDecided(3, 3, false)).toBe(false);
+  expect(isDecided(3, 2, false)).toBe(false);
+  expect(isDecided(3, 4, true)).toBe(false);
+  expect(isDecided(3, 4, false)).toBe(true);
+  expect(isDecided(3, 6, false)).toBe(true);
+});
+
+/**
+ * Recoverers as the protocol has them: each claims the next epoch, later reads the beginnings, reads the log of the last
+ * begun epoch at some moment, and writes its own beginning later still, or never. In between commits are appended.
+ */
+test("whether a commit is in the history is final once its epoch is decided, however recoverers overlap", () => {
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.constant({ do: "append" as const }) },
+    { weight: 2, arbitrary: fc.constant({ do: "claim" as const }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant("survey" as const), who: fc.nat(3) }) },
+    { weight: 4, arbitrary: fc.record({ do: fc.constant("begin" as const), who: fc.nat(3) }) },
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const begins = new Map<number, Begin>([[1, { parent: 0, cut: 0 }]]);
+      const logged = new Map<number, number>([[1, 0]]);
+      let highest = 1;
+      const open: { epoch: number; survey?: Begin }[] = [];
+      const answers = new Map<string, boolean>();
+      for (const one of steps) {
+        if (one.do === "append") {
+          // Late appends go to any epoch that has begun, sealed or not.
+          for (const epoch of begins.keys()) logged.set(epoch, (logged.get(epoch) ?? 0) + 1);
+        } else if (one.do === "claim") {
+          open.push({ epoch: ++highest });
+        } else {
+          const recoverer = open[one.who % Math.max(1, open.length)];
+          if (recoverer === undefined) continue;
+          if (one.do === "survey") {
+            const parent = lastBegun(begins);
+            if (parent < recoverer.epoch) recoverer.survey = { parent, cut: logged.get(parent) ?? 0 };
+          } else if (recoverer.survey !== undefined) {
+            begins.set(recoverer.epoch, recoverer.survey);
+            logged.set(recoverer.epoch, recoverer.survey.cut);
+            open.splice(open.indexOf(recoverer), 1);
+          }
+        }
+        const last = lastBegun(begins);
+        for (const epoch of begins.keys()) {
+          if (!isDecided(epoch, last, highest > last)) continue;
+          for (let n = 1; n <= (logged.get(epoch) ?? 0); n++) {
+            const place = `${epoch}-${n}`;
+            const now = isInHistory({ epoch, n }, chain(begins, last) ?? []);
+            expect([place, answers.get(place) ?? now]).toEqual([place, now]);
+            answers.set(place, now);
+          }
+        }
+      }
+    }),
+    { numRuns: 500 },
+  );
+});

@@ -1,0 +1,84 @@
+import { expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { encodeFrame, readFrames, type Torn } from "../src/frame.ts";
+import { checksum, checksumOf, eachImage, encodeBody, encodeLine, isIntact, keysOf, parseRecord, positionOf } from "../src/record.ts";
+
+/** Names that a careless reader takes for the log's own syntax. */
+const NASTY = ["frame", "crc", "set", "__proto__", "constructor", "1", "", '"', "\\", '","crc":"00000000"}', '"set":{', "\n", "\u2028", "\u0000", "🦊", "é", '"frame":{"lines":1,"bytes":1,"crc":"00000000"}}'];
+const text = fc.oneof(fc.constantFrom(...NASTY), fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }));
+const value = fc.oneof(fc.jsonValue({ stringUnit: "grapheme" }), text, fc.dictionary(text, text)).filter((json) => json !== null);
+const images = fc.dictionary(text, fc.option(value), { maxKeys: 8 }).map((set) => new Map(Object.entries(set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)] as const)));
+const RESERVED = ["epoch", "n", "at", "tx", "set", "crc", "frame"];
+const notes = fc.dictionary(text.filter((name) => !RESERVED.includes(name)), value, { maxKeys: 3 });
+const AT = "2026-01-31T12:00:00.123Z";
+const body = fc.record({ notes, images }).map((parts) => ({ ...parts, body: encodeBody(AT, "p-1", parts.notes, parts.images) }));
+const entries = fc.array(body, { minLength: 1, maxLength: 5 }).map((bodies) => bodies.map((one, i) => ({ epoch: 3, n: 41 + i, body: one.body })));
+
+test("a record is one line of JSON that gives back its place, its notes and every key, whatever they contain", () => {
+  fc.assert(
+    fc.property(body, fc.nat(), fc.nat(), (one, epoch, n) => {
+      const line = Buffer.from(encodeLine({ epoch, n, body: one.body }));
+      expect(line.includes(10)).toBe(false);
+      const record = parseRecord(line, "file");
+      expect(record).toMatchObject({ epoch, n, at: AT, tx: "p-1" });
+      const written = new Map(Object.entries(record.set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)]));
+      expect(new Map([...written].sort())).toEqual(new Map([...one.images].map(([key, image]) => [key, image === null ? null : JSON.stringify(JSON.parse(image))] as const).sort()));
+      for (const [name, note] of Object.entries(one.notes)) expect(record[name]).toEqual(JSON.parse(JSON.stringify(note)));
+      expect(positionOf(line)).toEqual({ epoch, n });
+      expect(isIntact(line)).toBe(true);
+    }),
+  );
+});
+
+test("a replay takes each key's image byte for byte as it was written, with the record's time", () => {
+  fc.assert(
+    fc.property(body, (one) => {
+      const seen = new Map<string, string | null>();
+      eachImage(Buffer.from(encodeLine({ epoch: 1, n: 1, body: one.body })), "file", (key, image, at) => {
+        expect(at).toBe(Date.parse(AT));
+        seen.set(key, image);
+      });
+      expect(seen).toEqual(one.images);
+      expect(new Set(keysOf(one.body))).toEqual(new Set(one.images.keys()));
+    }),
+  );
+});
+
+test("a line's checksum is the CRC-32 of gzip over all that stands before it", () => {
+  expect(checksum("123456789")).toBe("cbf43926");
+  const line = Buffer.from(encodeLine({ epoch: 1, n: 2, body: `"at":"${AT}","tx":"t","set":{}` }));
+  expect(line.toString()).toBe(`{"epoch":1,"n":2,"at":"${AT}","tx":"t","set":{},"crc":"${checksumOf(line)}"}`);
+  expect(checksumOf(line)).toBe(checksum(line.subarray(0, line.length - `,"crc":"00000000"}`.length)));
+});
+
+test("a note cannot take the place of a member that the log writes itself", () => {
+  for (const name of RESERVED) expect(() => encodeBody(AT, "t", { [name]: 1 }, new Map())).toThrow(TypeError);
+});
+
+async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
+  for (let i = 0; i < bytes.length; i += size) yield Buffer.from(bytes.subarray(i, i + size));
+}
+
+async function readAll(bytes: Buffer, size: number): Promise<{ lines: string[]; torn: Torn | null }> {
+  const lines: string[] = [];
+  const frames = readFrames(inChunks(bytes, size), "file");
+  for (;;) {
+    const { done, value: frame } = await frames.next();
+    if (done) return { lines, torn: frame };
+    lines.push(...frame.map(({ line }) => line.toString()));
+  }
+}
+
+test("frames give back their lines in order, in chunks of any size", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(entries, { maxLength: 4 }), fc.integer({ min: 1, max: 400 }), async (frames, size) => {
+      const bytes = Buffer.concat(frames.map(encodeFrame));
+      const read = await readAll(bytes, size);
+      expect(read.torn).toBeNull();
+      expect(read.lines.map((line) => positionOf(Buffer.from(line))?.n)).toEqual(frames.flat().map(({ n }) => n));
+      expect(read.lines.every((line) => isIntact(Buffer.from(line)))).toBe(true);
+      expect(read).toEqual(await readAll(bytes, Math.max(1, bytes.length)));
+    }),
+    { numRuns: 60 },
+  );
+});

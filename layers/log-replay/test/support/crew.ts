@@ -1,0 +1,49 @@
+import type { ChildProcess } from "node:child_process";
+import type { LogEvent } from "../../src/index.ts";
+import { kill, start } from "./processes.ts";
+import type { Answer, Order } from "./worker.ts";
+
+/** A process that works on orders, seen from the test. */
+export class Worker {
+  readonly events: (LogEvent | { readonly event: "started" })[] = [];
+  readonly #child: ChildProcess;
+  readonly #open = new Map<number, (answer: Answer | null) => void>();
+
+  constructor(url: string, folder: string, lockTtl = 3_000) {
+    this.#child = start("worker.ts", [url, folder, String(lockTtl)]);
+    this.#child.on("message", (message: Answer | { readonly event: LogEvent }) => {
+      if ("event" in message) return void this.events.push(message.event);
+      this.#open.get(message.id)?.(message);
+      this.#open.delete(message.id);
+    });
+    this.#child.on("exit", () => {
+      for (const answer of this.#open.values()) answer(null);
+      this.#open.clear();
+    });
+  }
+
+  get dead(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** @returns the answer, or null where the process died without one */
+  order(order: Order): Promise<Answer | null> {
+    if (this.dead) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      this.#open.set(order.id, resolve);
+      this.#child.send(order, (error) => error && resolve(null));
+    });
+  }
+
+  kill(): Promise<void> {
+    return kill(this.#child);
+  }
+
+  pause(): void {
+    this.#child.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child.kill("SIGCONT");
+  }
+}

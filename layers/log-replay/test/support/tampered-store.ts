@@ -1,0 +1,78 @@
+import type { Begin, LogStore, Segment, SegmentWriter } from "../../src/index.ts";
+
+/** What a test puts in the way of a store's work; each may wait, throw, or do something first. */
+export interface Tampering {
+  beforeAppend?(epoch: number, frame: Buffer): unknown;
+  afterAppend?(epoch: number, frame: Buffer): unknown;
+  beforeClaim?(epoch: number): unknown;
+  beforeSealed?(epoch: number): unknown;
+  beforeBegin?(epoch: number, begin: Begin): unknown;
+  afterBegin?(epoch: number, begin: Begin): unknown;
+  beforeRead?(segment: Segment): unknown;
+  afterChunk?(segment: Segment): unknown;
+  beforeSync?(segments: readonly Segment[]): unknown;
+}
+
+/** The real store, with something in its way. `tampering` may be changed at any time. */
+export function tampered(store: LogStore, tampering: Tampering): LogStore {
+  return {
+    id: store.id,
+    async claim(epoch) {
+      await tampering.beforeClaim?.(epoch);
+      return store.claim(epoch);
+    },
+    claims: () => store.claims(),
+    async isSealed(epoch) {
+      await tampering.beforeSealed?.(epoch);
+      return store.isSealed(epoch);
+    },
+    async writeBegin(epoch, begin) {
+      await tampering.beforeBegin?.(epoch, begin);
+      await store.writeBegin(epoch, begin);
+      await tampering.afterBegin?.(epoch, begin);
+    },
+    begins: () => store.begins(),
+    createSegment(epoch): SegmentWriter {
+      const segment = store.createSegment(epoch);
+      return {
+        get size() {
+          return segment.size;
+        },
+        async append(frame) {
+          await tampering.beforeAppend?.(epoch, frame);
+          await segment.append(frame);
+          await tampering.afterAppend?.(epoch, frame);
+        },
+        close: () => segment.close(),
+      };
+    },
+    segments: (epoch) => store.segments(epoch),
+    async *read(segment, chunk) {
+      await tampering.beforeRead?.(segment);
+      for await (const bytes of store.read(segment, chunk)) {
+        yield bytes;
+        await tampering.afterChunk?.(segment);
+      }
+    },
+    async sync(segments) {
+      await tampering.beforeSync?.(segments);
+      await store.sync(segments);
+    },
+    cut: (segment, length) => store.cut(segment, length),
+  };
+}
+
+/** A door: whoever comes waits until it is opened. */
+export function door(): { readonly opened: Promise<void>; open(): void; readonly reached: Promise<void>; reach(): Promise<void> } {
+  const inside = Promise.withResolvers<undefined>();
+  const outside = Promise.withResolvers<undefined>();
+  return {
+    opened: inside.promise,
+    open: () => inside.resolve(undefined),
+    reached: outside.promise,
+    reach: () => {
+      outside.resolve(undefined);
+      return inside.promise;
+    },
+  };
+}

@@ -1,0 +1,52 @@
+/**
+ * A process with a client of its own, on the Redis ARGV[1] and the log in folder ARGV[2]. Answers each message
+ * `{ id, op, keys, amount, timeout }` with `{ id, result }` or `{ id, error, retryable }`; tells events as `{ event }`.
+ */
+import { LoggedRedis, openFileStore } from "../../src/index.ts";
+
+export interface Order {
+  readonly id: number;
+  /** Adds `amount` to each key and records `id` in a list; refuses; reads; makes ready. */
+  readonly op: "add" | "refuse" | "read" | "ready";
+  readonly keys: readonly string[];
+  readonly timeout?: number;
+}
+
+export type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string; readonly retryable: boolean };
+
+const [url, folder, lockTtl] = process.argv.slice(2) as [string, string, string | undefined];
+const state = new LoggedRedis({
+  url,
+  store: await openFileStore({ folder }),
+  lockTtl: Number(lockTtl ?? 3_000),
+  onEvent: (event) => process.send?.({ event }),
+});
+
+const run: Record<Order["op"], (order: Order) => Promise<unknown>> = {
+  add: ({ id, keys, timeout = 10_000 }) =>
+    state.occ.transact(
+      keys,
+      (view) => {
+        const set: Record<string, number[]> = {};
+        for (const key of keys) set[key] = [...(view.get<number[]>(key) ?? []), id];
+        return { result: set, set };
+      },
+      { meta: { op: "add", id }, timeout },
+    ),
+  refuse: ({ keys, timeout = 10_000 }) =>
+    state.occ.transact(keys, (view) => { throw Object.assign(new Error("refused"), { seen: keys.map((key) => view.get(key)) }); }, { timeout }),
+  read: ({ keys, timeout = 10_000 }) => state.occ.read(keys, { timeout }),
+  ready: ({ timeout = 10_000 }) => state.ready({ timeout }),
+};
+
+process.on("message", (order: Order) => {
+  run[order.op](order).then(
+    (result) => process.send?.({ id: order.id, result: result ?? null }),
+    (thrown: unknown) => {
+      const error = thrown as Error & { readonly retryable?: boolean };
+      process.send?.({ id: order.id, error: `${error.name}: ${error.message}`, retryable: error.retryable === true });
+    },
+  );
+});
+process.on("disconnect", () => process.exit());
+process.send?.({ event: { event: "started" } });

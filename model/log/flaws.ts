@@ -1,0 +1,33 @@
+/** The traps of the design: each one, switched on, takes one precaution out of the protocol. */
+export const LOG_FLAWS = {
+  "cut not recorded": "a replay reads an old epoch to its end, not to where the next one cut it",
+  "commit number instead of run id": "a stale Redis is recognised by its commit number alone",
+  "tail fetched by a second read": "EXEC gives the own number only; the tail is read afterwards",
+  "epoch chosen after the seal": "the old epoch is sealed first, and the next number is chosen after that",
+  "claimed guard is fine": "a guard whose epoch is already claimed is no reason to recover",
+  "durable carried over": "what is known to be durable is carried over from one epoch to the next",
+  "durable before the claim check": "a frame counts as durable before the claim is looked for",
+  "read without claim check": "a read that appends does not look for the claim",
+  "append without claim check": "no append looks for the claim",
+  "survey does not sync": "a recovery stands on what it read, without syncing it",
+  "replay without wipe": "a replay writes over what is there",
+  "replay survives its connection": "a replay whose connection broke goes on over a new one",
+  "replay without token": "the writes of a replay do not check the lock's token",
+  "survey before the claim": "the log is read first, and the epoch is claimed after that",
+  "half an EXEC is kept": "an error among the replies of EXEC leaves the guard in place",
+  "lost reply means not executed": "an EXEC whose reply is lost counts as not executed",
+  "marker without fence": "the marker is read while the EXEC may still be queued",
+  "denied before it is decided": "a sealed epoch is answered with 'nothing changed' at once",
+  "decided below a seal": "a beginning counts although a later epoch is claimed",
+  "failed fsync tried again": "fdatasync is tried again after it failed, and believed",
+  "folder not synced": "a new segment's folder is not synced before the first answer",
+  "begin not synced": "the state is restored before the beginning of its epoch is durable",
+  "undurable begin believed": "an answer rests on a beginning that is not durable yet",
+  "late reply opens an older epoch": "a reply of an older epoch makes the process work in that epoch again",
+  "compaction of what is not decided": "the history is folded while the highest claim has not begun",
+  "compaction deletes first": "what was folded is deleted before the snapshot is durable",
+  "compaction forgets the cuts": "the beginnings of folded epochs are deleted too",
+  "survey over a moving snapshot": "a recovery does not look whether the snapshot changed while it read",
+} as const;
+
+export type LogFlaw = keyof typeof LOG_FLAWS;

@@ -1,0 +1,194 @@
+/**
+ * What the model of the log's protocol knows of the world. All of it is immutable; a step makes a new state that shares
+ * the parts which it leaves alone.
+ *
+ * A transaction is a letter. It writes one key, which its program names. The data of Redis are the transactions that
+ * were executed on them, in order ("abd"): so the whole history can be compared, not only the last values.
+ */
+import type { Run } from "./runs.ts";
+
+export interface Guard {
+  readonly epoch: number;
+  /** The `run_id` of the server process. */
+  readonly server: number;
+}
+
+export interface RedisState {
+  /** Stands for `run_id`: another one after each restart. */
+  readonly server: number;
+  readonly guard: Guard | null;
+  readonly data: string;
+  /** The stream's last id, and the entries that were not trimmed: those up to the last. */
+  readonly tail: { readonly epoch: number; readonly last: number; readonly entries: string };
+  /** The process whose token the lock holds. */
+  readonly lock: number | null;
+  /** An EXEC whose reply nobody waits for any more, and which the server may still run. */
+  readonly queued: QueuedExec | null;
+}
+
+export interface QueuedExec {
+  readonly guard: Guard;
+  readonly tx: string;
+  /** How many transactions on its key it had seen: WATCH. */
+  readonly version: number;
+}
+
+/** A whole frame in a segment: readable or not there at all. */
+export interface Frame extends Run {
+  readonly epoch: number;
+  /** False while only the page cache has it. */
+  readonly synced: boolean;
+}
+
+export interface BeginRecord {
+  readonly parent: number;
+  readonly cut: number;
+  readonly synced: boolean;
+}
+
+export interface StoreState {
+  /** Epochs 1 to `claims` are claimed. */
+  readonly claims: number;
+  readonly claimsSynced: number;
+  /** By epoch; index 0 is never used. */
+  readonly begins: readonly (BeginRecord | null)[];
+  readonly frames: readonly Frame[];
+  /** The history below the beginning of an epoch, folded. */
+  readonly snapshot: { readonly epoch: number; readonly data: string } | null;
+}
+
+/** The EpochWriter of a process. Numbers are -1 where the layer has null. */
+export interface WriterState {
+  readonly epoch: number;
+  readonly over: boolean;
+  readonly enqueued: number;
+  readonly durable: number;
+  /** What is asked for and not yet being written. */
+  readonly waiting: AppendRequest | null;
+  /** What is being written. */
+  readonly writing: (AppendRequest & { readonly stage: "written" | "synced" }) | null;
+}
+
+export interface AppendRequest extends Run {
+  /** The commit up to which all is durable then; more than the run's last where the rest is durable already. */
+  readonly upTo: number;
+}
+
+/** One restore in one process. */
+export interface RecoveryState {
+  readonly stage: "lock" | "inspect" | "claim" | "claim sync" | "choose" | "survey" | "read" | "begin" | "begin sync" | "wipe" | "chunk" | "final";
+  /** An epoch that is to be ended even where its state looks fine. */
+  readonly over: number;
+  readonly server: number;
+  readonly epoch: number;
+  readonly parent: number;
+  readonly cut: number;
+  /** The history to restore. */
+  readonly history: string;
+  /** How much of it is in Redis. */
+  readonly applied: number;
+  /** The snapshot's epoch when the survey began; 0 for none. */
+  readonly snapshot: number;
+}
+
+export type LaneStage =
+  | "idle"
+  | "decided" // WATCHed, read, and decided: EXEC comes next
+  | "executed" // EXEC has run, its reply is on the way
+  | "second read" // mutant: own number known, the tail still to be fetched
+  | "appending" // waits until the log has it
+  | "lost" // the reply of EXEC will never come
+  | "recall" // the marker says that it ran: append the tail
+  | "recalled" // waits until the log has that tail
+  | "resolving" // only a recovery can say what became of it
+  | "half done" // an error stood among the replies of EXEC
+  | "read" // the reply of a read is on the way
+  | "compact" // the history is folded, the snapshot not yet installed
+  | "delete"; // the snapshot is installed, what it holds is still there
+
+/** One request after the other within a process. */
+export interface LaneState {
+  /** How many of its program's operations are over. */
+  readonly done: number;
+  readonly stage: LaneStage;
+  readonly guard: Guard | null;
+  /** The server process at the other end of its connection. */
+  readonly server: number;
+  /** Transactions on its key that WATCH or the read saw. */
+  readonly version: number;
+  /** Its commit number; -1 where it is not known. */
+  readonly n: number;
+  /** The tail's entries that came with the reply. */
+  readonly reply: Run;
+  /** A read's value: the last transaction on its key. */
+  readonly seen: string;
+  /** True where a read missed something that had been answered before. */
+  readonly stale: boolean;
+}
+
+export interface ProcessState {
+  readonly writer: WriterState | null;
+  readonly recovery: RecoveryState | null;
+  readonly lanes: readonly LaneState[];
+}
+
+/** What nobody in the system knows: the answers that were given, and what each commit had seen. */
+export interface Ghost {
+  /** Transactions that were answered for: with 200, or by a read that showed them. */
+  readonly promised: string;
+  /** Transactions of which it was said that they changed nothing. */
+  readonly denied: string;
+  /** For each executed transaction, in order of letters: itself, a colon and the data that it was executed on. */
+  readonly saw: readonly string[];
+  /** An invariant that a step itself broke. */
+  readonly broken: { readonly invariant: string; readonly what: string } | null;
+}
+
+export interface LogState {
+  readonly redis: RedisState;
+  /** A copy of Redis's data that was put aside. */
+  readonly copy: Pick<RedisState, "guard" | "data" | "tail" | "lock"> | null;
+  readonly store: StoreState;
+  readonly processes: readonly ProcessState[];
+  readonly ghost: Ghost;
+  /** How often each fault may still happen, in the order of FAULTS. */
+  readonly budget: readonly number[];
+}
+
+export const IDLE: Omit<LaneState, "done"> = { stage: "idle", guard: null, server: 0, version: 0, n: -1, reply: { from: 0, txs: "" }, seen: "", stale: false };
+
+export function withProcess(state: LogState, p: number, change: Partial<ProcessState>): LogState {
+  return { ...state, processes: state.processes.map((process, i) => (i === p ? { ...process, ...change } : process)) };
+}
+
+export function withLane(state: LogState, p: number, l: number, change: Partial<LaneState>): LogState {
+  const lanes = (state.processes[p] as ProcessState).lanes.map((lane, i) => (i === l ? { ...lane, ...change } : lane));
+  return withProcess(state, p, { lanes });
+}
+
+/** The lane's operation is over; its next one may begin. */
+export function finished(state: LogState, p: number, l: number): LogState {
+  const { done } = state.processes[p]?.lanes[l] as LaneState;
+  return withLane(state, p, l, { ...IDLE, done: done + 1 });
+}
+
+/** The lane's operation starts over: nothing of it has happened. */
+export function again(state: LogState, p: number, l: number): LogState {
+  return withLane(state, p, l, IDLE);
+}
+
+export function breaks(state: LogState, invariant: string, what: string): LogState {
+  return state.ghost.broken === null ? { ...state, ghost: { ...state.ghost, broken: { invariant, what } } } : state;
+}
+
+const added = (set: string, tx: string): string => (tx === "" || set.includes(tx) ? set : [...set, tx].sort().join(""));
+
+/** An answer was given that rests on the transaction. */
+export function promise(state: LogState, tx: string): LogState {
+  return { ...state, ghost: { ...state.ghost, promised: added(state.ghost.promised, tx) } };
+}
+
+/** It was answered that the transaction changed nothing. */
+export function deny(state: LogState, tx: string): LogState {
+  return { ...state, ghost: { ...state.ghost, denied: added(state.ghost.denied, tx) } };
+}

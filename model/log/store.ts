@@ -1,0 +1,119 @@
+/** The log store of the model: what each of LogStore's methods does, and what the log says to whoever reads it. */
+import { chain, isDecided, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
+import { chainAbove, endWithoutHole } from "../decisions.ts";
+import { covers, lastOf, txAt, type Run } from "./runs.ts";
+import type { BeginRecord, Frame, StoreState } from "./state.ts";
+
+export function isSealed(store: StoreState, epoch: number): boolean {
+  return store.claims > epoch;
+}
+
+export function beginsOf({ begins }: StoreState, durably = false): Map<number, BeginRecord> {
+  const map = new Map<number, BeginRecord>();
+  begins.forEach((begin, epoch) => {
+    if (begin !== null && (begin.synced || !durably)) map.set(epoch, begin);
+  });
+  return map;
+}
+
+/** Frames that say nothing which a durable one does not say are left out: they make no difference to anybody. */
+export function withFrame(store: StoreState, frame: Frame): StoreState {
+  if (frame.txs === "" || store.frames.some((other) => saysMore(other, frame))) return store;
+  const kept = store.frames.filter((other) => !saysMore(frame, other));
+  const frames = [...kept, frame].sort((a, b) => a.epoch - b.epoch || a.from - b.from || (a.txs < b.txs ? -1 : 1));
+  return { ...store, frames };
+}
+
+function saysMore(a: Frame, b: Frame): boolean {
+  return a.epoch === b.epoch && (a.synced || !b.synced) && covers(a, b) && (a.synced || (a.from === b.from && a.txs === b.txs));
+}
+
+export function syncFrame(store: StoreState, frame: Run & { readonly epoch: number }): StoreState {
+  const { epoch, from, txs } = frame;
+  return withFrame(store, { epoch, from, txs, synced: true });
+}
+
+export function syncEpoch(store: StoreState, epoch: number): StoreState {
+  return store.frames.filter((frame) => frame.epoch === epoch).reduce(syncFrame, store);
+}
+
+/** Syncing the folder makes every name in it durable, whoever made it. */
+export function syncFolder(store: StoreState): StoreState {
+  const begins = store.begins.map((begin) => (begin === null || begin.synced ? begin : { ...begin, synced: true }));
+  return { ...store, claimsSynced: store.claims, begins };
+}
+
+export function withBegin(store: StoreState, epoch: number, begin: BeginRecord): StoreState {
+  const begins = [...store.begins];
+  while (begins.length <= epoch) begins.push(null);
+  begins[epoch] = begin;
+  return { ...store, begins };
+}
+
+export interface History {
+  readonly txs: string;
+  /** The last commit's number. */
+  readonly end: number;
+  readonly parent: number;
+  readonly stretches: readonly Stretch[];
+}
+
+export interface ReadOptions {
+  /** The epoch that the history ends with; default: the last begun one. */
+  readonly last?: number;
+  /** Only what a power loss would leave. */
+  readonly durably?: boolean;
+  /** Mutant: what a later epoch cut off is read all the same. */
+  readonly ignoreCuts?: boolean;
+  /** The snapshot that the reader goes by; default: the one that is there. */
+  readonly snapshot?: StoreState["snapshot"];
+}
+
+/** The history that a recovery finds. A text where it finds damage. */
+export function readHistory(store: StoreState, { last, durably = false, ignoreCuts = false, snapshot = store.snapshot }: ReadOptions = {}): History | string {
+  const begins = beginsOf(store, durably);
+  const parent = last ?? lastBegun(begins);
+  const stretches = chainAbove(begins, parent, snapshot === null ? null : { epoch: snapshot.epoch, cut: snapshot.data.length }, chain);
+  if (stretches === null) return `the chain of epochs below ${parent} is broken`;
+  let txs = snapshot?.data ?? "";
+  let end = txs.length;
+  for (const stretch of stretches) {
+    const frames = store.frames.filter(({ epoch, synced }) => epoch === stretch.epoch && (synced || !durably));
+    const to = ignoreCuts ? Infinity : stretch.to;
+    const read = endWithoutHole(stretch.from, to, frames.map(lastOf), (n) => agreedTx(frames, n));
+    if (typeof read === "string") return `epoch ${stretch.epoch}: ${read}`;
+    txs += read.txs;
+    end = read.end;
+  }
+  return { txs, end, parent, stretches };
+}
+
+/** @throws where two frames disagree about a commit */
+function agreedTx(frames: readonly Frame[], n: number): string | undefined {
+  let agreed: string | undefined;
+  for (const frame of frames) {
+    const tx = txAt(frame, n);
+    if (tx === undefined) continue;
+    if (agreed !== undefined && agreed !== tx) return "disagree";
+    agreed = tx;
+  }
+  return agreed;
+}
+
+/** The history that says for good what became of an epoch; null where it is not decided yet. */
+export function decidedHistory(store: StoreState, epoch: number, ignoreSeal = false): readonly Stretch[] | null {
+  const begins = beginsOf(store);
+  const last = lastBegun(begins);
+  if (!isDecided(epoch, last, !ignoreSeal && last > 0 && isSealed(store, last))) return null;
+  return chain(begins, last) ?? [];
+}
+
+/**
+ * Whether a transaction's record is in a decided history: by its number where it is known, else by looking for its name.
+ * @returns null where nobody can say: the records of its epoch were folded away
+ */
+export function isRecorded(store: StoreState, { epoch, n, tx }: { readonly epoch: number; readonly n: number; readonly tx: string }, history: readonly Stretch[]): boolean | null {
+  if (n >= 0) return isInHistory({ epoch, n }, history);
+  if (store.snapshot !== null && epoch < store.snapshot.epoch) return null;
+  return store.frames.some((frame) => frame.epoch === epoch && [...frame.txs].some((name, i) => name === tx && isInHistory({ epoch, n: frame.from + i }, history)));
+}
