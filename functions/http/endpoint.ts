@@ -68,9 +68,10 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         path: parse(pathSchema, event.pathParameters ?? {}),
         body: (bodySchema ? parse(bodySchema, parseJson(event.body)) : {}) as Output<B>,
         state: await openState(service),
-        idempotency: idempotencyOf(event),
+        idempotency: idempotencyOf(event, now),
         now,
-        deadline: now + Math.min(patience, (context.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE),
+        // A restore may have taken all the time: what follows then ends at once, as a timeout.
+        deadline: now + Math.max(1, Math.min(patience, (context.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE)),
         notes: (context[notes] ??= {}),
       });
       return toResult(answer);
@@ -110,13 +111,13 @@ function signedPart({ httpMethod, path, body }: APIGatewayProxyEvent): { method:
   return { method: httpMethod, path, body: body ?? "" };
 }
 
-function idempotencyOf(event: APIGatewayProxyEvent): Idempotency | null {
+function idempotencyOf(event: APIGatewayProxyEvent, at: number): Idempotency | null {
   const key = header(event, "idempotency-key");
   if (key === undefined) return null;
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new Refusal("invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters");
   }
-  return { key, request: `${event.httpMethod} ${event.path}` };
+  return { key, request: `${event.httpMethod} ${event.path}`, at };
 }
 
 /** Header names come as the client wrote them. */

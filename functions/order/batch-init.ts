@@ -17,10 +17,9 @@ export const handler = endpoint({
   service: order,
   path: { n: batchSize, n_items: amount, n_users: amount, item_price: price },
   patience: BATCH_PATIENCE,
-  handle: async (call) => {
+  handle: (call) => {
     const { n, n_items, n_users, item_price } = call.path;
     const total = product("an order's total", 2, item_price);
-    await assertNoneRuns(call, n);
     // One generation for the batch: it tells its rows from those of any other.
     const generation = randomUUID();
     const make = (): Order => {
@@ -33,6 +32,7 @@ export const handler = endpoint({
       count: n,
       row: (id) => ({ key: orderKey(id), value: make() }),
       guard: { key: claimKey, refuse: running },
+      precheck: () => assertNoneRuns(call, n),
       done: "Batch init for orders successful",
     });
   },

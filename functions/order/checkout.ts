@@ -9,7 +9,7 @@ import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import type { HeldSaga } from "./saga-journal.ts";
-import { LostRaceError, start, type Saga } from "./sagas.ts";
+import { LostRaceError, sagaKey, start, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** What a checkout request leads to: an answer at once, a saga of its own, or one that runs (or ran) already. */
@@ -39,7 +39,7 @@ async function begin({ state, idempotency, now, deadline }: Call, orderId: strin
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
   return state.occ.transact<Lead>(keys, (view) => {
     const first = idempotency && recall<Kept>(view, idempotency);
-    if (first) return { result: first };
+    if (first && !("follow" in first && isVoid(view.get<Saga>(sagaKey(first.follow))))) return { result: first };
     const keep = (kept: Kept) => (idempotency ? remember(idempotency, kept) : {});
     try {
       const present = known(view.get<Order>(orderRow), orderId);
@@ -54,6 +54,14 @@ async function begin({ state, idempotency, now, deadline }: Call, orderId: strin
       return { result: { answer }, set: keep({ answer }) };
     }
   }, { meta: { op: "checkout", saga }, timeout: deadline - now });
+}
+
+/**
+ * A checkout that was rolled back because a service did not answer has changed nothing, and its 503 asks for another try:
+ * with the same Idempotency-Key that try is a new checkout. A saga that is gone was settled, and its answer with it.
+ */
+function isVoid(saga: Saga | null): boolean {
+  return saga === null || (saga.state === "failed" && saga.failure?.kind === "aborted");
 }
 
 /** Drives a saga of its own; where somebody else took it over, waits for what they make of it. */

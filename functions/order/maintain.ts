@@ -10,25 +10,32 @@ import { servicesBehind } from "./services.ts";
 const CHUNK = 100;
 
 /** Scheduled: restores the state where it is missing, and deletes what is past the retention. */
-export const handler = task(order, "maintain", async (run) => ({
-  expired: await expireIdempotency(run.state, retention(), run.deadline),
-  forgotten: await forgetSagas(run),
-}));
+export const handler = task(order, "maintain", async (run) => {
+  // One moment for both, and in this order: an idempotency record never outlives the saga that it names.
+  const until = Date.now() - retention();
+  return {
+    expired: await expireIdempotency(run.state, until, run.deadline),
+    forgotten: await forgetSagas(run, until),
+  };
+});
 
 /**
  * Deletes the records of sagas that were settled before the retention. Their markers in the other services go first: a
  * saga is deleted only once nobody has anything of it. A step of such a saga that still comes is refused for its age.
  */
-async function forgetSagas({ state, deadline }: Run): Promise<number> {
+async function forgetSagas({ state, deadline }: Run, until: number): Promise<number> {
   const services = servicesBehind(httpClient);
   let forgotten = 0;
-  const until = Date.now() - retention();
-  while (Date.now() < deadline) {
-    const options = { timeout: deadline - Date.now() };
-    const keys = await state.keys(SAGAS, { until, limit: CHUNK, ...options });
+  // Those that are still open stay in the list, however old: they must not hide the others.
+  let passedOver = 0;
+  for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
+    const options = { timeout: left };
+    const keys = (await state.keys(SAGAS, { until, limit: passedOver + CHUNK, ...options })).slice(passedOver);
+    if (keys.length === 0) break;
     const records = await state.occ.read<Saga>(keys, options);
     const settled = keys.filter((_, i) => records[i] && isSettled(records[i]));
-    if (settled.length === 0) break;
+    passedOver += keys.length - settled.length;
+    if (settled.length === 0) continue;
     const sagas = settled.map((key) => key.slice(SAGAS.length));
     await services.step("/payment/forget", { sagas }, stepTimeout());
     await services.step("/stock/forget", { sagas }, stepTimeout());

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type Run } from "../http/task.ts";
 import { describe, log } from "../http/request-log.ts";
+import { stepTimeout } from "../service/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
 import type { HeldSaga } from "./saga-journal.ts";
@@ -9,6 +10,8 @@ import { order } from "./service.ts";
 
 /** Sagas that are taken over at the same time. */
 const CONCURRENCY = 16;
+/** Step timeouts that one saga gets in a round, enough for all its compensations: one that is stuck must not use up the time of the others. */
+const SHARE = 3;
 /** Milliseconds after a round in which something was left open. */
 const PAUSE = 250;
 
@@ -24,12 +27,13 @@ export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: 
   for (;;) {
     const open = await openSagas(state, deadline);
     if (open.length === 0) return { settled, open: 0 };
-    const now = Date.now();
-    const due = open.filter(({ saga }) => saga.deadline <= now);
+    const started = Date.now();
+    const due = open.filter(({ saga }) => saga.deadline <= started);
     const done = await settleAll(state, due, deadline);
     settled += done;
     // Those that resisted get a pause; those that still run are due at their deadline.
     const next = Math.min(...open.filter((held) => !due.includes(held)).map(({ saga }) => saga.deadline));
+    const now = Date.now();
     const pause = done < due.length ? PAUSE : due.length < open.length ? Math.max(0, next - now) : 0;
     if (now + pause >= deadline) return { settled, open: open.length - done };
     await sleep(pause);
@@ -39,9 +43,10 @@ export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: 
 /** @returns how many of them are settled now */
 async function settleAll(state: Run["state"], sagas: readonly HeldSaga[], deadline: number): Promise<number> {
   let settled = 0;
-  const queue = sagas.values();
+  // In another order each time, so that no set of stuck sagas is always first.
+  const queue = sagas.map((held) => ({ held, rank: Math.random() })).sort((a, b) => a.rank - b.rank).values();
   const work = async (): Promise<void> => {
-    for (const held of queue) if (await settle(state, held, deadline)) settled++;
+    for (const { held } of queue) if (await settle(state, held, Math.min(deadline, Date.now() + SHARE * stepTimeout()))) settled++;
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return settled;

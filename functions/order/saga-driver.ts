@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { AmbiguousError, Refusal, UnavailableError } from "../errors.ts";
+import { Refusal, ShopError, UnavailableError } from "../errors.ts";
 import type { HeldSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
 import type { Failure } from "./sagas.ts";
@@ -37,10 +37,13 @@ export class SagaDriver {
   async run(held: HeldSaga, deadline: number): Promise<HeldSaga> {
     const { journal, services, steps, stepTimeout } = this.#options;
     const attempted: string[] = [];
+    const forwards = Math.min(held.saga.deadline, deadline);
     try {
       for (const step of steps) {
+        // A process that was frozen in between: others may have taken over long ago.
+        if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", "the checkout did not end in time");
         attempted.unshift(step.name);
-        await patiently(held.saga.deadline, stepTimeout, (timeout) => step.execute(services, held.id, held.saga, timeout));
+        await patiently(forwards, stepTimeout, (timeout) => step.execute(services, held.id, held.saga, timeout));
       }
     } catch (error) {
       // A refused step has left its own marker; only those before it have an effect to undo.
@@ -74,7 +77,7 @@ export class SagaDriver {
       try {
         await persistently(deadline, stepTimeout, (timeout) => step.compensate(services, held.id, held.saga, timeout));
       } catch (error) {
-        if (isPassing(error)) return held;
+        if (error instanceof ShopError) return held;
         throw error;
       }
     }
@@ -87,9 +90,12 @@ async function patiently(deadline: number, stepTimeout: number, call: (timeout: 
   await repeat(deadline, stepTimeout, call, (error) => error instanceof UnavailableError);
 }
 
-/** Repeats a call until it is done: it may have been done already, which is the same. */
+/**
+ * Repeats a call until it is done: it may have been done already, which is the same. Nothing that the other side answers
+ * ends that, a 400 neither: a compensation is never refused, so that one comes from something on the way.
+ */
 async function persistently(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>): Promise<void> {
-  await repeat(deadline, stepTimeout, call, isPassing);
+  await repeat(deadline, stepTimeout, call, (error) => error instanceof ShopError);
 }
 
 async function repeat(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>, again: (error: unknown) => boolean): Promise<void> {
@@ -101,10 +107,6 @@ async function repeat(deadline: number, stepTimeout: number, call: (timeout: num
       await sleep(pause);
     }
   }
-}
-
-function isPassing(error: unknown): boolean {
-  return error instanceof UnavailableError || error instanceof AmbiguousError;
 }
 
 function failureOf(error: unknown): Failure {

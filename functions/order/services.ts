@@ -22,23 +22,32 @@ export function servicesBehind(client: ServiceClient): Services {
         throw new UnavailableError("service_unavailable", "the stock service does not answer", { cause: error });
       });
       if (response.status === 200) return (JSON.parse(response.body) as { price: number }).price;
-      throw response.status === 400 ? refusalIn(response) : unavailable(request, response);
+      throw (response.status === 400 && refusalIn(response)) || unavailable(request, response);
     },
     step: async (path, body, timeout) => {
       const request: ServiceRequest = { method: "POST", path, body, timeout };
       const response = await client(request);
       if (response.status === 200) return;
-      if (response.status === 400) throw refusalIn(response);
+      const refusal = response.status === 400 ? refusalIn(response) : null;
+      if (refusal !== null && !TOO_LATE.has(refusal.code)) throw refusal;
       // 503 says that nothing was changed; 403 and 404 come from before the step.
       if ([403, 404, 429, 503].includes(response.status)) throw unavailable(request, response);
-      throw new AmbiguousError(`${path} answered ${response.status}`);
+      throw new AmbiguousError(`${path} answered ${response.status} ${refusal?.code ?? ""}`.trimEnd());
     },
   };
 }
 
-function refusalIn({ body }: ServiceResponse): Refusal {
-  const { error } = JSON.parse(body) as { error: { code: RefusalCode; message: string } };
-  return new Refusal(error.code, error.message);
+/** Refusals for coming too late: an earlier delivery of the same step may have been executed, so they say nothing about its effect. */
+const TOO_LATE: ReadonlySet<RefusalCode> = new Set(["saga_expired", "step_compensated"]);
+
+/** Null where a 400 is not the service's own but of something on the way there. */
+function refusalIn({ body }: ServiceResponse): Refusal | null {
+  try {
+    const { code, message } = (JSON.parse(body) as { error: { code: unknown; message: unknown } }).error;
+    return typeof code === "string" && typeof message === "string" ? new Refusal(code as RefusalCode, message) : null;
+  } catch {
+    return null;
+  }
 }
 
 function unavailable({ path }: ServiceRequest, { status }: ServiceResponse): UnavailableError {

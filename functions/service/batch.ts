@@ -15,6 +15,8 @@ export interface Batch {
   readonly row: (id: string) => { readonly key: string; readonly value: unknown };
   /** The key whose presence forbids to overwrite a row, and what it is refused with. */
   readonly guard?: { readonly key: (id: string) => string; readonly refuse: (id: string) => Error };
+  /** Looks whether all of it can be done, before anything is; a request that was answered before is not looked at again. */
+  readonly precheck?: () => Promise<void>;
   /** The answer's text. */
   readonly done: string;
 }
@@ -24,9 +26,9 @@ export interface Batch {
  * completes it. With an Idempotency-Key, the key is taken before the first chunk, and chunks of a late repetition
  * that find the answer given stop.
  *
- * @throws what `guard` refuses with: whole chunks before that one may have been written
+ * @throws what `precheck` throws; what `guard` refuses with: whole chunks before that one may have been written
  */
-export async function runBatch({ state, idempotency, deadline, now }: Call, { op, count, row, guard, done }: Batch): Promise<Answer> {
+export async function runBatch({ state, idempotency, deadline, now }: Call, { op, count, row, guard, precheck, done }: Batch): Promise<Answer> {
   const answer = json({ msg: done });
   const options = { meta: { op }, timeout: deadline - now };
   const marker = idempotency === null ? [] : [idempotencyKey(idempotency.key)];
@@ -38,6 +40,7 @@ export async function runBatch({ state, idempotency, deadline, now }: Call, { op
     }, options);
     if (first !== null && first !== "started") return first;
   }
+  await precheck?.();
   const stopped = await state.occ.batch(chunks(count).map(({ from, to }) => {
     const ids = Array.from({ length: to - from }, (_, i) => String(from + i));
     return {

@@ -1,23 +1,25 @@
 import type { LoggedRedis } from "log-replay";
-import { IDEMPOTENCY } from "./idempotency.ts";
+import { IDEMPOTENCY, type Remembered } from "./idempotency.ts";
 
 /** Records of one transaction. */
-const CHUNK = 500;
+const CHUNK = 250;
 
 /**
- * Deletes the idempotency records that are older than the retention, by logged transactions.
+ * Deletes the idempotency records that were written at or before `until`, by logged transactions.
+ * @param until milliseconds since 1970
  * @param deadline milliseconds since 1970
  * @returns how many
  */
-export async function expireIdempotency(state: LoggedRedis, retention: number, deadline: number): Promise<number> {
+export async function expireIdempotency(state: LoggedRedis, until: number, deadline: number): Promise<number> {
   let expired = 0;
-  while (Date.now() < deadline) {
-    const timeout = deadline - Date.now();
-    const keys = await state.keys(IDEMPOTENCY, { until: Date.now() - retention, limit: CHUNK, timeout });
+  for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
+    const keys = await state.keys(IDEMPOTENCY, { until, limit: CHUNK, timeout: left });
     if (keys.length === 0) break;
-    // Deleted unread: a record is written when its request starts and once more at most, long before this.
-    await state.occ.transactAlone([], () => ({ result: null, set: Object.fromEntries(keys.map((key) => [key, null])) }), { meta: { op: "expire" }, timeout });
-    expired += keys.length;
+    // Read again: since they were listed another process may have deleted one, and its key been used anew.
+    expired += await state.occ.transactAlone(keys, (view) => {
+      const old = keys.filter((key) => (view.get<Remembered>(key)?.at ?? Infinity) <= until);
+      return { result: old.length, set: Object.fromEntries(old.map((key) => [key, null])) };
+    }, { meta: { op: "expire" }, timeout: left });
   }
   return expired;
 }

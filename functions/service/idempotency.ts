@@ -6,11 +6,14 @@ export interface Idempotency {
   readonly key: string;
   /** Method and path: there are no bodies on the routes that take a key. */
   readonly request: string;
+  /** When the request came; milliseconds since 1970. */
+  readonly at: number;
 }
 
 /** What is kept of the first request with a key: enough to give its answer again. */
-interface Remembered<K> {
+export interface Remembered<K = unknown> {
   readonly request: string;
+  readonly at: number;
   readonly kept: K;
 }
 
@@ -29,6 +32,6 @@ export function recall<K>(view: View, { key, request }: Idempotency): K | null {
 }
 
 /** The rows that keep something for the key. Written in the same transaction as the request's effect. */
-export function remember<K>({ key, request }: Idempotency, kept: K): Record<string, Remembered<K>> {
-  return { [idempotencyKey(key)]: { request, kept } };
+export function remember<K>({ key, request, at }: Idempotency, kept: K): Record<string, Remembered<K>> {
+  return { [idempotencyKey(key)]: { request, at, kept } };
 }

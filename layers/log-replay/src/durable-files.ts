@@ -66,6 +66,7 @@ export async function guard<T>(doing: string, work: () => T | Promise<T>): Promi
 
 /** The code of a system error (ENOSPC, EIO, …), undefined for any other error. */
 export function codeOf(error: unknown): string | undefined {
-  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  // Not by its class: in another realm (a vm context, a test runner) the file system's errors are no `Error` of ours.
+  const { code } = (error ?? {}) as { readonly code?: unknown };
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }

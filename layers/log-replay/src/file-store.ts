@@ -149,8 +149,8 @@ class FileStore implements LogStore {
   async *read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
     const file = await guard(`opening ${segment.name}`, () => open(this.#path(segment.name), "r"));
     try {
+      const buffer = Buffer.allocUnsafe(chunk);
       for (;;) {
-        const buffer = Buffer.allocUnsafe(chunk);
         const { bytesRead } = await guard(`reading ${segment.name}`, () => file.read(buffer, 0, chunk));
         if (bytesRead === 0) return;
         yield buffer.subarray(0, bytesRead);

@@ -12,7 +12,7 @@ export function encodeFrame(entries: readonly Entry[]): Buffer {
   return Buffer.concat([covered, Buffer.from(seal)]);
 }
 
-/** One record's line of an intact frame. `line` is valid until the next one is asked for. */
+/** One record's line of an intact frame. `line` is valid until the next frame is asked for. */
 export interface FramedLine {
   readonly epoch: number;
   readonly n: number;
@@ -27,6 +27,7 @@ export interface Torn {
 
 const SEAL = /,"frame":\{"lines":(\d{1,9}),"bytes":(\d{1,12}),"crc":"([0-9a-f]{8})"\}\}$/;
 const NEWLINE = 10;
+const SMALLEST_BUFFER = 64 * 1024;
 
 /** A line of the frame that is being read: where it stands in the buffer. */
 interface Span {
@@ -41,14 +42,18 @@ interface Span {
  * @throws LogDamageError for anything bad that a crash during an append cannot have left behind
  */
 export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): AsyncGenerator<FramedLine[], Torn | null> {
-  let buffer: Buffer = Buffer.alloc(0);
+  // One buffer for all chunks: at the pace of a restore, the garbage would take more memory than the restore itself.
+  let held: Buffer = Buffer.allocUnsafe(SMALLEST_BUFFER);
+  let length = 0;
   let offset = 0;
   let lineNumber = 1;
   let searched = 0;
   let spans: Span[] = [];
 
   for await (const chunk of chunks) {
-    buffer = buffer.length === 0 ? chunk : Buffer.concat([buffer, chunk]);
+    if (length + chunk.length > held.length) held = enlarged(held, length + chunk.length);
+    length += chunk.copy(held, length);
+    const buffer = held.subarray(0, length);
     let consumed = 0;
     for (let end = buffer.indexOf(NEWLINE, searched); end >= 0; end = buffer.indexOf(NEWLINE, end + 1)) {
       spans.push({ from: (spans.at(-1)?.to ?? consumed - 1) + 1, to: end });
@@ -62,13 +67,20 @@ export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): 
       consumed = end + 1;
       spans = [];
     }
-    buffer = buffer.subarray(consumed);
+    held.copyWithin(0, consumed, length);
+    length -= consumed;
     searched -= consumed;
     spans = spans.map(({ from, to }) => ({ from: from - consumed, to: to - consumed }));
     offset += consumed;
   }
-  if (buffer.length === 0) return null;
-  return judgeRest(buffer, spans, offset, file, lineNumber);
+  if (length === 0) return null;
+  return judgeRest(held.subarray(0, length), spans, offset, file, lineNumber);
+}
+
+function enlarged(buffer: Buffer, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, needed));
+  buffer.copy(larger);
+  return larger;
 }
 
 /** The spans that the last line's seal covers, where that seal is intact; null where the last line seals nothing. */
@@ -80,15 +92,19 @@ function sealedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | 
   const lines = Number(seal[1]);
   const covered = spans.slice(-lines);
   const first = covered[0];
-  if (first === undefined || lines > spans.length) return null;
+  if (first === undefined || lines === 0 || lines > spans.length) return null;
   const bytes = buffer.subarray(first.from, last.to - seal[0].length);
   return bytes.length === Number(seal[2]) && checksum(bytes) === seal[3] ? covered : null;
 }
 
 function badLine(buffer: Buffer, spans: readonly Span[], frame: readonly Span[], file: string, lineNumber: number): LogDamageError {
-  const before = spans.slice(0, spans.length - frame.length);
-  const i = Math.max(0, before.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to))));
-  return new LogDamageError(file, lineNumber + i, "a bad checksum in the middle of the log");
+  return new LogDamageError(file, lineNumber + worst(buffer, spans.slice(0, spans.length - frame.length)), "a bad checksum in the middle of the log");
+}
+
+/** The first spoilt line; where each is intact by itself, the first that seals a frame which it does not fit. */
+function worst(buffer: Buffer, spans: readonly Span[]): number {
+  const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
+  return Math.max(0, spoilt >= 0 ? spoilt : spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to)));
 }
 
 function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumber: number): FramedLine[] {
@@ -108,9 +124,9 @@ function judgeRest(buffer: Buffer, spans: readonly Span[], offset: number, file:
   const end = buffer.length - 1;
   const sealed = spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to));
   const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
-  const damage = (line: number, what: string): LogDamageError => new LogDamageError(file, lineNumber + Math.max(0, line), what);
+  const damage = (line: number, what: string): LogDamageError => new LogDamageError(file, lineNumber + line, what);
   // Its writer went on behind it, and does so only once a frame is durable.
-  if (sealed >= 0 && spans[sealed]?.to !== end) throw damage(spoilt >= 0 && spoilt < sealed ? spoilt : sealed, "a bad checksum in the middle of the log");
+  if (sealed >= 0 && spans[sealed]?.to !== end) throw damage(worst(buffer, spans.slice(0, sealed + 1)), "a bad checksum in the middle of the log");
   if (!hasZeroedSector(buffer, offset)) {
     if (spoilt >= 0) throw damage(spoilt, "a bad checksum");
     if (sealed >= 0) throw damage(sealed, "the frame's checksum does not fit its lines");

@@ -23,7 +23,7 @@ export type OnTorn = (segment: Segment, torn: Torn) => void;
 export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: OnTorn = () => undefined): AsyncGenerator<FramedLine> {
   const segments = await store.segments(stretch.epoch);
   const chunk = Math.max(SMALLEST_CHUNK, Math.min(LARGEST_CHUNK, Math.floor(READ_AHEAD / Math.max(1, segments.length))));
-  const cursors = await Promise.all(segments.map((segment) => Cursor.open(store, segment, chunk, onTorn)));
+  const cursors = segments.map((segment) => new Cursor(store, segment, chunk, onTorn));
   let expected = stretch.from + 1;
   try {
     for (; expected <= stretch.to; expected++) {
@@ -54,31 +54,25 @@ class Cursor {
   #next = 0;
   #ended = false;
 
-  private constructor(segment: Segment, frames: AsyncGenerator<FramedLine[], Torn | null>, onTorn: OnTorn) {
+  constructor(store: LogStore, segment: Segment, chunk: number, onTorn: OnTorn) {
     this.segment = segment;
-    this.#frames = frames;
+    this.#frames = readFrames(store.read(segment, chunk), segment.name);
     this.#onTorn = onTorn;
-  }
-
-  static async open(store: LogStore, segment: Segment, chunk: number, onTorn: OnTorn): Promise<Cursor> {
-    const cursor = new Cursor(segment, readFrames(store.read(segment, chunk), segment.name), onTorn);
-    await cursor.#advance();
-    return cursor;
   }
 
   get line(): FramedLine {
     return this.#frame[this.#next] as FramedLine;
   }
 
-  /** The commit it is at; Infinity at the segment's end. */
+  /** The commit it is at; 0 before the first `seek`, Infinity at the segment's end. */
   get n(): number {
-    return this.#ended ? Infinity : this.line.n;
+    return this.#ended ? Infinity : (this.#frame[this.#next]?.n ?? 0);
   }
 
   /** Moves on to commit `n`, or the first after it. */
   async seek(n: number): Promise<void> {
     while (this.n < n) {
-      if (++this.#next === this.#frame.length) await this.#advance();
+      if (++this.#next >= this.#frame.length) await this.#advance();
     }
   }
 

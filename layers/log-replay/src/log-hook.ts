@@ -140,7 +140,7 @@ export class LogHook implements CommitHook<Session> {
   async close(): Promise<void> {
     this.#closing.abort();
     await this.#writer?.flush().catch(() => undefined);
-    await this.#writer?.close();
+    this.#writer?.close();
   }
 
   /** The writer for an epoch that this process has not worked in before. */
@@ -152,7 +152,7 @@ export class LogHook implements CommitHook<Session> {
     const present = this.#writer;
     if (present?.epoch === epoch) return present;
     this.#writer = new EpochWriter(store, epoch);
-    await present?.close();
+    present?.close();
     return this.#writer;
   }
 

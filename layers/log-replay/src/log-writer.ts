@@ -83,10 +83,8 @@ export class EpochWriter {
     return this.append([], this.#enqueued ?? 0, () => []);
   }
 
-  async close(): Promise<void> {
+  close(): void {
     this.#end("the writer was closed");
-    await this.#segment?.close();
-    this.#segment = undefined;
   }
 
   /** Never rejects: each failure is told to the requests. */
@@ -107,6 +105,8 @@ export class EpochWriter {
       for (const { resolve } of requests) resolve();
     }
     this.#running = false;
+    // Only now: an append that is under way may have yet to open its file.
+    if (this.#over) this.#letGo();
   }
 
   /** @throws where the frame may not be durable, or may not count */
@@ -127,6 +127,10 @@ export class EpochWriter {
   #end(why: string, cause?: unknown): void {
     this.#over ??= cause instanceof EpochOverError ? cause : new EpochOverError(`${why} in epoch ${this.epoch}`, { cause });
     for (const { reject } of this.#requests.splice(0)) reject(this.#over);
+    if (!this.#running) this.#letGo();
+  }
+
+  #letGo(): void {
     const segment = this.#segment;
     this.#segment = undefined;
     segment?.close().catch(() => undefined);

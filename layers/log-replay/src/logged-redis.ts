@@ -1,6 +1,6 @@
 import { Connection, Occ, TimeoutError, type TransactOptions } from "redis-occ";
 import { RestoringError } from "./errors.ts";
-import { indexKey, isInternal } from "./keys.ts";
+import { GUARD, indexKey, isInternal } from "./keys.ts";
 import { LogHook } from "./log-hook.ts";
 import type { LogEvent } from "./recovery.ts";
 import type { LogStore } from "./store.ts";
@@ -65,7 +65,8 @@ export class LoggedRedis {
   async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
     if (this.#hook.epoch > 0) return;
     try {
-      await this.occ.read([], timeout === undefined ? {} : { timeout });
+      // A key that no commit writes: there is nothing on its way to the log to wait for.
+      await this.occ.read([GUARD], timeout === undefined ? {} : { timeout });
     } catch (error) {
       if (error instanceof TimeoutError) throw new RestoringError("the state is not there yet", { cause: error });
       throw error;

@@ -9,7 +9,7 @@ type Registry = Map<string, Promise<unknown>>;
 
 /** The process's one instance under `name`; made at the first call. A failed attempt is forgotten, the next tries again. */
 export function processWide<T>(name: string, create: () => Promise<T>): Promise<T> {
-  const holder = globalThis as { [REGISTRY]?: Registry };
+  const holder = globalThis as { [REGISTRY]?: Registry | undefined };
   const registry = (holder[REGISTRY] ??= new Map());
   let instance = registry.get(name) as Promise<T> | undefined;
   if (instance === undefined) {

@@ -41,7 +41,8 @@ export function encodeBody(
     if (RESERVED.has(name)) throw new TypeError(`"${name}" is a member of the record itself`);
     if (value !== undefined) body += `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
   }
-  let separator = `,"set":{`;
+  body += `,"set":{`;
+  let separator = "";
   for (const [key, image] of images) {
     body += `${separator}${JSON.stringify(key)}:${image ?? "null"}`;
     separator = ",";
@@ -97,9 +98,9 @@ export function parseRecord(line: Buffer, file: string): LogRecord {
 /** The keys that an entry writes. */
 export function keysOf(body: string): string[] {
   const keys: string[] = [];
-  const text = `{${body}}`;
-  eachMember(text, 0, (name, from) => {
-    if (name === "set") eachMember(text, from, (key) => keys.push(key));
+  const json = Buffer.from(`{${body}}`);
+  eachMember(json, 0, (name, from) => {
+    if (name === "set") eachMember(json, from, (key) => keys.push(key));
   });
   return keys;
 }
@@ -110,14 +111,13 @@ export function keysOf(body: string): string[] {
  * @throws LogDamageError where the line is not as records are, which its checksum should have told before
  */
 export function eachImage(line: Buffer, file: string, visit: (key: string, image: string | null, at: number) => void): void {
-  const text = line.toString("utf8");
   let at = NaN;
   try {
-    eachMember(text, 0, (name, from, to) => {
-      if (name === "at") at = Date.parse(text.slice(from + 1, to - 1));
+    eachMember(line, 0, (name, from, to) => {
+      if (name === "at") at = Date.parse(line.toString("latin1", from + 1, to - 1));
       if (name !== "set") return;
-      eachMember(text, from, (key, begin, end) => {
-        const image = text.slice(begin, end);
+      eachMember(line, from, (key, begin, end) => {
+        const image = line.toString("utf8", begin, end);
         visit(key, image === "null" ? null : image, at);
       });
     });

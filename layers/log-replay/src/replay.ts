@@ -52,7 +52,7 @@ export async function applyHistory(
 
 class Chunk {
   readonly #indexes: readonly string[];
-  #images = new Map<string, { readonly image: string | null; readonly at: number }>();
+  #images = new Map<string, { readonly image: string | null; readonly present: boolean; readonly at: number }>();
   #bytes = 0;
 
   constructor(indexes: readonly string[]) {
@@ -64,20 +64,20 @@ class Chunk {
   }
 
   add(key: string, image: string | null, at: number): void {
-    this.#images.set(key, { image, at });
+    this.#images.set(key, { image, present: image !== null, at });
     this.#bytes += key.length + (image?.length ?? 0);
   }
 
   take(): Command[] {
     const put: string[] = [];
     const deleted: string[] = [];
-    for (const [key, { image }] of this.#images) {
+    const images = this.#images;
+    for (const [key, { image }] of images) {
       if (image === null) deleted.push(key);
       else put.push(key, image);
     }
-    const states = [...this.#images].map(([key, { image, at }]) => [key, { present: image !== null, at }] as const);
     this.#images = new Map();
     this.#bytes = 0;
-    return [...inParts(["mset"], put), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, states)];
+    return [...inParts(["mset"], put), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, images)];
   }
 }

@@ -59,7 +59,7 @@ export interface LogStore {
   createSegment(epoch: number): SegmentWriter;
   /** The segments of one epoch that are there now. */
   segments(epoch: number): Promise<Segment[]>;
-  /** The segment's bytes as they are now, in chunks of about `chunk` bytes. */
+  /** The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for. */
   read(segment: Segment, chunk: number): AsyncIterable<Buffer>;
   /** Makes durable what was read of the segments, and their being there. */
   sync(segments: readonly Segment[]): Promise<void>;
