@@ -84,3 +84,12 @@ export function chainAbove(
 export function mayCompact(last: number, sealed: boolean, foldedUpTo: number): boolean {
   return last > foldedUpTo && !sealed;
 }
+
+/**
+ * order/saga-driver.ts, `run`: which steps have to be undone. A refused step has left its own marker; only those before
+ * it have an effect.
+ * @param attempted the last one first
+ */
+export function undoAfter<Step>(attempted: readonly Step[], refused: boolean): readonly Step[] {
+  return refused ? attempted.slice(1) : attempted;
+}

@@ -1,5 +1,5 @@
 import middy from "@middy/core";
-import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { restoreState, type LoggedRedis } from "log-replay";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
@@ -11,6 +11,7 @@ import { errorAnswer } from "./error-answer.ts";
 import { parse } from "./parameters.ts";
 import { describe, log } from "./request-log.ts";
 import { SIGNATURE_HEADER, verify } from "./signature.ts";
+import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: the longest that a request works, and what it leaves of the invocation's own time for its answer. */
 const PATIENCE = 10_000;
@@ -46,42 +47,51 @@ export interface Route<P extends Entries, B extends Entries> {
   readonly handle: (call: Call<Output<P>, Output<B>>) => Promise<Answer>;
 }
 
-const notes = Symbol("notes");
-type Noted = Context & { [notes]?: Record<string, unknown> };
+type Middleware = middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
+
+/** What the handlers of the invocations under way want in the request log. */
+const notesOf = new WeakMap<object, Record<string, unknown>>();
 
 /** A route as a Lambda handler: what all of them share, around the handler of one. */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no entries is what it says
 export function endpoint<P extends Entries = Record<never, never>, B extends Entries = Record<never, never>>(route: Route<P, B>) {
   const { service, signedBody, patience = PATIENCE } = route;
   const pathSchema = v.object(route.path ?? ({} as P));
   const bodySchema = signedBody && v.object(signedBody);
+  const restored: Middleware = restoreState({ state: () => openState(service), timeout: patience, reserve: RESERVE });
 
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult, Error, Noted>()
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
     .use(requestLog(service))
-    .use({ onError: (request) => void (request.response = toResult(errorAnswer(request.error))) })
+    .use(mappedErrors)
     .before(({ event }) => {
       if (bodySchema) verify(signedPart(event), header(event, SIGNATURE_HEADER), internalSecret(), Date.now());
     })
-    .use(restoreState({ state: () => openState(service), timeout: patience, reserve: RESERVE }))
+    .use(restored)
     .handler(async (event, context) => {
       const now = Date.now();
+      const notes = {};
+      notesOf.set(context, notes);
       const answer = await route.handle({
         path: parse(pathSchema, event.pathParameters ?? {}),
         body: (bodySchema ? parse(bodySchema, parseJson(event.body)) : {}) as Output<B>,
         state: await openState(service),
         idempotency: idempotencyOf(event, now),
         now,
-        // A restore may have taken all the time: what follows then ends at once, as a timeout.
-        deadline: now + Math.max(1, Math.min(patience, (context.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE)),
-        notes: (context[notes] ??= {}),
+        deadline: now + timeLeft(context, patience, RESERVE),
+        notes,
       });
       return toResult(answer);
     });
 }
 
+const mappedErrors: Middleware = {
+  onError: (request) => void (request.response = toResult(errorAnswer(request.error))),
+};
+
 /** One line for each request: what it was, what it came to, how long it took. */
-function requestLog({ name }: Service): middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult, Error, Noted> {
+function requestLog({ name }: Service): Middleware {
   const started = new WeakMap<object, number>();
-  const write = (request: middy.Request<APIGatewayProxyEvent, APIGatewayProxyResult, Error, Noted>): void => {
+  const write = (request: middy.Request<APIGatewayProxyEvent, APIGatewayProxyResult>): void => {
     const { event, context, response, error } = request;
     const status = response?.statusCode ?? 500;
     const trouble = error ? { error: describe(error, status === 500) } : {};
@@ -92,7 +102,7 @@ function requestLog({ name }: Service): middy.MiddlewareObj<APIGatewayProxyEvent
       path: event.path,
       status,
       ms: Math.round((performance.now() - (started.get(context) ?? 0)) * 10) / 10,
-      ...context[notes],
+      ...notesOf.get(context),
       ...trouble,
     });
   };
@@ -122,7 +132,8 @@ function idempotencyOf(event: APIGatewayProxyEvent, at: number): Idempotency | n
 
 /** Header names come as the client wrote them. */
 function header(event: APIGatewayProxyEvent, name: string): string | undefined {
-  const headers = event.headers ?? {};
+  // API Gateway's own test console sends null.
+  const headers = (event.headers as APIGatewayProxyEvent["headers"] | null) ?? {};
   const exact = headers[name];
   if (exact !== undefined) return exact;
   return Object.entries(headers).find(([candidate]) => candidate.toLowerCase() === name)?.[1];

@@ -1,8 +1,8 @@
 import middy from "@middy/core";
-import type { Context } from "aws-lambda";
 import { restoreState, type LoggedRedis } from "log-replay";
 import { openState, type Service } from "../service/state.ts";
 import { describe, log } from "./request-log.ts";
+import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: how long a task works at most, and what it leaves of the invocation's own time. */
 const PATIENCE = 25_000;
@@ -17,13 +17,13 @@ export interface Run {
 
 /** A scheduled function as a Lambda handler. Its result goes into the log and to whoever invoked it. */
 export function task<R extends object>(service: Service, name: string, run: (run: Run) => Promise<R>) {
-  return middy<unknown, R, Error, Context>()
+  return middy<unknown, R>()
     .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
     .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
     .use(restoreState({ state: () => openState(service), timeout: PATIENCE, reserve: RESERVE }))
     .handler(async (_event, context) => {
       const started = Date.now();
-      const deadline = started + Math.min(PATIENCE, (context.getRemainingTimeInMillis?.() ?? Infinity) - RESERVE);
+      const deadline = started + timeLeft(context, PATIENCE, RESERVE);
       const result = await run({ state: await openState(service), deadline });
       if (Object.values(result).some((value) => value !== 0)) log("info", name, { service: service.name, ms: Date.now() - started, ...result });
       return result;

@@ -1,12 +1,17 @@
 /** States as text, for the set of those seen. Everything in a state is in it. */
 import type { LaneState, LogState, ProcessState, RecoveryState, StoreState, WriterState } from "./state.ts";
 
-const encodings = new WeakMap<object, string>();
+/** Emptied now and then; a WeakMap would empty itself, and takes most of the run's time for that. */
+const encodings = new Map<object, string>();
+const MAX_CACHED = 20_000;
 
-/** Parts are shared by many states: each is encoded once. */
-function once<T extends object>(part: T, encode: (part: T) => string): string {
+/** Parts are shared by many states: each is encoded once, or nearly. */
+function once<T extends object>(part: T, encodePart: (part: T) => string): string {
   let text = encodings.get(part);
-  if (text === undefined) encodings.set(part, (text = encode(part)));
+  if (text === undefined) {
+    if (encodings.size >= MAX_CACHED) encodings.clear();
+    encodings.set(part, (text = encodePart(part)));
+  }
   return text;
 }
 

@@ -10,11 +10,16 @@ interface Readings {
   readonly durable: History | string;
 }
 
-const readings = new WeakMap<StoreState, Readings>();
+/** Most steps leave the store as it is. Emptied now and then. */
+const readings = new Map<StoreState, Readings>();
+const MAX_CACHED = 20_000;
 
 function read(store: StoreState): Readings {
   let known = readings.get(store);
-  if (known === undefined) readings.set(store, (known = { visible: readHistory(store), durable: readHistory(store, { durably: true }) }));
+  if (known === undefined) {
+    if (readings.size >= MAX_CACHED) readings.clear();
+    readings.set(store, (known = { visible: readHistory(store), durable: readHistory(store, { durably: true }) }));
+  }
   return known;
 }
 

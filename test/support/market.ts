@@ -97,6 +97,20 @@ export class Load {
     }
   }
 
+  /** Resolves when a checkout more was rolled back, or not answered in time; or when all are over. */
+  async givenUp(): Promise<void> {
+    const { attempts } = this.history;
+    let over = false;
+    void this.sold.then(() => (over = true));
+    for (let next = attempts.length; !over; ) {
+      await sleep(2);
+      for (; next < attempts.length; next++) {
+        const { operation, answer } = attempts[next]!;
+        if (operation.name === "checkout" && (answer?.status ?? 0) >= 500) return;
+      }
+    }
+  }
+
   /** More who add to the counter, through a client of their own. The returned function ends that. */
   alsoAdd(client: Client, howMany: number): () => Promise<void> {
     let stopped = false;

@@ -163,7 +163,7 @@ const checkout = (order: number, faults: readonly { readonly path: string; reado
 
 const amount = fc.integer({ min: 1, max: 12 });
 const faults = fc.array(fc.record({ path: fc.constantFrom(...PATHS), fault: fc.constantFrom(...Object.keys(FAULTS)) }), { maxLength: 2 });
-const commands = (faultless: boolean) => fc.commands<Model, Real>([
+const commands = (faultless: boolean) => fc.commands<Model, Real, false>([
   fc.tuple(fc.nat(2), amount).map(([item, amount]) => add(item, amount)),
   fc.tuple(fc.nat(2), amount).map(([item, amount]) => subtract(item, amount)),
   fc.tuple(fc.nat(1), amount).map(([user, amount]) => fund(user, amount)),

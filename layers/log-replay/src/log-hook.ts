@@ -55,8 +55,9 @@ export class LogHook implements CommitHook<Session> {
     const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
     if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
     if (verdict === "restore" || guard === null || typeof text !== "string") return null;
-    if (this.#writer?.epoch === guard.epoch) return this.#writer.over ? null : session(this.#writer, text);
-    return this.#enter(guard.epoch).then((writer) => (writer.over ? null : session(writer, text)));
+    const usable = (writer: EpochWriter): Session | null => (writer.over || writer.epoch !== guard.epoch ? null : session(writer, text));
+    if (this.#writer !== undefined && this.#writer.epoch >= guard.epoch) return usable(this.#writer);
+    return this.#enter(guard.epoch).then(usable);
   }
 
   restore(): Promise<void> {
@@ -143,14 +144,14 @@ export class LogHook implements CommitHook<Session> {
     this.#writer?.close();
   }
 
-  /** The writer for an epoch that this process has not worked in before. */
+  /** The writer for an epoch that this process has not worked in before; that of a later one where it has got there meanwhile. */
   async #enter(epoch: number): Promise<EpochWriter> {
     const { store } = this.#options;
     const begun = (await store.begins()).has(epoch);
     if (!begun) throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
-    // Groups and reads may have come here at the same time.
+    // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
     const present = this.#writer;
-    if (present?.epoch === epoch) return present;
+    if (present !== undefined && present.epoch >= epoch) return present;
     this.#writer = new EpochWriter(store, epoch);
     present?.close();
     return this.#writer;

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Connection } from "redis-occ";
+import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
 import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
 import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
@@ -45,6 +45,7 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   options.signal.addEventListener("abort", stop);
   try {
     for (;;) {
+      if (options.signal.aborted) throw new ClosedError();
       const lock = await RestoreLock.take(connection, options.lockTtl);
       if (lock !== null) return await restoreUnder(lock, connection, options, overEpoch);
       const epoch = await fineEpoch(connection, options.store);

@@ -161,7 +161,11 @@ test("what recovery stands on is synced: each segment and the folder", async () 
   const folder = await newFolder();
   await createFileStore(folder);
   const store = await openFileStore({ folder, durability: "os" });
-  for (let i = 0; i < 2; i++) await store.createSegment(1).append(Buffer.from("frame"));
+  for (let i = 0; i < 2; i++) {
+    const segment = store.createSegment(1);
+    await segment.append(Buffer.from("frame"));
+    await segment.close();
+  }
   expect(await counted(async () => store.sync(await store.segments(1)))).toEqual({ datasync: 2, sync: 1 });
 });
 
@@ -181,6 +185,7 @@ test("a frame that the disk takes in small pieces is appended whole", async () =
     await segment.append(Buffer.from("a frame of several pieces"));
     await segment.append(Buffer.from(", and another"));
     expect(segment.size).toBe(38);
+    await segment.close();
   } finally {
     prototype.write = write;
   }

@@ -110,10 +110,10 @@ test("a disk that is full (in one process): its commits are decided by a recover
   expect(await replayed(on, store.folder)).toEqual(await stateOf(on.outside));
 });
 
-test("a restore of 120 MB of log needs less than 100 MB on top of what the process has without it", async () => {
-  const store = await written(400, 1_000, 280);
+test("a restore of more than 100 MB of log needs less than 100 MB on top of what the process has without it", async () => {
+  const store = await written(360, 1_000, 280);
   const sizes = await Promise.all((await segmentsIn(store.folder)).map(async (name) => (await readFile(join(store.folder, name))).length));
-  expect(sizes.reduce((a, b) => a + b)).toBeGreaterThan(115_000_000);
+  expect(sizes.reduce((a, b) => a + b)).toBeGreaterThan(100_000_000);
   // V8 makes its young generation as large as the machine allows (130 MB on one of 24 GB), whatever is alive in it.
   const { code, output } = await run("restore-and-measure.ts", [on.redis.url, store.folder], { nodeArgs: ["--max-semi-space-size=16"] });
   expect([code, output]).toEqual([0, expect.stringMatching(/^\d+\n$/)]);

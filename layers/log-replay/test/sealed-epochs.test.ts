@@ -125,6 +125,29 @@ test("a commit in an epoch that was sealed before is answered only from a later 
   expect(await replayed(on, folder)).toEqual({ n: "2" });
 });
 
+test("an answer from before the last restore, dealt with after it, does not take the process back into the old epoch", async () => {
+  const { folder, other, store } = await pair();
+  const tampering: Tampering = {};
+  const state = on.open({ store: tampered(await on.store(folder), tampering) });
+  const slow = door();
+  tampering.afterBegins = slow.reach;
+  const read = state.occ.read(["n"]);
+  await slow.reached;
+  delete tampering.afterBegins;
+  await on.outside.flushall();
+  expect(await other.occ.transact(["n"], add("n"))).toBe(2);
+  const appending = door();
+  tampering.beforeAppend = appending.reach;
+  const answer = state.occ.transact(["n"], add("n"));
+  await appending.reached;
+  slow.open();
+  expect(await waits(read)).toBe(true);
+  appending.open();
+  expect(await answer).toBe(3);
+  expect(await read).toEqual([3]);
+  expect(await store.claims()).toEqual([1, 2]);
+});
+
 test("a read that helped to append looks for a claim too, and is read again in the next epoch", async () => {
   const { folder, tampering, state, other } = await pair();
   const reading: Tampering = {};
@@ -329,6 +352,7 @@ test("two segments that disagree about a commit are damage that names it", async
   const { folder, store } = await pair();
   const forged = store.createSegment(1);
   await forged.append(encodeFrame([{ epoch: 1, n: 1, body: encodeBody("2026-01-31T12:00:00.000Z", "other", {}, new Map([["n", "7"]])) }]));
+  await forged.close();
   await on.outside.flushall();
   const error = await outcome(on.open({ store: await on.store(folder) }).ready());
   expect(error).toMatchObject({ code: "log_damaged", message: expect.stringContaining("commit 1 of epoch 1") });

@@ -6,6 +6,8 @@ export interface Tampering {
   afterAppend?(epoch: number, frame: Buffer): unknown;
   beforeClaim?(epoch: number): unknown;
   beforeSealed?(epoch: number): unknown;
+  /** After they were read, before they are handed over. */
+  afterBegins?(): unknown;
   beforeBegin?(epoch: number, begin: Begin): unknown;
   afterBegin?(epoch: number, begin: Begin): unknown;
   beforeRead?(segment: Segment): unknown;
@@ -31,7 +33,11 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
       await store.writeBegin(epoch, begin);
       await tampering.afterBegin?.(epoch, begin);
     },
-    begins: () => store.begins(),
+    async begins() {
+      const begins = await store.begins();
+      await tampering.afterBegins?.();
+      return begins;
+    },
     createSegment(epoch): SegmentWriter {
       const segment = store.createSegment(epoch);
       return {

@@ -1,0 +1,11 @@
+/** As much of a Lambda context as tells how long the invocation may take; `serverless invoke local` may give none. */
+interface Invocation {
+  readonly getRemainingTimeInMillis?: () => number;
+}
+
+/** Milliseconds that the invocation may still work: at most `patience`, and such that `reserve` is left for its answer. At least 1. */
+export function timeLeft(invocation: Invocation, patience: number, reserve: number): number {
+  const remaining = invocation.getRemainingTimeInMillis?.() ?? Infinity;
+  // A restore may have taken all the time: what follows then ends at once, as a timeout.
+  return Math.max(1, Math.min(patience, remaining - reserve));
+}
