@@ -16,6 +16,7 @@ export default {
     project("layers", "layers/*/test/**/*.test.ts"),
     project("functions", "functions/*/test/**/*.test.ts"),
     project("host", "host/test/**/*.test.ts"),
+    project("model", "model/test/**/*.test.ts"),
     project("shop", "test/**/*.test.ts"),
   ],
 };

@@ -138,14 +138,17 @@ async function frozen(hosts: readonly Shop[], work: () => Promise<void>): Promis
 test("a host that was frozen while the others restored a Redis gives no answer that the log does not have", async () => {
   const host = cluster.further[1]!;
   const others = [cluster.shop, cluster.further[0]!];
+  const pid = host.pid(hostName(host));
   await withRedis(cluster.shop.redisUrl("stock"), async (redis) => {
     await saleBeside(host, async (load) => {
       for (let times = 1; times <= 10; times++) {
         await load.answered(100);
-        // Alone, so that nobody else has written its last commit into the log when the Redis loses it.
+        // Alone, so that nobody else has written its last commit into the log when the Redis loses it; and at the moment at
+        // which it has just committed, so that it has not done so itself.
         await frozen(others, async () => {
           await load.answered(5);
-          await signalHosts([host], "SIGSTOP");
+          await redis.xread("BLOCK", 10_000, "STREAMS", "log:tail", "$");
+          process.kill(pid, "SIGSTOP");
           await redis.flushall();
         });
         try {

@@ -42,7 +42,7 @@ const running = (id: string): CheckoutRunningError => new CheckoutRunningError(`
 
 /** Refuses before anything is overwritten. Each chunk looks again: a checkout may start in between. */
 async function assertNoneRuns({ state, deadline, now }: Call, n: number): Promise<void> {
-  const claims = await state.keys(CLAIMS, { timeout: deadline - now });
+  const claims = await state.keys(CLAIMS, { limit: Number.MAX_SAFE_INTEGER, timeout: deadline - now });
   const id = claims.map((key) => key.slice(CLAIMS.length)).find((order) => /^(0|[1-9]\d*)$/.test(order) && Number(order) < n);
   if (id !== undefined) throw running(id);
 }

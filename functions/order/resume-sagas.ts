@@ -12,6 +12,8 @@ import { order } from "./service.ts";
 const CONCURRENCY = 16;
 /** Step timeouts that one saga gets in a round, enough for all its compensations: one that is stuck must not use up the time of the others. */
 const SHARE = 3;
+/** Sagas that one round looks at, oldest first. */
+const MOST = 10_000;
 /** Milliseconds after a round in which something was left open. */
 const PAUSE = 250;
 
@@ -55,7 +57,7 @@ async function settleAll(state: Run["state"], sagas: readonly HeldSaga[], deadli
 /** Every claim stands for a saga that is not settled. */
 async function openSagas(state: Run["state"], deadline: number): Promise<HeldSaga[]> {
   const options = { timeout: Math.max(1, deadline - Date.now()) };
-  const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, options), options);
+  const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, { limit: MOST, ...options }), options);
   const ids = claims.flatMap((claim) => (claim ? [claim.saga] : []));
   const sagas = await state.occ.read<Saga>(ids.map(sagaKey), options);
   return ids.flatMap((id, i) => {

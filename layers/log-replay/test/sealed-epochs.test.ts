@@ -200,8 +200,11 @@ describe("a failed append is never taken for one that succeeded: the epoch is gi
     const [name] = await segmentsIn(folder);
     const path = join(folder, name as string);
     const size = (await readFile(path)).length;
+    let failed = false;
     tampering.afterAppend = async (epoch: number) => {
-      if (epoch !== 1) return;
+      if (epoch !== 1 || failed) return;
+      // A second try would succeed, behind the half.
+      failed = true;
       const bytes = await readFile(path);
       await writeFile(path, bytes.subarray(0, size + 20));
       failure();

@@ -1,0 +1,28 @@
+import type { SagaConfiguration } from "./model.ts";
+import type { SagaFlaw } from "./flaws.ts";
+
+const ONE: SagaConfiguration = { checkouts: 1, resumers: 1, stock: 1, credit: 1, crashes: 1, remakes: 0, funds: 0 };
+
+export const SAGA_CONFIGURATIONS: Readonly<Record<string, SagaConfiguration>> = {
+  "one checkout, one crash": ONE,
+  "rows made anew": { ...ONE, remakes: 1 },
+  "an order overwritten under its checkout": { ...ONE, remakes: 1, careless: true },
+  "credit comes late": { ...ONE, credit: 0, funds: 1 },
+  "stock is out": { ...ONE, stock: 0 },
+  "a second checkout": { ...ONE, checkouts: 2, resumers: 0, crashes: 0 },
+};
+
+/** For each trap, a configuration in which it is fallen into. Without the flaw, nothing happens in it. */
+export const SAGA_MUTANTS: Readonly<Record<SagaFlaw, SagaConfiguration>> = {
+  "version not compared": ONE,
+  "no tombstone": ONE,
+  "compensation before it is durable": ONE,
+  "paid without the claim": { ...ONE, careless: true, remakes: 1 },
+  "marker derived from the order id": { ...ONE, checkouts: 2, remakes: 1, resumers: 0, crashes: 0 },
+  "generation not compared": { ...ONE, remakes: 1 },
+  "forget before settled": ONE,
+  "age not checked": { ...ONE, credit: 2, stock: 2 },
+  "timeout taken for a refusal": ONE,
+  "refusal not marked": { ...ONE, credit: 0, funds: 1 },
+  "compensation dropped": ONE,
+};
