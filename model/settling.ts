@@ -8,11 +8,12 @@ import type { NumbersList } from "./numbers-list.ts";
 export function findUnsettled(states: number, edges: { readonly from: NumbersList; readonly to: NumbersList }, settled: NumbersList): number | null {
   // Incoming edges of each state, one range of `sources` a state.
   const starts = new Int32Array(states + 1);
-  for (let i = 0; i < edges.to.length; i++) starts[edges.to.at(i) + 1]! += 1;
-  for (let i = 0; i < states; i++) starts[i + 1]! += starts[i] as number;
+  const add = (counts: Int32Array, i: number, more: number): number => (counts[i] = (counts[i] as number) + more);
+  for (let i = 0; i < edges.to.length; i++) add(starts, edges.to.at(i) + 1, 1);
+  for (let i = 0; i < states; i++) add(starts, i + 1, starts[i] as number);
   const sources = new Int32Array(edges.to.length);
   const filled = starts.slice();
-  for (let i = 0; i < edges.to.length; i++) sources[filled[edges.to.at(i)]!++] = edges.from.at(i);
+  for (let i = 0; i < edges.to.length; i++) sources[add(filled, edges.to.at(i), 1) - 1] = edges.from.at(i);
 
   const reaches = new Uint8Array(states);
   const queue: number[] = [];

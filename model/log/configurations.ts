@@ -7,13 +7,13 @@ export const LOG_CONFIGURATIONS: Readonly<Record<string, LogConfiguration>> = {
   "Redis lost": { programs: ["Cx", "Cx Rx"], faults: { lost: 1 } },
   "stale Redis": { programs: ["Cx", "Cx Rx"], faults: { stale: 1 } },
   "reply lost": { programs: ["Cx", "Cx Rx"], faults: { reply: 1 } },
-  "reply and Redis lost": { programs: ["Cx Cy", "Rx"], faults: { reply: 1, lost: 1 } },
-  "lock stolen": { programs: ["Cx", "Cx"], faults: { theft: 1, append: 1 } },
+  "reply and Redis lost": { programs: ["Cx Rx"], faults: { reply: 1, lost: 1 } },
+  "lock stolen": { programs: ["Cx", "Cx"], faults: { theft: 1 } },
   "append fails": { programs: ["Cx", "Cx Rx"], faults: { append: 1 } },
   "power fails": { programs: ["Cx", "Cx"], faults: { power: 1, append: 1 } },
   "a read beside a commit": { programs: ["Cx Cy|Rx"], faults: { append: 1, lost: 1 } },
   "half an EXEC": { programs: ["Cx Rx"], faults: { half: 1, lost: 1 } },
-  compaction: { programs: ["Cx K", "Cy"], faults: { lost: 1 } },
+  compaction: { programs: ["Cx Rx|K"], faults: { lost: 1, crash: 1 } },
 };
 
 /** For each trap, a configuration in which it is fallen into. Without the flaw, nothing happens in it. */

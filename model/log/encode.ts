@@ -3,7 +3,7 @@ import type { LaneState, LogState, ProcessState, RecoveryState, StoreState, Writ
 
 /** Emptied now and then; a WeakMap would empty itself, and takes most of the run's time for that. */
 const encodings = new Map<object, string>();
-const MAX_CACHED = 20_000;
+const MAX_CACHED = 2_000;
 
 /** Parts are shared by many states: each is encoded once, or nearly. */
 function once<T extends object>(part: T, encodePart: (part: T) => string): string {

@@ -12,7 +12,7 @@ interface Readings {
 
 /** Most steps leave the store as it is. Emptied now and then. */
 const readings = new Map<StoreState, Readings>();
-const MAX_CACHED = 20_000;
+const MAX_CACHED = 2_000;
 
 function read(store: StoreState): Readings {
   let known = readings.get(store);

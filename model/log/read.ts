@@ -23,7 +23,7 @@ export function readSteps(world: World, state: LogState, p: number, l: number, {
 function send(world: World, state: LogState, p: number, l: number, key: string): LogState {
   const { redis, ghost } = state;
   const { writer } = state.processes[p] as ProcessState;
-  const stale = [...ghost.promised].some((tx) => world.keyOf.get(tx) === key && !redis.data.includes(tx));
+  const stale = Array.from(ghost.promised).some((tx) => world.keyOf.get(tx) === key && !redis.data.includes(tx));
   return withLane(state, p, l, {
     stage: "read",
     guard: isGuardFine(world, state) ? redis.guard : null,
@@ -48,7 +48,7 @@ function takeReply(world: World, state: LogState, p: number, l: number, key: str
   const ready = move === "enter" ? withProcess(state, p, { writer: newWriter(world, held.epoch, process.writer) }) : state;
   const writer = ready.processes[p]?.writer as WriterState;
   const others = above(reply, writer.enqueued);
-  const writesKey = (run: Run): boolean => [...run.txs].some((tx) => world.keyOf.get(tx) === key);
+  const writesKey = (run: Run): boolean => Array.from(run.txs).some((tx) => world.keyOf.get(tx) === key);
   const isPending = [writer.waiting, writer.writing].some((run) => run !== null && writesKey(run));
   switch (readWaitsFor(writesKey(others), isPending)) {
     case "nothing":

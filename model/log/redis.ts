@@ -50,7 +50,7 @@ export function mayExecute(world: World, redis: RedisState, { guard, tx, version
 /** MULTI; SET; XTRIM; XADD; EXEC. */
 export function execute(state: LogState, tx: string, durable: number): LogState {
   const { redis, ghost } = state;
-  const missed = [...ghost.promised].find((promised) => !redis.data.includes(promised));
+  const missed = Array.from(ghost.promised).find((promised) => !redis.data.includes(promised));
   const tail = redis.tail;
   const entries = tail.entries + tx;
   const last = tail.last + 1;

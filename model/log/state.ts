@@ -181,7 +181,7 @@ export function breaks(state: LogState, invariant: string, what: string): LogSta
   return state.ghost.broken === null ? { ...state, ghost: { ...state.ghost, broken: { invariant, what } } } : state;
 }
 
-const added = (set: string, tx: string): string => (tx === "" || set.includes(tx) ? set : [...set, tx].sort().join(""));
+const added = (set: string, tx: string): string => (tx === "" || set.includes(tx) ? set : [...Array.from(set), tx].sort().join(""));
 
 /** An answer was given that rests on the transaction. */
 export function promise(state: LogState, tx: string): LogState {

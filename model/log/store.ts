@@ -115,5 +115,5 @@ export function decidedHistory(store: StoreState, epoch: number, ignoreSeal = fa
 export function isRecorded(store: StoreState, { epoch, n, tx }: { readonly epoch: number; readonly n: number; readonly tx: string }, history: readonly Stretch[]): boolean | null {
   if (n >= 0) return isInHistory({ epoch, n }, history);
   if (store.snapshot !== null && epoch < store.snapshot.epoch) return null;
-  return store.frames.some((frame) => frame.epoch === epoch && [...frame.txs].some((name, i) => name === tx && isInHistory({ epoch, n: frame.from + i }, history)));
+  return store.frames.some((frame) => frame.epoch === epoch && Array.from(frame.txs).some((name, i) => name === tx && isInHistory({ epoch, n: frame.from + i }, history)));
 }

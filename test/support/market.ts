@@ -100,9 +100,9 @@ export class Load {
   /** Resolves when a checkout more was rolled back, or not answered in time; or when all are over. */
   async givenUp(): Promise<void> {
     const { attempts } = this.history;
-    let over = false;
-    void this.sold.then(() => (over = true));
-    for (let next = attempts.length; !over; ) {
+    const sold = { over: false };
+    void this.sold.then(() => (sold.over = true));
+    for (let next = attempts.length; !sold.over; ) {
       await sleep(2);
       for (; next < attempts.length; next++) {
         const { operation, answer } = attempts[next]!;
@@ -132,13 +132,11 @@ export class Load {
   /** One customer: every tenth clicks twice, every fifth never comes again, every other uses an Idempotency-Key. */
   async #buy(order: string, i: number): Promise<void> {
     const operation: Operation = { name: "checkout", order };
-    let key = this.#key(i % 2 === 0);
+    const key = this.#key(i % 2 === 0);
     for (let visits = 0; visits < 6 && !this.#stopped; visits++) {
       const twice = i % 10 === 1 && visits === 0;
       const [attempt] = await Promise.all([this.history.attempt(this.#client, operation, key), ...(twice ? [this.history.attempt(this.#client, operation)] : [])]);
       if (!isOpen(attempt) || i % 5 === 4) return;
-      // What was rolled back is a new checkout; what was not answered is the same one.
-      if (key !== null && attempt.answer?.status === 503) key = this.#key(true);
       await sleep(100);
     }
   }

@@ -7,10 +7,7 @@ import { Shop } from "../../test/support/shop.ts";
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
 afterAll(() => shop.close());
-afterEach(async () => {
-  await shop.gateway.quiet();
-  shop.reset();
-});
+afterEach(() => shop.reset());
 
 const [RESERVE, RELEASE, CHARGE, REFUND] = ["/stock/reserve", "/stock/release", "/payment/charge", "/payment/refund"];
 

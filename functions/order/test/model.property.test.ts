@@ -185,7 +185,7 @@ describe.each([
       await fc.asyncModelRun(() => ({ model, real }), history);
       await expectSame(model, real);
     }), { numRuns, endOnFailure: true });
-    shop.reset();
+    await shop.reset();
   }, 60_000);
 
   test("at the same time, with faults: once the sagas have settled nothing is lost, made or negative, and every order is paid with both effects or unpaid with neither", async () => {
@@ -218,6 +218,6 @@ describe.each([
       await expectSame(model, real);
       expect(Math.min(...model.stock.values(), ...model.credit.values())).toBeGreaterThanOrEqual(0);
     }), { numRuns: 10, endOnFailure: true });
-    shop.reset();
+    await shop.reset();
   }, 60_000);
 });

@@ -1,15 +1,12 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { breakBefore, gate, hang, insteadOf } from "../../test/support/faults.ts";
+import { breakBefore, hang, insteadOf } from "../../test/support/faults.ts";
 import { basket, findOrder, newItem, newOrder } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
 afterAll(() => shop.close());
-afterEach(async () => {
-  await shop.gateway.quiet();
-  shop.reset();
-});
+afterEach(() => shop.reset());
 
 const MAX = Number.MAX_SAFE_INTEGER;
 const refusal = (code: string) => ({ status: 400, type: "application/json", code, retryAfter: undefined });
@@ -70,7 +67,7 @@ describe("POST /orders/addItem", () => {
 
   test("an order whose checkout runs takes none for now: 409, and what is charged is what is in the order", async () => {
     const { order, item } = await basket(shop);
-    const { fault, reached, open } = gate();
+    const { fault, reached, open } = shop.gateway.gate();
     shop.gateway.next("/payment/charge", fault);
     const checkout = shop.post(`/orders/checkout/${order}`);
     await reached;
@@ -134,7 +131,7 @@ describe("POST /orders/batch_init", () => {
     await shop.post("/orders/batch_init/2001/1/1/1");
     await shop.post("/stock/batch_init/1/10/5");
     await shop.post("/payment/batch_init/1/100");
-    const { fault, reached, open } = gate();
+    const { fault, reached, open } = shop.gateway.gate();
     shop.gateway.next("/payment/charge", fault);
     const checkout = shop.post("/orders/checkout/2000");
     await reached;

@@ -114,6 +114,16 @@ test("any number of drivers, those too that joined later, make any moves: the sa
   }), { numRuns: 500 });
 });
 
+test("a driver that knows another version than the record's loses, in the same state too", () => {
+  const known = begun().saga();
+  const current = { ...known, version: known.version + 1 };
+  expect(() => pay("s", known, current, order, { saga: "s" })).toThrow(LostRaceError);
+  expect(() => abandon("s", known, current, { saga: "s" }, [], FAILURE)).toThrow(LostRaceError);
+  const undoing = { ...known, state: "compensating" as const };
+  expect(() => close("s", undoing, { ...undoing, version: known.version + 1 }, { saga: "s" })).toThrow(LostRaceError);
+  expect(() => pay("s", known, null, order, { saga: "s" })).toThrow(LostRaceError);
+});
+
 test("an order becomes paid only while it is still claimed by the saga, and still the one that it started with", () => {
   const cases: [Claim | null, Order | null][] = [
     [null, order],

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { after, delay, gate, hangAfter, insteadOf } from "../../test/support/faults.ts";
+import { after, delay, hangAfter, insteadOf } from "../../test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
 import { claimKey, orderKey, type Order } from "../orders.ts";
@@ -13,10 +13,7 @@ import { httpClient } from "../../http/service-client.ts";
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
 afterAll(() => shop.close());
-afterEach(async () => {
-  await shop.gateway.quiet();
-  shop.reset();
-});
+afterEach(() => shop.reset());
 
 const [RESERVE, CHARGE, REFUND] = ["/stock/reserve", "/payment/charge", "/payment/refund"];
 const FAILURE: Failure = { kind: "aborted", code: "checkout_aborted", message: "a test's" };
@@ -122,7 +119,7 @@ describe.each([
   test("a slow original that tries to make the order paid after it was taken over loses, and answers what became of it", async () => {
     const goods = await prepare();
     shop.set({ SAGA_TIMEOUT_MS: 250 });
-    const { fault, reached, open } = gate();
+    const { fault, reached, open } = shop.gateway.gate();
     // The charge itself is done in time; its answer is what is slow.
     shop.gateway.next(CHARGE, async (execute) => {
       const answer = await execute();
@@ -232,7 +229,7 @@ describe.each([
     await shop.post("/payment/batch_init/1/100");
     await shop.post("/orders/batch_init/1/1/1/5");
     shop.gateway.repeatSteps = repeated;
-    const { fault, reached, open } = gate();
+    const { fault, reached, open } = shop.gateway.gate();
     shop.gateway.next(CHARGE, fault);
     const checkout = shop.post("/orders/checkout/0");
     await reached;

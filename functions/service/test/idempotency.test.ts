@@ -6,10 +6,7 @@ import { Shop } from "../../test/support/shop.ts";
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
 afterAll(() => shop.close());
-afterEach(async () => {
-  await shop.gateway.quiet();
-  shop.reset();
-});
+afterEach(() => shop.reset());
 
 let count = 0;
 const newKey = () => ({ headers: { "Idempotency-Key": `key-${++count}` } });

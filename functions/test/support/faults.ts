@@ -27,20 +27,3 @@ export const twiceAtOnce: Fault = async (execute) => {
   const [first] = await Promise.all([execute(), execute()]);
   return first;
 };
-
-/** Holds requests back until it is opened: they arrive, but not yet. */
-export function gate(): { readonly fault: Fault; readonly reached: Promise<void>; open: () => void } {
-  let open!: () => void;
-  let arrived!: () => void;
-  const opened = new Promise<void>((resolve) => (open = resolve));
-  const reached = new Promise<void>((resolve) => (arrived = resolve));
-  return {
-    reached,
-    open,
-    fault: async (execute) => {
-      arrived();
-      await opened;
-      return execute();
-    },
-  };
-}

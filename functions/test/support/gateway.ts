@@ -11,6 +11,14 @@ export type Sent = APIGatewayProxyResult | "break" | "hang";
 /** Stands between a request and its handler: may execute it any number of times, and answers what it likes. */
 export type Fault = (execute: () => Promise<APIGatewayProxyResult>) => Promise<Sent>;
 
+/** Holds requests back until it is opened: they have arrived, but are not executed yet. */
+export interface Gate {
+  readonly fault: Fault;
+  /** Resolves once a request has arrived. */
+  readonly reached: Promise<void>;
+  readonly open: () => void;
+}
+
 /** A request between the services that came through. */
 export interface Delivery {
   readonly path: string;
@@ -29,6 +37,7 @@ export class Gateway {
   readonly #server: Server;
   readonly #faults = new Map<string, Fault[]>();
   readonly #always = new Map<string, Fault>();
+  #gates: Gate[] = [];
   /** Executions that go on though nobody waits for their answer any more. */
   readonly #loose = new Set<Promise<unknown>>();
 
@@ -65,8 +74,26 @@ export class Gateway {
     this.#always.set(path, fault);
   }
 
-  /** No fault is left. */
+  /** A fault that holds requests back; opened by `heal` at the latest. */
+  gate(): Gate {
+    const [arrived, opened] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    const gate: Gate = {
+      reached: arrived.promise,
+      open: () => opened.resolve(undefined),
+      fault: async (execute) => {
+        arrived.resolve(undefined);
+        await opened.promise;
+        return execute();
+      },
+    };
+    this.#gates.push(gate);
+    return gate;
+  }
+
+  /** No fault is left, and no gate closed. */
   heal(): void {
+    for (const { open } of this.#gates) open();
+    this.#gates = [];
     this.#faults.clear();
     this.#always.clear();
   }

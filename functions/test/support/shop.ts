@@ -75,10 +75,11 @@ export class Shop {
     for (const [name, value] of Object.entries(settings)) process.env[name] = String(value);
   }
 
-  /** Undoes what a test has left in the way of others. */
-  reset(): void {
-    this.set(SETTINGS);
+  /** Undoes what a test has left in the way of others, and waits for what it has left under way. */
+  async reset(): Promise<void> {
     this.gateway.heal();
+    await this.gateway.quiet();
+    this.set(SETTINGS);
     this.gateway.repeatSteps = false;
     this.gateway.deliveries.length = 0;
   }

@@ -157,6 +157,28 @@ test("a claim, a beginning and a new store are synced with the folder that they 
   expect(await counted(() => store.writeBegin(1, { parent: 0, cut: 0 }))).toEqual({ datasync: 0, sync: 2 });
 });
 
+test("a beginning is not to be seen before it is whole and synced", async () => {
+  const folder = await newFolder();
+  await createFileStore(folder);
+  const store = await openFileStore({ folder });
+  const handle = await open(root, "r");
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  const { sync } = prototype;
+  const seen: number[] = [];
+  prototype.sync = async function () {
+    if ((await this.stat()).isFile()) seen.push((await store.begins()).size);
+    return sync.call(this);
+  };
+  try {
+    await store.writeBegin(1, { parent: 0, cut: 0 });
+  } finally {
+    prototype.sync = sync;
+  }
+  expect(seen).toEqual([0]);
+  expect((await store.begins()).size).toBe(1);
+});
+
 test("what recovery stands on is synced: each segment and the folder", async () => {
   const folder = await newFolder();
   await createFileStore(folder);

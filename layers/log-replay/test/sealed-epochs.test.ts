@@ -238,9 +238,9 @@ describe("a failed append is never taken for one that succeeded: the epoch is gi
     const { folder, tampering, state } = await pair();
     tampering.beforeAppend = failure;
     tampering.beforeClaim = failure;
-    const error = await outcome(state.occ.transact(["n"], add("n", 100), { timeout: 400 }));
+    const error = await outcome(state.occ.transact(["n"], add("n", 100), { timeout: 3_000 }));
     expect(error).toBeInstanceOf(OutcomeUnknownError);
-    const read = await outcome(state.occ.read(["n"], { timeout: 400 }));
+    const read = await outcome(state.occ.read(["n"], { timeout: 3_000 }));
     expect(read).toBeInstanceOf(Error);
     expect((read as StoreUnavailableError | TimeoutError).retryable).toBe(true);
     // The disk is well again.
