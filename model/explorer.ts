@@ -80,7 +80,8 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
 
   let level: S[] = [];
   let first = 0;
-  let broken: { readonly number: number; readonly violation: Violation } | null = null;
+  const broken: { readonly number: number; readonly violation: Violation }[] = [];
+  const isBroken = (): boolean => broken.length > 0;
   let next: S[] = [];
   const admit = (state: S, parent: number, choice: number): number => {
     const number = seen.add(model.encode(state));
@@ -89,13 +90,13 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
     choices.push(choice);
     next.push(state);
     const violation = model.violation(state);
-    if (violation !== null) broken ??= { number: -1 - number, violation };
+    if (violation !== null) broken.push({ number: -1 - number, violation });
     if (model.settled(state)) settled.push(-1 - number);
     return -1 - number;
   };
 
   admit(model.initial, -1, 0);
-  for (; next.length > 0 && broken === null; depth++) {
+  for (; next.length > 0 && !isBroken(); depth++) {
     level = next;
     next = [];
     if (depth >= maxDepth || seen.size >= maxStates) {
@@ -103,7 +104,7 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
       break;
     }
     const lastOfLevel = first + level.length;
-    for (let from = first; from < lastOfLevel && broken === null; from++) {
+    for (let from = first; from < lastOfLevel && !isBroken(); from++) {
       let choice = 0;
       model.successors(level[from - first] as S, (_step, state, kind) => {
         steps++;
@@ -117,8 +118,8 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
     }
     first = lastOfLevel;
   }
-  const violated = broken as { readonly number: number; readonly violation: Violation } | null;
-  if (violated !== null) return found(violated.number, violated.violation);
+  const [violated] = broken;
+  if (violated !== undefined) return found(violated.number, violated.violation);
   if (settling && exhaustive) {
     const stuck = findUnsettled(seen.size, edges, settled);
     if (stuck !== null) return found(stuck, { invariant: "7 settles by itself", what: "no way leads from here to a state in which everything is settled" });

@@ -4,7 +4,7 @@ import type { LogFlaw } from "./flaws.ts";
 /** Small enough to be explored to the end within seconds each; together they have every step and every fault. */
 export const LOG_CONFIGURATIONS: Readonly<Record<string, LogConfiguration>> = {
   "two writers, one crash": { programs: ["Cx Rx", "Cx"], faults: { crash: 1 } },
-  "Redis lost": { programs: ["Cx", "Cx Rx"], faults: { lost: 1 } },
+  "Redis lost": { programs: ["Cx", "Rx"], faults: { lost: 1 } },
   "stale Redis": { programs: ["Cx", "Cx Rx"], faults: { stale: 1 } },
   "reply lost": { programs: ["Cx", "Cx Rx"], faults: { reply: 1 } },
   "reply and Redis lost": { programs: ["Cx Rx"], faults: { reply: 1, lost: 1 } },

@@ -60,7 +60,7 @@ function worldOf(programs: readonly string[], faults: LogConfiguration["faults"]
   let letters = 0;
   const keyOf = new Map<string, string>();
   const parse = (word: string): Operation => {
-    const [kind, key = ""] = [word.charAt(0), word.slice(1)];
+    const [kind, key] = [word.charAt(0), word.slice(1)];
     if (kind === "K") return { kind: "compact", tx: "", key: "" };
     if (kind === "R" && key !== "") return { kind: "read", tx: "", key };
     if (kind !== "C" || key === "") throw new TypeError(`"${word}" is no operation: Cx, Rx or K`);

@@ -107,13 +107,14 @@ describe.each([
   describe.each(steps)("the %s", (_step, path) => {
     test.each(ambiguous)("%s: 503 to be retried, neither effect is left, and the retry pays", async (_fault, fault) => {
       const goods = await prepare();
+      if (fault === hang || fault === hangAfter) shop.hurry();
       // A connection that breaks is tried once more, on another one.
       shop.gateway.always(path, fault);
       const answer = await shop.post(`/orders/checkout/${goods.order}`);
       expect(answer).toMatchObject({ status: 503, type: "application/json", code: "checkout_aborted", retryAfter: "1" });
       await shop.gateway.quiet();
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
-      shop.gateway.heal();
+      await shop.reset();
       expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
       expect(await stateOf(shop, goods)).toEqual(PAID);
     });
@@ -149,6 +150,7 @@ describe.each([
 
     test("arrives only after it was undone: it is refused, and neither effect comes back", async () => {
       const goods = await prepare();
+      shop.hurry();
       let late: Promise<unknown> = Promise.resolve();
       let undone!: () => void;
       const rolledBack = new Promise<void>((resolve) => (undone = resolve));
@@ -182,6 +184,7 @@ describe.each([
 
     test("fails for as long as the request has time: 503 pending, and resume-sagas settles it later", async () => {
       const goods = await prepare();
+      shop.hurry();
       shop.gateway.next(CHARGE, after(500));
       shop.gateway.always(path, insteadOf(503));
       const answer = await shop.post(`/orders/checkout/${goods.order}`, { time: 1_500 });

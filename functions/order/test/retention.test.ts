@@ -67,6 +67,7 @@ describe.each([
   test("an open saga is never forgotten, whatever its age, nor does it hide settled ones", async () => {
     const [open, done] = [await basket(shop), await basket(shop)];
     shop.gateway.repeatSteps = repeated;
+    shop.hurry();
     shop.gateway.next("/payment/charge", after(500));
     shop.gateway.always("/payment/refund", insteadOf(503));
     expect((await shop.post(`/orders/checkout/${open.order}`, { time: 1_000 })).code).toBe("checkout_pending");

@@ -200,6 +200,7 @@ describe.each([
 
   test("a request whose invocation has little time left ends within it, and its saga is settled by others", async () => {
     const goods = await prepare();
+    shop.hurry();
     shop.gateway.next(RESERVE, hangAfter);
     const asked = Date.now();
     expect((await shop.post(`/orders/checkout/${goods.order}`, { time: 900 })).status).toBe(503);
@@ -245,6 +246,7 @@ describe.each([
     await shop.post("/payment/batch_init/1/100");
     await shop.post("/orders/batch_init/1/1/1/5");
     shop.gateway.repeatSteps = repeated;
+    shop.hurry();
     shop.gateway.next(CHARGE, after(500));
     shop.gateway.always(REFUND, insteadOf(503));
     expect(await shop.post("/orders/checkout/0", { time: 1_200 })).toMatchObject({ code: "checkout_pending" });

@@ -190,6 +190,7 @@ describe("what asks to be sent again may be sent again with its key", () => {
   test("a checkout that is pending is followed, not started again", async () => {
     const goods = await basket(shop);
     const key = newKey();
+    shop.hurry();
     shop.gateway.next("/payment/charge", hang);
     shop.gateway.always("/payment/refund", breakBefore);
     expect(await shop.post(`/orders/checkout/${goods.order}`, { ...key, time: 1_500 })).toMatchObject({ status: 503, code: "checkout_pending" });

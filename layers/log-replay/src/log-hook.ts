@@ -140,6 +140,8 @@ export class LogHook implements CommitHook<Session> {
   /** What was executed is appended first: its callers can still have their answers, and the epoch goes on without this process. */
   async close(): Promise<void> {
     this.#closing.abort();
+    // Nothing touches the store any more once this has resolved.
+    await this.#restoring?.catch(() => undefined);
     await this.#writer?.flush().catch(() => undefined);
     this.#writer?.close();
   }

@@ -47,8 +47,8 @@ test("a cold start while another process restores waits for it", async () => {
 test("when the time is up the invocation ends with RestoringError, and leaves its own time for the answer", async () => {
   const store = await on.store();
   const stop = door();
-  on.after(stop.open);
   const state = on.open({ store: tampered(store, { beforeBegin: stop.reach }) });
+  on.after(stop.open);
   const run = handler(async () => state, { timeout: 10_000, reserve: 300 });
   const started = performance.now();
   expect(await outcome(run(context(600)))).toBeInstanceOf(RestoringError);

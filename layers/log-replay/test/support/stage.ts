@@ -91,11 +91,14 @@ export function stage(): Stage {
 /** The state key by key, and the indexes; without the log's own keys. */
 export async function stateOf(client: Redis): Promise<Record<string, unknown>> {
   const keys = (await client.keys("*")).sort();
+  const own = keys.filter((key) => !isInternal(key));
   const state: Record<string, unknown> = {};
-  for (const key of keys) {
-    if (key.startsWith("log:index:")) state[key] = await client.call("zrange", key, "0", "-1", "WITHSCORES");
-    else if (!isInternal(key)) state[key] = await client.get(key);
+  for (let i = 0; i < own.length; i += 1_000) {
+    const part = own.slice(i, i + 1_000);
+    const values = await client.mget(part);
+    part.forEach((key, k) => (state[key] = values[k]));
   }
+  for (const key of keys) if (key.startsWith("log:index:")) state[key] = await client.call("zrange", key, "0", "-1", "WITHSCORES");
   return state;
 }
 
