@@ -49,7 +49,9 @@ export async function runBatch({ state, idempotency, deadline, now }: Call, { op
         if (idempotency !== null && recall<Answer | "started">(view, idempotency) !== "started") return { result: true };
         const forbidden = guard && ids.find((id) => view.get(guard.key(id)) !== null);
         if (guard && forbidden !== undefined) throw guard.refuse(forbidden);
-        return { result: false, set: Object.fromEntries(ids.map(row).map(({ key, value }) => [key, value])) };
+        const set: Record<string, unknown> = {};
+        for (const { key, value } of ids.map(row)) set[key] = value;
+        return { result: false, set };
       },
     };
   }), options);

@@ -179,6 +179,8 @@ export class LogHook implements CommitHook<Session> {
       try {
         const begins = await store.begins();
         const last = lastBegun(begins);
+        // A beginning can be seen before it is durable. What a caller is told now must not be undone by a power loss.
+        if (last > epoch) await store.sync([]);
         if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) {
           const history = chain(begins, last);
           if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${last} is broken`);

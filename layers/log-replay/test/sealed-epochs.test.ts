@@ -186,6 +186,20 @@ describe("a failed append is never taken for one that succeeded: the epoch is gi
     expect(await replayed(on, folder)).toEqual({ n: "6" });
   });
 
+  test("no caller is told what a beginning decides before that beginning is synced: a power loss could take it back", async () => {
+    const { tampering, state } = await pair();
+    tampering.beforeAppend = (epoch: number) => (epoch === 1 ? failure() : undefined);
+    // The beginning of the next epoch can be seen, and the sync of its folder fails: the recovery breaks off there.
+    let refused = 0;
+    tampering.afterBegin = failure;
+    tampering.beforeSync = (segments) => (segments.length === 0 && refused++ < 3 ? failure() : undefined);
+    const answer = state.occ.transact(["n"], add("n"));
+    await until(() => Promise.resolve(refused > 0));
+    delete tampering.afterBegin;
+    expect(await answer).toBe(2);
+    expect(refused).toBeGreaterThan(3);
+  });
+
   test("the frame is in the log although its append failed: the commits stand, once each", async () => {
     const { folder, tampering, state } = await pair();
     tampering.afterAppend = (epoch: number) => (epoch === 1 ? failure() : undefined);
