@@ -9,7 +9,7 @@ import { openState, type Service } from "../service/state.ts";
 import { toResult, type Answer } from "./answer.ts";
 import { errorAnswer } from "./error-answer.ts";
 import { parse } from "./parameters.ts";
-import { describe, log } from "./request-log.ts";
+import { describe, log } from "../request-log.ts";
 import { SIGNATURE_HEADER, verify } from "./signature.ts";
 import { timeLeft } from "./time-left.ts";
 

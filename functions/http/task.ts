@@ -1,7 +1,7 @@
 import middy from "@middy/core";
 import { restoreState, type LoggedRedis } from "log-replay";
 import { openState, type Service } from "../service/state.ts";
-import { describe, log } from "./request-log.ts";
+import { describe, log } from "../request-log.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: how long a task works at most, and what it leaves of the invocation's own time. */

@@ -3,7 +3,7 @@ import { text } from "../http/answer.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { amount, id } from "../http/parameters.ts";
 import { httpClient } from "../http/service-client.ts";
-import { run } from "../service/command.ts";
+import { run } from "../http/command.ts";
 import { stepTimeout } from "../service/configuration.ts";
 import { addItem, assertFree, claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import { order } from "./service.ts";

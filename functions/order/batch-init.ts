@@ -3,7 +3,7 @@ import { CheckoutRunningError } from "../errors.ts";
 import { endpoint, type Call } from "../http/endpoint.ts";
 import { amount, batchSize, price } from "../http/parameters.ts";
 import { product } from "../numbers.ts";
-import { BATCH_PATIENCE, runBatch } from "../service/batch.ts";
+import { BATCH_PATIENCE, runBatch } from "../http/batch.ts";
 import { CLAIMS, claimKey, orderKey, type Order } from "./orders.ts";
 import { order } from "./service.ts";
 

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { json } from "../http/answer.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { id } from "../http/parameters.ts";
-import { run } from "../service/command.ts";
+import { run } from "../http/command.ts";
 import { newOrder, orderKey } from "./orders.ts";
 import { order } from "./service.ts";
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type Run } from "../http/task.ts";
-import { describe, log } from "../http/request-log.ts";
+import { describe, log } from "../request-log.ts";
 import { stepTimeout } from "../service/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";

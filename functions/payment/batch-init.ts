@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { endpoint } from "../http/endpoint.ts";
 import { batchSize, price } from "../http/parameters.ts";
-import { BATCH_PATIENCE, runBatch } from "../service/batch.ts";
+import { BATCH_PATIENCE, runBatch } from "../http/batch.ts";
 import { payment } from "./service.ts";
 import { newUser, userKey } from "./users.ts";
 

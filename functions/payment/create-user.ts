@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { json } from "../http/answer.ts";
 import { endpoint } from "../http/endpoint.ts";
-import { run } from "../service/command.ts";
+import { run } from "../http/command.ts";
 import { payment } from "./service.ts";
 import { newUser, userKey } from "./users.ts";
 

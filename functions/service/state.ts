@@ -1,5 +1,5 @@
 import { LoggedRedis, openFileStore, processWide } from "log-replay";
-import { log } from "../http/request-log.ts";
+import { log } from "../request-log.ts";
 import { stateConfiguration, type ServiceName } from "./configuration.ts";
 
 /** A service: its name, and the prefixes of the keys that it has to find without knowing them. */

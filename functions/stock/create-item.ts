@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { json } from "../http/answer.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { price } from "../http/parameters.ts";
-import { run } from "../service/command.ts";
+import { run } from "../http/command.ts";
 import { itemKey, newItem } from "./items.ts";
 import { stock } from "./service.ts";
 

@@ -1,6 +1,6 @@
-import type { Call } from "../http/endpoint.ts";
-import { json, type Answer } from "../http/answer.ts";
-import { idempotencyKey, recall, remember } from "./idempotency.ts";
+import type { Call } from "./endpoint.ts";
+import { json, type Answer } from "./answer.ts";
+import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
 
 /** Rows of one transaction, and so of one line of the log. WATCH costs Redis 7.0 the square of its keys: 2 ms for 500. */
 export const CHUNK = 500;

@@ -1,9 +1,9 @@
 import type { View } from "redis-occ";
 import { Refusal } from "../errors.ts";
-import type { Answer } from "../http/answer.ts";
-import type { Call } from "../http/endpoint.ts";
-import { errorAnswer } from "../http/error-answer.ts";
-import { idempotencyKey, recall, remember } from "./idempotency.ts";
+import type { Answer } from "./answer.ts";
+import type { Call } from "./endpoint.ts";
+import { errorAnswer } from "./error-answer.ts";
+import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
 
 /** A change of one service's state: one transaction, one line of its log. */
 export interface Command {
