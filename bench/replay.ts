@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { LoggedRedis, openFileStore } from "log-replay";
+import { Connection } from "redis-occ";
 
 export interface ReplayResult {
   readonly records: number;
@@ -43,7 +44,6 @@ async function freePort(): Promise<number> {
 }
 
 async function answering(port: number): Promise<void> {
-  const { Connection } = await import("redis-occ");
   for (;;) {
     try {
       return (await Connection.open({ url: `redis://127.0.0.1:${port}`, roundTripTimeout: 1_000 })).close();

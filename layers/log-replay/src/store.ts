@@ -1,5 +1,3 @@
-import type { Position } from "./record.ts";
-
 /** `always`: on the disk before an append resolves. `os`: handed to the kernel; survives the process, not a power loss. */
 export type Durability = "always" | "os";
 
@@ -69,9 +67,4 @@ export interface LogStore {
    * @returns the name of the copy, or null
    */
   cut(segment: Segment, length: number): Promise<string | null>;
-}
-
-/** Orders positions by epoch, then by number. */
-export function comparePositions(a: Position, b: Position): number {
-  return a.epoch - b.epoch || a.n - b.n;
 }
