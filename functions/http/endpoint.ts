@@ -3,6 +3,7 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { restoreState, type LoggedRedis } from "log-replay";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
+import { failPoint } from "../fail-points.ts";
 import { internalSecret } from "../service/configuration.ts";
 import type { Idempotency } from "../service/idempotency.ts";
 import { openState, type Service } from "../service/state.ts";
@@ -80,6 +81,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         deadline: now + timeLeft(context, patience, RESERVE),
         notes,
       });
+      await failPoint("answer.before");
       return toResult(answer);
     });
 }

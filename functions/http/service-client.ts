@@ -1,6 +1,7 @@
 import http from "node:http";
 import https from "node:https";
 import { AmbiguousError, UnavailableError } from "../errors.ts";
+import { failPoint } from "../fail-points.ts";
 import { gatewayUrl, internalSecret } from "../service/configuration.ts";
 import { sign, SIGNATURE_HEADER } from "./signature.ts";
 
@@ -46,7 +47,19 @@ export const httpClient: ServiceClient = async (request) => {
 /** A connection from the pool broke before any answer came. */
 class StaleConnectionError extends AmbiguousError {}
 
-function send({ method, path, body, timeout }: ServiceRequest): Promise<ServiceResponse> {
+async function send(request: ServiceRequest): Promise<ServiceResponse> {
+  try {
+    await failPoint("call.before");
+    const response = await exchange(request);
+    await failPoint("call.after");
+    return response;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ECONNRESET") throw cause;
+    throw new AmbiguousError(`${request.method} ${request.path}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function exchange({ method, path, body, timeout }: ServiceRequest): Promise<ServiceResponse> {
   const url = new URL(gatewayUrl() + path);
   const payload = body === undefined ? "" : JSON.stringify(body);
   const headers: http.OutgoingHttpHeaders = { "content-length": Buffer.byteLength(payload) };

@@ -4,6 +4,7 @@ import { endpoint, type Call } from "../http/endpoint.ts";
 import { errorAnswer } from "../http/error-answer.ts";
 import { id } from "../http/parameters.ts";
 import { Refusal, UnavailableError } from "../errors.ts";
+import { failPoint } from "../fail-points.ts";
 import { sagaTimeout } from "../service/configuration.ts";
 import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
@@ -23,7 +24,9 @@ export const handler = endpoint({
   service: order,
   path: { order_id: id },
   handle: async (call) => {
+    await failPoint("saga.start.before");
     const lead = await begin(call, call.path.order_id);
+    await failPoint("saga.start.after");
     if ("answer" in lead) return lead.answer;
     const id = "started" in lead ? lead.started.id : lead.follow;
     call.notes["saga"] = id;

@@ -1,4 +1,5 @@
 import type { LoggedRedis } from "log-replay";
+import { failPoint } from "../fail-points.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
 import { abandon, close, pay, sagaKey, type Changes, type Failure, type Saga } from "./sagas.ts";
 
@@ -26,31 +27,34 @@ export class SagaJournal {
 
   /** The order becomes paid. @returns null where it is no longer this saga's */
   paid({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga | null> {
-    return this.#move("saga_paid", id, saga, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
+    return this.#move("paid", id, saga, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
   }
 
   /** The saga is given up; what has to be undone is written down before any of it is. */
   async abandoned({ id, saga }: HeldSaga, undo: readonly string[], failure: Failure, timeout: number): Promise<HeldSaga> {
-    return must(await this.#move("saga_abandoned", id, saga, timeout, (current, _order, claim) => abandon(id, saga, current, claim, undo, failure)));
+    return must(await this.#move("abandoned", id, saga, timeout, (current, _order, claim) => abandon(id, saga, current, claim, undo, failure)));
   }
 
   /** All is undone. */
   async closed({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga> {
-    return must(await this.#move("saga_closed", id, saga, timeout, (current, _order, claim) => close(id, saga, current, claim)));
+    return must(await this.#move("closed", id, saga, timeout, (current, _order, claim) => close(id, saga, current, claim)));
   }
 
   async #move(
-    op: string,
+    to: "paid" | "abandoned" | "closed",
     id: string,
     { order }: Saga,
     timeout: number,
     transition: (current: Saga | null, order: Order | null, claim: Claim | null) => { saga: Saga; set: Changes } | null,
   ): Promise<HeldSaga | null> {
     const [sagaRow, orderRow, claim] = [sagaKey(id), orderKey(order), claimKey(order)];
-    return this.#state.occ.transact<HeldSaga | null>([sagaRow, orderRow, claim], (view) => {
+    await failPoint(`saga.${to}.before`);
+    const held = await this.#state.occ.transact<HeldSaga | null>([sagaRow, orderRow, claim], (view) => {
       const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claim));
       return moved === null ? { result: null } : { result: { id, saga: moved.saga }, set: moved.set };
-    }, { meta: { op, saga: id }, timeout });
+    }, { meta: { op: `saga_${to}`, saga: id }, timeout });
+    await failPoint(`saga.${to}.after`);
+    return held;
   }
 }
 

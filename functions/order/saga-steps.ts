@@ -1,3 +1,4 @@
+import { failPoint } from "../fail-points.ts";
 import type { Services } from "./services.ts";
 import type { Saga } from "./sagas.ts";
 
@@ -15,12 +16,20 @@ export interface SagaStep {
 export const CHECKOUT: readonly SagaStep[] = [
   {
     name: "reserve",
-    execute: (services, id, { startedAt, items }, timeout) => services.step("/stock/reserve", { saga: id, startedAt, lines: items }, timeout),
-    compensate: (services, id, { startedAt }, timeout) => services.step("/stock/release", { saga: id, startedAt }, timeout),
+    execute: call("reserve", "/stock/reserve", ({ items }) => ({ lines: items })),
+    compensate: call("release", "/stock/release"),
   },
   {
     name: "charge",
-    execute: (services, id, { startedAt, user, total }, timeout) => services.step("/payment/charge", { saga: id, startedAt, user, amount: total }, timeout),
-    compensate: (services, id, { startedAt }, timeout) => services.step("/payment/refund", { saga: id, startedAt }, timeout),
+    execute: call("charge", "/payment/charge", ({ user, total }) => ({ user, amount: total })),
+    compensate: call("refund", "/payment/refund"),
   },
 ];
+
+function call(name: "reserve" | "charge" | "refund" | "release", path: string, more: (saga: Saga) => object = () => ({})): SagaStep["execute"] {
+  return async (services, id, saga, timeout) => {
+    await failPoint(`saga.${name}.before`);
+    await services.step(path, { saga: id, startedAt: saga.startedAt, ...more(saga) }, timeout);
+    await failPoint(`saga.${name}.after`);
+  };
+}

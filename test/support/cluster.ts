@@ -82,7 +82,7 @@ export async function untilServing(shops: readonly Shop[]): Promise<void> {
 }
 
 /** No checkout is open any more, and nobody has asked for that. */
-export async function untilSettled(shop: Shop): Promise<void> {
+export async function untilSettled(shop: Pick<Shop, "redisUrl">): Promise<void> {
   await until("every open saga is settled", async () => (await openClaims(shop.redisUrl("order"))) === 0);
 }
 

@@ -47,26 +47,30 @@ export async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T
   }
 }
 
-/** The content of an empty Redis after a restore from a copy of the log; then it is emptied and restored once more. */
-export async function replayTwice(folder: string, indexes: readonly string[]): Promise<[Content, Content]> {
+/**
+ * The content of an empty Redis after a restore from a copy of the log; then it is emptied and restored once more.
+ * @param scratch a Redis that is there for this; default: one that is started for it
+ */
+export async function replayTwice(folder: string, indexes: readonly string[], scratch?: string): Promise<[Content, Content]> {
+  if (scratch === undefined) {
+    const redis = await startRedis();
+    return replayTwice(folder, indexes, redis.url).finally(() => redis.stop());
+  }
   const copy = mkdtempSync(join(tmpdir(), "shop-log-"));
   cpSync(folder, copy, { recursive: true });
-  const redis = await startRedis();
   const replay = async (): Promise<Content> => {
-    const state = new LoggedRedis({ url: redis.url, store: await openFileStore({ folder: copy, durability: "os" }), indexes });
+    await withRedis(scratch, (client) => client.flushall());
+    const state = new LoggedRedis({ url: scratch, store: await openFileStore({ folder: copy, durability: "os" }), indexes });
     try {
       await state.ready({ timeout: 60_000 });
-      return await contentOf(redis.url);
+      return await contentOf(scratch);
     } finally {
       await state.close();
     }
   };
   try {
-    const first = await replay();
-    await withRedis(redis.url, (client) => client.flushall());
-    return [first, await replay()];
+    return [await replay(), await replay()];
   } finally {
-    await redis.stop();
     rmSync(copy, { recursive: true, force: true });
   }
 }

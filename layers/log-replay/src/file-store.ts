@@ -4,6 +4,7 @@ import { copyFile, link, open, readdir, readFile, rename, truncate, unlink } fro
 import { join } from "node:path";
 import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+import { failPoint } from "./fail-points.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
 import type { Begin, Durability, LogStore, Segment, SegmentWriter } from "./store.ts";
 import { isGone, ownIdentity } from "./writer-identity.ts";
@@ -77,19 +78,17 @@ class FileStore implements LogStore {
 
   claim(epoch: number): Promise<boolean> {
     return guard("claiming an epoch", async () => {
-      let file;
+      await failPoint("claim.before");
       try {
-        file = await open(this.#path(claimName(epoch)), "wx");
+        await (await open(this.#path(claimName(epoch)), "wx")).close();
       } catch (error) {
         if (codeOf(error) === "EEXIST") return false;
         throw error;
       }
-      try {
-        await file.sync();
-      } finally {
-        await file.close();
-      }
+      await failPoint("claim.created");
+      // The name is all there is to a claim.
       await syncFolder(this.#folder);
+      await failPoint("claim.after");
       return true;
     });
   }
@@ -115,9 +114,13 @@ class FileStore implements LogStore {
     return guard("beginning an epoch", async () => {
       const path = this.#path(beginName(epoch));
       const draft = `${path}.${randomUUID()}`;
+      await failPoint("begin.before");
       await writeDurably(draft, `${JSON.stringify(begin)}\n`);
+      await failPoint("begin.written");
       await rename(draft, path);
+      await failPoint("begin.renamed");
       await syncFolder(this.#folder);
+      await failPoint("begin.after");
     });
   }
 
@@ -162,8 +165,10 @@ class FileStore implements LogStore {
 
   sync(segments: readonly Segment[]): Promise<void> {
     return guard("syncing what was read", async () => {
+      await failPoint("sync.before");
       for (const segment of segments) await syncPath(this.#path(segment.name));
       await syncFolder(this.#folder);
+      await failPoint("sync.after");
     });
   }
 
@@ -171,12 +176,15 @@ class FileStore implements LogStore {
     return guard(`cutting ${segment.name}`, async () => {
       const [where, pid, start] = segment.name.split("-").slice(2);
       if (where === undefined || start === undefined || !isGone({ where, pid: Number(pid), start })) return null;
+      await failPoint("cut.before");
       const copy = `${segment.name}.torn-${randomUUID().slice(0, 8)}`;
       await copyFile(this.#path(segment.name), this.#path(copy), constants.COPYFILE_EXCL);
       await syncPath(this.#path(copy));
       await syncFolder(this.#folder);
+      await failPoint("cut.copied");
+      // Not synced: a cut that is undone by a power loss is made again by the next restore.
       await truncate(this.#path(segment.name), length);
-      await syncPath(this.#path(segment.name));
+      await failPoint("cut.after");
       return copy;
     });
   }

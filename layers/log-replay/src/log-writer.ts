@@ -1,3 +1,4 @@
+import { failPoint } from "./fail-points.ts";
 import { encodeFrame } from "./frame.ts";
 import type { Entry } from "./record.ts";
 import type { LogStore, SegmentWriter } from "./store.ts";
@@ -114,9 +115,11 @@ export class EpochWriter {
     if (entries.length > 0) {
       this.#segment ??= this.#store.createSegment(this.epoch);
       await this.#segment.append(encodeFrame(entries));
+      await failPoint("append.after");
     }
     // Only now: a claim that came before this look may have cut the epoch off below the frame; a later one will find it.
     if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
+    await failPoint("append.confirmed");
     if (this.#segment && this.#segment.size >= SEGMENT_BYTES) {
       await this.#segment.close();
       this.#segment = undefined;

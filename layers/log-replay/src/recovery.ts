@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
+import { failPoint } from "./fail-points.ts";
 import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
 import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
@@ -46,6 +47,7 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   try {
     for (;;) {
       if (options.signal.aborted) throw new ClosedError();
+      await failPoint("lock.before");
       const lock = await RestoreLock.take(connection, options.lockTtl);
       if (lock !== null) return await restoreUnder(lock, connection, options, overEpoch);
       const epoch = await fineEpoch(connection, options.store);
@@ -62,6 +64,7 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
   const { store, onEvent } = options;
   const started = performance.now();
   try {
+    await failPoint("lock.after");
     const fine = await fineEpoch(connection, store);
     if (fine !== null && fine > overEpoch) {
       await lock.release();
@@ -75,10 +78,13 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
     for (const { segment, copy } of survey.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
     await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
 
+    await failPoint("wipe.before");
     await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
+    await failPoint("wipe.after");
     await applyHistory(options, lock, survey, (records) => {
       onEvent({ event: "restore progress", epoch, records, of: survey.records });
     });
+    await failPoint("guard.before");
     const guard: Guard = { epoch, run_id: connection.runId, store: store.id };
     await lock.write(
       [
@@ -88,6 +94,7 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
       ],
       { releases: true },
     );
+    await failPoint("guard.after");
     onEvent({ event: "restored", epoch, records: survey.records, ms: Math.round(performance.now() - started) });
     return epoch;
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Command } from "redis-occ";
+import { failPoint } from "./fail-points.ts";
 import { readStretch } from "./history.ts";
 import { inParts, indexCommands } from "./images.ts";
 import { eachImage } from "./record.ts";
@@ -29,7 +30,7 @@ export async function applyHistory(
   let sending = Promise.resolve();
   const send = async (): Promise<void> => {
     await sending;
-    sending = lock.write(chunk.take());
+    sending = put(lock, chunk.take());
     // Its failure is told at the next chunk, or at the end.
     sending.catch(() => undefined);
   };
@@ -48,6 +49,12 @@ export async function applyHistory(
   }
   await send();
   await sending;
+}
+
+async function put(lock: RestoreLock, commands: readonly Command[]): Promise<void> {
+  await failPoint("chunk.before");
+  await lock.write(commands);
+  await failPoint("chunk.after");
 }
 
 class Chunk {

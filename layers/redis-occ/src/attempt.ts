@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
 import { OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
+import { failPoint } from "./fail-points.ts";
 import type { CommitHook, Write } from "./hook.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -104,6 +105,7 @@ async function run(connection: Connection, hook: CommitHook, group: readonly Tra
   const stamp = String(++identity.count);
   const own: Command[] = writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes)] : [];
   const added = hook.commands(session, writes);
+  await failPoint("commit.before");
   for (const transaction of decided) transaction.markSent();
 
   let results;
@@ -119,6 +121,7 @@ async function run(connection: Connection, hook: CommitHook, group: readonly Tra
     for (const transaction of decided) transaction.markUnsent();
     return { kind: "conflict" };
   }
+  await failPoint("commit.after");
   const failure = results.find((reply) => reply instanceof Error);
   if (failure !== undefined) {
     const error = await putRight(hook, session, writes, connection, failure);

@@ -1,5 +1,6 @@
 import { Redis } from "ioredis";
 import { asOccError, ConnectionLostError, isServerReply } from "./errors.ts";
+import { failPoint } from "./fail-points.ts";
 
 /** One Redis command: its name, then its arguments. */
 export type Command = readonly [string, ...(string | number | Buffer)[]];
@@ -91,7 +92,9 @@ export class Connection {
     const multi = this.#redis.multi(commands as unknown as unknown[][]);
     let replies;
     try {
+      await failPoint("exec.before");
       replies = await this.#send(multi.exec());
+      await failPoint("exec.after");
     } catch (error) {
       if (isServerReply(error)) throw asOccError(error);
       this.close();

@@ -1,6 +1,7 @@
 import type { LostExec } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
+import { failPoint } from "./fail-points.ts";
 import type { CommitHook } from "./hook.ts";
 import type { Pool } from "./pool.ts";
 
@@ -17,7 +18,9 @@ const FENCE_TTL = 60;
  */
 export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Promise<boolean> {
   if (lost.writes.length === 0) return false;
+  await failPoint("settle.before");
   const ran = await pool.with((connection) => askMarker(connection, hook, lost));
+  await failPoint("settle.after");
   if (ran === "not run") return false;
   try {
     return await hook.recall(lost.session, lost.writes, ran);

@@ -1,0 +1,57 @@
+import { failPoints, type FailPointKind } from "redis-occ/fail-points";
+
+/** The places of this package at which a test may kill, delay or fail the process (see redis-occ/fail-points). */
+export const LOG_FAIL_POINTS = {
+  /** A frame is about to be written to the segment. */
+  "append.before": "disk",
+  /** It is written, and not synced. */
+  "append.written": "disk",
+  /** It is synced; where it is the segment's first, the segment's name is not. */
+  "append.synced": "disk",
+  /** The frame is durable; whether its epoch still counts has yet to be looked up. */
+  "append.after": "plain",
+  /** It counts, and nobody has been told. */
+  "append.confirmed": "plain",
+  /** The lock of a restore is about to be taken. */
+  "lock.before": "plain",
+  /** It is taken. */
+  "lock.after": "plain",
+  /** The next epoch is about to be claimed. */
+  "claim.before": "disk",
+  /** The claim is there, its folder is not synced. */
+  "claim.created": "disk",
+  /** The claim is durable. */
+  "claim.after": "plain",
+  /** What was read of the history is about to be synced. */
+  "sync.before": "disk",
+  /** It is durable. */
+  "sync.after": "plain",
+  /** A torn frame is about to be cut off. */
+  "cut.before": "disk",
+  /** Its copy is durable. */
+  "cut.copied": "disk",
+  /** It is cut off. */
+  "cut.after": "plain",
+  /** How the epoch begins is about to be written. */
+  "begin.before": "disk",
+  /** It is written under a name that nobody reads. */
+  "begin.written": "disk",
+  /** It has its own name; its folder is not synced. */
+  "begin.renamed": "disk",
+  /** It is durable. */
+  "begin.after": "plain",
+  /** The database is about to be wiped. */
+  "wipe.before": "plain",
+  /** It is empty. */
+  "wipe.after": "plain",
+  /** A chunk of the history is about to be put into it. */
+  "chunk.before": "plain",
+  /** It is there. */
+  "chunk.after": "plain",
+  /** All is there but the guard, which makes it the state. */
+  "guard.before": "plain",
+  /** It is the state. */
+  "guard.after": "plain",
+} as const satisfies Readonly<Record<string, FailPointKind>>;
+
+export const failPoint = failPoints(LOG_FAIL_POINTS);

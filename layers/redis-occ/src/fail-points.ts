@@ -1,0 +1,47 @@
+/**
+ * Named places at which a test may kill this process, delay it, or make it fail. Outside of tests no hook is set, and
+ * a place costs one look at that.
+ */
+
+/** Milliseconds pass, an error is thrown, or the process ends: whatever a test wants to happen at the place of this name. */
+export type FailPointHook = (name: string) => Promise<void>;
+
+/**
+ * What makes sense at a place besides its process being killed or delayed there. `drop`: an answer is lost.
+ * `disk`: the file system fails (EIO, ENOSPC, a write that takes a part only).
+ */
+export type FailPointKind = "plain" | "drop" | "disk";
+
+/** Under a global symbol: two copies of this module agree, and a test can set it before any of them is loaded. */
+export const FAIL_POINT_HOOK = Symbol.for("redis-occ.fail-points");
+
+const holder = globalThis as { [FAIL_POINT_HOOK]?: FailPointHook };
+
+/**
+ * Of the names of one package, the function that marks their places.
+ *
+ * @example
+ * const failPoint = failPoints({ "send.before": "plain", "send.after": "drop" });
+ * await failPoint("send.before");
+ */
+export function failPoints<const Name extends string>(_names: Readonly<Record<Name, FailPointKind>>): (name: Name) => Promise<void> | undefined {
+  return (name) => holder[FAIL_POINT_HOOK]?.(name);
+}
+
+/** The places of this package. */
+export const OCC_FAIL_POINTS = {
+  /** A group of transactions is decided; its EXEC has not left. */
+  "commit.before": "plain",
+  /** Its EXEC ran; nobody has been told, and the hook has yet to see it. */
+  "commit.after": "plain",
+  /** Any EXEC, of reads and of restores too, is about to leave. */
+  "exec.before": "drop",
+  /** Its answer has come. */
+  "exec.after": "drop",
+  /** The answer of a commit is lost, and it is about to be asked whether it ran. */
+  "settle.before": "plain",
+  /** That is known. */
+  "settle.after": "plain",
+} as const satisfies Readonly<Record<string, FailPointKind>>;
+
+export const failPoint = failPoints(OCC_FAIL_POINTS);

@@ -1,0 +1,140 @@
+/** The shop with as little around it as possible: real Redis servers, real logs, real processes, all of them cheap to kill and to start. */
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createFileStore } from "log-replay";
+import { freePort, startRedis, type RedisServer } from "../../../layers/redis-occ/test/support/redis.ts";
+import type { Fault } from "../faults/catalogue.ts";
+import { Client } from "../../support/http.ts";
+import { HostProcess } from "./host-process.ts";
+
+export const SERVICES = ["order", "stock", "payment"] as const;
+export type Service = (typeof SERVICES)[number];
+
+export interface LeanShopOptions {
+  /** Default 2. */
+  readonly hosts?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly preloads?: readonly string[];
+  /** Arguments of the Redis servers. */
+  readonly redisArguments?: (service: Service, folder: string) => readonly string[];
+}
+
+/** A checkout whose driver died is anybody's after 0.8 s: the tests wait for that. */
+const ENVIRONMENT = { SAGA_TIMEOUT_MS: "800", STEP_TIMEOUT_MS: "400", LOG_LEVEL: "info" };
+
+export class LeanShop {
+  readonly dataDir: string;
+  readonly hosts: readonly HostProcess[];
+  /** Asks the hosts in turn. */
+  readonly client: Client;
+  /** A Redis for replays. */
+  readonly scratchUrl: string;
+  readonly #redis: Map<Service, RedisServer>;
+  readonly #scratch: RedisServer;
+  readonly #arguments: (service: Service) => readonly string[];
+
+  private constructor(dataDir: string, hosts: readonly HostProcess[], redis: Map<Service, RedisServer>, scratch: RedisServer, args: (service: Service) => readonly string[]) {
+    this.dataDir = dataDir;
+    this.hosts = hosts;
+    this.scratchUrl = scratch.url;
+    this.#scratch = scratch;
+    this.client = new Client(hosts.map(({ url }) => url), 16);
+    this.#redis = redis;
+    this.#arguments = args;
+  }
+
+  static async start({ hosts: count = 2, environment = {}, preloads = [], redisArguments = () => [] }: LeanShopOptions = {}): Promise<LeanShop> {
+    const dataDir = mkdtempSync(join(tmpdir(), "lean-shop-"));
+    const args = (service: Service): readonly string[] => redisArguments(service, dataDir);
+    const servers = await Promise.all(SERVICES.map(async (service) => [service, await startRedis({ args: args(service) })] as const));
+    const ports = await Promise.all(Array.from({ length: count }, freePort));
+    const shared: Record<string, string> = {
+      ...ENVIRONMENT,
+      ...environment,
+      DATA_DIR: dataDir,
+      INTERNAL_SECRET: randomBytes(16).toString("hex"),
+      FAIL_POINT_REPORT: join(dataDir, "faults.txt"),
+    };
+    for (const [service, { url }] of servers) {
+      shared[`REDIS_URL_${service.toUpperCase()}`] = url;
+      shared[`LOG_STORE_${service.toUpperCase()}`] = (await createFileStore(join(dataDir, "log", service))).id;
+    }
+    const hosts = ports.map((port, i) => new HostProcess({
+      port,
+      preloads,
+      outputFile: join(dataDir, `host-${i}.log`),
+      // Each asks the services in the next one: a step and its caller are in two processes.
+      environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
+    }));
+    const shop = new LeanShop(dataDir, hosts, new Map(servers), await startRedis(), args);
+    await Promise.all(hosts.map((host) => host.start()));
+    return shop;
+  }
+
+  redis(service: Service): RedisServer {
+    return this.#redis.get(service)!;
+  }
+
+  redisUrl(service: Service): string {
+    return this.redis(service).url;
+  }
+
+  logFolder(service: Service): string {
+    return join(this.dataDir, "log", service);
+  }
+
+  /** SIGKILL, and an empty one at the same address. @param meanwhile done while there is none */
+  async restartRedis(service: Service, meanwhile: () => void = () => undefined): Promise<void> {
+    const { port } = this.redis(service);
+    await this.redis(service).kill();
+    meanwhile();
+    this.#redis.set(service, await startRedis({ port, args: this.#arguments(service) }));
+  }
+
+  /** All at once, as in a power cut, and all again. @param meanwhile done while nothing runs */
+  async restartAll(meanwhile: () => void): Promise<void> {
+    await Promise.all([...this.hosts.map((host) => host.kill()), ...SERVICES.map((service) => this.redis(service).kill())]);
+    meanwhile();
+    await Promise.all(SERVICES.map((service) => this.restartRedis(service)));
+    await Promise.all(this.hosts.map((host) => host.start()));
+  }
+
+  /** Nothing more fails; every host runs and serves. */
+  async heal(): Promise<void> {
+    for (const host of this.hosts) host.nextFaults = [];
+    await Promise.all(this.hosts.map((host) => host.arm([])));
+    for (const host of this.hosts) host.signal("SIGCONT");
+    for (const service of SERVICES) this.redis(service).resume();
+    await Promise.all(this.hosts.map((host) => host.serving()));
+  }
+
+  async arm(faults: readonly Fault[]): Promise<void> {
+    await Promise.all(this.hosts.map((host) => host.arm(faults)));
+  }
+
+  /** `name:action` of every fault that has struck. */
+  struck(): string[] {
+    const file = join(this.dataDir, "faults.txt");
+    return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
+  }
+
+  /** The request log of all hosts. */
+  log(): Record<string, unknown>[] {
+    return this.hosts.flatMap((_, i) => readFileSync(join(this.dataDir, `host-${i}.log`), "utf8").split("\n").flatMap((line) => {
+      try {
+        return [JSON.parse(line) as Record<string, unknown>];
+      } catch {
+        return []; // the last line of a process that was killed, or a warning of Node's own
+      }
+    }));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.hosts.map((host) => host.kill()));
+    await Promise.all([this.#scratch, ...this.#redis.values()].map((server) => server.stop()));
+    await this.client.close();
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+}
