@@ -23,9 +23,11 @@ export interface Plan {
 
 /** Rounds that follow each other on one shop. */
 export interface Chapter {
+  readonly seed: number;
   readonly plans: readonly Plan[];
   /** Each request between the services is executed twice. */
   readonly repeats: boolean;
+  readonly mayLosePower: boolean;
 }
 
 const POINTS = Object.keys(FAIL_POINTS) as FailPoint[];
@@ -99,16 +101,16 @@ export function powerLoss(seed: number): Plan {
   return { ...plan, name: `power loss, ${plan.name}`, events: [...plan.events, { share, what: "power" as const, services: SERVICES }].sort((a, b) => a.share - b.share) };
 }
 
-/** Every single fault once, in chapters of a dozen. */
-export function singleChapters(seed: number): Chapter[] {
-  const plans = new Random(seed).shuffled(singles()).map((what, i) => single(what, seed + i));
-  return Array.from({ length: Math.ceil(plans.length / ROUNDS) }, (_, i) => ({ plans: plans.slice(i * ROUNDS, (i + 1) * ROUNDS), repeats: i % 2 === 1 }));
+/** Every single fault once, in chapters of a dozen; of the plans those that are wanted. */
+export function singleChapters(seed: number, wanted: (plan: Plan) => boolean = () => true): Chapter[] {
+  const plans = new Random(seed).shuffled(singles()).map((what, i) => single(what, seed + i)).filter(wanted);
+  return Array.from({ length: Math.ceil(plans.length / ROUNDS) }, (_, i) => ({ seed, plans: plans.slice(i * ROUNDS, (i + 1) * ROUNDS), repeats: i % 2 === 1, mayLosePower: false }));
 }
 
 /** A dozen rounds with pairs of faults, and a power cut in every third of them. */
 export function pairChapter(seed: number): Chapter {
   const plans = Array.from({ length: ROUNDS }, (_, i) => (i % 3 === 2 ? powerLoss : pair)(seed * ROUNDS + i));
-  return { plans, repeats: seed % 2 === 1 };
+  return { seed, plans, repeats: seed % 2 === 1, mayLosePower: true };
 }
 
 const ROUNDS = 12;

@@ -25,25 +25,32 @@ export async function runRound(shop: LeanShop, plan: Plan): Promise<Outcome> {
     shop.hosts[i]!.nextFaults = later;
     await shop.hosts[i]!.arm(first);
   }));
+  const problems: string[] = [];
   const shopping = customers.shop();
   for (const event of plan.events) {
     await customers.reached(event.share);
-    await happen(shop, event);
+    problems.push(...(await happen(shop, event, new Random(plan.seed))));
   }
   await shopping;
   await shop.heal();
   await customers.askOnceMore(market);
-  const problems = await violations(shop, shop.client, market, customers.history.attempts);
+  problems.push(...(await violations(shop, shop.client, market, customers.history.attempts)));
   const struck = shop.struck().slice(before);
   const { target } = plan;
   if (target !== null && !struck.includes(`${target.point}:${target.action}`)) problems.push(`${plan.name} never struck`);
   return { problems, struck };
 }
 
-async function happen(shop: LeanShop, { what, services }: Event): Promise<void> {
-  if (what === "power") return shop.restartAll(() => undefined);
+/** @returns what is wrong already */
+async function happen(shop: LeanShop, { what, services }: Event, random: Random): Promise<string[]> {
+  if (what === "power") {
+    // A disk may keep more than it has to, and in any order.
+    const kept = random.one([0, 0.5, 0.9]);
+    return shop.losePower(() => random.next() < kept);
+  }
   await Promise.all(services.map(async (service) => {
     if (what === "kill") await shop.restartRedis(service);
     else await withRedis(shop.redisUrl(service), (redis) => redis.flushall());
   }));
+  return [];
 }

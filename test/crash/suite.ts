@@ -24,7 +24,7 @@ export async function runSuite(chapters: Iterable<Chapter>, lanes: number, onRou
   const failures: Failure[] = [];
   let [rounds, struck] = [0, 0];
   const runChapter = async (chapter: Chapter): Promise<void> => {
-    const shop = await LeanShop.start({ environment: chapter.repeats ? { REPEAT_STEPS: "1" } : {} });
+    const shop = await LeanShop.start({ environment: chapter.repeats ? { REPEAT_STEPS: "1" } : {}, mayLosePower: chapter.mayLosePower });
     try {
       for (const plan of chapter.plans) {
         const started = performance.now();

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createFileStore } from "log-replay";
+import { losePower, type Survives } from "../../../layers/log-replay/test/support/power-loss/lose-power.ts";
 import { freePort, startRedis, type RedisServer } from "../../../layers/redis-occ/test/support/redis.ts";
 import type { Fault } from "../faults/catalogue.ts";
 import { Client } from "../../support/http.ts";
@@ -16,10 +17,13 @@ export interface LeanShopOptions {
   /** Default 2. */
   readonly hosts?: number;
   readonly environment?: Readonly<Record<string, string>>;
-  readonly preloads?: readonly string[];
+  /** What is done to the logs is written down, so that `losePower` can say what a power loss leaves of it. */
+  readonly mayLosePower?: boolean;
   /** Arguments of the Redis servers. */
   readonly redisArguments?: (service: Service, folder: string) => readonly string[];
 }
+
+const POWER_LOSS = join(import.meta.dirname, "..", "..", "..", "layers", "log-replay", "test", "support", "power-loss", "preload.ts");
 
 /** A checkout whose driver died is anybody's after 0.8 s: the tests wait for that. */
 const ENVIRONMENT = { SAGA_TIMEOUT_MS: "800", STEP_TIMEOUT_MS: "400", LOG_LEVEL: "info" };
@@ -45,7 +49,7 @@ export class LeanShop {
     this.#arguments = args;
   }
 
-  static async start({ hosts: count = 2, environment = {}, preloads = [], redisArguments = () => [] }: LeanShopOptions = {}): Promise<LeanShop> {
+  static async start({ hosts: count = 2, environment = {}, mayLosePower = false, redisArguments = () => [] }: LeanShopOptions = {}): Promise<LeanShop> {
     const dataDir = mkdtempSync(join(tmpdir(), "lean-shop-"));
     const args = (service: Service): readonly string[] => redisArguments(service, dataDir);
     const servers = await Promise.all(SERVICES.map(async (service) => [service, await startRedis({ args: args(service) })] as const));
@@ -56,6 +60,8 @@ export class LeanShop {
       DATA_DIR: dataDir,
       INTERNAL_SECRET: randomBytes(16).toString("hex"),
       FAIL_POINT_REPORT: join(dataDir, "faults.txt"),
+      POWER_LOSS_ROOT: join(dataDir, "log"),
+      POWER_LOSS_JOURNAL: join(dataDir, "journal"),
     };
     for (const [service, { url }] of servers) {
       shared[`REDIS_URL_${service.toUpperCase()}`] = url;
@@ -63,7 +69,7 @@ export class LeanShop {
     }
     const hosts = ports.map((port, i) => new HostProcess({
       port,
-      preloads,
+      preloads: mayLosePower ? [POWER_LOSS] : [],
       outputFile: join(dataDir, `host-${i}.log`),
       // Each asks the services in the next one: a step and its caller are in two processes.
       environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
@@ -93,8 +99,15 @@ export class LeanShop {
     this.#redis.set(service, await startRedis({ port, args: this.#arguments(service) }));
   }
 
-  /** All at once, as in a power cut, and all again. @param meanwhile done while nothing runs */
-  async restartAll(meanwhile: () => void): Promise<void> {
+  /** The machine goes off, and on again. @returns what is wrong about what is left (see lose-power.ts) */
+  async losePower(survives: Survives): Promise<string[]> {
+    let problems: string[] = [];
+    await this.restartAll(() => (problems = losePower(join(this.dataDir, "log"), join(this.dataDir, "journal"), survives)));
+    return problems;
+  }
+
+  /** Every process at once is killed and started again. @param meanwhile done while none runs */
+  async restartAll(meanwhile: () => void = () => undefined): Promise<void> {
     await Promise.all([...this.hosts.map((host) => host.kill()), ...SERVICES.map((service) => this.redis(service).kill())]);
     meanwhile();
     await Promise.all(SERVICES.map((service) => this.restartRedis(service)));
