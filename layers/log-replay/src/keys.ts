@@ -4,6 +4,8 @@ export const GUARD = "log:guard";
 export const TAIL = "log:tail";
 /** Held by the process that restores. Its value is a token of that one attempt: it fences every write of the restore. */
 export const LOCK = "log:lock";
+/** A hint that somebody appends the tail for all just now; expires by itself. */
+export const TURN = "log:turn";
 /** The identity of the log that the database was restored from, also while it is half restored. */
 export const STORE = "log:store";
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, OutcomeUnknownError, RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
+import { AppendTurns } from "./append-turns.ts";
 import { LogDamageError, StoreMismatchError } from "./errors.ts";
 import { readStretch } from "./history.ts";
 import { indexCommands } from "./images.ts";
@@ -15,6 +16,7 @@ import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "./tai
 interface Session {
   readonly epoch: number;
   readonly writer: EpochWriter;
+  readonly turns: AppendTurns;
   readonly guard: string;
   /** The entries of the group's writes, once they are on their way: all but their numbers. */
   readonly own: { readonly tx: string; readonly body: string }[];
@@ -37,7 +39,7 @@ export class LogHook implements CommitHook<Session> {
   readonly #process = randomBytes(6).toString("hex");
   readonly #closing = new AbortController();
   #commits = 0;
-  #writer: EpochWriter | undefined;
+  #turns: AppendTurns | undefined;
   #restoring: Promise<number> | undefined;
 
   constructor(options: LogHookOptions) {
@@ -46,7 +48,7 @@ export class LogHook implements CommitHook<Session> {
 
   /** The epoch that this process last worked in; 0 before the first. */
   get epoch(): number {
-    return this.#writer?.epoch ?? 0;
+    return this.#turns?.writer.epoch ?? 0;
   }
 
   check([text]: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null> {
@@ -55,13 +57,13 @@ export class LogHook implements CommitHook<Session> {
     const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
     if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
     if (verdict === "restore" || guard === null || typeof text !== "string") return null;
-    const usable = (writer: EpochWriter): Session | null => (writer.over || writer.epoch !== guard.epoch ? null : session(writer, text));
-    if (this.#writer !== undefined && this.#writer.epoch >= guard.epoch) return usable(this.#writer);
+    const usable = (turns: AppendTurns): Session | null => (turns.writer.over || turns.writer.epoch !== guard.epoch ? null : session(turns, text));
+    if (this.#turns !== undefined && this.epoch >= guard.epoch) return usable(this.#turns);
     return this.#enter(guard.epoch).then(usable);
   }
 
   restore(): Promise<void> {
-    return this.#recover(this.#writer?.over ? this.#writer.epoch : 0);
+    return this.#recover(this.#turns?.writer.over ? this.epoch : 0);
   }
 
   commands(current: Session, writes: readonly Write[]): Command[] {
@@ -85,24 +87,24 @@ export class LogHook implements CommitHook<Session> {
   }
 
   executed(current: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void> {
-    const { writer, own, layout } = current;
+    const { writer, turns, guard, own, layout } = current;
     const others = parseTail(replies[layout.tail]);
     const mine = own.map(({ body }, i): Entry => ({ ...parseId(replies[layout.ids + i]), body }));
     const last = mine.at(-1) ?? others.at(-1);
     const keys = new Map(mine.map(({ n }, i) => [n, writes[i]?.images.keys() ?? []]));
     // A group in which all refused has seen what is still on its way to the log: it waits for that.
     const appended = last
-      ? writer.append([...others, ...mine], last.n, ({ n, body }) => keys.get(n) ?? keysOf(body))
+      ? turns.append([...others, ...mine], last.n, ({ n, body }) => keys.get(n) ?? keysOf(body), { others, guard })
       : writer.flush();
     return appended.catch((error: unknown) => this.#resolve(error, last ?? null));
   }
 
   readCommands(): Command[] {
-    return [readTailAfter(this.epoch, this.#writer?.enqueued ?? null)];
+    return [readTailAfter(this.epoch, this.#turns?.writer.enqueued ?? null)];
   }
 
   async observed(current: Session, keys: readonly string[], replies: readonly Reply[]): Promise<void> {
-    const { writer } = current;
+    const { writer, turns, guard } = current;
     const others = parseTail(replies[0]).filter(({ n }) => n > (writer.enqueued ?? -1));
     const last = others.at(-1);
     // A read that names no keys may have seen any: it waits for all.
@@ -110,7 +112,7 @@ export class LogHook implements CommitHook<Session> {
     const touched = others.some(({ body }) => seen === null || keysOf(body).some((key) => seen.has(key)));
     if (!touched && seen !== null && !writer.isPending(keys)) return;
     try {
-      await (touched && last ? writer.append(others, last.n, ({ body }) => keysOf(body)) : writer.flush());
+      await (touched && last ? turns.append(others, last.n, ({ body }) => keysOf(body), { others, guard }) : writer.flush());
     } catch (error) {
       await this.#resolve(error, null);
     }
@@ -142,21 +144,23 @@ export class LogHook implements CommitHook<Session> {
     this.#closing.abort();
     // Nothing touches the store any more once this has resolved.
     await this.#restoring?.catch(() => undefined);
-    await this.#writer?.flush().catch(() => undefined);
-    this.#writer?.close();
+    this.#turns?.close();
+    await this.#turns?.writer.flush().catch(() => undefined);
+    this.#turns?.writer.close();
   }
 
   /** The writer for an epoch that this process has not worked in before; that of a later one where it has got there meanwhile. */
-  async #enter(epoch: number): Promise<EpochWriter> {
-    const { store } = this.#options;
+  async #enter(epoch: number): Promise<AppendTurns> {
+    const { store, open } = this.#options;
     const begun = (await store.begins()).has(epoch);
     if (!begun) throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
-    const present = this.#writer;
-    if (present !== undefined && present.epoch >= epoch) return present;
-    this.#writer = new EpochWriter(store, epoch);
+    const present = this.#turns;
+    if (present !== undefined && present.writer.epoch >= epoch) return present;
+    this.#turns = new AppendTurns(new EpochWriter(store, epoch), open);
     present?.close();
-    return this.#writer;
+    present?.writer.close();
+    return this.#turns;
   }
 
   /** An append failed or came too late: the commit counts if the next epoch goes on from behind it, else it never was. */
@@ -233,8 +237,9 @@ export class LogHook implements CommitHook<Session> {
   }
 }
 
-function session(writer: EpochWriter, guard: string): Session {
-  return { epoch: writer.epoch, writer, guard, own: [], layout: { tail: 0, ids: 0 } };
+function session(turns: AppendTurns, guard: string): Session {
+  const { writer } = turns;
+  return { epoch: writer.epoch, writer, turns, guard, own: [], layout: { tail: 0, ids: 0 } };
 }
 
 function notesOf(meta: unknown): Readonly<Record<string, unknown>> {

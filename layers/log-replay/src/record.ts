@@ -95,6 +95,11 @@ export function parseRecord(line: Buffer, file: string): LogRecord {
   }
 }
 
+/** The process that an entry is from: the first part of its `tx`. */
+export function processOf(body: string): string {
+  return /^"at":"[^"]*","tx":"([^"-]*)/.exec(body)?.[1] ?? "";
+}
+
 /** The keys that an entry writes. */
 export function keysOf(body: string): string[] {
   const keys: string[] = [];

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
-import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
+import { GUARD, LOCK, STORE, TAIL, TURN } from "./keys.ts";
 import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./restore-lock.ts";
@@ -133,12 +133,12 @@ async function assertOurs(connection: Connection, store: LogStore): Promise<void
   }
 }
 
-/** The lock is there by now, and a client that settles a lost EXEC leaves a key of its own in a Redis that was flushed. */
+/** In a Redis that was flushed: the lock by now, the turn of a process that has yet to notice, and what settles a lost EXEC. */
 async function holdsForeignKey(connection: Connection): Promise<boolean> {
   for (let cursor = "0"; ; ) {
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", 1_000]]);
     const [next, keys] = reply as [string, string[]];
-    if (keys.some((key) => key !== LOCK && !key.startsWith("occ:"))) return true;
+    if (keys.some((key) => key !== LOCK && key !== TURN && !key.startsWith("occ:"))) return true;
     if (next === "0") return false;
     cursor = next;
   }
