@@ -1,5 +1,6 @@
 /** `npm run crash`: rounds until the time is over. `--help` tells the rest. */
 import { parseArgs } from "node:util";
+import { runChaos } from "./chaos.ts";
 import { pairChapter, singleChapters, type Chapter } from "./plan.ts";
 import { runSuite, type Failure } from "./suite.ts";
 
@@ -11,6 +12,8 @@ Crashes of every kind under a running sale; afterwards everything must still be 
   --seed S       the first chapter's seed (default: a random one, which is printed); each chapter is a dozen rounds
   --chapters N   so many chapters instead of minutes: with the seed that a failure names, 1 repeats it
   --singles      each single fault once instead, at every fail point
+  --chaos        instead a monkey in one shop that keeps selling: kills, freezes, older copies of a Redis, a full disk
+  --rounds N     visits of the monkey (default 20)
   --lanes N      chapters at the same time (default 2)
 `;
 
@@ -20,6 +23,8 @@ const { values } = parseArgs({
     seed: { type: "string" },
     chapters: { type: "string" },
     singles: { type: "boolean", default: false },
+    chaos: { type: "boolean", default: false },
+    rounds: { type: "string", default: "20" },
     lanes: { type: "string", default: "2" },
     help: { type: "boolean", default: false },
   },
@@ -39,6 +44,16 @@ function* chapters(): Generator<Chapter> {
 }
 
 process.stdout.write(`seed ${seed}\n`);
+if (values.chaos) {
+  const problems = await runChaos({
+    seed,
+    rounds: number("rounds", values.rounds),
+    settleWithin: 10_000,
+    onRound: (round) => process.stdout.write(`${round.problems.length === 0 ? "well" : "WRONG"}  settled after ${(round.settledAfter / 1_000).toFixed(1)} s  ${round.strikes.join(", ")}\n`),
+  });
+  process.stdout.write(problems.map((problem) => `  ${problem}\n`).join(""));
+  process.exit(problems.length === 0 ? 0 : 1);
+}
 const { rounds, struck, failures } = await runSuite(values.singles ? singleChapters(seed) : chapters(), number("lanes", values.lanes), (plan, problems, ms) => {
   process.stdout.write(`${problems.length === 0 ? "well" : "WRONG"}  ${(ms / 1_000).toFixed(1).padStart(5)} s  ${plan.name}\n`);
 });

@@ -8,6 +8,7 @@ import { losePower, type Survives } from "../../../layers/log-replay/test/suppor
 import { freePort, startRedis, type RedisServer } from "../../../layers/redis-occ/test/support/redis.ts";
 import type { Fault } from "../faults/catalogue.ts";
 import { Client } from "../../support/http.ts";
+import { Disk } from "./disk.ts";
 import { HostProcess } from "./host-process.ts";
 
 export const SERVICES = ["order", "stock", "payment"] as const;
@@ -19,6 +20,8 @@ export interface LeanShopOptions {
   readonly environment?: Readonly<Record<string, string>>;
   /** What is done to the logs is written down, so that `losePower` can say what a power loss leaves of it. */
   readonly mayLosePower?: boolean;
+  /** The logs are on a disk of their own, as far as this process may mount one. */
+  readonly ownDisk?: boolean;
   /** Arguments of the Redis servers. */
   readonly redisArguments?: (service: Service, folder: string) => readonly string[];
 }
@@ -33,14 +36,17 @@ export class LeanShop {
   readonly hosts: readonly HostProcess[];
   /** Asks the hosts in turn. */
   readonly client: Client;
+  /** Null where the logs are on the disk that everything is on. */
+  readonly disk: Disk | null;
   /** A Redis for replays. */
   readonly scratchUrl: string;
   readonly #redis: Map<Service, RedisServer>;
   readonly #scratch: RedisServer;
   readonly #arguments: (service: Service) => readonly string[];
 
-  private constructor(dataDir: string, hosts: readonly HostProcess[], redis: Map<Service, RedisServer>, scratch: RedisServer, args: (service: Service) => readonly string[]) {
+  private constructor(dataDir: string, disk: Disk | null, hosts: readonly HostProcess[], redis: Map<Service, RedisServer>, scratch: RedisServer, args: (service: Service) => readonly string[]) {
     this.dataDir = dataDir;
+    this.disk = disk;
     this.hosts = hosts;
     this.scratchUrl = scratch.url;
     this.#scratch = scratch;
@@ -49,8 +55,9 @@ export class LeanShop {
     this.#arguments = args;
   }
 
-  static async start({ hosts: count = 2, environment = {}, mayLosePower = false, redisArguments = () => [] }: LeanShopOptions = {}): Promise<LeanShop> {
+  static async start({ hosts: count = 2, environment = {}, mayLosePower = false, ownDisk = false, redisArguments = () => [] }: LeanShopOptions = {}): Promise<LeanShop> {
     const dataDir = mkdtempSync(join(tmpdir(), "lean-shop-"));
+    const disk = ownDisk ? new Disk(join(dataDir, "log")) : null;
     const args = (service: Service): readonly string[] => redisArguments(service, dataDir);
     const servers = await Promise.all(SERVICES.map(async (service) => [service, await startRedis({ args: args(service) })] as const));
     const ports = await Promise.all(Array.from({ length: count }, freePort));
@@ -74,7 +81,7 @@ export class LeanShop {
       // Each asks the services in the next one: a step and its caller are in two processes.
       environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
     }));
-    const shop = new LeanShop(dataDir, hosts, new Map(servers), await startRedis(), args);
+    const shop = new LeanShop(dataDir, disk, hosts, new Map(servers), await startRedis(), args);
     await Promise.all(hosts.map((host) => host.start()));
     return shop;
   }
@@ -148,6 +155,7 @@ export class LeanShop {
     await Promise.all(this.hosts.map((host) => host.kill()));
     await Promise.all([this.#scratch, ...this.#redis.values()].map((server) => server.stop()));
     await this.client.close();
+    this.disk?.remove();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }

@@ -1,0 +1,114 @@
+/** A monkey in a shop that keeps selling. After each of its visits everything is true, and every checkout is settled soon. */
+import { cpSync, existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { until } from "../support/cluster.ts";
+import { violations } from "../support/invariants.ts";
+import { openClaims, withRedis } from "../support/live-state.ts";
+import { Load, openMarket } from "../support/market.ts";
+import { LeanShop, SERVICES, type Service } from "./support/lean-shop.ts";
+import { Random } from "./support/random.ts";
+
+const HOSTS = 3;
+const ORDERS = 60;
+const STOCK = 40;
+
+export interface ChaosOptions {
+  readonly seed: number;
+  /** Visits of the monkey. */
+  readonly rounds: number;
+  /** Milliseconds after the last fault in which every checkout has to be settled. */
+  readonly settleWithin: number;
+  readonly onRound?: (round: { readonly strikes: readonly string[]; readonly problems: readonly string[]; readonly settledAfter: number }) => void;
+}
+
+/** @returns everything that is not as it should be; it ends with the first round that goes wrong */
+export async function runChaos({ seed, rounds, settleWithin, onRound = () => undefined }: ChaosOptions): Promise<string[]> {
+  const random = new Random(seed);
+  const shop = await LeanShop.start({ hosts: HOSTS, ownDisk: true, redisArguments: (service, folder) => ["--dir", folder, "--dbfilename", `${service}.rdb`] });
+  try {
+    for (let round = 0; round < rounds; round++) {
+      const strikes = Array.from({ length: random.integer(1, 3) }, () => random.one(STRIKES));
+      const { problems, settledAfter } = await visit(shop, strikes, random, settleWithin);
+      onRound({ strikes: strikes.map(({ name }) => name), problems, settledAfter });
+      if (problems.length > 0) return [`seed ${seed}, round ${round + 1} (${strikes.map(({ name }) => name).join(", ")})`, ...problems];
+    }
+    return [];
+  } finally {
+    await shop.stop();
+  }
+}
+
+async function visit(shop: LeanShop, strikes: readonly Strike[], random: Random, settleWithin: number): Promise<{ problems: string[]; settledAfter: number }> {
+  for (const service of SERVICES) await keepCopy(shop, service);
+  const market = await openMarket(shop.client, { orders: ORDERS, stock: STOCK });
+  const load = new Load(shop.client, market, { customers: 12 });
+  const enough = market.orders.length / (strikes.length + 1);
+  for (const [i, { strike }] of strikes.entries()) {
+    await load.reached(((i + 1) * enough) / market.orders.length);
+    await strike(shop, random);
+  }
+  const lastFault = performance.now();
+  await shop.heal();
+  await load.stop();
+  const problems: string[] = [];
+  const left = Math.max(0, settleWithin - (performance.now() - lastFault));
+  await until("settled", async () => (await openClaims(shop.redisUrl("order"))) === 0, left).catch(() => {
+    problems.push(`checkouts are open ${settleWithin} ms after the last fault`);
+  });
+  const settledAfter = performance.now() - lastFault;
+  problems.push(...(await violations(shop, shop.client, market, load.history.attempts)));
+  return { problems, settledAfter };
+}
+
+interface Strike {
+  readonly name: string;
+  readonly strike: (shop: LeanShop, random: Random) => Promise<void>;
+}
+
+const STRIKES: readonly Strike[] = [
+  { name: "a host is killed", strike: async (shop, random) => random.one(shop.hosts).signal("SIGKILL") },
+  { name: "a Redis is killed", strike: (shop, random) => shop.restartRedis(random.one(SERVICES)) },
+  { name: "everything is killed", strike: (shop) => shop.restartAll() },
+  { name: "a host sleeps through a restore", strike: sleepThroughRestore },
+  { name: "an older copy of a Redis is put back", strike: (shop, random) => putBackCopy(shop, random.one(SERVICES)) },
+  { name: "the disk is full", strike: fillDisk },
+];
+
+async function sleepThroughRestore(shop: LeanShop, random: Random): Promise<void> {
+  const [host, service] = [random.one(shop.hosts), random.one(SERVICES)];
+  host.signal("SIGSTOP");
+  try {
+    await withRedis(shop.redisUrl(service), (redis) => redis.flushall());
+    await until(`${service} is restored`, () => withRedis(shop.redisUrl(service), async (redis) => (await redis.exists("log:guard")) === 1));
+  } finally {
+    host.signal("SIGCONT");
+  }
+}
+
+const copyOf = (shop: LeanShop, service: Service): string => join(shop.dataDir, `${service}-older.rdb`);
+
+/** Now and then, so that what is put back later is old. */
+async function keepCopy(shop: LeanShop, service: Service): Promise<void> {
+  const file = join(shop.dataDir, `${service}.rdb`);
+  await withRedis(shop.redisUrl(service), (redis) => redis.save());
+  cpSync(file, copyOf(shop, service));
+  rmSync(file);
+}
+
+async function putBackCopy(shop: LeanShop, service: Service): Promise<void> {
+  const file = join(shop.dataDir, `${service}.rdb`);
+  await shop.restartRedis(service, () => existsSync(copyOf(shop, service)) && cpSync(copyOf(shop, service), file));
+  rmSync(file, { force: true });
+}
+
+/** Until somebody has been refused for it. */
+async function fillDisk(shop: LeanShop): Promise<void> {
+  if (shop.disk?.canBeFull === true) shop.disk.fill();
+  else await shop.arm([{ point: "append.before", action: "ENOSPC", nth: 0 }, { point: "begin.before", action: "ENOSPC", nth: 0 }]);
+  try {
+    await until("the disk is full", async () => (await shop.client.post("/payment/create_user")).status >= 500, 20_000);
+  } finally {
+    shop.disk?.free();
+    await shop.arm([]);
+  }
+}
