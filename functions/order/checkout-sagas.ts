@@ -5,7 +5,7 @@ import { stepTimeout } from "../service/configuration.ts";
 import { SagaDriver } from "./saga-driver.ts";
 import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
 import { CHECKOUT } from "./saga-steps.ts";
-import { isSettled, LostRaceError, type Saga } from "./sagas.ts";
+import { isOverdue, isSettled, LostRaceError, type Saga } from "./sagas.ts";
 import { servicesBehind } from "./services.ts";
 
 /** Milliseconds between two looks at a saga that somebody else drives, at first and at most. */
@@ -31,7 +31,7 @@ export async function follow(state: LoggedRedis, id: string, deadline: number): 
   const journal = new SagaJournal(state);
   for (let pause = FIRST_POLL; ; pause = Math.min(2 * pause, LONGEST_POLL)) {
     let saga = await journal.read(id, Math.max(1, deadline - Date.now()));
-    if (saga !== null && !isSettled(saga) && saga.deadline < Date.now()) saga = await settleOverdue(state, { id, saga }, deadline);
+    if (saga !== null && !isSettled(saga) && isOverdue(saga, Date.now())) saga = await settleOverdue(state, { id, saga }, deadline);
     if (saga === null || isSettled(saga) || Date.now() + pause >= deadline) return saga;
     await sleep(pause * (0.5 + Math.random() / 2));
   }

@@ -5,7 +5,7 @@ import { stepTimeout } from "../service/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
 import type { HeldSaga } from "./saga-journal.ts";
-import { isSettled, sagaKey, type Saga } from "./sagas.ts";
+import { isOverdue, isSettled, sagaKey, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** Sagas that are taken over at the same time. */
@@ -30,7 +30,7 @@ export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: 
     const open = await openSagas(state, deadline);
     if (open.length === 0) return { settled, open: 0 };
     const started = Date.now();
-    const due = open.filter(({ saga }) => saga.deadline <= started);
+    const due = open.filter(({ saga }) => isOverdue(saga, started));
     const done = await settleAll(state, due, deadline);
     settled += done;
     // Those that resisted get a pause; those that still run are due at their deadline.

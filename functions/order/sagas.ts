@@ -46,6 +46,15 @@ export function isSettled(saga: Saga): boolean {
   return saga.state === "paid" || saga.state === "failed";
 }
 
+/**
+ * Whether others may take the saga over: its deadline is past, or so far ahead that the clock which set it was wrong. One
+ * that is wrong by less than the saga's own time only makes that earlier or later.
+ */
+export function isOverdue({ startedAt, deadline }: Saga, now: number): boolean {
+  const left = deadline - now;
+  return left <= 0 || left > 2 * (deadline - startedAt);
+}
+
 /** The intent: the order is claimed and the saga runs. @throws Refusal empty_order */
 export function start(id: string, orderId: string, order: Order, at: { readonly now: number; readonly timeout: number }): { saga: Saga; set: Changes } {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);

@@ -25,9 +25,11 @@ export interface ChaosOptions {
 export async function runChaos({ seed, rounds, settleWithin, onRound = () => undefined }: ChaosOptions): Promise<string[]> {
   const random = new Random(seed);
   const shop = await LeanShop.start({ hosts: HOSTS, ownDisk: true, redisArguments: (service, folder) => ["--dir", folder, "--dbfilename", `${service}.rdb`] });
+  const deck: Strike[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
-      const strikes = Array.from({ length: random.integer(1, 3) }, () => random.one(STRIKES));
+      if (deck.length < 3) deck.push(...random.shuffled(STRIKES));
+      const strikes = deck.splice(0, random.integer(1, 3));
       const { problems, settledAfter } = await visit(shop, strikes, random, settleWithin);
       onRound({ strikes: strikes.map(({ name }) => name), problems, settledAfter });
       if (problems.length > 0) return [`seed ${seed}, round ${round + 1} (${strikes.map(({ name }) => name).join(", ")})`, ...problems];

@@ -22,11 +22,11 @@ const services = servicesBehind(httpClient);
 let sagas = 0;
 
 /** Writes a saga's intent, as a checkout does, and drives it no further. @param timeout milliseconds until others may take it over */
-async function begun(goods: Basket, timeout = 0): Promise<{ held: HeldSaga; journal: SagaJournal }> {
+async function begun(goods: Basket, timeout = 0, now = Date.now() - 1): Promise<{ held: HeldSaga; journal: SagaJournal }> {
   const state = await shop.state("order");
   const id = `begun-${++sagas}`;
   const saga = await state.occ.transact([orderKey(goods.order)], (view) => {
-    const started = start(id, goods.order, view.get<Order>(orderKey(goods.order))!, { now: Date.now() - 1, timeout });
+    const started = start(id, goods.order, view.get<Order>(orderKey(goods.order))!, { now, timeout });
     return { result: started.saga, set: started.set };
   });
   return { held: { id, saga }, journal: new SagaJournal(state) };
@@ -106,6 +106,14 @@ describe.each([
     expect(await settledAs(held)).toBe("running");
     await journal.abandoned(held, [], FAILURE, 500);
     await reserve.compensate(services, held.id, held.saga, 500);
+  });
+
+  test("a saga that was started by a clock ten minutes ahead is not left open for ten minutes", async () => {
+    const goods = await prepare();
+    const { held } = await begun(goods, 1_000, Date.now() + 600_000);
+    await reserve.execute(services, held.id, held.saga, 500);
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
 
   test("resume-sagas waits for the deadline of a saga that still runs, as far as its time goes", async () => {

@@ -7,7 +7,7 @@ import { formatFaults, type Fault } from "../faults/catalogue.ts";
 
 const HERE = import.meta.dirname;
 const NODE = join(HERE, "..", "..", "..", "node_modules", ".bin", "node");
-const FAULTS = join(HERE, "..", "faults", "preload.ts");
+const FAULTS = ["preload.ts", "clock.ts"].map((name) => join(HERE, "..", "faults", name));
 
 export interface HostOptions {
   readonly port: number;
@@ -65,6 +65,11 @@ export class HostProcess {
     await Promise.allSettled([dead, told]);
   }
 
+  /** Its clock is that many milliseconds ahead from now on. */
+  setClock(ahead: number): void {
+    if (this.#child?.connected === true) this.#child.send({ clock: ahead });
+  }
+
   signal(what: NodeJS.Signals): void {
     this.#child?.kill(what);
   }
@@ -85,7 +90,7 @@ export class HostProcess {
     const { NODE_OPTIONS: _, ...inherited } = process.env;
     const child = fork(join(HERE, "host.ts"), [], {
       execPath: NODE,
-      execArgv: [...preloads, FAULTS].flatMap((file) => ["--import", file]),
+      execArgv: [...preloads, ...FAULTS].flatMap((file) => ["--import", file]),
       env: { ...inherited, NODE_COMPILE_CACHE: "node_modules/.cache/node-compile", ...environment, HTTP_PORT: String(port), FAIL_POINT: formatFaults(this.nextFaults.shift() ?? []) },
       stdio: ["ignore", output, output, "ipc"],
     });

@@ -125,7 +125,10 @@ export class LeanShop {
   async heal(): Promise<void> {
     for (const host of this.hosts) host.nextFaults = [];
     await Promise.all(this.hosts.map((host) => host.arm([])));
-    for (const host of this.hosts) host.signal("SIGCONT");
+    for (const host of this.hosts) {
+      host.signal("SIGCONT");
+      host.setClock(0);
+    }
     for (const service of SERVICES) this.redis(service).resume();
     await Promise.all(this.hosts.map((host) => host.serving()));
   }
@@ -140,7 +143,7 @@ export class LeanShop {
     return existsSync(file) ? readFileSync(file, "utf8").split("\n").filter(Boolean) : [];
   }
 
-  /** The request log of all hosts. */
+  /** The request log of all hosts: one object a line. */
   log(): Record<string, unknown>[] {
     return this.hosts.flatMap((_, i) => readFileSync(join(this.dataDir, `host-${i}.log`), "utf8").split("\n").flatMap((line) => {
       try {
