@@ -18,6 +18,7 @@ export default {
     project("layers-script", "layers/*/test/**/*.test.ts", { commitMode: "script" }),
     project("functions", "functions/*/test/**/*.test.ts"),
     project("host", "host/test/**/*.test.ts"),
+    project("bench", "bench/test/**/*.test.ts"),
     project("model", "model/test/**/*.test.ts"),
     project("shop", "test/**/*.test.ts"),
   ],
