@@ -1,7 +1,6 @@
 /** COMPACT, as the design has it; the layer does not have it yet. */
 import type { Visit } from "../explorer.ts";
-import { lastBegun } from "../../layers/log-replay/src/protocol.ts";
-import { mayCompact } from "../decisions.ts";
+import { lastBegun, mayCompact } from "../../layers/log-replay/src/protocol.ts";
 import { beginsOf, isSealed, readHistory } from "./store.ts";
 import { finished, withLane, type LaneState, type LogState, type StoreState } from "./state.ts";
 import { nameOf, type World } from "./world.ts";
@@ -14,7 +13,7 @@ export function compactSteps(world: World, state: LogState, p: number, l: number
     case "idle": {
       const last = lastBegun(beginsOf(store));
       const unsafe = world.flaws.has("compaction of what is not decided");
-      if (!mayCompact(last, isSealed(store, last) && !unsafe, store.snapshot?.epoch ?? 0)) return visit(`${who}: there is nothing to fold`, finished(state, p, l));
+      if (last === (store.snapshot?.epoch ?? 0) || !mayCompact(last, isSealed(store, last) && !unsafe)) return visit(`${who}: there is nothing to fold`, finished(state, p, l));
       const fold = withLane(state, p, l, { stage: "compact", version: last, seen: folded(store, last) });
       return visit(`${who}: folds what is below epoch ${last}`, world.flaws.has("compaction deletes first") ? { ...fold, store: without(world, store, last) } : fold);
     }

@@ -1,6 +1,6 @@
 /** READ: `readCommands`, `check` and `observed` of log-hook.ts. The reply is a step of its own: it may come late. */
 import type { Visit } from "../explorer.ts";
-import { enter, readWaitsFor } from "../decisions.ts";
+import { judgeWriter, readWaitsFor } from "../../layers/log-replay/src/protocol.ts";
 import { append, newWriter, waitFor } from "./writer.ts";
 import { isGuardFine, lastIn, look, tailAfter } from "./redis.ts";
 import { above, type Run } from "./runs.ts";
@@ -37,7 +37,7 @@ function send(world: World, state: LogState, p: number, l: number, key: string):
 function takeReply(world: World, state: LogState, p: number, l: number, key: string, who: string, visit: Visit<LogState>): void {
   const process = state.processes[p] as ProcessState;
   const { guard, reply } = process.lanes[l] as LaneState;
-  const move = guard === null ? "restore" : enterOrNot(world, guard, process.writer);
+  const move = guard === null ? "restore" : judge(world, guard, process.writer);
   if (move === "restore") {
     const over = process.writer?.over ? process.writer.epoch : 0;
     const next = again(state, p, l);
@@ -45,7 +45,7 @@ function takeReply(world: World, state: LogState, p: number, l: number, key: str
     return;
   }
   const held = guard as Guard;
-  const ready = move === "enter" ? withProcess(state, p, { writer: newWriter(world, held.epoch, process.writer) }) : state;
+  const ready = move === "replace" ? withProcess(state, p, { writer: newWriter(world, held.epoch, process.writer) }) : state;
   const writer = ready.processes[p]?.writer as WriterState;
   const others = above(reply, writer.enqueued);
   const writesKey = (run: Run): boolean => Array.from(run.txs).some((tx) => world.keyOf.get(tx) === key);
@@ -62,9 +62,9 @@ function takeReply(world: World, state: LogState, p: number, l: number, key: str
   }
 }
 
-function enterOrNot(world: World, guard: Guard, writer: WriterState | null): ReturnType<typeof enter> {
-  if (world.flaws.has("late reply opens an older epoch") && writer !== null && guard.epoch < writer.epoch) return "enter";
-  return enter(guard.epoch, writer);
+function judge(world: World, guard: Guard, writer: WriterState | null): ReturnType<typeof judgeWriter> {
+  if (world.flaws.has("late reply opens an older epoch") && writer !== null && guard.epoch < writer.epoch) return "replace";
+  return judgeWriter(writer ?? undefined, guard.epoch);
 }
 
 function answer(state: LogState, p: number, l: number): LogState {

@@ -1,6 +1,6 @@
 /** RECOVER: recovery.ts, restore-lock.ts, survey.ts and replay.ts of the layer. */
 import type { Visit } from "../explorer.ts";
-import { mayStay, nextEpoch } from "../decisions.ts";
+import { mayStay, nextEpoch } from "../../layers/log-replay/src/protocol.ts";
 import { EMPTY, isGuardFine } from "./redis.ts";
 import { beginsOf, isSealed, readHistory, syncEpoch, syncFolder, withBegin } from "./store.ts";
 import { breaks, withProcess, type LogState, type ProcessState, type RecoveryState, type RedisState, type StoreState } from "./state.ts";

@@ -1,6 +1,5 @@
 /** The log store of the model: what each of LogStore's methods does, and what the log says to whoever reads it. */
-import { chain, isDecided, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
-import { chainAbove, endWithoutHole } from "../decisions.ts";
+import { chain, goesOnBehind, isDecided, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
 import { covers, lastOf, txAt, type Run } from "./runs.ts";
 import type { BeginRecord, Frame, StoreState } from "./state.ts";
 
@@ -73,22 +72,33 @@ export interface ReadOptions {
 export function readHistory(store: StoreState, { last, durably = false, ignoreCuts = false, snapshot = store.snapshot }: ReadOptions = {}): History | string {
   const begins = beginsOf(store, durably);
   const parent = last ?? lastBegun(begins);
-  const stretches = chainAbove(begins, parent, snapshot === null ? null : { epoch: snapshot.epoch, cut: snapshot.data.length }, chain);
+  const stretches = chain(begins, parent, snapshot === null ? undefined : { epoch: snapshot.epoch, n: snapshot.data.length });
   if (stretches === null) return `the chain of epochs below ${parent} is broken`;
   let txs = snapshot?.data ?? "";
   let end = txs.length;
   for (const stretch of stretches) {
     const frames = store.frames.filter(({ epoch, synced }) => epoch === stretch.epoch && (synced || !durably));
     const to = ignoreCuts ? Infinity : stretch.to;
-    const read = endWithoutHole(stretch.from, to, frames.map(lastOf), (n) => agreedTx(frames, n));
-    if (typeof read === "string") return `epoch ${stretch.epoch}: ${read}`;
-    txs += read.txs;
-    end = read.end;
+    for (end = stretch.from; end < to; end++) {
+      const tx = agreedTx(frames, end + 1);
+      if (tx === "disagree") return `two segments of epoch ${stretch.epoch} disagree about commit ${end + 1}`;
+      if (tx === undefined) break;
+      txs += tx;
+    }
+    const beyond = goesOnBehind(end + 1, to, nextAbove(frames, end));
+    if (beyond !== null) return `commit ${end + 1} of epoch ${stretch.epoch} is missing, and the log goes on to commit ${beyond}`;
   }
   return { txs, end, parent, stretches };
 }
 
-/** @throws where two frames disagree about a commit */
+/** The first commit above `end` that is there; Infinity where none is. */
+function nextAbove(frames: readonly Frame[], end: number): number {
+  const last = Math.max(0, ...frames.map(lastOf));
+  for (let n = end + 1; n <= last; n++) if (frames.some((frame) => txAt(frame, n) !== undefined)) return n;
+  return Infinity;
+}
+
+/** What the frames say about a commit; "disagree" where two differ. */
 function agreedTx(frames: readonly Frame[], n: number): string | undefined {
   let agreed: string | undefined;
   for (const frame of frames) {

@@ -36,6 +36,41 @@ export function judgeGuard(guard: Guard | null, here: { readonly runId: string; 
   return guard.run_id === here.runId ? "fine" : "restore";
 }
 
+/**
+ * What a process does with its log writer when it comes upon a guard that is fine.
+ * - `use`: go on with it
+ * - `replace`: the guard's epoch is a new one, which takes a writer of its own
+ * - `restore`: the writer's epoch is over, or what was read is a late reply of an older epoch
+ */
+export function judgeWriter(writer: { readonly epoch: number; readonly over: boolean } | undefined, guardEpoch: number): "use" | "replace" | "restore" {
+  if (writer === undefined || writer.epoch < guardEpoch) return "replace";
+  return writer.epoch > guardEpoch || writer.over ? "restore" : "use";
+}
+
+/**
+ * What a read waits for before it is answered.
+ * @param touched whether a commit in the tail, beyond what this process has enqueued, wrote what was read
+ * @param pending whether one that this process has enqueued may have
+ */
+export function readWaitsFor(touched: boolean, pending: boolean): "nothing" | "the tail" | "own appends" {
+  if (touched) return "the tail";
+  return pending ? "own appends" : "nothing";
+}
+
+/**
+ * Whether a state whose guard is fine needs no restoring.
+ * @param sealed whether the guard's epoch is sealed
+ * @param overEpoch an epoch that is to be ended even so, because an append to it has failed; 0 for none
+ */
+export function mayStay(guardEpoch: number, sealed: boolean, overEpoch: number): boolean {
+  return !sealed && guardEpoch > overEpoch;
+}
+
+/** The epoch to claim. Epochs are claimed without a gap. */
+export function nextEpoch(highestClaim: number): number {
+  return highestClaim + 1;
+}
+
 /** One epoch's part of the history: its commits after `from` up to and including `to`. */
 export interface Stretch {
   readonly epoch: number;
@@ -49,22 +84,52 @@ export function lastBegun(begins: ReadonlyMap<number, Begin>): number {
   return Math.max(0, ...begins.keys());
 }
 
+/** Before the first commit. */
+const ORIGIN: Position = { epoch: 0, n: 0 };
+
 /**
  * The history that ends with `last`, oldest epoch first. An epoch that was claimed and never begun, or that a later one
  * passed over, is no part of it.
- * @returns null where the chain is broken: an epoch refers to one whose beginning is lost
+ * @param folded all up to and including this commit is in a snapshot, and left out
+ * @returns null where the chain is broken: an epoch refers to one whose beginning is lost, or it does not go through the
+ *   commit that the snapshot ends with
  */
-export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch[] | null {
+export function chain(begins: ReadonlyMap<number, Begin>, last: number, folded: Position = ORIGIN): Stretch[] | null {
   const stretches: Stretch[] = [];
+  let epoch = last;
   let to = Infinity;
-  for (let epoch = last; epoch !== 0; ) {
+  while (epoch > folded.epoch) {
     const begin = begins.get(epoch);
     if (begin === undefined || begin.parent >= epoch || begin.cut > to) return null;
     stretches.unshift({ epoch, from: begin.cut, to });
     to = begin.cut;
     epoch = begin.parent;
   }
+  if (epoch < folded.epoch || to < folded.n) return null;
+  if (epoch > 0) return [{ epoch, from: folded.n, to }, ...stretches];
   return to === 0 || stretches.length === 0 ? stretches : null;
+}
+
+/**
+ * Whether a stretch without commit `missing` goes on behind it. A frame holds all below it that was not durable, so such
+ * a hole is never what a crash leaves, but a lost file.
+ * @param to the stretch's end
+ * @param next the next commit that is there; Infinity where none is
+ * @returns the commit that it goes on to; null where it may end here
+ */
+export function goesOnBehind(missing: number, to: number, next: number): number | null {
+  const beyond = to === Infinity ? next : to;
+  return missing <= beyond && beyond !== Infinity ? beyond : null;
+}
+
+/**
+ * Whether the history may be folded into a snapshot, up to what is durable of the last begun epoch: only where nobody
+ * can cut it below that any more. Whoever claims from then on finds all that was folded.
+ * @param last the last epoch that had begun
+ * @param sealed whether `last` is sealed, looked up after all that is to be folded was read and synced
+ */
+export function mayCompact(last: number, sealed: boolean): boolean {
+  return last > 0 && !sealed;
 }
 
 /**
