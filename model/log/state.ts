@@ -74,9 +74,11 @@ export interface AppendRequest extends Run {
   readonly upTo: number;
 }
 
+export const RECOVERY_STAGES = ["lock", "inspect", "claim", "claim sync", "choose", "survey", "read", "begin", "begin sync", "wipe", "chunk", "final"] as const;
+
 /** One restore in one process. */
 export interface RecoveryState {
-  readonly stage: "lock" | "inspect" | "claim" | "claim sync" | "choose" | "survey" | "read" | "begin" | "begin sync" | "wipe" | "chunk" | "final";
+  readonly stage: (typeof RECOVERY_STAGES)[number];
   /** An epoch that is to be ended even where its state looks fine. */
   readonly over: number;
   readonly server: number;
@@ -91,20 +93,22 @@ export interface RecoveryState {
   readonly snapshot: number;
 }
 
-export type LaneStage =
-  | "idle"
-  | "decided" // WATCHed, read, and decided: EXEC comes next
-  | "executed" // EXEC has run, its reply is on the way
-  | "second read" // mutant: own number known, the tail still to be fetched
-  | "appending" // waits until the log has it
-  | "lost" // the reply of EXEC will never come
-  | "recall" // the marker says that it ran: append the tail
-  | "recalled" // waits until the log has that tail
-  | "resolving" // only a recovery can say what became of it
-  | "half done" // an error stood among the replies of EXEC
-  | "read" // the reply of a read is on the way
-  | "compact" // the history is folded, the snapshot not yet installed
-  | "delete"; // the snapshot is installed, what it holds is still there
+export const LANE_STAGES = [
+  "idle",
+  "decided", // WATCHed, read, and decided: EXEC comes next
+  "executed", // EXEC has run, its reply is on the way
+  "second read", // mutant: own number known, the tail still to be fetched
+  "appending", // waits until the log has it
+  "lost", // the reply of EXEC will never come
+  "recall", // the marker says that it ran: append the tail
+  "recalled", // waits until the log has that tail
+  "resolving", // only a recovery can say what became of it
+  "half done", // an error stood among the replies of EXEC
+  "read", // the reply of a read is on the way
+  "compact", // the history is folded, the snapshot not yet installed
+  "delete", // the snapshot is installed, what it holds is still there
+] as const;
+export type LaneStage = (typeof LANE_STAGES)[number];
 
 /** One request after the other within a process. */
 export interface LaneState {

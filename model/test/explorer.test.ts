@@ -10,7 +10,7 @@ function counter(end: number, { forbidden = NaN, trap = NaN } = {}): Model<numbe
       if (n + 1 <= end) visit("one", n + 1);
       if (n + 2 <= end) visit("two", n + 2);
     },
-    encode: String,
+    encode: (n, into) => into.number(n),
     violation: (n) => (n === forbidden ? { invariant: "never", what: String(n) } : null),
     settled: (n) => n === end,
     describe: String,
