@@ -1,11 +1,11 @@
 import { Encoding } from "./encoding.ts";
 import { Fingerprints } from "./fingerprints.ts";
+import type { Invariant } from "./invariants.ts";
 import { NumbersList } from "./numbers-list.ts";
 import { findUnsettled } from "./settling.ts";
 
-/** What is broken, by the name of the invariant in the design. */
 export interface Violation {
-  readonly invariant: string;
+  readonly invariant: Invariant;
   readonly what: string;
 }
 

@@ -46,7 +46,7 @@ function encodeRun(run: Run, into: Encoding): void {
   into.text(run.txs);
 }
 
-function encodeStore({ claims, claimsSynced, begins, frames, snapshot }: StoreState, into: Encoding): void {
+function encodeStore({ claims, claimsSynced, begins, frames, snapshots }: StoreState, into: Encoding): void {
   into.number(claims);
   into.number(claimsSynced);
   into.number(begins.length);
@@ -61,8 +61,12 @@ function encodeStore({ claims, claimsSynced, begins, frames, snapshot }: StoreSt
     encodeRun(frame, into);
     into.number(frame.synced ? 1 : 0);
   }
-  into.number(snapshot?.epoch ?? -1);
-  into.text(snapshot?.data ?? "");
+  into.number(snapshots.length);
+  for (const snapshot of snapshots) {
+    into.number(snapshot.epoch);
+    into.text(snapshot.data);
+    into.number(snapshot.synced ? 1 : 0);
+  }
 }
 
 function encodeProcess({ writer, recovery, lanes }: ProcessState, into: Encoding): void {
