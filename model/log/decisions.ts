@@ -8,7 +8,7 @@ export type Decisions = typeof DECISIONS;
 
 /** The other mutants leave out, or change the order of, what is done. */
 export const SWITCHED: Partial<Record<LogFlaw, Partial<Decisions>>> = {
-  "cut not recorded": { chain: (begins, last, folded) => chain(begins, last, folded)?.map((stretch) => ({ ...stretch, to: Infinity })) ?? null },
+  "cut not recorded": { chain: (begins, last) => chain(begins, last)?.map((stretch) => ({ ...stretch, to: Infinity })) ?? null },
   "claimed guard is fine": { mayStay: () => true },
   "tail taken for durable": { readWaitsFor: (_touched, pending) => (pending ? "own appends" : "nothing") },
   "own appends taken for durable": { readWaitsFor: (touched) => (touched ? "the tail" : "nothing") },

@@ -1,5 +1,5 @@
 /** The log store of the model: what each of LogStore's methods does, and what the log says to whoever reads it. */
-import { chain as chained, goesOnBehind, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
+import { after, chain as chained, goesOnBehind, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
 import { covers, lastOf, txAt, type Run } from "./runs.ts";
 import type { Decisions } from "./decisions.ts";
 import type { BeginRecord, Frame, Snapshot, StoreState } from "./state.ts";
@@ -85,8 +85,10 @@ export interface ReadOptions {
 export function readHistory(store: StoreState, { last, durably = false, chain = chained, snapshot = furthestSnapshot(store, durably) }: ReadOptions = {}): History | string {
   const begins = beginsOf(store, durably);
   const parent = last ?? lastBegun(begins);
-  const stretches = chain(begins, parent, snapshot === null ? undefined : { epoch: snapshot.epoch, n: snapshot.data.length });
-  if (stretches === null) return `the chain of epochs below ${parent} is broken`;
+  const whole = chain(begins, parent);
+  if (whole === null) return `the chain of epochs below ${parent} is broken`;
+  const stretches = after(whole, snapshot === null ? null : { epoch: snapshot.epoch, n: snapshot.data.length });
+  if (stretches === null) return "the snapshot's commit is not in the history that the beginnings tell";
   let txs = snapshot?.data ?? "";
   let end = txs.length;
   for (const stretch of stretches) {

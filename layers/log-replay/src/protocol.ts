@@ -84,30 +84,35 @@ export function lastBegun(begins: ReadonlyMap<number, Begin>): number {
   return Math.max(0, ...begins.keys());
 }
 
-/** Before the first commit. */
-const ORIGIN: Position = { epoch: 0, n: 0 };
-
 /**
  * The history that ends with `last`, oldest epoch first. An epoch that was claimed and never begun, or that a later one
  * passed over, is no part of it.
- * @param folded all up to and including this commit is in a snapshot, and left out
- * @returns null where the chain is broken: an epoch refers to one whose beginning is lost, or it does not go through the
- *   commit that the snapshot ends with
+ * @returns null where the chain is broken: an epoch refers to one whose beginning is lost
  */
-export function chain(begins: ReadonlyMap<number, Begin>, last: number, folded: Position = ORIGIN): Stretch[] | null {
+export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch[] | null {
   const stretches: Stretch[] = [];
-  let epoch = last;
   let to = Infinity;
-  while (epoch > folded.epoch) {
+  for (let epoch = last; epoch !== 0; ) {
     const begin = begins.get(epoch);
     if (begin === undefined || begin.parent >= epoch || begin.cut > to) return null;
     stretches.unshift({ epoch, from: begin.cut, to });
     to = begin.cut;
     epoch = begin.parent;
   }
-  if (epoch < folded.epoch || to < folded.n) return null;
-  if (epoch > 0) return [{ epoch, from: folded.n, to }, ...stretches];
   return to === 0 || stretches.length === 0 ? stretches : null;
+}
+
+/**
+ * What of a history comes after a snapshot.
+ * @returns null where the snapshot's commit is no part of it
+ */
+export function after(history: readonly Stretch[], snapshot: Position | null): Stretch[] | null {
+  if (snapshot === null) return [...history];
+  const { epoch, n } = snapshot;
+  const own = history.findIndex((stretch) => stretch.epoch === epoch);
+  const stretch = history[own];
+  if (stretch === undefined || n < stretch.from || n > stretch.to) return null;
+  return [{ ...stretch, from: n }, ...history.slice(own + 1)].filter(({ from, to }) => from < to);
 }
 
 /**

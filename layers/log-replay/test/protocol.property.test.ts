@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { chain, goesOnBehind, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, mayCompact, mayStay, parseGuard, readWaitsFor } from "../src/protocol.ts";
+import { after, chain, goesOnBehind, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, mayCompact, mayStay, parseGuard, readWaitsFor } from "../src/protocol.ts";
 import type { Begin } from "../src/store.ts";
 
 describe("what a guard is worth", () => {
@@ -42,23 +42,21 @@ describe("which epochs make up the history", () => {
   });
 });
 
-describe("which epochs make up the history above a snapshot", () => {
-  const begins = new Map<number, Begin>([[1, { parent: 0, cut: 0 }], [2, { parent: 1, cut: 7 }], [4, { parent: 2, cut: 9 }]]);
+describe("what comes after a snapshot", () => {
+  const first = { epoch: 1, from: 0, to: 7 };
+  const second = { epoch: 2, from: 7, to: 9 };
   const fourth = { epoch: 4, from: 9, to: Infinity };
 
   test.each([
-    ["the rest of the epoch that it ends in, and all that follow", { epoch: 2, n: 8 }, [{ epoch: 2, from: 8, to: 9 }, fourth]],
-    ["nothing of an epoch that it holds up to the cut", { epoch: 2, n: 9 }, [{ epoch: 2, from: 9, to: 9 }, fourth]],
-    ["the rest of the last epoch", { epoch: 4, n: 12 }, [{ epoch: 4, from: 12, to: Infinity }]],
+    ["all, where there is none", null, [first, second, fourth]],
+    ["the rest of the epoch that it ends in, and all that follow", { epoch: 2, n: 8 }, [{ ...second, from: 8 }, fourth]],
+    ["nothing of an epoch that it holds up to the cut", { epoch: 2, n: 9 }, [fourth]],
+    ["the rest of the last epoch", { epoch: 4, n: 12 }, [{ ...fourth, from: 12 }]],
     ["broken: it holds more than the history", { epoch: 2, n: 10 }, null],
-    ["broken: it ends in an epoch that was never begun", { epoch: 3, n: 9 }, null],
-    ["broken: it ends in an epoch above the last", { epoch: 5, n: 9 }, null],
-  ])("%s", (_name, folded, history) => {
-    expect(chain(begins, 4, folded)).toEqual(history);
-  });
-
-  test("the beginnings of the epochs that it holds are not needed", () => {
-    expect(chain(new Map([[4, { parent: 2, cut: 9 }]]), 4, { epoch: 2, n: 8 })).toEqual([{ epoch: 2, from: 8, to: 9 }, fourth]);
+    ["broken: it ends before its epoch begins", { epoch: 2, n: 6 }, null],
+    ["broken: it ends in an epoch that is no part of the history", { epoch: 3, n: 9 }, null],
+  ])("%s", (_name, snapshot, stretches) => {
+    expect(after([first, second, fourth], snapshot)).toEqual(stretches);
   });
 });
 
