@@ -1,7 +1,7 @@
 import { LogDamageError } from "./errors.ts";
 import { readFrames, type FramedLine, type Torn } from "./frame.ts";
 import { checksumOf } from "./record.ts";
-import type { Stretch } from "./protocol.ts";
+import { goesOnBehind, type Stretch } from "./protocol.ts";
 import type { LogStore, Segment } from "./store.ts";
 
 /** Bytes that all open segments together may hold in chunks, and the largest and smallest chunk. */
@@ -17,8 +17,7 @@ export type OnTorn = (segment: Segment, torn: Torn) => void;
  * segments, which are in order each by itself.
  *
  * @throws LogDamageError where two segments disagree about a record, or where a commit is missing: one up to
- *   `stretch.to`, or one below another that is there. Each frame holds all below it that was not durable yet, so a hole
- *   is never what a crash leaves, but a lost file.
+ *   `stretch.to`, or one below another that is there
  */
 export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: OnTorn = () => undefined): AsyncGenerator<FramedLine> {
   const segments = await store.segments(stretch.epoch);
@@ -37,9 +36,8 @@ export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: On
       if (found === undefined) break;
       yield found;
     }
-    if (expected > stretch.to) return;
-    const beyond = stretch.to === Infinity ? Math.min(...cursors.map(({ n }) => n)) : stretch.to;
-    if (beyond !== Infinity) throw new LogDamageError(`epoch ${stretch.epoch}`, 0, `commit ${expected} is missing, and the log goes on to commit ${beyond}`);
+    const beyond = goesOnBehind(expected, stretch.to, Math.min(...cursors.map(({ n }) => n)));
+    if (beyond !== null) throw new LogDamageError(`epoch ${stretch.epoch}`, 0, `commit ${expected} is missing, and the log goes on to commit ${beyond}`);
   } finally {
     await Promise.all(cursors.map((cursor) => cursor.close()));
   }
