@@ -112,6 +112,6 @@ function launch({ httpPort, dataDir, environment }: ShopOptions) {
 
 /** Those of the test runner's own (npm's, jest's) would change what the shop does. */
 function withoutShopVariables(): NodeJS.ProcessEnv {
-  const shop = /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|npm_)|^(HOSTS_ONLY|HTTP_PORT|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
+  const shop = /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|npm_)|^(HOSTS_ONLY|HTTP_PORT|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|DISPATCH|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !shop.test(name)));
 }
