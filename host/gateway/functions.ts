@@ -11,9 +11,14 @@ export type Handler = (event: unknown, context: Context) => unknown;
 /** Gives the handler that a description names. */
 export type LoadHandler = (description: Pick<FunctionDescription, "handler">) => Promise<Handler>;
 
-interface Target {
+interface Route {
   readonly resource: string;
   readonly description: FunctionDescription;
+}
+
+/** A function that a request leads to, with what its path says. */
+export interface Target extends Route {
+  readonly pathParameters: Record<string, string> | null;
 }
 
 /** Longest path parameter that is still handed to a function, which knows better why it is wrong. */
@@ -40,8 +45,8 @@ export class Functions {
     for (const description of service.functions) {
       for (const { method, resource } of description.routes) {
         const path = resource.replace(/\{(\w+)\}/g, ":$1");
-        const target: Target = { resource, description };
-        this.#router.on(method as findMyWay.HTTPMethod, path, () => undefined, target);
+        const route: Route = { resource, description };
+        this.#router.on(method as findMyWay.HTTPMethod, path, () => undefined, route);
       }
     }
   }
@@ -51,36 +56,24 @@ export class Functions {
     await Promise.all(this.#service.functions.map((description) => this.#handler(description)));
   }
 
-  /** Runs the function behind a route. Never rejects. @returns null where there is no such route */
-  answer(request: GatewayRequest): Promise<APIGatewayProxyResult> | null {
-    const found = this.#router.find(request.method as findMyWay.HTTPMethod, request.path);
+  /** @returns null where no function has the route */
+  match(method: string, path: string): Target | null {
+    const found = this.#router.find(method as findMyWay.HTTPMethod, path);
     if (found === null) return null;
-    const { resource, description } = found.store as Target;
-    const parameters = found.params as Record<string, string>;
-    const pathParameters = resource.includes("{") ? parameters : null;
-    return this.#run(description, proxyEvent(request, { resource, pathParameters }, this.#service.stage));
+    const route = found.store as Route;
+    return { ...route, pathParameters: route.resource.includes("{") ? (found.params as Record<string, string>) : null };
   }
 
-  /** For calls between the functions. */
-  readonly dispatch: Dispatch = ({ method, path, headers, body }) =>
-    this.answer({ method, path, query: "", rawHeaders: Object.entries(headers).flat(), body, isBase64Encoded: false, sourceIp: "127.0.0.1" });
-
-  /** Runs a function by its name, as the scheduler does. @throws Error where there is none, and what it throws */
-  async invoke(name: string, event: unknown): Promise<unknown> {
-    const description = this.#service.functions.find((candidate) => candidate.name === name);
-    if (description === undefined) throw new Error(`there is no function ${name}`);
-    const handler = await this.#handler(description);
-    return handler(event, this.#context(description));
-  }
-
-  /** A function that throws is 502 to whoever asked, one that takes longer than it may is 504. */
-  async #run(description: FunctionDescription, event: unknown): Promise<APIGatewayProxyResult> {
+  /** Runs a function for a request. Never rejects: one that throws is 502 to whoever asked, one that takes longer than it may is 504. */
+  async run(target: Target, request: GatewayRequest): Promise<APIGatewayProxyResult> {
+    const { description } = target;
     let timer: NodeJS.Timeout | undefined;
     try {
       const handler = this.#loaded.get(description.name) ?? (await this.#handler(description));
       const late = new Promise<APIGatewayProxyResult>((resolve) => {
         timer = setTimeout(() => resolve(unanswered(504, "Endpoint request timed out")), description.timeout);
       });
+      const event = proxyEvent(request, target, this.#service.stage);
       const result = (await Promise.race([handler(event, this.#context(description)), late])) as APIGatewayProxyResult | undefined;
       return typeof result?.statusCode === "number" ? result : unanswered(502, "Internal server error");
     } catch (error) {
@@ -89,6 +82,21 @@ export class Functions {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** For calls between the functions. */
+  readonly dispatch: Dispatch = ({ method, path, headers, body }) => {
+    const target = this.match(method, path);
+    const rawHeaders = Object.entries(headers).flat();
+    return target && this.run(target, { method, path, query: "", rawHeaders, body, isBase64Encoded: false, sourceIp: "127.0.0.1" });
+  };
+
+  /** Runs a function by its name, as the scheduler does. @throws Error where there is none, and what it throws */
+  async invoke(name: string, event: unknown): Promise<unknown> {
+    const description = this.#service.functions.find((candidate) => candidate.name === name);
+    if (description === undefined) throw new Error(`there is no function ${name}`);
+    const handler = await this.#handler(description);
+    return handler(event, this.#context(description));
   }
 
   #handler(description: FunctionDescription): Promise<Handler> {
