@@ -3,8 +3,9 @@ import { constants } from "node:fs";
 import { copyFile, link, open, readdir, readFile, rename, truncate, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
-import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+import { StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
+import { beginName, claimName, digits, encodeBegin, encodeIdentity, epochIn, IDENTITY, parseBegin, parseIdentity } from "./store-format.ts";
 import type { Begin, Durability, LogStore, Segment, SegmentWriter } from "./store.ts";
 import { isGone, ownIdentity } from "./writer-identity.ts";
 
@@ -15,8 +16,6 @@ export interface FileStoreOptions {
   /** The identity that the folder must have. */
   readonly expectedId?: string;
 }
-
-const IDENTITY = "store.json";
 
 /**
  * Makes `folder` a log store, durably, unless it is one already.
@@ -32,7 +31,7 @@ export async function createFileStore(folder: string): Promise<{ id: string }> {
     if (others.length > 0) throw new StoreMismatchError(`${folder} is not empty and is no log store`);
     const id = randomUUID();
     const draft = join(folder, `${IDENTITY}.${id}`);
-    await writeDurably(draft, `${JSON.stringify({ id, created: new Date().toISOString() })}\n`);
+    await writeDurably(draft, encodeIdentity(id));
     // A link fails where the name exists: of two creators at once one wins, and both give its identity.
     await link(draft, join(folder, IDENTITY)).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error;
@@ -96,8 +95,8 @@ class FileStore implements LogStore {
 
   claims(): Promise<number[]> {
     return guard("listing the claims", async () => {
-      const claimed = (await readdir(this.#folder)).map((name) => /^claim-(\d{8,})$/.exec(name)?.[1]);
-      return claimed.filter((epoch) => epoch !== undefined).map(Number).sort((a, b) => a - b);
+      const claimed = (await readdir(this.#folder)).map((name) => epochIn("claim", name));
+      return claimed.filter((epoch) => epoch !== undefined).sort((a, b) => a - b);
     });
   }
 
@@ -115,7 +114,7 @@ class FileStore implements LogStore {
     return guard("beginning an epoch", async () => {
       const path = this.#path(beginName(epoch));
       const draft = `${path}.${randomUUID()}`;
-      await writeDurably(draft, `${JSON.stringify(begin)}\n`);
+      await writeDurably(draft, encodeBegin(begin));
       await rename(draft, path);
       await syncFolder(this.#folder);
     });
@@ -125,8 +124,8 @@ class FileStore implements LogStore {
     return guard("reading how the epochs begin", async () => {
       const begins = new Map<number, Begin>();
       for (const name of (await readdir(this.#folder)).sort()) {
-        const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
-        if (epoch !== undefined) begins.set(Number(epoch), parseBegin(this.#path(name), await readFile(this.#path(name), "utf8")));
+        const epoch = epochIn("begin", name);
+        if (epoch !== undefined) begins.set(epoch, parseBegin(this.#path(name), await readFile(this.#path(name), "utf8")));
       }
       return begins;
     });
@@ -186,28 +185,12 @@ class FileStore implements LogStore {
   }
 }
 
-const digits = (epoch: number): string => String(epoch).padStart(8, "0");
-const claimName = (epoch: number): string => `claim-${digits(epoch)}`;
-const beginName = (epoch: number): string => `begin-${digits(epoch)}.json`;
-
 async function readIdentity(folder: string): Promise<string | null> {
+  const path = join(folder, IDENTITY);
   try {
-    const { id } = JSON.parse(await readFile(join(folder, IDENTITY), "utf8")) as { id?: unknown };
-    if (typeof id !== "string") throw new StoreMismatchError(`${join(folder, IDENTITY)} names no id`);
-    return id;
+    return parseIdentity(path, await readFile(path, "utf8"));
   } catch (error) {
     if (codeOf(error) === "ENOENT") return null;
-    if (error instanceof SyntaxError) throw new StoreMismatchError(`${join(folder, IDENTITY)} is not JSON`);
     throw error;
   }
-}
-
-function parseBegin(file: string, text: string): Begin {
-  try {
-    const { parent, cut } = JSON.parse(text) as Partial<Begin>;
-    if (Number.isSafeInteger(parent) && Number.isSafeInteger(cut)) return { parent: parent as number, cut: cut as number };
-  } catch {
-    // Told below, with the file's name.
-  }
-  throw new LogDamageError(file, 1, "does not say how the epoch begins");
 }

@@ -26,6 +26,8 @@ export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: On
   const cursors = segments.map((segment) => new Cursor(store, segment, chunk, onTorn));
   let expected = stretch.from + 1;
   try {
+    // All at once: from a remote store each first chunk is a round trip of its own.
+    await Promise.all(cursors.map((cursor) => cursor.seek(expected)));
     for (; expected <= stretch.to; expected++) {
       let found: FramedLine | undefined;
       for (const cursor of cursors) {
