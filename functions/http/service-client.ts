@@ -1,7 +1,8 @@
 import http from "node:http";
 import https from "node:https";
 import { AmbiguousError, UnavailableError } from "../errors.ts";
-import { gatewayUrl, internalSecret } from "../service/configuration.ts";
+import { gatewayUrl } from "../service/configuration.ts";
+import { signingSecret } from "../service/secret.ts";
 import { sign, SIGNATURE_HEADER } from "./signature.ts";
 
 export interface ServiceRequest {
@@ -46,13 +47,13 @@ export const httpClient: ServiceClient = async (request) => {
 /** A connection from the pool broke before any answer came. */
 class StaleConnectionError extends AmbiguousError {}
 
-function send({ method, path, body, timeout }: ServiceRequest): Promise<ServiceResponse> {
+async function send({ method, path, body, timeout }: ServiceRequest): Promise<ServiceResponse> {
   const url = new URL(gatewayUrl() + path);
   const payload = body === undefined ? "" : JSON.stringify(body);
   const headers: http.OutgoingHttpHeaders = { "content-length": Buffer.byteLength(payload) };
   if (body !== undefined) {
     headers["content-type"] = "application/json";
-    headers[SIGNATURE_HEADER] = sign({ method, path, body: payload }, internalSecret(), Date.now());
+    headers[SIGNATURE_HEADER] = sign({ method, path, body: payload }, await signingSecret(Date.now()), Date.now());
   }
   const secure = url.protocol === "https:";
   return new Promise((resolve, reject) => {
