@@ -1,7 +1,8 @@
 /** The log in S3, against a server that is a process of its own, reached over HTTP. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { LogDamageError, StoreMismatchError, StoreUnavailableError, type LogStore, type Segment } from "../src/index.ts";
+import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError, type LogStore, type Segment } from "../src/index.ts";
 import { createS3Store, openS3Store, type S3StoreOptions } from "../src/s3/index.ts";
+import { collect, contents, pieces } from "./support/contents.ts";
 import { describeStore } from "./store-conformance.ts";
 import { FaultyHttp } from "./support/faulty-http.ts";
 import { run } from "./support/processes.ts";
@@ -27,16 +28,16 @@ interface Place {
   open(): Promise<LogStore>;
 }
 
-/** A new prefix, reached through a proxy of its own. */
-async function emptyPlace(): Promise<Place> {
+/** A new prefix, reached through a proxy of its own. With its timeout a machine that is busy with other things passes every test. */
+async function emptyPlace(attemptTimeout = 20_000): Promise<Place> {
   const proxy = await FaultyHttp.start(server.port);
   proxies.push(proxy);
-  const options = { endpoint: proxy.url, bucket: server.bucket, region: REGION, credentials, prefix: `tests/place-${++places}/`, attemptTimeout: 250 };
+  const options = { endpoint: proxy.url, bucket: server.bucket, region: REGION, credentials, prefix: `tests/place-${++places}/`, attemptTimeout };
   return { proxy, options, open: () => openS3Store(options) };
 }
 
-async function newPlace(): Promise<Place> {
-  const place = await emptyPlace();
+async function newPlace(attemptTimeout?: number): Promise<Place> {
+  const place = await emptyPlace(attemptTimeout);
   await createS3Store(place.options);
   return place;
 }
@@ -50,7 +51,7 @@ describeStore("an S3 store", async () => {
       proxies.splice(proxies.indexOf(proxy), 1);
       await proxy.close();
     },
-    loseClaim: (epoch) => outside(server).delete(`${prefix}claim-${String(epoch).padStart(8, "0")}`),
+    loseClaim: (epoch) => outside(server).delete([`${prefix}claim-${String(epoch).padStart(8, "0")}`]),
     async appendFromElsewhere(epoch, frame) {
       const store = await open();
       const before = (await store.segments(epoch)).map(({ name }) => name);
@@ -143,7 +144,7 @@ describe("when S3 fails", () => {
     let left = times;
     return (seen: { method: string }) => (seen.method === method && left-- > 0 ? fault : undefined);
   };
-  const passing = [{ status: 500 }, { status: 503 }, { status: 409 }, { status: 429 }, { lose: "request" }, { lose: "answer" }, { delay: 600 }] as const;
+  const passing = [{ status: 500 }, { status: 503 }, { status: 409 }, { status: 429 }, { lose: "request" }, { lose: "answer" }] as const;
 
   test.each(passing)("twice in a row (%j), everything goes on as if nothing had been", async (fault) => {
     const { open, proxy } = await newPlace();
@@ -163,10 +164,10 @@ describe("when S3 fails", () => {
     expect(await store.isSealed(1)).toBe(false);
   }, MINUTE);
 
-  test.each([{ lose: "answer" }, { delay: 600 }] as const)("a claim whose answer is lost (%j) is still won by one alone", async (fault) => {
-    const { open, proxy } = await newPlace();
+  test.each([[{ lose: "answer" }, 20_000], [{ delay: 4_000 }, 2_000]] as const)("claims whose first answer is lost (%j) are still won by one alone", async (fault, attemptTimeout) => {
+    const { open, proxy } = await newPlace(attemptTimeout);
     const stores = await Promise.all(Array.from({ length: 8 }, open));
-    for (let epoch = 1; epoch <= 3; epoch++) {
+    for (let epoch = 1; epoch <= 2; epoch++) {
       let n = 0;
       // All begin before any tries again: the first attempt of each.
       proxy.faults = ({ method }) => (method === "PUT" && n++ < stores.length ? fault : undefined);
@@ -198,11 +199,11 @@ describe("when S3 fails", () => {
   });
 
   test("a server that hangs is given up after four attempts", async () => {
-    const { open, proxy } = await newPlace();
+    const { open, proxy } = await newPlace(1_000);
     const store = await open();
-    proxy.faults = () => ({ delay: 2_000 });
+    proxy.faults = () => ({ delay: MINUTE });
     proxy.seen.length = 0;
-    await expect(store.claims()).rejects.toThrow(/no answer within 250 ms/);
+    await expect(store.claims()).rejects.toThrow(/no answer within 1000 ms/);
     expect(proxy.seen).toHaveLength(4);
   });
 
@@ -212,15 +213,63 @@ describe("when S3 fails", () => {
     const segment = store.createSegment(1);
     for (const frame of ["a", "b", "c"]) await segment.append(Buffer.from(frame));
     const [only] = await store.segments(1);
-    await outside(server).delete(`${options.prefix}${only!.name}/0000000002.jsonl`);
-    await expect(contents(store, only as Segment)).rejects.toThrow(StoreUnavailableError);
+    await outside(server).delete([`${options.prefix}${only!.name}/0000000002.jsonl`]);
+    await expect(contents(store, only as Segment)).rejects.toThrow(GoneError);
     await outside(server).create(`${options.prefix}${only!.name}/0000000004.jsonl`, Buffer.from("z"));
     await expect(segment.append(Buffer.from("d"))).rejects.toThrow(/somebody else's/);
   });
 });
 
-async function contents(store: LogStore, segment: Segment, chunk = 65_536): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const bytes of store.read(segment, chunk)) chunks.push(Buffer.from(bytes));
-  return Buffer.concat(chunks);
-}
+describe("snapshots and archive in S3", () => {
+  const names = async ({ prefix }: S3StoreOptions, kind: string): Promise<string[]> => (await outside(server).list(prefix + kind)).map(({ key }) => key.slice(prefix.length));
+
+  test("a snapshot of many parts is given back whole, and what a crash before the manifest left is cleared away with the older ones", async () => {
+    const { options, open, proxy } = await newPlace();
+    const store = await open();
+    const piece = "x".repeat(1024 * 1024);
+    expect(await store.installSnapshot({ epoch: 1, n: 5 }, pieces(...Array.from({ length: 9 }, () => piece)))).toBe(true);
+    expect(await names(options, "snapshot-")).toHaveLength(4);
+    expect((await collect(store.readSnapshot((await store.snapshot())!, 65_536))).length).toBe(9 * piece.length);
+
+    proxy.faults = ({ path }) => (path.endsWith(".json") ? { status: 500 } : undefined);
+    await expect(store.installSnapshot({ epoch: 1, n: 6 }, pieces("lost"))).rejects.toThrow(StoreUnavailableError);
+    proxy.faults = () => undefined;
+    expect((await store.snapshot())?.n).toBe(5);
+    expect(await store.installSnapshot({ epoch: 2, n: 7 }, pieces("seven"))).toBe(true);
+    await store.removeSnapshots((await store.snapshot())!);
+    const left = await names(options, "snapshot-");
+    expect(left.map((name) => name.slice(0, 34))).toEqual(["snapshot-00000002-0000000000000007", "snapshot-00000002-0000000000000007"]);
+  }, MINUTE);
+
+  test("a manifest whose answer is lost is installed all the same", async () => {
+    const { open, proxy } = await newPlace();
+    const store = await open();
+    let left = 1;
+    proxy.faults = ({ method, path }) => (method === "PUT" && path.endsWith(".json") && left-- > 0 ? { lose: "answer" } : undefined);
+    expect(await store.installSnapshot({ epoch: 1, n: 5 }, pieces("five"))).toBe(true);
+    expect((await collect((await open()).readSnapshot((await store.snapshot())!, 100))).toString()).toBe("five");
+  });
+
+  test("an archiving that broke off between copy and deletion, and two at once, leave each frame once", async () => {
+    const { options, open, proxy } = await newPlace();
+    const [a, b] = [await open(), await open()];
+    const writer = a.createSegment(1);
+    const frames = Array.from({ length: 40 }, (_, i) => `${i},`);
+    for (const frame of frames) await writer.append(Buffer.from(frame));
+    const segments = await a.segments();
+    proxy.faults = ({ method }) => (method === "POST" ? { status: 500 } : undefined);
+    await expect(a.archive(segments)).rejects.toThrow(StoreUnavailableError);
+    expect(await names(options, "segment-")).toHaveLength(40);
+    proxy.faults = () => undefined;
+    await Promise.all([a.archive(segments), b.archive(await b.segments())]);
+    expect(await names(options, "segment-")).toEqual([]);
+    const archived = await b.archived();
+    expect(archived).toHaveLength(1);
+    expect((await contents(b, archived[0]!)).toString()).toBe(frames.join(""));
+  });
+
+  test("a deletion that S3 answers with 200 and an error inside is an error", async () => {
+    const { options } = await newPlace();
+    await expect(outside(server).delete([`${options.prefix}${"x".repeat(1_100)}`, "\u0000"])).rejects.toThrow(StoreUnavailableError);
+  });
+});

@@ -26,9 +26,11 @@ export interface BucketOptions {
 /** Attempts at one request, and the milliseconds of the longest pause after the first failure; it doubles each time. */
 const ATTEMPTS = 4;
 const PAUSE = 50;
+/** As many as S3 deletes by one request. */
+const DELETES_AT_ONCE = 1_000;
 
 interface Request {
-  readonly method: "GET" | "HEAD" | "PUT" | "DELETE";
+  readonly method: "GET" | "HEAD" | "PUT" | "POST";
   readonly key?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
@@ -71,10 +73,7 @@ export class Bucket {
    *   answer was lost. So what must be won by one has content that only one writes.
    */
   async create(key: string, body: Buffer): Promise<boolean> {
-    const sum = Buffer.alloc(4);
-    sum.writeUInt32BE(crc32(body));
-    const headers = { "if-none-match": "*", "x-amz-checksum-crc32": sum.toString("base64") };
-    const response = await this.#request({ method: "PUT", key, headers, body });
+    const response = await this.#request({ method: "PUT", key, headers: { "if-none-match": "*", ...checksumOf(body) }, body });
     if (response.status === 200) return true;
     if (response.status !== 412) throw refused("PUT", key, response);
     return (await this.get(key))?.equals(body) ?? false;
@@ -96,17 +95,23 @@ export class Bucket {
     return response.status === 200;
   }
 
-  /** No error where it is gone already. */
-  async delete(key: string): Promise<void> {
-    const response = await this.#request({ method: "DELETE", key });
-    if (response.status !== 200 && response.status !== 204 && !isMissing(response)) throw refused("DELETE", key, response);
+  /** Deletes those that are there. The keys must need no escaping in XML. */
+  async delete(keys: readonly string[]): Promise<void> {
+    for (let from = 0; from < keys.length; from += DELETES_AT_ONCE) {
+      const objects = keys.slice(from, from + DELETES_AT_ONCE).map((key) => `<Object><Key>${key}</Key></Object>`).join("");
+      const body = Buffer.from(`<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`);
+      const response = await this.#request({ method: "POST", query: { delete: "" }, headers: checksumOf(body), body });
+      // Each object has an outcome of its own: what went wrong with one is in the body of a 200.
+      if (response.status !== 200 || response.body.includes("<Error>")) throw refused("DELETE", keys[from] ?? "", response);
+    }
   }
 
-  /** All objects whose keys begin with `prefix`, in the order of their keys, as many pages as it takes. */
-  async list(prefix: string): Promise<Listed[]> {
+  /** All objects whose keys begin with `prefix` and come after `after`, in the order of their keys, as many pages as it takes. */
+  async list(prefix: string, after?: string): Promise<Listed[]> {
     const objects: Listed[] = [];
     for (let token: string | undefined; ; ) {
-      const query = { "list-type": "2", prefix, ...(token === undefined ? {} : { "continuation-token": token }) };
+      const from = token !== undefined ? { "continuation-token": token } : after !== undefined ? { "start-after": after } : {};
+      const query = { "list-type": "2", prefix, ...from };
       const response = await this.#request({ method: "GET", query });
       if (response.status !== 200) throw refused("LIST", prefix, response);
       const page = parseListing(response.body.toString("utf8"));
@@ -177,6 +182,13 @@ export class Bucket {
 /** Throttled, broken, or two conditional writes at the same instant (409): the same request may pass later. */
 function isTransient(status: number): boolean {
   return status === 409 || status === 429 || status >= 500;
+}
+
+/** S3 refuses a body that was changed on the way. */
+function checksumOf(body: Buffer): Record<string, string> {
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(body));
+  return { "x-amz-checksum-crc32": sum.toString("base64") };
 }
 
 function isMissing({ status, body }: Response): boolean {

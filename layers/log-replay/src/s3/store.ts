@@ -1,10 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "../errors.ts";
-import { beginName, claimName, digits, encodeBegin, encodeIdentity, epochIn, IDENTITY, parseBegin, parseIdentity } from "../store-format.ts";
-import type { Begin, LogStore, Segment, SegmentWriter } from "../store.ts";
+import { parseBegin } from "../begin-text.ts";
+import { beginName, claimName, segmentPrefix } from "../file-names.ts";
+import type { Position } from "../record.ts";
+import type { Begin, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
 import { Bucket, type BucketOptions } from "./bucket.ts";
-import type { Listed } from "./listing.ts";
-import { readInOrder, S3SegmentWriter, segmentOf } from "./segment.ts";
+import { S3SegmentWriter } from "./segment.ts";
+import { S3Segments } from "./segments.ts";
+import { S3Snapshots } from "./snapshots.ts";
+
+const IDENTITY = "store.json";
 
 export interface S3StoreOptions extends BucketOptions {
   /** What the keys of the store's objects begin with, for instance `order/`; a store's alone. */
@@ -26,7 +31,7 @@ export async function createS3Store({ prefix, ...options }: Omit<S3StoreOptions,
   if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
   if (others.length > 0) throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
   // Of two creators at once one wins, and both give its identity.
-  await bucket.create(key, Buffer.from(encodeIdentity(randomUUID())));
+  await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
   return { id: await readIdentity(bucket, options.bucket, key) };
 }
 
@@ -44,37 +49,34 @@ export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOpt
 }
 
 /**
- * A log in a bucket, under names as in a folder: `store.json`, `claim-E`, `begin-E.json`, and a segment's frames as
- * `segment-E-WRITER-K/N.jsonl`. Every object is created once and never written again. S3 has stored an object durably
- * before it answers, and every later request, a listing too, finds it.
+ * A log in a bucket, under names as in a folder: `store.json`, `claim-E`, `begin-E.json`, a segment's frames as
+ * `segment-E-WRITER-K/N.jsonl`, `snapshot-E-N.json` with its parts, and what is archived. Every object is created once and
+ * never written again. S3 has stored an object durably before it answers, and every later request, a listing too, finds it.
  */
 class S3Store implements LogStore {
   readonly id: string;
   readonly #bucket: Bucket;
   readonly #prefix: string;
-  /** Names what this store writes: two stores opened by one process are two writers. */
-  readonly #writer = randomUUID();
-  #segments = 0;
+  readonly #segments: S3Segments;
+  readonly #snapshots: S3Snapshots;
   /** They never change: each is fetched once. */
   readonly #begins = new Map<number, Begin>();
-  /** What a segment consisted of when it was listed. */
-  readonly #listed = new WeakMap<Segment, readonly Listed[]>();
 
   constructor(bucket: Bucket, prefix: string, id: string) {
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.id = id;
+    this.#segments = new S3Segments(bucket, prefix);
+    this.#snapshots = new S3Snapshots(bucket, prefix);
   }
 
   claim(epoch: number): Promise<boolean> {
     // Nobody else, and no other call, writes these bytes: who finds them there has won.
-    const token = JSON.stringify({ by: this.#writer, claim: randomUUID() });
-    return this.#bucket.create(this.#prefix + claimName(epoch), Buffer.from(`${token}\n`));
+    return this.#bucket.create(this.#prefix + claimName(epoch), Buffer.from(`${JSON.stringify({ claim: randomUUID() })}\n`));
   }
 
   async claims(): Promise<number[]> {
-    const names = await this.#names("claim-");
-    return names.map((name) => epochIn("claim", name)).filter((epoch) => epoch !== undefined).sort((a, b) => a - b);
+    return (await this.#epochs("claim-", /^claim-(\d{8,})$/)).sort((a, b) => a - b);
   }
 
   async isSealed(epoch: number): Promise<boolean> {
@@ -85,47 +87,32 @@ class S3Store implements LogStore {
 
   async writeBegin(epoch: number, begin: Begin): Promise<void> {
     const key = this.#prefix + beginName(epoch);
-    if (!(await this.#bucket.create(key, Buffer.from(encodeBegin(begin))))) throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
+    if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`)))) throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
   }
 
   async begins(): Promise<Map<number, Begin>> {
-    const epochs = (await this.#names("begin-")).map((name) => epochIn("begin", name)).filter((epoch) => epoch !== undefined);
+    const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
     const begins = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch)] as const));
     return new Map(begins.sort(([a], [b]) => a - b));
   }
 
   createSegment(epoch: number): SegmentWriter {
-    const name = `segment-${digits(epoch)}-${this.#writer}-${++this.#segments}`;
-    return new S3SegmentWriter(this.#bucket, this.#prefix + name);
+    const writer = `${this.#prefix}${segmentPrefix(epoch)}${randomUUID()}`;
+    return new S3SegmentWriter(this.#bucket, (count) => `${writer}-${count}`);
   }
 
-  async segments(epoch: number): Promise<Segment[]> {
-    const frames = new Map<string, Listed[]>();
-    for (const object of await this.#bucket.list(`${this.#prefix}segment-${digits(epoch)}-`)) {
-      const name = segmentOf(object.key.slice(this.#prefix.length));
-      if (name === undefined) continue;
-      const objects = frames.get(name);
-      if (objects === undefined) frames.set(name, [object]);
-      else objects.push(object);
-    }
-    return [...frames].map(([name, objects]) => {
-      const segment: Segment = { epoch, name };
-      this.#listed.set(segment, objects);
-      return segment;
-    });
+  segments(epoch?: number): Promise<Segment[]> {
+    return this.#segments.list(epoch);
   }
 
-  async *read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
-    // The listing that found the segment saves one for each of them; a frame that came later is read by whoever lists later.
-    const objects = this.#listed.get(segment) ?? (await this.#bucket.list(`${this.#prefix}${segment.name}/`));
-    for await (const content of readInOrder(this.#bucket, objects, chunk)) {
-      for (let at = 0; at < content.length; at += chunk) yield content.subarray(at, at + chunk);
-    }
+  read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
+    return this.#segments.read(segment, chunk);
   }
 
-  /** There is nothing to sync: what was read was durable before it could be read. Only that it is still there is looked at. */
-  async sync(): Promise<void> {
+  /** There is nothing to write again: what was read was durable before it could be read. Only that it is still there is looked at. */
+  async sync(frames: readonly LastFrame[]): Promise<void> {
     if (!(await this.#bucket.has(this.#prefix + IDENTITY))) throw new StoreUnavailableError(`${this.#prefix}${IDENTITY} is gone`);
+    await this.#segments.assertPresent(frames);
   }
 
   /** A frame is never torn, so there is nothing that has to be cut. */
@@ -133,8 +120,33 @@ class S3Store implements LogStore {
     return null;
   }
 
-  async #names(kind: string): Promise<string[]> {
-    return (await this.#bucket.list(this.#prefix + kind)).map(({ key }) => key.slice(this.#prefix.length));
+  snapshot(): Promise<Snapshot | null> {
+    return this.#snapshots.newest();
+  }
+
+  installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean> {
+    return this.#snapshots.install(at, content);
+  }
+
+  readSnapshot(snapshot: Snapshot, chunk: number): AsyncGenerator<Buffer> {
+    return this.#snapshots.read(snapshot, chunk);
+  }
+
+  removeSnapshots(before: Snapshot): Promise<void> {
+    return this.#snapshots.removeBefore(before);
+  }
+
+  async archive(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) await this.#segments.archive(segment);
+  }
+
+  archived(epoch?: number): Promise<Segment[]> {
+    return this.#segments.archived(epoch);
+  }
+
+  async #epochs(prefix: string, pattern: RegExp): Promise<number[]> {
+    const names = (await this.#bucket.list(this.#prefix + prefix)).map(({ key }) => key.slice(this.#prefix.length));
+    return names.map((name) => pattern.exec(name)?.[1]).filter((epoch) => epoch !== undefined).map(Number);
   }
 
   async #begin(epoch: number): Promise<Begin> {
@@ -161,4 +173,16 @@ function checked(prefix: string): string {
     throw new TypeError("prefix must be letters, digits, _, - and single slashes, and end with a slash");
   }
   return prefix;
+}
+
+/** @throws StoreMismatchError where `text` names no identity */
+function parseIdentity(where: string, text: string): string {
+  let id: unknown;
+  try {
+    ({ id } = JSON.parse(text) as { id?: unknown });
+  } catch {
+    throw new StoreMismatchError(`${where} is not JSON`);
+  }
+  if (typeof id !== "string") throw new StoreMismatchError(`${where} names no id`);
+  return id;
 }
