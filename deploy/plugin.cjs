@@ -5,6 +5,9 @@
  */
 const { buildLayers } = require("./layers.cjs");
 
+/** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
+const SAGA_FUNCTIONS = /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund)$/;
+
 module.exports = class Deployment {
   #serverless;
 
@@ -36,6 +39,9 @@ module.exports = class Deployment {
     if (platform !== "lambda") return;
     for (const [id, { Type: type, Properties: properties }] of Object.entries(resources)) {
       if (type === "AWS::ApiGateway::Deployment") {
+        // A deployment has what was there when it was made: the gateway's own answers must come before it.
+        const answers = Object.keys(resources).filter((other) => resources[other].Type === "AWS::ApiGateway::GatewayResponse");
+        resources[id].DependsOn = [...(resources[id].DependsOn ?? []), ...answers];
         properties.StageDescription = {
           MetricsEnabled: true,
           ThrottlingRateLimit: Number(throttleRate),
@@ -46,9 +52,10 @@ module.exports = class Deployment {
     }
   }
 
-  /** Into the network, and with its service's folder mounted. */
+  /** Its share of the account's concurrency, its place in the network, and its service's folder. */
   #place(id, { Properties: properties }) {
-    const { subnetIds, logStore } = this.#parameter;
+    const { sagaConcurrency, subnetIds, logStore } = this.#parameter;
+    if (Number(sagaConcurrency) > 0 && SAGA_FUNCTIONS.test(properties.FunctionName)) properties.ReservedConcurrentExecutions = Number(sagaConcurrency);
     if (subnetIds !== "") {
       properties.VpcConfig = { SubnetIds: subnetIds.split(","), SecurityGroupIds: [{ "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] }] };
     }
