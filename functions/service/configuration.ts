@@ -17,22 +17,25 @@ export interface LogPlace {
 
 export interface Configuration extends LogPlace {
   readonly redisUrl: string;
+  readonly commit: "watch" | "script";
 }
 
 /** The settings of one service's state. @throws Error naming the variable that is missing or wrong */
 export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): Configuration {
-  return { redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, join("run", `redis-${service}.url`)), ...logPlace(service, env) };
+  return {
+    redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, join("run", `redis-${service}.url`)),
+    commit: oneOf(env, "COMMIT_MODE", ["watch", "script"]),
+    ...logPlace(service, env),
+  };
 }
 
 /** @throws Error naming the variable that is missing or wrong */
 export function logPlace(service: ServiceName, env: NodeJS.ProcessEnv = process.env): LogPlace {
-  const durability = env["DURABILITY"] || "always";
-  if (durability !== "always" && durability !== "os") throw new Error(`DURABILITY is "${durability}", must be "always" or "os"`);
   return {
     logFolder: join(dataFolder(env), "log", service),
     logBucket: logBucket(service, env),
     logStoreId: env[`LOG_STORE_${service.toUpperCase()}`] || undefined,
-    durability,
+    durability: oneOf(env, "DURABILITY", ["always", "os"]),
   };
 }
 
@@ -90,6 +93,14 @@ function setting(env: NodeJS.ProcessEnv, name: string, file: string): string {
 
 function dataFolder(env: NodeJS.ProcessEnv): string {
   return env["DATA_DIR"] || ".data";
+}
+
+/** The first is the default. */
+function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, values: readonly [T, ...T[]]): T {
+  const text = env[name] || values[0];
+  const value = values.find((candidate) => candidate === text);
+  if (value === undefined) throw new Error(`${name} is "${text}", must be ${values.map((candidate) => `"${candidate}"`).join(" or ")}`);
+  return value;
 }
 
 function wholeNumber(env: NodeJS.ProcessEnv, name: string, otherwise: number, unit: string): number {

@@ -12,11 +12,12 @@ export interface Service {
 /** The service's state: one for the process, however many functions are in it. */
 export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   return processWide(`shop:${name}`, async () => {
-    const { redisUrl, ...place } = stateConfiguration(name);
+    const { redisUrl, commit, ...place } = stateConfiguration(name);
     return new LoggedRedis({
       url: redisUrl,
       store: await openLogStore(place),
       indexes,
+      commit,
       onEvent: ({ event, ...fields }) => {
         log("info", event, { service: name, ...fields });
         if (event === "restore started") metric(name, "Restores", 1);
