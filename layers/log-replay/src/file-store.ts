@@ -2,8 +2,9 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { parseBegin } from "./begin-text.ts";
 import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
-import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+import { GoneError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { IDENTITY, readIdentity } from "./file-identity.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "./file-names.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
@@ -232,14 +233,4 @@ class FileStore implements LogStore {
   #path(name: string): string {
     return join(this.#folder, name);
   }
-}
-
-function parseBegin(file: string, text: string): Begin {
-  try {
-    const { parent, cut } = JSON.parse(text) as Partial<Begin>;
-    if (Number.isSafeInteger(parent) && Number.isSafeInteger(cut)) return { parent: parent as number, cut: cut as number };
-  } catch {
-    // Told below, with the file's name.
-  }
-  throw new LogDamageError(file, 1, "does not say how the epoch begins");
 }
