@@ -26,11 +26,11 @@ const MUTANTS: readonly Mutant[] = [
   { what: "a file that is written as a whole", file: "durable-files.ts", before: "await file.sync();", after: "" },
   { what: "the name of a claim", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("claim.after");`, after: "" },
   { what: "the name of a beginning", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("begin.after");`, after: "" },
-  { what: "the data of others that was read", file: "file-store.ts", before: "for (const segment of segments) await syncPath(this.#path(segment.name));", after: "void segments;" },
+  { what: "the data of others that was read", file: "file-store.ts", before: "      await file.datasync();\n", after: "" },
   { what: "the names of others that were seen", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("sync.after");`, after: "" },
   { what: "the copy of what is cut off", file: "file-store.ts", before: "await syncPath(this.#path(copy));", after: "" },
   { what: "the name of that copy", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("cut.copied");`, after: "" },
-  { what: "the names in a new store", file: "file-store.ts", before: "await unlink(draft);\n    await syncFolder(folder);", after: "await unlink(draft);" },
+  { what: "the names in a new store", file: "file-identity.ts", before: "await unlink(draft);\n    await syncFolder(folder);", after: "await unlink(draft);" },
   { what: "the folders of a new store", file: "durable-files.ts", before: "await syncFolder(dirname(made));", after: "" },
 ];
 

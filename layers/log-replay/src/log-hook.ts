@@ -7,7 +7,7 @@ import { readStretch } from "./history.ts";
 import { indexCommands } from "./images.ts";
 import { GUARD, isInternal } from "./keys.ts";
 import { EpochOverError, EpochWriter } from "./log-writer.ts";
-import { chain, isDecided, isInHistory, judgeGuard, lastBegun, parseGuard, type Stretch } from "./protocol.ts";
+import { chain, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, parseGuard, readWaitsFor, type Stretch } from "./protocol.ts";
 import { encodeBody, keysOf, parseRecord, type Entry, type Position } from "./record.ts";
 import { recover, type RecoveryOptions } from "./recovery.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "./tail.ts";
@@ -57,9 +57,9 @@ export class LogHook implements CommitHook<Session> {
     const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
     if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
     if (verdict === "restore" || guard === null || typeof text !== "string") return null;
-    const usable = (turns: AppendTurns): Session | null => (turns.writer.over || turns.writer.epoch !== guard.epoch ? null : session(turns, text));
-    if (this.#turns !== undefined && this.epoch >= guard.epoch) return usable(this.#turns);
-    return this.#enter(guard.epoch).then(usable);
+    const usable = (turns: AppendTurns): Session | null => (judgeWriter(turns.writer, guard.epoch) === "use" ? session(turns, text) : null);
+    if (this.#turns === undefined || judgeWriter(this.#turns.writer, guard.epoch) === "replace") return this.#enter(guard.epoch).then(usable);
+    return usable(this.#turns);
   }
 
   restore(): Promise<void> {
@@ -110,9 +110,10 @@ export class LogHook implements CommitHook<Session> {
     // A read that names no keys may have seen any: it waits for all.
     const seen = keys.length > 0 ? new Set(keys) : null;
     const touched = others.some(({ body }) => seen === null || keysOf(body).some((key) => seen.has(key)));
-    if (!touched && seen !== null && !writer.isPending(keys)) return;
+    const awaited = readWaitsFor(touched, seen === null || writer.isPending(keys));
+    if (awaited === "nothing") return;
     try {
-      await (touched && last ? turns.append(others, last.n, ({ body }) => keysOf(body), { others, guard }) : writer.flush());
+      await (awaited === "the tail" && last ? turns.append(others, last.n, ({ body }) => keysOf(body), { others, guard }) : writer.flush());
     } catch (error) {
       await this.#resolve(error, null);
     }
@@ -156,7 +157,7 @@ export class LogHook implements CommitHook<Session> {
     if (!begun) throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
     const present = this.#turns;
-    if (present !== undefined && present.writer.epoch >= epoch) return present;
+    if (present !== undefined && judgeWriter(present.writer, epoch) !== "replace") return present;
     this.#turns = new AppendTurns(new EpochWriter(store, epoch), open);
     present?.close();
     present?.writer.close();
@@ -230,8 +231,8 @@ export class LogHook implements CommitHook<Session> {
     const tx = own[0]?.tx;
     if (stretch === undefined || tx === undefined) return false;
     const needle = Buffer.from(`"tx":"${tx}"`);
-    for await (const { line } of readStretch(store, stretch)) {
-      if (line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx) return true;
+    for await (const lines of readStretch(store, stretch)) {
+      if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx)) return true;
     }
     return false;
   }

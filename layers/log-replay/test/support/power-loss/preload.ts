@@ -86,11 +86,13 @@ type Handle = fs.promises.FileHandle;
 const prototype = Object.getPrototypeOf(some) as Handle;
 const own = { write: prototype.write, writeFile: prototype.writeFile, sync: prototype.sync, datasync: prototype.datasync };
 
-function grow(handle: Handle, bytes: number): void {
+/** @param at where in the file; default: at its end */
+function grow(handle: Handle, bytes: number, at?: number): void {
   const known = handles.get(handle);
   if (known === undefined) return;
-  note({ op: "write", path: known.path, from: known.size, to: known.size + bytes });
-  known.size += bytes;
+  const from = at ?? known.size;
+  note({ op: "write", path: known.path, from, to: from + bytes });
+  known.size = Math.max(known.size, from + bytes);
 }
 
 async function synced(handle: Handle, sync: () => Promise<void>): Promise<void> {
@@ -101,9 +103,9 @@ async function synced(handle: Handle, sync: () => Promise<void>): Promise<void> 
 }
 
 Object.assign(prototype, {
-  write(this: Handle, data: Buffer, offset = 0, ...rest: unknown[]) {
-    grow(this, data.length - offset);
-    return (own.write as (...args: unknown[]) => unknown).call(this, data, offset, ...rest);
+  write(this: Handle, data: Buffer, offset = 0, length: number = data.length - offset, position: number | null = null) {
+    grow(this, length, position ?? undefined);
+    return (own.write as (...args: unknown[]) => unknown).call(this, data, offset, length, position);
   },
   writeFile(this: Handle, data: string, ...rest: unknown[]) {
     // It goes through `write` of the C++ side, not through the method above.
