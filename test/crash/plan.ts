@@ -78,7 +78,7 @@ export function pair(seed: number): Plan {
   const names = [0, 1].map(() => {
     const point = random.one(POINTS);
     const fault: Fault = { point, action: random.one(actionsAt(point)), nth: random.integer(1, IN_RESTORES.test(point) ? 2 : 12) };
-    const [host, life] = [random.integer(0, 1), random.one([0, 0, 1])];
+    const [host, life] = [random.integer(0, 1), random.one([0, 0, 0, 1])];
     faults[host]![life]!.push(fault);
     return `${point}:${fault.action}:${fault.nth}@${host}.${life}`;
   });
@@ -86,7 +86,7 @@ export function pair(seed: number): Plan {
 }
 
 function someEvents(random: Random): Event[] {
-  return Array.from({ length: random.integer(0, 2) }, (): Event => ({
+  return Array.from({ length: random.integer(1, 2) }, (): Event => ({
     share: random.integer(1, 8) / 10,
     what: random.one(["empty", "kill"]),
     services: random.shuffled(SERVICES).slice(0, random.integer(1, 3)),
