@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
-import type { Begin, Durability, LogStore, Segment, SegmentWriter } from "./store.ts";
+import { raise, type OnDamage } from "./frame.ts";
+import type { Begin, Durability, RepairableStore, Segment, SegmentWriter } from "./store.ts";
 import { isGone, ownIdentity } from "./writer-identity.ts";
 
 export interface FileStoreOptions {
@@ -47,7 +48,7 @@ export async function createFileStore(folder: string): Promise<{ id: string }> {
  * Opens the log store in `folder`.
  * @throws StoreMismatchError where the folder is no store, or not the expected one
  */
-export async function openFileStore({ folder, durability = "always", expectedId }: FileStoreOptions): Promise<LogStore> {
+export async function openFileStore({ folder, durability = "always", expectedId }: FileStoreOptions): Promise<RepairableStore> {
   const id = await guard(`opening ${folder}`, () => readIdentity(folder));
   if (id === null) throw new StoreMismatchError(`${folder} is no log store: it has no ${IDENTITY}`);
   if (expectedId !== undefined && id !== expectedId) {
@@ -60,7 +61,7 @@ export async function openFileStore({ folder, durability = "always", expectedId 
  * A log in a folder: `store.json`, `claim-E`, `begin-E.json`, `segment-E-WRITER-K.jsonl`, with E in eight digits.
  * Whatever is created is synced, and its folder, before anybody relies on it.
  */
-class FileStore implements LogStore {
+class FileStore implements RepairableStore {
   readonly id: string;
   readonly #folder: string;
   readonly #durability: Durability;
@@ -121,12 +122,15 @@ class FileStore implements LogStore {
     });
   }
 
-  begins(): Promise<Map<number, Begin>> {
+  begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     return guard("reading how the epochs begin", async () => {
       const begins = new Map<number, Begin>();
       for (const name of (await readdir(this.#folder)).sort()) {
         const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
-        if (epoch !== undefined) begins.set(Number(epoch), parseBegin(this.#path(name), await readFile(this.#path(name), "utf8")));
+        if (epoch === undefined) continue;
+        const begin = parseBegin(await readFile(this.#path(name), "utf8"));
+        if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
+        else begins.set(Number(epoch), begin);
       }
       return begins;
     });
@@ -146,13 +150,14 @@ class FileStore implements LogStore {
     });
   }
 
-  async *read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
+  async *read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
     const file = await guard(`opening ${segment.name}`, () => open(this.#path(segment.name), "r"));
     try {
       const buffer = Buffer.allocUnsafe(chunk);
-      for (;;) {
-        const { bytesRead } = await guard(`reading ${segment.name}`, () => file.read(buffer, 0, chunk));
+      for (let at = from; ; ) {
+        const { bytesRead } = await guard(`reading ${segment.name}`, () => file.read(buffer, 0, chunk, at));
         if (bytesRead === 0) return;
+        at += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
     } finally {
@@ -181,6 +186,15 @@ class FileStore implements LogStore {
     });
   }
 
+  setAside(segment: Segment): Promise<string> {
+    return guard(`setting ${segment.name} aside`, async () => {
+      const copy = `${segment.name}.damaged-${randomUUID().slice(0, 8)}`;
+      await rename(this.#path(segment.name), this.#path(copy));
+      await syncFolder(this.#folder);
+      return copy;
+    });
+  }
+
   #path(name: string): string {
     return join(this.#folder, name);
   }
@@ -202,12 +216,11 @@ async function readIdentity(folder: string): Promise<string | null> {
   }
 }
 
-function parseBegin(file: string, text: string): Begin {
+function parseBegin(text: string): Begin | null {
   try {
     const { parent, cut } = JSON.parse(text) as Partial<Begin>;
-    if (Number.isSafeInteger(parent) && Number.isSafeInteger(cut)) return { parent: parent as number, cut: cut as number };
+    return Number.isSafeInteger(parent) && Number.isSafeInteger(cut) ? { parent: parent as number, cut: cut as number } : null;
   } catch {
-    // Told below, with the file's name.
+    return null;
   }
-  throw new LogDamageError(file, 1, "does not say how the epoch begins");
 }

@@ -1,5 +1,5 @@
 import { LogDamageError } from "./errors.ts";
-import { readFrames, type FramedLine, type Torn } from "./frame.ts";
+import { raise, readFrames, type FramedLine, type OnDamage, type Place, type Torn } from "./frame.ts";
 import { checksumOf } from "./record.ts";
 import type { Stretch } from "./protocol.ts";
 import type { LogStore, Segment } from "./store.ts";
@@ -46,18 +46,25 @@ export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: On
 }
 
 /** Walks through one segment in the order of its commits. */
-class Cursor {
+export class Cursor {
   readonly segment: Segment;
-  readonly #frames: AsyncGenerator<FramedLine[], Torn | null>;
+  readonly #store: LogStore;
+  readonly #chunk: number;
   readonly #onTorn: OnTorn;
+  readonly #onDamage: OnDamage;
+  readonly #place: Place = { offset: 0, line: 1 };
+  #frames: AsyncGenerator<FramedLine[], Torn | null>;
   #frame: FramedLine[] = [];
   #next = 0;
   #ended = false;
 
-  constructor(store: LogStore, segment: Segment, chunk: number, onTorn: OnTorn) {
+  constructor(store: LogStore, segment: Segment, chunk: number, onTorn: OnTorn, onDamage: OnDamage = raise) {
     this.segment = segment;
-    this.#frames = readFrames(store.read(segment, chunk), segment.name);
+    this.#store = store;
+    this.#chunk = chunk;
     this.#onTorn = onTorn;
+    this.#onDamage = onDamage;
+    this.#frames = this.#open();
   }
 
   get line(): FramedLine {
@@ -76,8 +83,20 @@ class Cursor {
     }
   }
 
+  /** Where it is at the segment's end: the next `seek` finds what has been appended since. */
+  resume(): void {
+    if (!this.#ended) return;
+    this.#ended = false;
+    this.#frames = this.#open();
+  }
+
   async close(): Promise<void> {
     await this.#frames.return(null);
+  }
+
+  #open(): AsyncGenerator<FramedLine[], Torn | null> {
+    const chunks = this.#store.read(this.segment, this.#chunk, this.#place.offset);
+    return readFrames(chunks, this.segment.name, { place: this.#place, onDamage: this.#onDamage });
   }
 
   async #advance(): Promise<void> {

@@ -1,3 +1,5 @@
+import type { OnDamage } from "./frame.ts";
+
 /** `always`: on the disk before an append resolves. `os`: handed to the kernel; survives the process, not a power loss. */
 export type Durability = "always" | "os";
 
@@ -50,15 +52,21 @@ export interface LogStore {
 
   /** Writes how a claimed epoch begins: atomically, durably, once. */
   writeBegin(epoch: number, begin: Begin): Promise<void>;
-  /** The begun epochs. */
-  begins(): Promise<Map<number, Begin>>;
+  /**
+   * The begun epochs.
+   * @param onDamage told of a beginning that cannot be understood, which is then left out; default: throws it
+   */
+  begins(onDamage?: OnDamage): Promise<Map<number, Begin>>;
 
   /** A new segment for this process; nothing is created before its first frame. */
   createSegment(epoch: number): SegmentWriter;
   /** The segments of one epoch that are there now. */
   segments(epoch: number): Promise<Segment[]>;
-  /** The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for. */
-  read(segment: Segment, chunk: number): AsyncIterable<Buffer>;
+  /**
+   * The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for.
+   * @param from where to begin; default 0
+   */
+  read(segment: Segment, chunk: number, from?: number): AsyncIterable<Buffer>;
   /** Makes durable what was read of the segments, and their being there. */
   sync(segments: readonly Segment[]): Promise<void>;
   /**
@@ -67,4 +75,10 @@ export interface LogStore {
    * @returns the name of the copy, or null
    */
   cut(segment: Segment, length: number): Promise<string | null>;
+}
+
+/** A store whose damaged segments can be replaced. */
+export interface RepairableStore extends LogStore {
+  /** Takes a segment out of the log, durably, under another name. @returns that name */
+  setAside(segment: Segment): Promise<string>;
 }

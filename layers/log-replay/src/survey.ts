@@ -66,7 +66,7 @@ export async function surveyHistory(store: LogStore, onProgress: () => Promise<v
 }
 
 /** Nothing is appended in an epoch before its beginning is durable: records without one mean that the beginning was lost. */
-async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
+export async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
   for (const epoch of await store.claims()) {
     if (epoch <= parent) continue;
     const [segment] = await store.segments(epoch);
