@@ -1,5 +1,5 @@
 import { LogDamageError } from "./errors.ts";
-import { raise, readFrames, type FramedLine, type OnDamage, type Place, type Torn } from "./frame.ts";
+import { readFrames, type FramedLine, type Torn } from "./frame.ts";
 import { checksumOf } from "./record.ts";
 import type { Stretch } from "./protocol.ts";
 import type { LogStore, Segment } from "./store.ts";
@@ -46,25 +46,18 @@ export async function* readStretch(store: LogStore, stretch: Stretch, onTorn: On
 }
 
 /** Walks through one segment in the order of its commits. */
-export class Cursor {
+class Cursor {
   readonly segment: Segment;
-  readonly #store: LogStore;
-  readonly #chunk: number;
+  readonly #frames: AsyncGenerator<FramedLine[], Torn | null>;
   readonly #onTorn: OnTorn;
-  readonly #onDamage: OnDamage;
-  readonly #place: Place = { offset: 0, line: 1 };
-  #frames: AsyncGenerator<FramedLine[], Torn | null>;
   #frame: FramedLine[] = [];
   #next = 0;
   #ended = false;
 
-  constructor(store: LogStore, segment: Segment, chunk: number, onTorn: OnTorn, onDamage: OnDamage = raise) {
+  constructor(store: LogStore, segment: Segment, chunk: number, onTorn: OnTorn) {
     this.segment = segment;
-    this.#store = store;
-    this.#chunk = chunk;
+    this.#frames = readFrames(store.read(segment, chunk), segment.name);
     this.#onTorn = onTorn;
-    this.#onDamage = onDamage;
-    this.#frames = this.#open();
   }
 
   get line(): FramedLine {
@@ -83,20 +76,8 @@ export class Cursor {
     }
   }
 
-  /** Where it is at the segment's end: the next `seek` finds what has been appended since. */
-  resume(): void {
-    if (!this.#ended) return;
-    this.#ended = false;
-    this.#frames = this.#open();
-  }
-
   async close(): Promise<void> {
     await this.#frames.return(null);
-  }
-
-  #open(): AsyncGenerator<FramedLine[], Torn | null> {
-    const chunks = this.#store.read(this.segment, this.#chunk, this.#place.offset);
-    return readFrames(chunks, this.segment.name, { place: this.#place, onDamage: this.#onDamage });
   }
 
   async #advance(): Promise<void> {

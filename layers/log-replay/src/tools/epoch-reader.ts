@@ -1,11 +1,8 @@
 import { LogDamageError } from "../errors.ts";
 import { raise, type FramedLine, type OnDamage } from "../frame.ts";
-import { Cursor, type OnTorn } from "../history.ts";
 import { checksumOf } from "../record.ts";
 import type { LogStore } from "../store.ts";
-
-/** Bytes read of a segment at a time. */
-const CHUNK = 64 * 1024;
+import { SegmentCursor, type OnTorn } from "./segment-cursor.ts";
 
 /** A record's line and where it was found. Valid until the next one is asked for. */
 export interface PlacedLine extends FramedLine {
@@ -28,7 +25,7 @@ export class EpochReader {
   readonly #store: LogStore;
   readonly #onTorn: OnTorn;
   readonly #onDamage: OnDamage;
-  readonly #cursors = new Map<string, Cursor>();
+  readonly #cursors = new Map<string, SegmentCursor>();
   #last: number;
 
   /** @param from the commit after which to begin */
@@ -109,7 +106,7 @@ export class EpochReader {
     for (const cursor of this.#cursors.values()) cursor.resume();
     for (const segment of await this.#store.segments(this.epoch)) {
       if (this.#cursors.has(segment.name)) continue;
-      this.#cursors.set(segment.name, new Cursor(this.#store, segment, CHUNK, this.#onTorn, this.#onDamage));
+      this.#cursors.set(segment.name, new SegmentCursor(this.#store, segment, this.#onTorn, this.#onDamage));
     }
   }
 }

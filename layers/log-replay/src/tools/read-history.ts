@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { LogDamageError } from "../errors.ts";
-import type { OnTorn } from "../history.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import type { LogStore } from "../store.ts";
 import { assertNoneBeyond } from "../survey.ts";
 import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
+import type { OnTorn } from "./segment-cursor.ts";
 
 export interface ReadHistoryOptions {
   /** Only commits after this one. Default 0. */
@@ -55,10 +55,7 @@ export async function* followHistory(store: LogStore, { after = 0, pause = 200, 
           await reader?.close();
           reader = new EpochReader(store, { epoch, from: reader === undefined ? Math.max(after, from) : from });
         }
-        for await (const record of reader.read(to)) {
-          yield { record };
-          if (signal.aborted) return;
-        }
+        for await (const record of reader.read(to)) yield { record };
       }
       await sleep(pause, undefined, { signal }).catch(() => undefined);
     }
