@@ -17,6 +17,7 @@ export default {
     project("functions", "functions/*/test/**/*.test.ts"),
     project("host", "host/test/**/*.test.ts"),
     project("model", "model/test/**/*.test.ts"),
+    project("tools", "tools/test/**/*.test.ts"),
     project("shop", "test/**/*.test.ts"),
   ],
 };
