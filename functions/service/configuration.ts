@@ -8,18 +8,18 @@ export interface Configuration {
   readonly logFolder: string;
   readonly logStoreId: string | undefined;
   readonly durability: "always" | "os";
+  readonly commit: "watch" | "script";
 }
 
 /** The settings of one service's state. @throws Error naming the variable that is missing or wrong */
 export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): Configuration {
   const name = service.toUpperCase();
-  const durability = env["DURABILITY"] || "always";
-  if (durability !== "always" && durability !== "os") throw new Error(`DURABILITY is "${durability}", must be "always" or "os"`);
   return {
     redisUrl: setting(env, `REDIS_URL_${name}`, join("run", `redis-${service}.url`)),
     logFolder: join(dataFolder(env), "log", service),
     logStoreId: env[`LOG_STORE_${name}`] || undefined,
-    durability,
+    durability: oneOf(env, "DURABILITY", ["always", "os"]),
+    commit: oneOf(env, "COMMIT_MODE", ["watch", "script"]),
   };
 }
 
@@ -62,6 +62,14 @@ function setting(env: NodeJS.ProcessEnv, name: string, file: string): string {
 
 function dataFolder(env: NodeJS.ProcessEnv): string {
   return env["DATA_DIR"] || ".data";
+}
+
+/** The first is the default. */
+function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, values: readonly [T, ...T[]]): T {
+  const text = env[name] || values[0];
+  const value = values.find((candidate) => candidate === text);
+  if (value === undefined) throw new Error(`${name} is "${text}", must be ${values.map((candidate) => `"${candidate}"`).join(" or ")}`);
+  return value;
 }
 
 function milliseconds(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {

@@ -11,12 +11,13 @@ export interface Service {
 /** The service's state: one for the process, however many functions are in it. */
 export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   return processWide(`shop:${name}`, async () => {
-    const { redisUrl, logFolder, logStoreId, durability } = stateConfiguration(name);
+    const { redisUrl, logFolder, logStoreId, durability, commit } = stateConfiguration(name);
     const store = await openFileStore({ folder: logFolder, durability, ...(logStoreId === undefined ? {} : { expectedId: logStoreId }) });
     return new LoggedRedis({
       url: redisUrl,
       store,
       indexes,
+      commit,
       onEvent: ({ event, ...fields }) => log("info", event, { service: name, ...fields }),
     });
   });

@@ -5,6 +5,7 @@ import { createFileStore, LogDamageError, openFileStore, StoreMismatchError, typ
 import { encodeFrame } from "../src/frame.ts";
 import { encodeBody } from "../src/record.ts";
 import { add, listener, outcome, replayed, segmentsIn, stage, stateOf, until, waits } from "./support/stage.ts";
+import { EXEC } from "../../redis-occ/test/support/commit-mode.ts";
 import { door, tampered, type Tampering } from "./support/tampered-store.ts";
 
 const on = stage();
@@ -121,7 +122,7 @@ describe("no write on missing state, and no answer from it", () => {
     const proxy = await on.proxy();
     const state = on.open({ url: proxy.url, store: await on.store(folder) });
     await state.occ.transact(["c"], add("c"));
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = state.occ.transact(["c"], add("c"));
     const held = await executing;
     await on.outside.flushall();
@@ -135,7 +136,7 @@ describe("no write on missing state, and no answer from it", () => {
     const proxy = await on.proxy();
     const state = on.open({ url: proxy.url, store: await on.store(folder) });
     await state.ready();
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = state.occ.transact(["fresh"], add("fresh"));
     const held = await executing;
     await on.outside.flushall();

@@ -2,10 +2,11 @@ import type { LostExec } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
 import type { CommitHook } from "./hook.ts";
+import type { Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 
-/** Seconds for which the fence stays. It has to be touched, not to last. */
-const FENCE_TTL = 60;
+/** Seconds for which the fence stays: longer than a commit can be on its way to the server. */
+const FENCE_TTL = 3600;
 
 /**
  * Finds out whether an EXEC ran whose answer is lost. It may even run later: the server can still have it in a
@@ -15,9 +16,9 @@ const FENCE_TTL = 60;
  * @throws OutcomeUnknownError where the server was restarted or its data replaced, and the hook cannot tell either;
  *   any other error of the family where no answer was to be had: then it may be asked again
  */
-export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Promise<boolean> {
+export async function settle(pool: Pool<Lane>, hook: CommitHook, lost: LostExec): Promise<boolean> {
   if (lost.writes.length === 0) return false;
-  const ran = await pool.with((connection) => askMarker(connection, hook, lost));
+  const ran = await pool.with(({ connection }) => askMarker(connection, hook, lost));
   if (ran === "not run") return false;
   try {
     return await hook.recall(lost.session, lost.writes, ran);
