@@ -21,10 +21,22 @@ export interface FramedLine {
   readonly number: number;
 }
 
+/** An intact frame of a segment, and how many bytes stand before it. */
+export interface Frame {
+  readonly offset: number;
+  readonly lines: readonly FramedLine[];
+}
+
 /** Where a segment was torn: everything from `offset` on belongs to a frame that never became durable. */
 export interface Torn {
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** How a segment ends: its last intact frame, null where there is none, and what is torn behind that, null where it ends whole. */
+export interface End {
+  readonly last: { readonly offset: number; readonly bytes: Buffer } | null;
+  readonly torn: Torn | null;
 }
 
 /** What to do about damage. A reader goes on behind it where this returns. */
@@ -60,27 +72,28 @@ interface Span {
 }
 
 /**
- * Reads a segment frame by frame, with memory for one frame and one chunk.
+ * Reads a segment frame by frame, with memory for two frames and one chunk.
  *
- * @returns where the last frame is torn, or null where the segment ends with a whole one
  * @throws LogDamageError for anything bad that a crash during an append cannot have left behind
  */
 export async function* readFrames(
   chunks: AsyncIterable<Buffer>,
   file: string,
   { place = { offset: 0, line: 1 }, onDamage = raise }: ReadFramesOptions = {},
-): AsyncGenerator<FramedLine[], Torn | null> {
+): AsyncGenerator<Frame, End> {
   // One buffer for all chunks: at the pace of a restore, the garbage would take more memory than the restore itself.
   let held: Buffer = Buffer.allocUnsafe(SMALLEST_BUFFER);
   let length = 0;
   let searched = 0;
   let spans: Span[] = [];
+  const last = new Kept();
 
   for await (const chunk of chunks) {
     if (length + chunk.length > held.length) held = enlarged(held, length + chunk.length);
     length += chunk.copy(held, length);
     const buffer = held.subarray(0, length);
     let consumed = 0;
+    let begun = 0;
     for (let end = buffer.indexOf(NEWLINE, searched); end >= 0; end = buffer.indexOf(NEWLINE, end + 1)) {
       spans.push({ from: (spans.at(-1)?.to ?? consumed - 1) + 1, to: end });
       searched = end + 1;
@@ -89,20 +102,39 @@ export async function* readFrames(
       // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
       const bad = spans.slice(0, spans.length - frame.length);
       for (const line of worst(buffer, bad)) onDamage(new LogDamageError(file, place.line + line, "a bad checksum in the middle of the log"));
-      const first = place.line + bad.length;
+      begun = frame[0]?.from ?? consumed;
+      const lines = toLines(buffer, frame, file, place.line + bad.length);
       place.offset += end + 1 - consumed;
       place.line += spans.length;
       consumed = end + 1;
       spans = [];
-      yield toLines(buffer, frame, file, first);
+      yield { offset: place.offset - (consumed - begun), lines };
     }
+    if (consumed > 0) last.keep(buffer.subarray(begun, consumed), place.offset - (consumed - begun));
     held.copyWithin(0, consumed, length);
     length -= consumed;
     searched -= consumed;
     spans = spans.map(({ from, to }) => ({ from: from - consumed, to: to - consumed }));
   }
-  if (length === 0) return null;
-  return judgeRest(held.subarray(0, length), spans, place, file, onDamage);
+  const torn = length === 0 ? null : judgeRest(held.subarray(0, length), spans, place, file, onDamage);
+  return { last: last.frame, torn };
+}
+
+/** A frame's bytes beyond the time that the reader's buffer holds them. */
+class Kept {
+  #buffer: Buffer = Buffer.alloc(0);
+  #length = 0;
+  #offset = 0;
+
+  keep(bytes: Buffer, offset: number): void {
+    if (bytes.length > this.#buffer.length) this.#buffer = enlarged(this.#buffer, bytes.length);
+    this.#length = bytes.copy(this.#buffer);
+    this.#offset = offset;
+  }
+
+  get frame(): End["last"] {
+    return this.#length === 0 ? null : { offset: this.#offset, bytes: this.#buffer.subarray(0, this.#length) };
+  }
 }
 
 function enlarged(buffer: Buffer, needed: number): Buffer {

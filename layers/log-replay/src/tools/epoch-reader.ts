@@ -2,7 +2,7 @@ import { LogDamageError } from "../errors.ts";
 import { raise, type FramedLine, type OnDamage } from "../frame.ts";
 import { checksumOf } from "../record.ts";
 import type { LogStore } from "../store.ts";
-import { SegmentCursor, type OnTorn } from "./segment-cursor.ts";
+import { sameSegment, SegmentCursor, type OnTorn } from "./segment-cursor.ts";
 
 /** A record's line and where it was found. Valid until the next one is asked for. */
 export interface PlacedLine extends FramedLine {
@@ -104,8 +104,9 @@ export class EpochReader {
 
   async #lookAgain(): Promise<void> {
     for (const cursor of this.#cursors.values()) cursor.resume();
-    for (const segment of await this.#store.segments(this.epoch)) {
-      if (this.#cursors.has(segment.name)) continue;
+    // The archive after the log: what is moved in between is in both lists, and none is missed.
+    for (const segment of [...(await this.#store.segments(this.epoch)), ...(await this.#store.archived(this.epoch))]) {
+      if ([...this.#cursors.keys()].some((name) => sameSegment(name, segment.name))) continue;
       this.#cursors.set(segment.name, new SegmentCursor(this.#store, segment, this.#onTorn, this.#onDamage));
     }
   }

@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, ConnectionLostError } from "redis-occ";
 import { encodeFrame } from "../frame.ts";
-import { readStretch } from "../history.ts";
 import { eachImage, encodeBody, type Entry } from "../record.ts";
 import { claimNext, recover, type LogEvent } from "../recovery.ts";
 import type { LogStore } from "../store.ts";
 import { surveyHistory, type Survey } from "../survey.ts";
-import { commitAt, type CommitAt } from "./state-at.ts";
 import type { Moment } from "./moment.ts";
+import { readHistory } from "./read-history.ts";
+import { commitAt, type CommitAt } from "./state-at.ts";
 
 export interface RestoreToOptions {
   readonly store: LogStore;
@@ -85,7 +85,7 @@ class WayBack {
   }
 
   async amend(epoch: number, survey: Survey, renew: () => Promise<void>): Promise<Survey> {
-    const changes = await this.#changes(survey, renew);
+    const changes = await this.#changes(renew);
     this.changed = changes.size;
     if (changes.size === 0) return survey;
     const entries = this.#entries(epoch, survey.cut, changes);
@@ -102,19 +102,18 @@ class WayBack {
   }
 
   /** Each key that has another value now, with the one that it had then. */
-  async #changes({ stretches }: Survey, renew: () => Promise<void>): Promise<Map<string, string | null>> {
+  async #changes(renew: () => Promise<void>): Promise<Map<string, string | null>> {
     const then = new Map<string, string>();
     const since = new Map<string, string | null>();
     const end = this.#to?.n ?? 0;
-    for (const stretch of stretches) {
-      for await (const { n, line } of readStretch(this.#store, stretch)) {
-        eachImage(line, `epoch ${stretch.epoch}`, (key, image) => {
-          if (n > end) since.set(key, image);
-          else if (image === null) then.delete(key);
-          else then.set(key, image);
-        });
-        await renew();
-      }
+    // The new epoch has begun and is empty: what is read ends where it goes on from.
+    for await (const { n, line, file } of readHistory(this.#store)) {
+      eachImage(line, file, (key, image) => {
+        if (n > end) since.set(key, image);
+        else if (image === null) then.delete(key);
+        else then.set(key, image);
+      });
+      await renew();
     }
     const changes = new Map<string, string | null>();
     for (const [key, now] of since) {

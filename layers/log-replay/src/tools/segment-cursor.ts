@@ -1,4 +1,5 @@
-import { readFrames, type FramedLine, type OnDamage, type Place, type Torn } from "../frame.ts";
+import { GoneError } from "../errors.ts";
+import { readFrames, type End, type Frame, type FramedLine, type OnDamage, type Place, type Torn } from "../frame.ts";
 import type { LogStore, Segment } from "../store.ts";
 
 /** Bytes read of a segment at a time. */
@@ -9,22 +10,27 @@ export type OnTorn = (segment: Segment, torn: Torn) => void;
 
 /** Walks through one segment in the order of its commits, and on from its end when more has been appended. */
 export class SegmentCursor {
-  readonly segment: Segment;
   readonly #store: LogStore;
   readonly #onTorn: OnTorn;
   readonly #onDamage: OnDamage;
   readonly #place: Place = { offset: 0, line: 1 };
-  #frames: AsyncGenerator<FramedLine[], Torn | null>;
-  #frame: FramedLine[] = [];
+  #segment: Segment;
+  #frames: AsyncGenerator<Frame, End>;
+  #frame: readonly FramedLine[] = [];
   #next = 0;
   #ended = false;
 
   constructor(store: LogStore, segment: Segment, onTorn: OnTorn, onDamage: OnDamage) {
-    this.segment = segment;
+    this.#segment = segment;
     this.#store = store;
     this.#onTorn = onTorn;
     this.#onDamage = onDamage;
     this.#frames = this.#open();
+  }
+
+  /** Where it is now: in the archive, once it was moved there. */
+  get segment(): Segment {
+    return this.#segment;
   }
 
   get line(): FramedLine {
@@ -40,11 +46,11 @@ export class SegmentCursor {
   async seek(n: number): Promise<void> {
     while (this.n < n) {
       if (++this.#next < this.#frame.length) continue;
-      const { done, value } = await this.#frames.next();
+      const { done, value } = await this.#nextFrame();
       this.#next = 0;
       this.#ended = done === true;
-      this.#frame = done ? [] : value;
-      if (done && value !== null) this.#onTorn(this.segment, value);
+      this.#frame = done ? [] : value.lines;
+      if (done && value.torn !== null) this.#onTorn(this.#segment, value.torn);
     }
   }
 
@@ -56,10 +62,33 @@ export class SegmentCursor {
   }
 
   async close(): Promise<void> {
-    await this.#frames.return(null);
+    await this.#frames.return({ last: null, torn: null });
   }
 
-  #open(): AsyncGenerator<FramedLine[], Torn | null> {
-    return readFrames(this.#store.read(this.segment, CHUNK, this.#place.offset), this.segment.name, { place: this.#place, onDamage: this.#onDamage });
+  /** A compaction may take the segment to the archive at any time: there it goes on where it was. */
+  async #nextFrame(): Promise<IteratorResult<Frame, End>> {
+    try {
+      return await this.#frames.next();
+    } catch (error) {
+      if (!(error instanceof GoneError)) throw error;
+      const moved = (await this.#store.archived(this.#segment.epoch)).find(({ name }) => sameSegment(name, this.#segment.name));
+      if (moved === undefined) throw error;
+      this.#segment = moved;
+      this.#frames = this.#open();
+      return await this.#frames.next();
+    }
   }
+
+  #open(): AsyncGenerator<Frame, End> {
+    return readFrames(this.#store.read(this.#segment, CHUNK, this.#place.offset), this.#segment.name, { place: this.#place, onDamage: this.#onDamage });
+  }
+}
+
+/** Whatever folder the store keeps it in. */
+export function sameSegment(a: string, b: string): boolean {
+  return baseName(a) === baseName(b);
+}
+
+function baseName(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
 }
