@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { closedLoop, percentile, type LoopResult } from "./closed-loop.ts";
 import { execs, frames, residentMegabytes } from "./meters.ts";
 import { measureReplay } from "./replay.ts";
-import { SERVICES, startShop, type RunningShop } from "./running-shop.ts";
+import { SERVICES } from "../host/configuration.ts";
+import { startShop, type RunningShop } from "../host/running-shop.ts";
 
 const ORDERS = 100_000;
 const ITEMS = 1_000;
