@@ -29,11 +29,12 @@ export async function startShop(port: number, environment: Readonly<Record<strin
   const child = spawn("npm", ["start"], {
     cwd: join(import.meta.dirname, ".."),
     env: { ...process.env, ...environment, HTTP_PORT: String(port), DATA_DIR: dataFolder },
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
   await new Promise<void>((resolve, reject) => {
     let said = "";
+    child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
     child.stdout.on("data", (bytes: Buffer) => {
       said += bytes.toString();
       if (said.includes("ready: ")) resolve();

@@ -44,7 +44,7 @@ export function plain({ service, record }: ServiceRecord): Record<string, unknow
 }
 
 const MOST_KEYS = 3;
-const MOST_CHARACTERS = 90;
+const MOST_CHARACTERS = 100;
 const COLOURS = { order: "cyan", stock: "yellow", payment: "magenta" } as const;
 
 /** For people: one line, shortened unless `long`. */
@@ -52,7 +52,7 @@ export function pretty({ service, record }: ServiceRecord, { long = false, withS
   const { epoch, n, at, tx: _tx, set, crc: _crc, frame: _frame, op, ...notes } = record;
   const images = Object.entries(set);
   const shown = long ? images : images.slice(0, MOST_KEYS);
-  const words = [
+  const line = [
     paint("dim", at.replace("T", " ").replace("Z", "")),
     ...(withService ? [paint(COLOURS[service], service.padEnd(7))] : []),
     paint("dim", `${epoch}:${n}`.padStart(7)),
@@ -61,9 +61,15 @@ export function pretty({ service, record }: ServiceRecord, { long = false, withS
     ...shown.map(([key, image]) => `${paint("green", key)} ${image === null ? paint("red", "deleted") : shortened(JSON.stringify(image), long)}`),
     ...(shown.length < images.length ? [paint("dim", `and ${images.length - shown.length} more`)] : []),
   ];
-  return words.join("  ");
+  return long ? line.join("  ") : brief(line.join("  "));
 }
 
-function shortened(text: string, long: boolean): string {
+/** Random ids by their beginning, which is enough to name them. */
+export function brief(text: string): string {
+  return text.replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "$1…");
+}
+
+function shortened(json: string, long: boolean): string {
+  const text = long ? json : brief(json);
   return long || text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS)}…`;
 }

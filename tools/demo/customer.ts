@@ -13,10 +13,11 @@ export class Customer {
     this.#narrator = narrator;
   }
 
-  async post(path: string): Promise<string> {
-    const answer = await this.#ask("POST", path);
-    await this.#narrator.exchange(`POST ${path}`, answer);
-    return answer;
+  /** @param meanwhile what happens after the request was sent and before its answer is told */
+  async post(path: string, meanwhile?: () => Promise<void>): Promise<void> {
+    const answer = this.#ask("POST", path);
+    await meanwhile?.();
+    await this.#narrator.exchange(`POST ${path}`, await answer);
   }
 
   /** An id or an amount of the answer to a request that nothing is told of. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
 import { paint, print } from "../output.ts";
+import { brief } from "../records.ts";
 
 /** Milliseconds to read a character, about 20 of them a second less than most people need. */
 const PACE = 28;
@@ -27,7 +28,7 @@ export class Narrator {
 
   /** What was asked, and what came back. */
   async exchange(request: string, answer: string): Promise<void> {
-    await this.#say(`  ${paint("cyan", `> ${request}`)}   ${answer}`);
+    await this.#say(brief(`  ${paint("cyan", `> ${request}`)}   ${answer}`));
   }
 
   /** Something that happens to the shop. */

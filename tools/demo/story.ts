@@ -62,18 +62,16 @@ async function killedHost(cast: Cast): Promise<void> {
   await narrator.tell("The Redis of payment is stopped for a moment, so that the checkout gets no further than the reservation:");
   const payment = shop.pidOf("redis-payment");
   process.kill(payment, "SIGSTOP");
-  let host = 0;
   try {
-    const checkout = customer.post(`/orders/checkout/${order}`);
-    const saga = await logs.sagaOf(order);
-    await logs.awaited(() => true, { op: "reserve", saga });
-    host = shop.pidOf("host");
-    process.kill(host, "SIGKILL");
-    await checkout;
+    await customer.post(`/orders/checkout/${order}`, async () => {
+      await logs.awaited(() => true, { op: "reserve", saga: await logs.sagaOf(order) });
+      const host = shop.pidOf("host");
+      process.kill(host, "SIGKILL");
+      await narrator.blow(`kill -9 ${host}: the process that runs all functions is gone in the middle of it`);
+    });
   } finally {
     process.kill(payment, "SIGCONT");
   }
-  await narrator.blow(`kill -9 ${host}: the process that runs all functions is gone, and nobody was answered`);
   await narrator.tell("The log says how far it got. Stock is held, and nothing is charged:");
   const saga = await logs.sagaOf(order);
   await logs.story(saga);
