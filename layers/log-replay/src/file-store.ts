@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
+import { codeOf, exists, guard, makeFolder, sizeOf, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
 import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { IDENTITY, readIdentity } from "./file-identity.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "./file-names.ts";
@@ -145,7 +145,7 @@ class FileStore implements RepairableStore {
 
   cut(segment: Segment, length: number): Promise<string | null> {
     return guard(`cutting ${segment.name}`, async () => {
-      if (!isWriterGone(segment.name)) return null;
+      if (!isWriterGone(segment.name) || !exists(this.#path(segment.name))) return null;
       const copy = `${segment.name}.torn-${randomUUID().slice(0, 8)}`;
       await copyFile(this.#path(segment.name), this.#path(copy), constants.COPYFILE_EXCL);
       await syncPath(this.#path(copy));
@@ -200,9 +200,12 @@ class FileStore implements RepairableStore {
   async #list(folder: string, prefix: string, epoch: number | undefined): Promise<Segment[]> {
     const names = (await readdir(folder)).filter((name) => name.startsWith(segmentPrefix(epoch)) && name.endsWith(".jsonl")).sort();
     const last = lastOf(names);
-    return names.map((name) => {
+    return names.flatMap((name) => {
+      const bytes = sizeOf(join(folder, name));
+      // It was archived while this list was made.
+      if (bytes === undefined) return [];
       const closed = prefix !== "" || !last.has(name) || isWriterGone(name);
-      return { epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed };
+      return [{ epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed, bytes }];
     });
   }
 

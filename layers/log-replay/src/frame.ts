@@ -1,14 +1,18 @@
 import { LogDamageError } from "./errors.ts";
 import { checksum, encodeLine, isIntact, positionOf, type Entry } from "./record.ts";
 
-/**
- * The lines of one group commit, which became durable together or not at all. The last line names the frame's size
- * and carries a checksum of all of its bytes before that: power loss can tear any page of a frame, not only its end.
- */
+/** The lines of one group commit, which became durable together or not at all. */
 export function encodeFrame(entries: readonly Entry[]): Buffer {
-  const lines = entries.map(encodeLine).join("\n");
-  const covered = Buffer.from(lines.slice(0, -1));
-  const seal = `,"frame":{"lines":${entries.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
+  return sealFrame(entries.map(encodeLine));
+}
+
+/**
+ * Lines of JSON objects as one frame. The last line names the frame's size and carries a checksum of all of its bytes
+ * before that: power loss can tear any page of a frame, not only its end.
+ */
+export function sealFrame(lines: readonly string[]): Buffer {
+  const covered = Buffer.from(lines.join("\n").slice(0, -1));
+  const seal = `,"frame":{"lines":${lines.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
   return Buffer.concat([covered, Buffer.from(seal)]);
 }
 
@@ -191,6 +195,13 @@ function judgeRest(buffer: Buffer, spans: readonly Span[], { offset, line }: Pla
     else if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end)) damage(spans.length, "a whole frame without its last line's end");
   }
   return { offset, bytes: buffer.length };
+}
+
+/** The line by itself, without the seal of the frame that it ends. */
+export function withoutSeal(line: Buffer): string {
+  const text = line.toString("utf8");
+  const seal = SEAL.exec(text);
+  return seal === null ? text : `${text.slice(0, seal.index)}}`;
 }
 
 function endsInSeal(buffer: Buffer, from: number, to: number): boolean {

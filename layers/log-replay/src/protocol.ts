@@ -68,6 +68,19 @@ export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch
 }
 
 /**
+ * What of a history comes after a snapshot.
+ * @returns null where the snapshot's commit is no part of it
+ */
+export function after(history: readonly Stretch[], snapshot: Position | null): Stretch[] | null {
+  if (snapshot === null) return [...history];
+  const { epoch, n } = snapshot;
+  const own = history.findIndex((stretch) => stretch.epoch === epoch);
+  const stretch = history[own];
+  if (stretch === undefined || n < stretch.from || n > stretch.to) return null;
+  return [{ ...stretch, from: n }, ...history.slice(own + 1)].filter(({ from, to }) => from < to);
+}
+
+/**
  * Whether it is decided for good what an epoch holds: a later one has begun, and that one is not sealed itself. Whoever
  * claims from then on sees that beginning and goes on from it. A beginning below the highest claim decides nothing: the
  * claimant may have looked before it was there, and cut the epoch elsewhere.

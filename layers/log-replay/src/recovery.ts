@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
+import { fromNewestSnapshot } from "./ground.ts";
 import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
 import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
@@ -79,9 +80,11 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
     await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
     const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
-    await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
-    await applyHistory(options, lock, survey, (records) => {
-      onEvent({ event: "restore progress", epoch, records, of: survey.records });
+    await fromNewestSnapshot(store, async (snapshot) => {
+      await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
+      await applyHistory(options, lock, survey, snapshot, (records) => {
+        onEvent({ event: "restore progress", epoch, records, of: survey.records });
+      });
     });
     const guard: Guard = { epoch, run_id: connection.runId, store: store.id };
     await lock.write(

@@ -19,6 +19,7 @@ export interface Segment {
   readonly name: string;
   /** True where its writer is certain to append nothing more to it: it went on in another one, or is known to be gone. */
   readonly closed: boolean;
+  readonly bytes: number;
 }
 
 /**
@@ -37,6 +38,7 @@ export interface Snapshot {
   readonly epoch: number;
   readonly n: number;
   readonly name: string;
+  readonly bytes: number;
 }
 
 /** Appends to segments of its own, one after the other. */
