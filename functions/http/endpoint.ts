@@ -47,6 +47,9 @@ export interface Route<P extends Entries, B extends Entries> {
   readonly handle: (call: Call<Output<P>, Output<B>>) => Promise<Answer>;
 }
 
+/** A handler bounds its own time: middy's timer for each invocation would do the same once more. */
+const BOUNDED: middy.PluginObject = { timeoutEarlyInMillis: 0 };
+
 type Middleware = middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
 
 /** What the handlers of the invocations under way want in the request log. */
@@ -60,7 +63,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
   const bodySchema = signedBody && v.object(signedBody);
   const restored: Middleware = restoreState({ state: () => openState(service), timeout: patience, reserve: RESERVE });
 
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
     .use(requestLog(service))
     .use(mappedErrors)
     .before(({ event }) => {

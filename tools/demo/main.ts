@@ -23,7 +23,7 @@ try {
   const narrator = new Narrator(values.fast, end.signal);
   await narrator.tell(paint("bold", "Checkouts that survive crashes"));
   await narrator.tell("Three services, each with a Redis and a log of its own. They start now, in a folder of their own.");
-  shop = await startShop(await freeHttpPort(), SETTINGS);
+  shop = await startShop("start", await freeHttpPort(), SETTINGS);
   process.env["DATA_DIR"] = shop.dataFolder;
   for (const service of ["ORDER", "STOCK", "PAYMENT"]) delete process.env[`REDIS_URL_${service}`];
   await tellStory(shop, narrator);

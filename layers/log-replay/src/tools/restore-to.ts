@@ -98,7 +98,7 @@ class WayBack {
     // As after every append: a claim made before this look may have cut the epoch off below the frame.
     if (await this.#store.isSealed(epoch)) throw new ConnectionLostError(`epoch ${epoch} was ended by another recovery`);
     const cut = survey.cut + entries.length;
-    return { ...survey, stretches: [...survey.stretches, { epoch, from: survey.cut, to: cut }], records: survey.records + entries.length, cut };
+    return { ...survey, history: [...survey.history, { epoch, from: survey.cut, to: cut }], records: survey.records + entries.length, cut };
   }
 
   /** Each key that has another value now, with the one that it had then. */
