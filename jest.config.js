@@ -18,7 +18,10 @@ export default {
     project("layers-script", "layers/*/test/**/*.test.ts", { commitMode: "script" }),
     project("functions", "functions/*/test/**/*.test.ts"),
     project("host", "host/test/**/*.test.ts"),
+    project("bench", "bench/test/**/*.test.ts"),
     project("model", "model/test/**/*.test.ts"),
     project("shop", "test/**/*.test.ts"),
+    // The same tests on the host of `npm run serve`.
+    { ...project("serve", "test/**/*.test.ts"), setupFiles: ["<rootDir>/host/test/support/on-serve.ts"] },
   ],
 };

@@ -227,8 +227,8 @@ export class LogHook implements CommitHook<Session> {
     const tx = own[0]?.tx;
     if (stretch === undefined || tx === undefined) return false;
     const needle = Buffer.from(`"tx":"${tx}"`);
-    for await (const { line } of readStretch(store, stretch)) {
-      if (line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx) return true;
+    for await (const lines of readStretch(store, stretch)) {
+      if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx)) return true;
     }
     return false;
   }

@@ -65,9 +65,9 @@ async function readAll(bytes: Buffer, size: number): Promise<{ lines: string[]; 
   const lines: string[] = [];
   const frames = readFrames(inChunks(bytes, size), "file");
   for (;;) {
-    const { done, value: frame } = await frames.next();
-    if (done) return { lines, torn: frame };
-    lines.push(...frame.map(({ line }) => line.toString()));
+    const { done, value } = await frames.next();
+    if (done) return { lines, torn: value.torn };
+    lines.push(...value.lines.map(({ line }) => line.toString()));
   }
 }
 
