@@ -44,7 +44,7 @@ async function write(store: LogStore): Promise<void> {
   const writer = store.createSegment(1);
   for (let n = 1; n <= updates; n += FRAME) {
     const entries = Array.from({ length: Math.min(FRAME, updates - n + 1) }, (_, i) => {
-      const key = n + i <= keys ? n + i : Math.floor(Math.random() * keys);
+      const key = n + i <= keys ? n + i : 1 + Math.floor(Math.random() * keys);
       const image = JSON.stringify({ stock: n + i, price: 5, generation: "9f3c51d0a4be" });
       return { epoch: 1, n: n + i, body: encodeBody(new Date().toISOString(), `t-${n + i}`, { op: "set" }, new Map([[`item:${key}`, image]])) };
     });
@@ -56,13 +56,13 @@ async function write(store: LogStore): Promise<void> {
 
 /** Seconds that redis-cli takes. */
 function pipe(commands: string): Promise<number> {
-  return withRedis(async (port) => {
+  return withRedis(async (url) => {
     const started = performance.now();
-    const cli = spawn("sh", ["-c", `redis-cli -p ${port} --pipe < ${commands}`], { stdio: "ignore" });
+    const cli = spawn("sh", ["-c", `redis-cli -u ${url} --pipe < ${commands}`], { stdio: "ignore" });
     const [code] = (await once(cli, "close")) as [number];
     if (code !== 0) throw new Error(`redis-cli ended with ${code}`);
     const seconds = (performance.now() - started) / 1_000;
-    const size = spawnSync("redis-cli", ["-p", String(port), "dbsize"]).stdout.toString().trim();
+    const size = spawnSync("redis-cli", ["-u", url, "dbsize"]).stdout.toString().trim();
     if (size !== String(Math.min(keys, updates))) throw new Error(`${size} keys were set`);
     return seconds;
   });

@@ -2,11 +2,40 @@
 const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type Level = (typeof LEVELS)[number];
 
-/** One line of JSON on standard output. `fields` must hold no secret: no headers, no bodies. */
+/**
+ * One line of JSON on standard output. `fields` must hold no secret: no headers, no bodies.
+ *
+ * Lines are written once for each turn of the event loop: a write of its own for each costs more than all else of a
+ * line. So they are out before an invocation's answer has left the process, or a Lambda freezes; only a SIGKILL takes
+ * those of its last turn.
+ */
 export function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   const threshold = LEVELS.indexOf((process.env["LOG_LEVEL"] || "info") as Level);
   if (LEVELS.indexOf(level) < threshold) return;
-  process.stdout.write(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+  if (waiting.length === 0) {
+    setImmediate(flush);
+    if (!flushesAtExit) process.once("exit", flush);
+    flushesAtExit = true;
+  }
+  waiting.push(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+}
+
+const waiting: string[] = [];
+let flushesAtExit = false;
+
+function flush(): void {
+  if (waiting.length > 0) process.stdout.write(waiting.splice(0).join(""));
+}
+
+/**
+ * One value of a metric, as a line that CloudWatch makes one of (its embedded metric format). Only where
+ * METRICS_NAMESPACE says that there is somebody to read it.
+ */
+export function metric(service: string, name: string, value: number): void {
+  const namespace = process.env["METRICS_NAMESPACE"];
+  if (!namespace) return;
+  const about = { Timestamp: Date.now(), CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [["service"]], Metrics: [{ Name: name }] }] };
+  process.stdout.write(`${JSON.stringify({ _aws: about, service, [name]: value })}\n`);
 }
 
 /** An error with what caused it, for the log. A stack only where the error was not expected. */

@@ -1,4 +1,4 @@
-/** What `npm start` reads from the environment, validated. */
+/** What `npm start` and `npm run serve` read from the environment, validated. */
 import { resolve } from "node:path";
 import { StartError } from "./start-error.ts";
 
@@ -17,6 +17,8 @@ export interface Configuration {
   givenRedis: Partial<Record<Service, string>>;
   /** Passed on to the functions, all of them strings that have been checked. */
   functionSettings: Record<string, string>;
+  /** The same for the HTTP server of `npm run serve`. */
+  serveSettings: Record<string, string>;
 }
 
 const DERIVED_PORT_DISTANCE = 10_000;
@@ -41,12 +43,21 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     givenRedis,
     functionSettings: {
       DURABILITY: oneOf(environment, "DURABILITY", "always", ["always", "os"]),
+      COMMIT_MODE: oneOf(environment, "COMMIT_MODE", "watch", ["watch", "script"]),
       SAGA_TIMEOUT_MS: String(integer(environment, "SAGA_TIMEOUT_MS", 5_000, 1, 3_600_000)),
       STEP_TIMEOUT_MS: String(integer(environment, "STEP_TIMEOUT_MS", 2_000, 1, 3_600_000)),
       RETENTION_MS: String(integer(environment, "RETENTION_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),
       COMPACT_BYTES: String(integer(environment, "COMPACT_BYTES", 67_108_864, 1, Number.MAX_SAFE_INTEGER)),
       COMPACT_AGE_MS: String(integer(environment, "COMPACT_AGE_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),
+      // Who names a gateway wants the calls between the services to go through it.
+      DISPATCH: oneOf(environment, "DISPATCH", environment.GATEWAY_URL ? "http" : "direct", ["direct", "http"]),
       LOG_LEVEL: oneOf(environment, "LOG_LEVEL", "info", ["silent", "error", "warn", "info", "debug"]),
+    },
+    serveSettings: {
+      HTTP_HOST: environment.HTTP_HOST || "127.0.0.1",
+      MAX_CONCURRENCY: String(integer(environment, "MAX_CONCURRENCY", 512, 1, 1_000_000)),
+      MAX_QUEUE: String(integer(environment, "MAX_QUEUE", 4_096, 0, 1_000_000)),
+      QUEUE_TIMEOUT_MS: String(integer(environment, "QUEUE_TIMEOUT_MS", 5_000, 1, 3_600_000)),
     },
   };
 }

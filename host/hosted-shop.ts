@@ -1,9 +1,9 @@
-/** What one `npm start` runs, in the order in which it comes up and goes down. */
+/** What one `npm start` or `npm run serve` runs, in the order in which it comes up and goes down. */
 import { join } from "node:path";
 import { type Configuration, SERVICES } from "./configuration.ts";
 import { type DataFolder, openDataFolder, readSecrets } from "./data-folder.ts";
 import { Diagnostics } from "./diagnostics.ts";
-import { functionHost, removeBundles } from "./function-host.ts";
+import type { FunctionHost } from "./function-host.ts";
 import { Ledger } from "./ledger.ts";
 import { type Release, takeLock } from "./lock.ts";
 import { openLogStores } from "./log-stores.ts";
@@ -13,11 +13,12 @@ import { RedisServers } from "./redis-servers.ts";
 import { StartError } from "./start-error.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
-/** The host ends the requests that it has; a Redis without persistence has nothing to write. */
-const HOST_PATIENCE_MS = 4_000;
+/** Makes the host of the functions. @param name of its pid file */
+export type MakeFunctionHost = (name: string, configuration: Configuration, diagnostics: Diagnostics) => FunctionHost;
 
 export class HostedShop {
   readonly #configuration: Configuration;
+  readonly #makeFunctionHost: MakeFunctionHost;
   /** host, or host-8001 for a further one */
   readonly #hostName: string;
   /** What is taken and begun, last first. */
@@ -26,8 +27,9 @@ export class HostedShop {
   #redis: RedisServers | undefined;
   #host: SupervisedProcess | undefined;
 
-  constructor(configuration: Configuration) {
+  constructor(configuration: Configuration, makeFunctionHost: MakeFunctionHost) {
     this.#configuration = configuration;
+    this.#makeFunctionHost = makeFunctionHost;
     this.#hostName = configuration.hostsOnly ? `host-${configuration.httpPort}` : "host";
   }
 
@@ -36,7 +38,7 @@ export class HostedShop {
    * @throws StartError; then, too, `stop` undoes what was begun
    */
   async start(): Promise<void> {
-    const { hostsOnly, httpPort, lambdaPort, functionSettings } = this.#configuration;
+    const { hostsOnly, httpPort, functionSettings } = this.#configuration;
     const folder = openDataFolder(this.#configuration.dataDir);
     const name = hostsOnly ? this.#hostName : "supervisor";
     this.#undo.push(await this.#lock(folder, name));
@@ -45,13 +47,13 @@ export class HostedShop {
     for (const left of await ledger.stopLeftovers()) diagnostics.note(`${left} was left behind by a supervisor that was killed: stopped`);
     this.#undo.push(() => ledger.remove());
 
-    await requireFreePort(httpPort, "HTTP_PORT");
-    await requireFreePort(lambdaPort, "LAMBDA_PORT, derived from HTTP_PORT unless set");
+    const functionHost = this.#makeFunctionHost(this.#hostName, this.#configuration, diagnostics);
+    for (const { port, setting } of functionHost.ports) await requireFreePort(port, setting);
     const secrets = readSecrets(folder, !hostsOnly);
     const stores = await openLogStores(folder, !hostsOnly);
     this.#abortIfStopping();
 
-    const recovery = new Recovery(lambdaPort, diagnostics, this.#stopping.signal);
+    const recovery = new Recovery(functionHost.invoke, diagnostics, this.#stopping.signal);
     const recover = (): void => void recovery.demand();
     this.#redis = new RedisServers(this.#configuration, folder, ledger, diagnostics, recover);
     this.#undo.push(() => this.#redis?.stop());
@@ -68,9 +70,9 @@ export class HostedShop {
       environment[`REDIS_URL_${service.toUpperCase()}`] = urls[service];
       environment[`LOG_STORE_${service.toUpperCase()}`] = stores[service];
     }
-    this.#host = new SupervisedProcess(functionHost(this.#hostName, this.#configuration, environment, diagnostics), ledger, diagnostics, recover);
-    this.#undo.push(() => removeBundles(httpPort));
-    this.#undo.push(() => this.#host?.stop(HOST_PATIENCE_MS));
+    this.#host = new SupervisedProcess(functionHost.child(environment), ledger, diagnostics, recover);
+    this.#undo.push(functionHost.cleanUp);
+    this.#undo.push(() => this.#host?.stop(functionHost.patience));
     await this.#host.start().catch((error: unknown) => {
       throw new StartError(`the functions' host did not start: ${error instanceof Error ? error.message : String(error)}`);
     });

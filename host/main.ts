@@ -1,6 +1,13 @@
-/** `npm start`: three Redis servers and the functions' host, supervised. The project's README has the configuration. */
+/**
+ * Three Redis servers and the functions' host, supervised: `npm start` (serverless-offline) or `npm run serve` (Node's own
+ * HTTP server). The project's README has the configuration.
+ *
+ *   node host/main.ts [serve]
+ */
 import { readConfiguration } from "./configuration.ts";
 import { HostedShop } from "./hosted-shop.ts";
+import { offlineHost } from "./offline/offline-host.ts";
+import { serveHost } from "./serve/serve-host.ts";
 import { StartError } from "./start-error.ts";
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -35,11 +42,11 @@ process.on("exit", () => shop?.killNow());
 
 // npm passes SIGINT and SIGTERM on, but an npm that is killed takes nobody with it.
 const parent = process.ppid;
-if (process.env.npm_lifecycle_event === "start") setInterval(() => void (process.ppid !== parent && stop(0)), PARENT_CHECK_MS).unref();
+if (process.env.npm_lifecycle_event === "start" || process.env.npm_lifecycle_event === "serve") setInterval(() => void (process.ppid !== parent && stop(0)), PARENT_CHECK_MS).unref();
 
 try {
   const configuration = readConfiguration(process.env);
-  shop = new HostedShop(configuration);
+  shop = new HostedShop(configuration, process.argv[2] === "serve" ? serveHost : offlineHost);
   await shop.start();
   const address = `http://127.0.0.1:${configuration.httpPort}`;
   process.stdout.write(`ready: ${address}  try: curl -X POST ${address}/stock/item/create/5\n`);

@@ -1,28 +1,26 @@
 /**
  * After every start and restart of a Redis or of the host: each service is restored, then the open sagas are resumed,
- * without waiting for a request or for a tick of the schedule. Asked through serverless-offline's Lambda endpoint:
- * there is no public route for it.
+ * without waiting for a request or for a tick of the schedule.
  */
-import { request } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICES } from "./configuration.ts";
 import { type Diagnostics } from "./diagnostics.ts";
 
-const FUNCTION_PREFIX = "shop-offline-";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
-/** A long log takes its time to replay; longer than this is a host that hangs. */
-const INVOCATION_TIMEOUT_MS = 300_000;
+
+/** Runs a function of the host by its name. @throws Error where it is not there, throws, or the host does not answer */
+export type Invoke = (name: string, signal: AbortSignal) => Promise<void>;
 
 export class Recovery {
-  readonly #lambdaPort: number;
+  readonly #invoke: Invoke;
   readonly #diagnostics: Diagnostics;
   readonly #stopping: AbortSignal;
   #demanded = 0;
   #running: Promise<void> | undefined;
 
-  constructor(lambdaPort: number, diagnostics: Diagnostics, stopping: AbortSignal) {
-    this.#lambdaPort = lambdaPort;
+  constructor(invoke: Invoke, diagnostics: Diagnostics, stopping: AbortSignal) {
+    this.#invoke = invoke;
     this.#diagnostics = diagnostics;
     this.#stopping = stopping;
   }
@@ -53,7 +51,7 @@ export class Recovery {
   async #untilItSucceeds(name: string): Promise<void> {
     for (let attempt = 0; !this.#isStopping(); attempt++) {
       try {
-        await invoke(this.#lambdaPort, FUNCTION_PREFIX + name, this.#stopping);
+        await this.#invoke(name, this.#stopping);
         return;
       } catch (error) {
         if (this.#isStopping()) return;
@@ -62,36 +60,5 @@ export class Recovery {
         await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10)), undefined, { signal: this.#stopping }).catch(() => undefined);
       }
     }
-  }
-}
-
-/** The Lambda API's Invoke. @throws Error where the function is not there, throws, or answers with an error status */
-async function invoke(lambdaPort: number, functionName: string, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const asked = request(
-      { host: "127.0.0.1", port: lambdaPort, method: "POST", path: `/2015-03-31/functions/${functionName}/invocations`, agent: false, timeout: INVOCATION_TIMEOUT_MS, signal },
-      (response) => {
-        let said = "";
-        response.on("data", (bytes: Buffer) => (said += bytes.toString()));
-        response.once("error", reject);
-        response.once("end", () => {
-          const failed = response.statusCode !== 200 || response.headers["x-amz-function-error"] !== undefined || answersWithError(said);
-          if (failed) reject(new Error(said.slice(0, 1_000) || `status ${response.statusCode}`));
-          else resolve();
-        });
-      },
-    );
-    asked.once("timeout", () => asked.destroy(new Error(`no answer in ${INVOCATION_TIMEOUT_MS} ms`)));
-    asked.once("error", reject);
-    asked.end("{}");
-  });
-}
-
-function answersWithError(payload: string): boolean {
-  try {
-    const { statusCode } = JSON.parse(payload) as { statusCode?: unknown };
-    return typeof statusCode === "number" && statusCode >= 400;
-  } catch {
-    return false; // an empty answer, or text
   }
 }

@@ -1,10 +1,11 @@
+import { Encoding, type Fingerprint } from "./encoding.ts";
 import { Fingerprints } from "./fingerprints.ts";
+import type { Invariant } from "./invariants.ts";
 import { NumbersList } from "./numbers-list.ts";
 import { findUnsettled } from "./settling.ts";
 
-/** What is broken, by the name of the invariant in the design. */
 export interface Violation {
-  readonly invariant: string;
+  readonly invariant: Invariant;
   readonly what: string;
 }
 
@@ -15,8 +16,14 @@ export interface Model<S> {
   readonly initial: S;
   /** Every step that is possible, always in the same order. */
   readonly successors: (state: S, visit: Visit<S>) => void;
-  /** Equal for states that are the same for all that may follow. */
-  readonly encode: (state: S) => string;
+  /**
+   * The same for states that are the same for all that may follow.
+   * @param variant below `variants`: under which of the names that the state's parts may as well have. States that one of the
+   *   variants makes the same are taken for one
+   */
+  readonly encode: (state: S, into: Encoding, variant: number) => void;
+  /** Default 1. */
+  readonly variants?: number;
   readonly violation: (state: S) => Violation | null;
   /** True where nothing is left to be done. From each state such a one must be reachable without a fault. */
   readonly settled: (state: S) => boolean;
@@ -62,6 +69,7 @@ const PROGRESS_STATES = 250_000;
 export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = Infinity, settling = true, onProgress }: Limits = {}): Result {
   const started = performance.now();
   const seen = new Fingerprints();
+  const encoding = new Encoding();
   // A state's way: the state that it was found from, and which of that one's steps led to it.
   const parents = new NumbersList();
   const choices = new NumbersList();
@@ -84,7 +92,7 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
   const isBroken = (): boolean => broken.length > 0;
   let next: S[] = [];
   const admit = (state: S, parent: number, choice: number): number => {
-    const number = seen.add(model.encode(state));
+    const number = seen.add(fingerprint(model, state, encoding));
     if (number >= 0) return number;
     parents.push(parent);
     choices.push(choice);
@@ -125,6 +133,20 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
     if (stuck !== null) return found(stuck, { invariant: "7 settles by itself", what: "no way leads from here to a state in which everything is settled" });
   }
   return { ...statistics(), exhaustive, counterexample: null };
+}
+
+/** The least of the fingerprints that a state has under its variants. */
+function fingerprint<S>({ encode, variants = 1 }: Model<S>, state: S, encoding: Encoding): Fingerprint {
+  const least = { high: 0xffffffff, low: 0xffffffff };
+  for (let variant = 0; variant < variants; variant++) {
+    encoding.clear();
+    encode(state, encoding, variant);
+    const { high, low } = encoding.fingerprint();
+    if (high > least.high || (high === least.high && low > least.low)) continue;
+    least.high = high;
+    least.low = low;
+  }
+  return least;
 }
 
 /** The steps that lead to a state, found again by taking the same choices from the start. */

@@ -3,8 +3,8 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { restoreState, type LoggedRedis } from "log-replay";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
-import { internalSecret } from "../service/configuration.ts";
 import type { Idempotency } from "../service/idempotency.ts";
+import { signingSecret } from "../service/secret.ts";
 import { openState, RESTORE_PATIENCE, type Service } from "../service/state.ts";
 import { toResult, type Answer } from "./answer.ts";
 import { errorAnswer } from "./error-answer.ts";
@@ -47,6 +47,9 @@ export interface Route<P extends Entries, B extends Entries> {
   readonly handle: (call: Call<Output<P>, Output<B>>) => Promise<Answer>;
 }
 
+/** A handler bounds its own time: middy's timer for each invocation would do the same once more. */
+const BOUNDED: middy.PluginObject = { timeoutEarlyInMillis: 0 };
+
 type Middleware = middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
 
 /** What the handlers of the invocations under way want in the request log. */
@@ -60,11 +63,11 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
   const bodySchema = signedBody && v.object(signedBody);
   const restored: Middleware = restoreState({ state: () => openState(service), timeout: RESTORE_PATIENCE, reserve: RESERVE });
 
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>()
+  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
     .use(requestLog(service))
     .use(mappedErrors)
-    .before(({ event }) => {
-      if (bodySchema) verify(signedPart(event), header(event, SIGNATURE_HEADER), internalSecret(), Date.now());
+    .before(async ({ event }) => {
+      if (bodySchema) verify(signedPart(event), header(event, SIGNATURE_HEADER), await signingSecret(Date.now()), Date.now());
     })
     .use(restored)
     .handler(async (event, context) => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LoggedRedis } from "log-replay";
-import { httpClient } from "../http/service-client.ts";
+import { directClient } from "../http/direct-client.ts";
 import { stepTimeout } from "../service/configuration.ts";
 import { SagaDriver } from "./saga-driver.ts";
 import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
@@ -16,7 +16,7 @@ const LONGEST_POLL = 100;
 export function checkoutDriver(state: LoggedRedis): SagaDriver {
   return new SagaDriver({
     journal: new SagaJournal(state),
-    services: servicesBehind(httpClient),
+    services: servicesBehind(directClient),
     steps: CHECKOUT,
     stepTimeout: stepTimeout(),
   });

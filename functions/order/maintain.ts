@@ -1,5 +1,5 @@
 import { task, type Run } from "../http/task.ts";
-import { httpClient } from "../http/service-client.ts";
+import { directClient } from "../http/direct-client.ts";
 import { retention, stepTimeout } from "../service/configuration.ts";
 import { expireIdempotency } from "../service/expire.ts";
 import { isSettled, SAGAS, type Saga } from "./sagas.ts";
@@ -24,7 +24,7 @@ export const handler = task(order, "maintain", async (run) => {
  * saga is deleted only once nobody has anything of it. A step of such a saga that still comes is refused for its age.
  */
 async function forgetSagas({ state, deadline }: Run, until: number): Promise<number> {
-  const services = servicesBehind(httpClient);
+  const services = servicesBehind(directClient);
   let forgotten = 0;
   // Those that are still open stay in the list, however old: they must not hide the others.
   let passedOver = 0;

@@ -1,9 +1,11 @@
 /** serverless-offline's runner interface: `new Runner(options, environment)`, `run(event, context)`, `cleanup()`. */
 import { createRequire } from "node:module";
-import { resolve } from "node:path";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-
-type Handler = (event: unknown, context: object) => unknown;
+import type { Context } from "aws-lambda";
+import { offerDispatch } from "../../functions/http/dispatch.ts";
+import { readDescription } from "../gateway/description.ts";
+import { Functions, importFrom, type Handler, type LoadHandler } from "../gateway/functions.ts";
 
 interface FunctionOptions {
   codeDir: string;
@@ -15,29 +17,23 @@ interface FunctionOptions {
 
 /** One import a handler for the life of the process; also while it is under way, so that first requests share it. */
 const handlers = new Map<string, Promise<Handler>>();
-let prepared = false;
+let prepared: Promise<void> | undefined;
 
 export default class InProcessRunner {
   readonly #handler: Promise<Handler>;
   readonly #timeout: number;
 
   constructor({ codeDir, handler, timeout }: FunctionOptions, environment: Record<string, string>) {
-    prepareOnce(environment);
+    prepared ??= prepare(codeDir, environment);
     this.#timeout = timeout;
-    const path = resolve(codeDir, handler);
-    let loading = handlers.get(path);
-    if (!loading) {
-      loading = load(path);
-      handlers.set(path, loading);
-      loading.catch(() => handlers.delete(path));
-    }
-    this.#handler = loading;
+    this.#handler = Promise.all([load(codeDir, handler), prepared]).then(([loaded]) => loaded);
+    this.#handler.catch(() => undefined); // whoever runs it is told
   }
 
   async run(event: unknown, context: object): Promise<unknown> {
     const handler = await this.#handler;
     const end = performance.now() + this.#timeout;
-    return handler(event, { ...context, getRemainingTimeInMillis: () => Math.max(0, Math.floor(end - performance.now())) });
+    return handler(event, { ...context, getRemainingTimeInMillis: () => Math.max(0, Math.floor(end - performance.now())) } as Context);
   }
 
   cleanup(): void {
@@ -45,20 +41,25 @@ export default class InProcessRunner {
   }
 }
 
-async function load(path: string): Promise<Handler> {
-  const dot = path.lastIndexOf(".");
-  const module = (await import(pathToFileURL(`${path.slice(0, dot)}.js`).href)) as Record<string, unknown>;
-  const handler = module[path.slice(dot + 1)];
-  if (typeof handler !== "function") throw new Error(`${path} is not a function`);
-  return handler as Handler;
+function load(codeDir: string, handler: string): Promise<Handler> {
+  let loading = handlers.get(handler);
+  if (loading === undefined) {
+    loading = importFrom(pathToFileURL(`${codeDir}/`).href, ".js")({ handler });
+    handlers.set(handler, loading);
+    loading.catch(() => handlers.delete(handler));
+  }
+  return loading;
 }
 
 /** The environment of serverless.yml is the same for every function. */
-function prepareOnce(environment: Record<string, string>): void {
-  if (prepared) return;
-  prepared = true;
+async function prepare(codeDir: string, environment: Record<string, string>): Promise<void> {
   Object.assign(process.env, environment);
   stopBundler();
+  if (process.env["DISPATCH"] === "http") return;
+  // All functions are in this process: those of one service reach those of another without HTTP.
+  const description = await readDescription(join(import.meta.dirname, "..", ".."), "offline");
+  const bundled: LoadHandler = ({ handler }) => load(codeDir, handler);
+  offerDispatch(new Functions(description, bundled).dispatch);
 }
 
 /** The bundles are built: esbuild's service process, 45 MB, has nothing more to do. */

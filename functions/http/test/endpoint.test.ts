@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
+import { setImmediate } from "node:timers/promises";
 import { lambdaContext, proxyEvent } from "../../test/support/invocation.ts";
 import { Shop } from "../../test/support/shop.ts";
 import { json } from "../answer.ts";
@@ -17,11 +18,13 @@ async function logged(work: () => Promise<unknown>): Promise<Record<string, unkn
   const write = jest.spyOn(process.stdout, "write").mockImplementation((line) => (lines.push(String(line)), true));
   try {
     await work();
+    // Lines are written at the end of the event loop's turn.
+    await setImmediate();
   } finally {
     write.mockRestore();
     process.env["LOG_LEVEL"] = "silent";
   }
-  return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  return lines.flatMap((text) => text.trimEnd().split("\n")).map((line) => JSON.parse(line) as Record<string, unknown>);
 }
 
 const request = (headers = {}) => proxyEvent({ method: "POST", path: "/stock/add/x/1", resource: "/stock/add/{item_id}/{amount}", pathParameters: { item_id: "x", amount: "1" }, headers });

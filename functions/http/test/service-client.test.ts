@@ -1,101 +1,155 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+/** The port between the services, with both of its adapters: through HTTP, and straight to the handler. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { once } from "node:events";
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
-import { httpClient } from "../service-client.ts";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { proxyEvent } from "../../test/support/invocation.ts";
+import { directClient } from "../direct-client.ts";
+import { offerDispatch } from "../dispatch.ts";
+import { httpClient } from "../http-client.ts";
+import type { ServiceClient } from "../service-client.ts";
 import { SIGNATURE_HEADER, verify } from "../signature.ts";
 
-let server: Server;
-let listener: RequestListener;
-const sockets: Socket[] = [];
+type Handler = (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
+
+const ROUTE = "/stock/reserve";
+const post = { method: "POST", path: ROUTE, body: { saga: "ä" }, timeout: 200 } as const;
+const ambiguous = expect.objectContaining({ code: "outcome_unknown", statusCode: 504, retryable: false });
+const fine = (body = "fine"): APIGatewayProxyResult => ({ statusCode: 200, body });
+
+/** The function that has the route; whichever way it is asked. */
+let handler: Handler;
+let requests = 0;
+let gateway: Server;
 
 beforeAll(async () => {
-  server = createServer((request, response) => listener(request, response));
-  server.on("connection", (socket) => sockets.push(socket));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  process.env["INTERNAL_SECRET"] = "secret";
-});
-beforeEach(() => void (process.env["GATEWAY_URL"] = `http://127.0.0.1:${(server.address() as AddressInfo).port}`));
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
-
-const post = { method: "POST", path: "/stock/reserve", body: { saga: "ä" }, timeout: 200 } as const;
-const ambiguous = expect.objectContaining({ code: "outcome_unknown", statusCode: 504 });
-
-test("a body is sent as JSON, and signed over method, path, time and body", async () => {
-  let got: unknown;
-  listener = (request, response) => {
+  gateway = createServer((request, response) => {
+    requests++;
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => {
-      const body = Buffer.concat(chunks).toString();
-      verify({ method: request.method!, path: request.url!, body }, String(request.headers[SIGNATURE_HEADER]), "secret", Date.now());
-      got = JSON.parse(body);
-      response.end("fine");
+      const path = request.url ?? "";
+      if (path !== ROUTE) return void response.writeHead(404).end();
+      const headers = request.headers as Record<string, string>;
+      const event = proxyEvent({ method: request.method ?? "", path, resource: path, pathParameters: null, headers, body: Buffer.concat(chunks).toString() || null });
+      void handler(event).then(
+        ({ statusCode, body }) => response.writeHead(statusCode).end(body),
+        () => response.writeHead(502).end(),
+      );
     });
-  };
-  expect(await httpClient(post)).toEqual({ status: 200, body: "fine" });
-  expect(got).toEqual({ saga: "ä" });
-});
-
-test("connections are kept", async () => {
-  listener = (request, response) => void request.resume().on("end", () => response.end());
-  await httpClient(post);
-  const before = sockets.length;
-  for (let i = 0; i < 5; i++) await httpClient(post);
-  expect(sockets.length).toBe(before);
-});
-
-test("a kept connection that the other side closed is no trouble: once more on another one", async () => {
-  listener = (request, response) => void request.resume().on("end", () => response.end("again"));
-  await httpClient(post);
-  let first = true;
-  listener = (request, response) => {
-    if (first) {
-      first = false;
-      return void request.socket.destroy();
-    }
-    request.resume().on("end", () => response.end("again"));
-  };
-  expect(await httpClient(post)).toEqual({ status: 200, body: "again" });
-});
-
-describe("whether the other side did it is not known", () => {
-  test("where it never answers", async () => {
-    listener = (request) => void request.resume();
-    const asked = Date.now();
-    await expect(httpClient(post)).rejects.toEqual(ambiguous);
-    expect(Date.now() - asked).toBeLessThan(1_000);
   });
+  gateway.listen(0, "127.0.0.1");
+  await once(gateway, "listening");
+  Object.assign(process.env, { INTERNAL_SECRET: "secret", GATEWAY_URL: `http://127.0.0.1:${(gateway.address() as AddressInfo).port}` });
+});
+afterEach(() => offerDispatch(null));
+afterAll(() => {
+  gateway.closeAllConnections();
+  gateway.close();
+});
 
-  test("where its answer stalls half way", async () => {
-    listener = (_request, response) => void response.writeHead(200, { "content-length": "10" }).write("half");
-    await expect(httpClient(post)).rejects.toEqual(ambiguous);
+/** As a host does that has the function in this process. */
+function host(): void {
+  offerDispatch(({ method, path, headers, body }) => {
+    if (path !== ROUTE) return null;
+    return handler(proxyEvent({ method, path, resource: path, pathParameters: null, headers, body }));
   });
+}
 
-  test("where its answer breaks off half way", async () => {
-    listener = (_request, response) => {
-      response.writeHead(200, { "content-length": "10" }).write("half");
-      void sleep(20).then(() => response.destroy());
+const adapters: [string, ServiceClient, () => void][] = [
+  ["through HTTP", httpClient, () => undefined],
+  ["direct", directClient, host],
+];
+
+describe.each(adapters)("%s", (name, client, prepare) => {
+  test("the function gets the body as JSON, signed over method, path, time and body", async () => {
+    prepare();
+    let got: unknown;
+    handler = async ({ httpMethod, path, headers, body }) => {
+      verify({ method: httpMethod, path, body: body ?? "" }, headers[SIGNATURE_HEADER], "secret", Date.now());
+      expect(headers["content-type"]).toBe("application/json");
+      got = JSON.parse(body ?? "");
+      return fine();
     };
-    await expect(httpClient(post)).rejects.toEqual(ambiguous);
+    expect(await client(post)).toEqual({ status: 200, body: "fine" });
+    expect(got).toEqual({ saga: "ä" });
   });
 
-  test("where it breaks off each time before an answer", async () => {
-    listener = (request) => void request.socket.destroy();
-    await expect(httpClient(post)).rejects.toEqual(ambiguous);
+  test("a request without a body has none, and no signature", async () => {
+    prepare();
+    handler = async ({ httpMethod, headers, body }) => fine(JSON.stringify([httpMethod, headers[SIGNATURE_HEADER] ?? "unsigned", body]));
+    expect(await client({ method: "GET", path: ROUTE, timeout: 200 })).toEqual({ status: 200, body: '["GET","unsigned",null]' });
+  });
+
+  test("whatever the function answers is handed on", async () => {
+    prepare();
+    for (const statusCode of [200, 400, 403, 409, 500, 503, 504]) {
+      handler = async () => ({ statusCode, body: `said ${statusCode}` });
+      expect(await client(post)).toEqual({ status: statusCode, body: `said ${statusCode}` });
+    }
+  });
+
+  test("what the caller does with its body afterwards changes nothing", async () => {
+    prepare();
+    const { promise: opened, resolve: open } = Promise.withResolvers<undefined>();
+    handler = async ({ body }) => {
+      await opened;
+      return fine(body ?? "");
+    };
+    const lines = [1];
+    const answer = client({ ...post, body: { lines } });
+    lines.push(2);
+    open(undefined);
+    expect((await answer).body).toBe('{"lines":[1]}');
+  });
+
+  test("a function that never answers: whether it did it is not known", async () => {
+    prepare();
+    handler = () => new Promise(() => undefined);
+    await expect(client(post)).rejects.toEqual(ambiguous);
+  });
+
+  test("a function that answers too late: not known, and it is asked once", async () => {
+    prepare();
+    const { promise: opened, resolve: open } = Promise.withResolvers<undefined>();
+    let asked = 0;
+    handler = async () => {
+      asked++;
+      await opened;
+      return fine();
+    };
+    await expect(client({ ...post, timeout: 30 })).rejects.toEqual(ambiguous);
+    open(undefined);
+    expect(asked).toBe(1);
+  });
+
+  test("a path that no function has is 404", async () => {
+    prepare();
+    expect((await client({ ...post, path: "/stock/nothing" })).status).toBe(404);
+  });
+
+  test("only the way through HTTP uses HTTP", async () => {
+    prepare();
+    handler = async () => fine();
+    const before = requests;
+    await client(post);
+    expect(requests - before).toBe(name === "direct" ? 0 : 1);
   });
 });
 
-test("where nobody listens nothing was done: that may be tried again", async () => {
-  const closed = createServer().listen(0, "127.0.0.1");
-  await once(closed, "listening");
-  const { port } = closed.address() as AddressInfo;
-  closed.close();
-  await once(closed, "close");
-  process.env["GATEWAY_URL"] = `http://127.0.0.1:${port}`;
-  await expect(httpClient(post)).rejects.toEqual(expect.objectContaining({ code: "service_unavailable", statusCode: 503, retryable: true }));
+describe("direct", () => {
+  test("a function that throws: whether it did it is not known", async () => {
+    host();
+    handler = async () => {
+      throw new Error("half way");
+    };
+    await expect(directClient(post)).rejects.toEqual(ambiguous);
+  });
+
+  test("a function that is not in this process is asked through the gateway", async () => {
+    handler = async () => fine("from elsewhere");
+    expect(await directClient(post)).toEqual({ status: 200, body: "from elsewhere" });
+    offerDispatch(() => null);
+    expect(await directClient(post)).toEqual({ status: 200, body: "from elsewhere" });
+  });
 });

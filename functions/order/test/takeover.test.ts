@@ -8,7 +8,7 @@ import { SagaJournal, type HeldSaga } from "../saga-journal.ts";
 import { CHECKOUT } from "../saga-steps.ts";
 import { LostRaceError, sagaKey, start, type Failure, type Saga } from "../sagas.ts";
 import { servicesBehind } from "../services.ts";
-import { httpClient } from "../../http/service-client.ts";
+import { httpClient } from "../../http/http-client.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));

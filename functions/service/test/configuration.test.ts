@@ -13,7 +13,7 @@ test("what is not set has its documented default, and what is empty is not set",
   expect(compactThresholds({ COMPACT_BYTES: "" })).toEqual({ bytes: 67_108_864, age: 86_400_000 });
   expect(() => compactThresholds({ COMPACT_BYTES: "64M" })).toThrow(/COMPACT_BYTES.*bytes/);
   expect(stateConfiguration("stock", { ...REDIS, DURABILITY: "", LOG_STORE_STOCK: "", DATA_DIR: "" })).toEqual({
-    redisUrl: "redis://127.0.0.1:1", logFolder: join(".data", "log", "stock"), logStoreId: undefined, durability: "always",
+    redisUrl: "redis://127.0.0.1:1", logFolder: join(".data", "log", "stock"), logStoreId: undefined, durability: "always", commit: "watch",
   });
 });
 
@@ -21,8 +21,8 @@ test.each(["0", "-1", "1.5", "soon", "1e400", "9007199254740992"])("RETENTION_MS
   expect(() => retention({ RETENTION_MS: value })).toThrow(/RETENTION_MS/);
 });
 
-test("a durability that does not exist is an error that names it, not a weaker promise", () => {
-  expect(() => stateConfiguration("stock", { ...REDIS, DURABILITY: "none" })).toThrow(/DURABILITY/);
+test.each(["DURABILITY", "COMMIT_MODE"])("a %s that does not exist is an error that names it, not a weaker promise", (name) => {
+  expect(() => stateConfiguration("stock", { ...REDIS, [name]: "none" })).toThrow(name);
 });
 
 test("an address and the secret are taken from the data folder of the shop that runs there; without one the error says what is missing", async () => {

@@ -1,11 +1,16 @@
-/** Starts the shop as `npm start` does, on a data folder and a port of its own. */
+/**
+ * Starts the shop as `npm start` does, on a data folder and a port of its own; with SHOP_HOST=serve in the environment as
+ * `npm run serve` does.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Service } from "../../configuration.ts";
-import { freePorts } from "../../ports.ts";
+import { freeHttpPort } from "../../ports.ts";
+
+export { freeHttpPort };
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const NODE = join(ROOT, "node_modules", ".bin", "node");
@@ -88,18 +93,12 @@ export async function startRefused(options: ShopOptions & { dataDir: string; htt
   return { exitCode: await ended, ...said };
 }
 
-/** A port whose neighbour for the Lambda endpoint is free, too, and outside the range from which the system takes ports for connections. */
-export async function freeHttpPort(): Promise<number> {
-  const [any = 0] = await freePorts(1);
-  return 10_000 + (any % 10_000);
-}
-
 export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "shop-"));
 }
 
 function launch({ httpPort, dataDir, environment }: ShopOptions) {
-  const supervisor = spawn(NODE, [join(ROOT, "host", "main.ts")], {
+  const supervisor = spawn(NODE, [join(ROOT, "host", "main.ts"), ...(process.env.SHOP_HOST === "serve" ? ["serve"] : [])], {
     env: { ...withoutShopVariables(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -112,6 +111,6 @@ function launch({ httpPort, dataDir, environment }: ShopOptions) {
 
 /** Those of the test runner's own (npm's, jest's) would change what the shop does. */
 function withoutShopVariables(): NodeJS.ProcessEnv {
-  const shop = /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|npm_)|^(HOSTS_ONLY|HTTP_PORT|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
+  const shop = /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|MAX_|npm_)|^(HOSTS_ONLY|HTTP_PORT|HTTP_HOST|QUEUE_TIMEOUT_MS|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|DISPATCH|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !shop.test(name)));
 }

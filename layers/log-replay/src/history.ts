@@ -1,7 +1,7 @@
 import { LogDamageError } from "./errors.ts";
 import type { FramedLine } from "./frame.ts";
 import { Merge, type SegmentEnd } from "./merge.ts";
-import type { Stretch } from "./protocol.ts";
+import { goesOnBehind, type Stretch } from "./protocol.ts";
 import type { LogStore, Segment } from "./store.ts";
 
 export interface StretchOptions {
@@ -16,8 +16,7 @@ export interface StretchOptions {
  * each valid until the next one is asked for.
  *
  * @throws LogDamageError where two segments disagree about a record, or where a commit is missing: one up to
- *   `stretch.to`, or one below another that is there. Each frame holds all below it that was not durable yet, so a hole
- *   is never what a crash leaves, but a lost file.
+ *   `stretch.to`, or one below another that is there
  */
 export async function* readStretch(store: LogStore, { epoch, from, to }: Stretch, { segments, onEnd }: StretchOptions = {}): AsyncGenerator<readonly FramedLine[]> {
   const merge = await Merge.open(store, segments ?? (await store.segments(epoch)));
@@ -29,10 +28,8 @@ export async function* readStretch(store: LogStore, { epoch, from, to }: Stretch
       yield lines;
       expected += lines.length;
     }
-    if (expected <= to) {
-      const beyond = to === Infinity ? merge.beyond : to;
-      if (beyond !== Infinity) throw new LogDamageError(`epoch ${epoch}`, 0, `commit ${expected} is missing, and the log goes on to commit ${beyond}`);
-    }
+    const beyond = goesOnBehind(expected, to, merge.beyond);
+    if (beyond !== null) throw new LogDamageError(`epoch ${epoch}`, 0, `commit ${expected} is missing, and the log goes on to commit ${beyond}`);
     for (const end of merge.ended) onEnd?.(end);
   } finally {
     await merge.close();

@@ -1,4 +1,4 @@
-import { ClosedError, Connection, Occ, TimeoutError, type TransactOptions } from "redis-occ";
+import { ClosedError, Connection, Occ, TimeoutError, type CommitMode, type TransactOptions } from "redis-occ";
 import { compact, type CompactOptions, type CompactResult } from "./compact.ts";
 import { isCompactionDue, type CompactThresholds } from "./compact-due.ts";
 import { GoneError, RestoringError } from "./errors.ts";
@@ -22,6 +22,8 @@ export interface LoggedRedisOptions {
   readonly restorePatience?: number;
   /** Milliseconds for one round trip to Redis. Default 2,000. */
   readonly roundTripTimeout?: number;
+  /** How transactions are kept optimistic: by WATCH … EXEC or by one script; see redis-occ. Default "watch". */
+  readonly commit?: CommitMode;
   /** Connections at most. Default 8. */
   readonly connections?: number;
   /** Milliseconds after which the lock of a process that died while it restored is free. Default 3,000. */
@@ -32,7 +34,7 @@ export interface LoggedRedisOptions {
   readonly now?: () => Date;
 }
 
-const KNOWN = new Set(["url", "store", "indexes", "timeout", "restorePatience", "roundTripTimeout", "connections", "lockTtl", "onEvent", "now"]);
+const KNOWN = new Set(["url", "store", "indexes", "timeout", "restorePatience", "roundTripTimeout", "commit", "connections", "lockTtl", "onEvent", "now"]);
 
 /**
  * State in Redis that is kept in a log: transactions are answered once the log has them, and an empty, older or half
@@ -58,13 +60,13 @@ export class LoggedRedis {
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: LoggedRedisOptions) {
     validate(options);
-    const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, connections = 8 } = options;
+    const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, commit = "watch", connections = 8 } = options;
     const { restorePatience = Infinity, lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
     this.#indexes = indexes;
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
     this.#hook = new LogHook({ store, open, indexes, lockTtl, restorePatience, onEvent, now });
-    this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, connections });
+    this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, commit, connections });
   }
 
   /**

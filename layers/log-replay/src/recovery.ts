@@ -3,10 +3,10 @@ import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
 import { fromNewestSnapshot } from "./ground.ts";
 import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
-import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
+import { judgeGuard, mayStay, nextEpoch, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./restore-lock.ts";
-import { surveyHistory } from "./survey.ts";
+import { surveyHistory, type Survey } from "./survey.ts";
 import type { LogStore } from "./store.ts";
 
 /** What a restore tells about itself. */
@@ -24,6 +24,8 @@ export interface RecoveryOptions {
   /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
+  /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
+  readonly amend?: (epoch: number, survey: Survey, renew: () => Promise<void>) => Promise<Survey>;
   /** Ends a recovery that is under way; whoever comes next starts over. */
   readonly signal: AbortSignal;
 }
@@ -49,8 +51,8 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
       if (options.signal.aborted) throw new ClosedError();
       const lock = await RestoreLock.take(connection, options.lockTtl);
       if (lock !== null) return await restoreUnder(lock, connection, options, overEpoch);
-      const epoch = await fineEpoch(connection, options.store);
-      if (epoch !== null && epoch > overEpoch) return epoch;
+      const epoch = await fineEpoch(connection, options.store, overEpoch);
+      if (epoch !== null) return epoch;
       await sleep(POLL);
     }
   } finally {
@@ -63,8 +65,8 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
   const { store, onEvent } = options;
   const started = performance.now();
   try {
-    const fine = await fineEpoch(connection, store);
-    if (fine !== null && fine > overEpoch) {
+    const fine = await fineEpoch(connection, store, overEpoch);
+    if (fine !== null) {
       await lock.release();
       return fine;
     }
@@ -72,9 +74,11 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
 
     const epoch = await claimNext(store);
     onEvent({ event: "restore started", epoch });
-    const survey = await surveyHistory(store, () => lock.renewWhenDue());
-    for (const { segment, copy } of survey.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
-    await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
+    const renew = (): Promise<void> => lock.renewWhenDue();
+    const found = await surveyHistory(store, renew);
+    for (const { segment, copy } of found.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
+    await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
+    const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
     await fromNewestSnapshot(store, async (snapshot) => {
       await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
@@ -101,13 +105,13 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
 }
 
 /** The epoch of a state that needs no restoring; null where it does. @throws StoreMismatchError */
-async function fineEpoch(connection: Connection, store: LogStore): Promise<number | null> {
+async function fineEpoch(connection: Connection, store: LogStore, overEpoch: number): Promise<number | null> {
   const [text] = await connection.pipeline([["get", GUARD]]);
   const guard = parseGuard(typeof text === "string" ? text : null);
   const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
   if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
   if (verdict !== "fine" || guard === null) return null;
-  return (await store.isSealed(guard.epoch)) ? null : guard.epoch;
+  return mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch) ? guard.epoch : null;
 }
 
 /**
@@ -141,9 +145,9 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
 }
 
 /** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
-async function claimNext(store: LogStore): Promise<number> {
+export async function claimNext(store: LogStore): Promise<number> {
   for (;;) {
-    const next = ((await store.claims()).at(-1) ?? 0) + 1;
+    const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;
   }
 }

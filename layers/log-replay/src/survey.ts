@@ -80,7 +80,7 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
 }
 
 /** Nothing is appended in an epoch before its beginning is durable: records without one mean that the beginning was lost. */
-async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
+export async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
   for (const epoch of await store.claims()) {
     if (epoch <= parent) continue;
     const [segment] = await store.segments(epoch);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { add, outcome, replayed, stage, stateOf } from "./support/stage.ts";
+import { EXEC } from "../../redis-occ/test/support/commit-mode.ts";
 import { tampered, type Tampering } from "./support/tampered-store.ts";
 import { pair } from "./support/pair.ts";
 
@@ -60,7 +61,7 @@ describe("an EXEC whose answer is lost is settled by Redis where it can be, else
     const proxy = await on.proxy();
     const writer = on.open({ url: proxy.url, store: await on.store(folder) });
     await writer.ready();
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = outcome(writer.occ.transact(["n"], add("n", 100)));
     const held = await executing;
     return { folder, other, answer, held, meanwhile };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { add, replayed, stage, stateOf } from "./support/stage.ts";
+import { EXEC } from "../../redis-occ/test/support/commit-mode.ts";
 import { entry, filled } from "./support/logs.ts";
 
 const on = stage();
@@ -23,7 +24,7 @@ describe("no write on missing state, and no answer from it", () => {
     const proxy = await on.proxy();
     const state = on.open({ url: proxy.url, store: await on.store(folder) });
     await state.occ.transact(["c"], add("c"));
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = state.occ.transact(["c"], add("c"));
     const held = await executing;
     await on.outside.flushall();
@@ -37,7 +38,7 @@ describe("no write on missing state, and no answer from it", () => {
     const proxy = await on.proxy();
     const state = on.open({ url: proxy.url, store: await on.store(folder) });
     await state.ready();
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = state.occ.transact(["fresh"], add("fresh"));
     const held = await executing;
     await on.outside.flushall();

@@ -35,12 +35,9 @@ test("whatever is compacted when, a snapshot and the rest give the state of the 
         if (one.kind === "compact") await compact(store, one);
         if (one.kind === "epoch") await begun(store, ++epoch, { parent: epoch - 1, cut: n });
         if (one.kind !== "commit") continue;
-        const state = { ...expected[n] };
-        for (const [name, value] of Object.entries(one.set)) {
-          if (value === null) delete state[name];
-          else state[name] = JSON.stringify(value);
-        }
-        expected.push(state);
+        const texts = Object.entries(one.set).map(([name, value]) => [name, value === null ? null : JSON.stringify(value)] as const);
+        const state = Object.entries({ ...expected[n], ...Object.fromEntries(texts) });
+        expected.push(Object.fromEntries(state.filter((pair): pair is [string, string] => pair[1] !== null)));
         await append(store, epoch, [entry(epoch, ++n, one.set)]);
       }
       await compact(store);

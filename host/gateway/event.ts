@@ -1,0 +1,92 @@
+/** Requests as API Gateway hands them to a function: REST API, payload version 1. */
+import { randomUUID } from "node:crypto";
+import type { APIGatewayProxyEvent } from "aws-lambda";
+
+export interface GatewayRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** Without the question mark; empty where there is none. */
+  readonly query: string;
+  /** Names and values in turn, as they came. */
+  readonly rawHeaders: readonly string[];
+  readonly body: string | null;
+  readonly isBase64Encoded: boolean;
+  readonly sourceIp: string;
+}
+
+export interface Matched {
+  readonly resource: string;
+  readonly pathParameters: Record<string, string> | null;
+}
+
+/** The account and the API that stand in the events of a local gateway. */
+const ACCOUNT = "000000000000";
+const API = "local";
+
+const IDENTITY: Readonly<Record<string, null>> = {
+  accessKey: null,
+  accountId: null,
+  apiKey: null,
+  apiKeyId: null,
+  caller: null,
+  clientCert: null,
+  cognitoAuthenticationProvider: null,
+  cognitoAuthenticationType: null,
+  cognitoIdentityId: null,
+  cognitoIdentityPoolId: null,
+  principalOrgId: null,
+  user: null,
+  userArn: null,
+};
+
+export function proxyEvent(request: GatewayRequest, { resource, pathParameters }: Matched, stage: string): APIGatewayProxyEvent {
+  const { method, path, query, rawHeaders, body, isBase64Encoded, sourceIp } = request;
+  const headers: Record<string, string> = {};
+  const multiValueHeaders: Record<string, string[]> = {};
+  let userAgent: string | null = null;
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const [name, value] = [rawHeaders[i] as string, rawHeaders[i + 1] as string];
+    // Of several headers with one name the last one counts, as in API Gateway.
+    headers[name] = value;
+    (multiValueHeaders[name] ??= []).push(value);
+    if (name.length === 10 && name.toLowerCase() === "user-agent") userAgent = value;
+  }
+  const now = Date.now();
+  return {
+    resource,
+    path,
+    httpMethod: method,
+    headers,
+    multiValueHeaders,
+    ...queryParameters(query),
+    pathParameters,
+    stageVariables: null,
+    requestContext: {
+      accountId: ACCOUNT,
+      apiId: API,
+      authorizer: null,
+      protocol: "HTTP/1.1",
+      httpMethod: method,
+      identity: { ...IDENTITY, sourceIp, userAgent } as APIGatewayProxyEvent["requestContext"]["identity"],
+      path: `/${stage}${path}`,
+      stage,
+      requestId: randomUUID(),
+      requestTimeEpoch: now,
+      resourceId: resource,
+      resourcePath: resource,
+    },
+    body,
+    isBase64Encoded,
+  };
+}
+
+function queryParameters(query: string): Pick<APIGatewayProxyEvent, "queryStringParameters" | "multiValueQueryStringParameters"> {
+  if (query === "") return { queryStringParameters: null, multiValueQueryStringParameters: null };
+  const parameters = new URLSearchParams(query);
+  const names = [...new Set(parameters.keys())];
+  return {
+    queryStringParameters: Object.fromEntries(parameters),
+    multiValueQueryStringParameters: Object.fromEntries(names.map((name) => [name, parameters.getAll(name)])),
+  };
+}

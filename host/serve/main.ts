@@ -1,0 +1,73 @@
+/** The process that serves the functions under `npm run serve`. Its settings come checked from the supervisor. */
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { offerDispatch } from "../../functions/http/dispatch.ts";
+import { order } from "../../functions/order/service.ts";
+import { payment } from "../../functions/payment/service.ts";
+import { openState } from "../../functions/service/state.ts";
+import { stock } from "../../functions/stock/service.ts";
+import { readDescription } from "../gateway/description.ts";
+import { Functions, importFrom } from "../gateway/functions.ts";
+import { Admission } from "./admission.ts";
+import type { HostMessage, Invoke } from "./messages.ts";
+import { startSchedules } from "./schedules.ts";
+import { FunctionServer } from "./server.ts";
+
+const ROOT = join(import.meta.dirname, "..", "..");
+const SERVICES = [order, stock, payment];
+
+/** Milliseconds: longer than a request works; the supervisor waits a little longer. */
+const DRAIN_PATIENCE = 11_000;
+/** Milliseconds that a service has to say that it is ready. */
+const PROBE_PATIENCE = 1_000;
+
+const setting = (name: string): number => Number(process.env[name]);
+
+const description = await readDescription(ROOT, "offline");
+Object.assign(process.env, description.environment);
+const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
+await functions.loadAll();
+if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
+
+const admission = new Admission({ concurrency: setting("MAX_CONCURRENCY"), queue: setting("MAX_QUEUE"), patience: setting("QUEUE_TIMEOUT_MS") });
+const server = new FunctionServer({ functions, admission, probe });
+await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
+
+const invoke = (name: string): Promise<unknown> => functions.invoke(name, { id: randomUUID(), source: "aws.events", "detail-type": "Scheduled Event", time: new Date().toISOString() });
+const endSchedules = startSchedules(description.functions, invoke);
+
+process.on("message", ({ id, invoke: name }: Invoke) => {
+  invoke(name).then(
+    () => tell({ id, error: null }),
+    (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
+  );
+});
+process.once("SIGTERM", () => void stop());
+tell({ serving: true });
+
+/** What this service's state says: a read, behind the same checks as any other. */
+async function probe(): Promise<Record<string, string | null>> {
+  const states = SERVICES.map(async (service) => {
+    try {
+      await (await openState(service)).occ.read(["ready"], { timeout: PROBE_PATIENCE });
+      return [service.name, null] as const;
+    } catch (error) {
+      return [service.name, error instanceof Error ? error.message : String(error)] as const;
+    }
+  });
+  return Object.fromEntries(await Promise.all(states));
+}
+
+/** No new work; what is under way is answered; what was executed is appended to the log; then the process ends. */
+async function stop(): Promise<void> {
+  endSchedules();
+  await server.drain(DRAIN_PATIENCE);
+  await Promise.allSettled(SERVICES.map(async (service) => (await openState(service)).close()));
+  process.exit(0);
+}
+
+/** A supervisor that was killed is not told any more; the host goes on. */
+function tell(message: HostMessage): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
+}

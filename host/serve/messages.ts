@@ -1,0 +1,10 @@
+/** What the supervisor and the host that it has started say to each other. */
+
+/** From the supervisor: run a function, as the scheduler would. */
+export interface Invoke {
+  readonly id: number;
+  readonly invoke: string;
+}
+
+/** From the host: it serves; or what became of an invocation, with the error where it failed. */
+export type HostMessage = { readonly serving: true } | { readonly id: number; readonly error: string | null };

@@ -1,0 +1,64 @@
+/** `npm run serve`: the functions behind Node's own HTTP server. The supervisor talks to it over the channel that it was started with. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+import { type Configuration } from "../configuration.ts";
+import { type Diagnostics } from "../diagnostics.ts";
+import { type FunctionHost, MEMORY_FLAGS } from "../function-host.ts";
+import type { HostMessage, Invoke } from "./messages.ts";
+
+/** Longer than the host itself waits for the requests that it has. */
+const PATIENCE_MS = 13_000;
+
+export function serveHost(name: string, { httpPort, serveSettings }: Configuration, diagnostics: Diagnostics): FunctionHost {
+  let host: ChildProcess | undefined;
+  let invocations = 0;
+  return {
+    ports: [{ port: httpPort, setting: "HTTP_PORT" }],
+    patience: PATIENCE_MS,
+    invoke: async (called, signal) => {
+      if (!host?.connected) throw new Error("the host is not there");
+      await invoke(host, { id: ++invocations, invoke: called }, signal);
+    },
+    cleanUp: () => undefined,
+    child: (environment) => ({
+      name,
+      spawn: () =>
+        (host = diagnostics.withOutput(name, (output) =>
+          spawn(process.execPath, [...MEMORY_FLAGS, join(import.meta.dirname, "main.ts")], {
+            cwd: join(import.meta.dirname, "..", ".."),
+            detached: true,
+            stdio: ["ignore", output, output, "ipc"],
+            env: { ...process.env, ...environment, ...serveSettings, HTTP_PORT: String(httpPort) },
+          }),
+        )),
+      async ready(signal) {
+        const running = host;
+        if (running === undefined) throw new Error("it was not started");
+        for (let serves = false; !serves; ) {
+          const [message] = (await once(running, "message", { signal })) as [HostMessage];
+          serves = "serving" in message;
+        }
+      },
+    }),
+  };
+}
+
+/** @throws Error with what the function threw, or where the host is gone before it has answered */
+async function invoke(host: ChildProcess, request: Invoke, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const settle = (error: Error | null): void => {
+      host.off("message", answered).off("disconnect", gone);
+      signal.removeEventListener("abort", gone);
+      if (error === null) resolve();
+      else reject(error);
+    };
+    const answered = (message: HostMessage): void => {
+      if ("id" in message && message.id === request.id) settle(message.error === null ? null : new Error(message.error));
+    };
+    const gone = (): void => settle(new Error("the host is gone"));
+    host.on("message", answered).once("disconnect", gone);
+    signal.addEventListener("abort", gone, { once: true });
+    host.send(request, (error) => error && settle(error));
+  });
+}

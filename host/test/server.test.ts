@@ -1,0 +1,231 @@
+/** The HTTP server of `npm run serve`, with functions made for the test. */
+import { afterEach, expect, test } from "@jest/globals";
+import { once } from "node:events";
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { APIGatewayProxyEvent } from "aws-lambda";
+import { Functions, type Handler } from "../gateway/functions.ts";
+import { Admission, type AdmissionOptions } from "../serve/admission.ts";
+import { startSchedules } from "../serve/schedules.ts";
+import { FunctionServer, LARGEST_BODY, LARGEST_HEADERS } from "../serve/server.ts";
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+interface Serving {
+  readonly url: string;
+  readonly port: number;
+  readonly server: FunctionServer;
+}
+
+const ROOMY: AdmissionOptions = { concurrency: 100, queue: 100, patience: 60_000 };
+
+/** POST and GET /run/{x} and POST /inner lead to `handler`. */
+async function serve(handler: Handler, options: { readonly admission?: AdmissionOptions; readonly probe?: () => Promise<Record<string, string | null>> } = {}): Promise<Serving> {
+  const routes = [{ method: "POST", resource: "/run/{x}" }, { method: "GET", resource: "/run/{x}" }, { method: "POST", resource: "/inner" }];
+  const functions = new Functions(
+    { service: "shop", stage: "offline", environment: {}, functions: [{ name: "run", handler: "run.handler", timeout: 60_000, memoryMegabytes: 512, routes, schedules: [] }] },
+    async () => handler,
+  );
+  const { admission = ROOMY, probe = async () => ({}) } = options;
+  const server = new FunctionServer({ functions, admission: new Admission(admission), probe });
+  const port = await server.listen(0, "127.0.0.1");
+  endings.push(() => server.drain(0));
+  return { url: `http://127.0.0.1:${port}`, port, server };
+}
+
+/** A function that answers when it is told to. */
+function gated(): { readonly handler: Handler; readonly reached: (count: number) => Promise<void>; readonly open: () => void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  let begun = 0;
+  return {
+    open: () => resolve(undefined),
+    reached: async (count) => {
+      while (begun < count) await sleep(1);
+    },
+    handler: async () => {
+      begun++;
+      await promise;
+      return { statusCode: 200, body: "done" };
+    },
+  };
+}
+
+const echo: Handler = async (event) => {
+  const { body, path, queryStringParameters } = event as APIGatewayProxyEvent;
+  return { statusCode: 200, headers: { "content-type": "application/json" }, body: JSON.stringify({ body, path, query: queryStringParameters }) };
+};
+
+const post = (url: string, init: RequestInit = {}): Promise<Response> => fetch(url, { method: "POST", ...init });
+
+test("a request becomes an event, and the result an answer in UTF-8", async () => {
+  const { url } = await serve(echo);
+  const response = await post(`${url}/run/1?a=b`, { body: "ä" });
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json; charset=utf-8"]);
+  expect(await response.json()).toEqual({ body: "ä", path: "/run/1", query: { a: "b" } });
+});
+
+test("a POST without a body has none, and the connection is kept for the next one", async () => {
+  const { port } = await serve(echo);
+  const socket = connect(port, "127.0.0.1");
+  endings.push(() => socket.destroy());
+  let said = "";
+  socket.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  for (let i = 1; i <= 3; i++) {
+    socket.write(`POST /run/${i} HTTP/1.1\r\nhost: x\r\n\r\n`);
+    while (said.split("HTTP/1.1 200 OK").length <= i || !said.endsWith("}")) await once(socket, "data");
+  }
+  expect(said.match(/"body":null/g)).toHaveLength(3);
+});
+
+test("chunked bodies are read to their end", async () => {
+  const { port } = await serve(echo);
+  const request = httpRequest({ port, host: "127.0.0.1", method: "POST", path: "/run/1" });
+  request.write("one ");
+  await sleep(5);
+  request.end("two");
+  const [response] = (await once(request, "response")) as [AsyncIterable<Buffer>];
+  let text = "";
+  for await (const chunk of response) text += chunk.toString();
+  expect(JSON.parse(text)).toMatchObject({ body: "one two" });
+});
+
+test("binary results are sent as bytes, several headers of one name each by itself", async () => {
+  const { url } = await serve(async () => ({ statusCode: 200, body: Buffer.from([1, 2, 250]).toString("base64"), isBase64Encoded: true, multiValueHeaders: { "set-cookie": ["a=1", "b=2"] } }));
+  const response = await fetch(`${url}/run/1`);
+  expect([...new Uint8Array(await response.arrayBuffer())]).toEqual([1, 2, 250]);
+  expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+});
+
+test("a body beyond the limit is 413, by its announced length and by its real one", async () => {
+  const { url } = await serve(echo);
+  expect((await post(`${url}/run/1`, { body: "x".repeat(LARGEST_BODY) })).status).toBe(200);
+  expect((await post(`${url}/run/1`, { body: "x".repeat(LARGEST_BODY + 1) })).status).toBe(413);
+  const stream = new Blob(["x".repeat(LARGEST_BODY + 1)]).stream();
+  expect((await post(`${url}/run/1`, { body: stream, duplex: "half" })).status).toBe(413);
+});
+
+test("headers beyond the limit are 431", async () => {
+  const { url } = await serve(echo);
+  expect((await post(`${url}/run/1`, { headers: { "x-long": "x".repeat(LARGEST_HEADERS) } })).status).toBe(431);
+});
+
+test("a function that throws is 502 without its message", async () => {
+  const { url } = await serve(async () => Promise.reject(new Error("a secret")));
+  const response = await post(`${url}/run/1`);
+  expect([response.status, (await response.text()).includes("secret")]).toEqual([502, false]);
+});
+
+test("past the bounds of concurrency and queue: 503 with Retry-After at once; within them each has its turn", async () => {
+  const { handler, reached, open } = gated();
+  const { url } = await serve(handler, { admission: { ...ROOMY, concurrency: 2, queue: 3 } });
+  const taken = Array.from({ length: 5 }, () => post(`${url}/run/1`));
+  await reached(2);
+  while (((await (await fetch(`${url}/health`)).json()) as { queued: number }).queued < 3) await sleep(1);
+  const turnedAway = await post(`${url}/run/1`);
+  expect([turnedAway.status, turnedAway.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect(await turnedAway.json()).toMatchObject({ error: { code: "overloaded" } });
+  expect((await fetch(`${url}/nowhere`)).status).toBe(404);
+  open();
+  expect((await Promise.all(taken)).map(({ status }) => status)).toEqual([200, 200, 200, 200, 200]);
+  expect((await post(`${url}/run/1`)).status).toBe(200);
+});
+
+test("who waits too long for a turn is told 503, and is not run later", async () => {
+  const { handler, reached, open } = gated();
+  let runs = 0;
+  const counted: Handler = (event, context) => (runs++, handler(event, context));
+  const { url } = await serve(counted, { admission: { concurrency: 1, queue: 10, patience: 30 } });
+  const first = post(`${url}/run/1`);
+  await reached(1);
+  expect((await post(`${url}/run/2`)).status).toBe(503);
+  open();
+  expect((await first).status).toBe(200);
+  expect(runs).toBe(1);
+});
+
+test("the services' own calls need no turn: a full host does not wait for itself", async () => {
+  const { handler, reached, open } = gated();
+  const { url } = await serve(handler, { admission: { ...ROOMY, concurrency: 1, queue: 0 } });
+  const outer = post(`${url}/run/1`);
+  await reached(1);
+  const inner = post(`${url}/inner`, { headers: { "x-shop-signature": "any" } });
+  await reached(2);
+  open();
+  expect([(await outer).status, (await inner).status]).toEqual([200, 200]);
+});
+
+test("drain: what is under way is answered, kept connections are told to close, nobody new gets in", async () => {
+  const { handler, reached, open } = gated();
+  const { url, server, port } = await serve(handler);
+  const under = post(`${url}/run/1`);
+  await reached(1);
+  const drained = server.drain(60_000);
+  expect(await new Promise((resolve) => connect(port, "127.0.0.1").once("connect", () => resolve("taken")).once("error", ({ code }: NodeJS.ErrnoException) => resolve(code)))).toBe("ECONNREFUSED");
+  open();
+  const response = await under;
+  expect([response.status, response.headers.get("connection"), await response.text()]).toEqual([200, "close", "done"]);
+  await drained;
+});
+
+test("drain: a request on a connection that was open already is not begun, and what it stands behind is answered", async () => {
+  const { handler, reached, open } = gated();
+  let runs = 0;
+  const counted: Handler = (event, context) => (runs++, handler(event, context));
+  const { port, server } = await serve(counted);
+  const socket = connect(port, "127.0.0.1");
+  let said = "";
+  socket.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const closed = once(socket, "close");
+  socket.write("POST /run/1 HTTP/1.1\r\nhost: x\r\n\r\n");
+  await reached(1);
+  const drained = server.drain(60_000);
+  socket.write("POST /run/2 HTTP/1.1\r\nhost: x\r\n\r\n");
+  await sleep(20);
+  open();
+  await Promise.all([drained, closed]);
+  expect(said).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(runs).toBe(1);
+});
+
+test("drain: what takes longer than the patience breaks off", async () => {
+  const { handler, reached, open } = gated();
+  endings.push(open);
+  const { url, server } = await serve(handler);
+  const under = post(`${url}/run/1`).then(() => "answered", () => "broken off");
+  await reached(1);
+  await server.drain(20);
+  expect(await under).toBe("broken off");
+});
+
+test("/health says that the process serves, /ready whether each service does", async () => {
+  const services: Record<string, string | null> = { order: null, stock: "no answer" };
+  const { url } = await serve(echo, { probe: async () => services });
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  const response = await fetch(`${url}/ready`);
+  expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
+  expect(await response.json()).toEqual({ ready: false, draining: false, services });
+  services["stock"] = null;
+  expect((await fetch(`${url}/ready`)).status).toBe(200);
+});
+
+test("a schedule runs its function again and again, never twice at once, also after a failure", async () => {
+  let [runs, active, most] = [0, 0, 0];
+  const description = { name: "tick", handler: "tick.handler", timeout: 1_000, memoryMegabytes: 512, routes: [], schedules: [5] };
+  const end = startSchedules([description], async (name) => {
+    expect(name).toBe("tick");
+    most = Math.max(most, ++active);
+    await sleep(12);
+    active--;
+    if (++runs === 1) throw new Error("the first one fails");
+  });
+  while (runs < 4) await sleep(5);
+  end();
+  const ended = runs + active;
+  await sleep(50);
+  expect(runs).toBeLessThanOrEqual(ended);
+  expect(most).toBe(1);
+});
