@@ -173,7 +173,7 @@ describe("wrong arguments", () => {
     expect(await shoplog("/nowhere", ["show"])).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no /nowhere/log/order") as unknown });
   });
 
-  test.each(["show", "follow", "verify", "repair", "state", "diff", "restore", "sagas", "audit"])("%s --help has examples", async (command) => {
+  test.each(["show", "follow", "verify", "repair", "state", "diff", "restore", "compact", "sagas", "audit"])("%s --help has examples", async (command) => {
     const { code, stdout } = await run(command, "--help");
     expect(code).toBe(0);
     expect(stdout).toContain(`$ npx shoplog ${command}`);

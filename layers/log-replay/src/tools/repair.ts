@@ -3,9 +3,9 @@ import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { claimNext } from "../recovery.ts";
 import type { Entry, Position } from "../record.ts";
 import type { Begin, LogStore, RepairableStore, Segment } from "../store.ts";
-import { EpochReader } from "./epoch-reader.ts";
+import { EpochReader } from "../epoch-reader.ts";
 import { intactEntries } from "./intact-entries.ts";
-import type { OnTorn } from "./segment-cursor.ts";
+import type { OnTorn } from "../segment-cursor.ts";
 import { verify, type Finding } from "./verify.ts";
 
 /** What can be done about the damage of a log. Nothing is done yet. */

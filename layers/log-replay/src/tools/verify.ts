@@ -2,7 +2,7 @@ import type { LogDamageError } from "../errors.ts";
 import { eachImage, parseRecord, type LogRecord } from "../record.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import type { LogStore } from "../store.ts";
-import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
+import { EpochReader, type PlacedLine } from "../epoch-reader.ts";
 
 /** Something that was found in a log. */
 export interface Finding {
