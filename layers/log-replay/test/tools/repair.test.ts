@@ -1,7 +1,7 @@
 import { readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { openFileStore, stateAt } from "../../src/index.ts";
+import { compact, openFileStore, stateAt } from "../../src/index.ts";
 import { planRepair, repair } from "../../src/tools/index.ts";
 import { add, replayed, stage } from "../support/stage.ts";
 import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from "./support.ts";
@@ -45,6 +45,15 @@ test("a spoilt seal costs nothing: each record is intact by its own checksum", a
   expect(plan).toMatchObject({ replace: [{ name }], cut: null });
   await repair(await opened(store.folder), plan);
   expect(await verified(store)).toMatchObject({ damages: [], summary: { records: 6 } });
+});
+
+test("damage in the archive: the state does not need it, and nothing is cut", async () => {
+  const store = await oneWriter(on);
+  await compact(store);
+  await flipBit(join(store.folder, "archive"), 2);
+  const plan = await planRepair(store);
+  expect(plan.damages.length).toBeGreaterThan(0);
+  expect(plan).toMatchObject({ replace: [], cut: null, hopeless: [] });
 });
 
 test("a hole: the history ends before it, also where later epochs went on", async () => {
