@@ -9,6 +9,8 @@ const LARGEST_CHUNK = 256 * 1024;
 const SMALLEST_CHUNK = 16 * 1024;
 /** Enough of a segment to tell its first commit. */
 const HEAD_BYTES = 64;
+/** Segments whose first bytes are read at the same time: from a remote store each is a round trip. */
+const HEADS_AT_ONCE = 32;
 
 /**
  * The segments of one epoch as one sequence of commits, each once, whoever appended it and however often. Each segment
@@ -29,7 +31,11 @@ export class Merge {
   static async open(store: LogStore, segments: readonly Segment[]): Promise<Merge> {
     const chunk = Math.max(SMALLEST_CHUNK, Math.min(LARGEST_CHUNK, Math.floor(READ_AHEAD / Math.max(1, segments.length))));
     const cursors: Cursor[] = [];
-    for (const segment of segments) cursors.push(new Cursor(store, segment, chunk, await firstCommit(store, segment)));
+    for (let from = 0; from < segments.length; from += HEADS_AT_ONCE) {
+      const some = segments.slice(from, from + HEADS_AT_ONCE);
+      const firsts = await Promise.all(some.map((segment) => firstCommit(store, segment)));
+      some.forEach((segment, i) => cursors.push(new Cursor(store, segment, chunk, firsts[i] as number)));
+    }
     return new Merge(cursors.sort((a, b) => a.first - b.first));
   }
 
