@@ -12,7 +12,7 @@ import { state } from "./commands/state.ts";
 import { verifyLogs } from "./commands/verify.ts";
 import { SERVICE_NAMES } from "./places.ts";
 
-const SERVICE = `${SERVICE_NAMES.join(", ")}`;
+const SERVICE = SERVICE_NAMES.join(", ");
 const MOMENT = "a commit (N or EPOCH:N) or a time (2026-01-31T12:00:00Z)";
 
 /** The command line. Wrong arguments throw CommanderError, after they were told. */

@@ -18,9 +18,9 @@ export interface Span {
 export async function* timeline(places: readonly Place[], span: Span = {}): AsyncGenerator<PlaceLine> {
   const sources = places.map((place) => ({ place, lines: within(place, span), next: undefined as PlacedLine | undefined, time: 0 }));
   const advance = async (source: (typeof sources)[number]): Promise<void> => {
-    const { done, value } = await source.lines.next();
-    source.next = done ? undefined : value;
-    source.time = done ? Infinity : timeOf(value.line);
+    const read = await source.lines.next();
+    source.next = read.done === true ? undefined : read.value;
+    source.time = source.next === undefined ? Infinity : timeOf(source.next.line);
   };
   try {
     for (const source of sources) await advance(source);

@@ -24,8 +24,8 @@ try {
   await narrator.tell(paint("bold", "Checkouts that survive crashes"));
   await narrator.tell("Three services, each with a Redis and a log of its own. They start now, in a folder of their own.");
   shop = await startShop("start", await freeHttpPort(), SETTINGS);
-  process.env["DATA_DIR"] = shop.dataFolder;
-  for (const service of ["ORDER", "STOCK", "PAYMENT"]) delete process.env[`REDIS_URL_${service}`];
+  // Empty settings are taken from the data folder.
+  Object.assign(process.env, SETTINGS, { DATA_DIR: shop.dataFolder });
   await tellStory(shop, narrator);
 } catch (error) {
   if (!end.signal.aborted) process.stderr.write(`error: ${explain(error)}\n`);

@@ -1,18 +1,11 @@
-import { LogDamageError } from "./errors.ts";
-import { raise, type OnDamage } from "./frame.ts";
 import type { Begin } from "./store.ts";
 
-/**
- * @param onDamage told where `text` does not say how an epoch begins; default: throws that
- * @returns null where it does not
- */
-export function parseBegin(where: string, text: string, onDamage: OnDamage = raise): Begin | null {
+/** How an epoch begins, as stores keep it: JSON. @returns null where `text` does not say it */
+export function parseBegin(text: string): Begin | null {
   try {
     const { parent, cut } = JSON.parse(text) as Partial<Begin>;
-    if (Number.isSafeInteger(parent) && Number.isSafeInteger(cut)) return { parent: parent as number, cut: cut as number };
+    return Number.isSafeInteger(parent) && Number.isSafeInteger(cut) ? { parent: parent as number, cut: cut as number } : null;
   } catch {
-    // Told below, with the name.
+    return null;
   }
-  onDamage(new LogDamageError(where, 1, "does not say how the epoch begins"));
-  return null;
 }

@@ -105,9 +105,9 @@ async function pass(store: LogStore, older: Snapshot | null, memory: number, onR
   if (commits > 0) {
     // Another compaction may have been faster; then what is folded is in its snapshot.
     await store.installSnapshot(end, encodeSnapshot(store, older, changes, end, new Date()));
-    const newest = await store.snapshot();
-    if (newest !== null) await store.removeSnapshots(newest);
   }
+  const newest = await store.snapshot();
+  if (newest !== null) await store.removeSnapshots(newest);
   return { commits, bytes, more: reading.full, segments };
 }
 
@@ -164,7 +164,7 @@ class Reading {
         next += lines.length;
       }
       await this.#store.sync(merge.lastFrames());
-      this.covered = merge.ended.filter(({ segment, torn }) => segment.closed && torn === null).map(({ segment }) => segment);
+      this.covered = merge.ended.filter(({ segment }) => segment.closed).map(({ segment }) => segment);
     } finally {
       await merge.close();
     }

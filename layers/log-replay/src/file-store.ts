@@ -4,7 +4,7 @@ import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } 
 import { join } from "node:path";
 import { parseBegin } from "./begin-text.ts";
 import { codeOf, exists, guard, makeFolder, sizeOf, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
-import { GoneError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { IDENTITY, readIdentity } from "./file-identity.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "./file-names.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
@@ -108,8 +108,9 @@ class FileStore implements RepairableStore {
       for (const name of (await readdir(this.#folder)).sort()) {
         const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
         if (epoch === undefined) continue;
-        const begin = parseBegin(this.#path(name), await readFile(this.#path(name), "utf8"), onDamage);
-        if (begin !== null) begins.set(Number(epoch), begin);
+        const begin = parseBegin(await readFile(this.#path(name), "utf8"));
+        if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
+        else begins.set(Number(epoch), begin);
       }
       return begins;
     });

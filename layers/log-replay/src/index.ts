@@ -3,6 +3,7 @@ export { openFileStore, type FileStoreOptions } from "./file-store.ts";
 export { GoneError, LogDamageError, LogError, RestoringError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 export { LoggedRedis, type LoggedRedisOptions } from "./logged-redis.ts";
 export { compact, type CompactOptions, type CompactProgress, type CompactResult } from "./compact.ts";
+export { isCompactionDue, type CompactThresholds } from "./compact-due.ts";
 export { isInternal } from "./keys.ts";
 export { restoreState, type RestoreStateOptions } from "./middleware.ts";
 export { processWide } from "./process-wide.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, OutcomeUnknownError, RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
-import { LogDamageError, StoreMismatchError } from "./errors.ts";
+import { LogDamageError, RestoringError, StoreMismatchError } from "./errors.ts";
 import { fromNewestSnapshot } from "./ground.ts";
 import { readStretch } from "./history.ts";
 import { indexCommands } from "./images.ts";
@@ -25,6 +25,8 @@ interface Session {
 
 export interface LogHookOptions extends Omit<RecoveryOptions, "signal"> {
   readonly now: () => Date;
+  /** Milliseconds that a caller of `restore` waits; Infinity for as long as it takes. */
+  readonly restorePatience: number;
 }
 
 /**
@@ -61,8 +63,23 @@ export class LogHook implements CommitHook<Session> {
     return usable(this.#writer);
   }
 
-  restore(): Promise<void> {
-    return this.#recover(this.#writer?.over ? this.#writer.epoch : 0);
+  /** @throws RestoringError where it takes longer than the patience; it goes on then */
+  async restore(): Promise<void> {
+    const { restorePatience } = this.#options;
+    const restored = this.#recover(this.#writer?.over ? this.#writer.epoch : 0);
+    if (restorePatience === Infinity) return restored;
+    const patience = new AbortController();
+    try {
+      await Promise.race([
+        restored,
+        sleep(restorePatience, undefined, { signal: patience.signal }).then(() => {
+          restored.catch(() => undefined);
+          throw new RestoringError(`the state is not there yet, ${restorePatience} ms after it was asked for`);
+        }),
+      ]);
+    } finally {
+      patience.abort();
+    }
   }
 
   commands(current: Session, writes: readonly Write[]): Command[] {
