@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { parseMoment, type Moment } from "log-replay/tools";
 import { audit } from "./commands/audit.ts";
+import { compactLogs } from "./commands/compact.ts";
 import { diffStates } from "./commands/diff.ts";
 import { follow } from "./commands/follow.ts";
 import { repairLog } from "./commands/repair.ts";
@@ -73,6 +74,9 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
     .option("--redis <url>", "into this Redis, for one service; without it into the shop's own where it runs")
     .option("--yes", "does not ask")
     .action(restore);
+
+  command("compact [service...]", "folds the log into a snapshot and archives what is in it, so that a restore reads less; beside the running shop, too, and safe to kill", ["compact", "compact stock"])
+    .action(compactLogs);
 
   command("sagas [id]", "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs", ["sagas --open", "sagas --stuck", "sagas 5f0c2e9a"])
     .option("--open", "only those that are not settled")

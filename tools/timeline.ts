@@ -1,4 +1,4 @@
-import { isAfter, readHistory, timeOf, type Moment, type PlacedLine } from "log-replay/tools";
+import { historyLines, isAfter, timeOf, type Moment, type PlacedLine } from "log-replay/tools";
 import type { Place } from "./places.ts";
 
 /** A record's line, with the place that it is from. */
@@ -37,7 +37,7 @@ export async function* timeline(places: readonly Place[], span: Span = {}): Asyn
 
 async function* within({ store }: Place, { since, until }: Span): AsyncGenerator<PlacedLine> {
   const after = since !== undefined && "n" in since ? since.n - 1 : 0;
-  for await (const line of readHistory(store, { after })) {
+  for await (const line of historyLines(store, { after })) {
     const time = timeOf(line.line);
     if (until !== undefined && isAfter({ n: line.n, time }, until)) return;
     if (since !== undefined && "time" in since && time < since.time) continue;

@@ -1,4 +1,4 @@
-import { parseRecord, readHistory } from "log-replay/tools";
+import { historyLines, parseRecord } from "log-replay/tools";
 import { Accounts, type Sums } from "../accounts.ts";
 import { EXIT } from "../exit.ts";
 import type { ShopRecord } from "../laws.ts";
@@ -8,7 +8,7 @@ import { openPlaces } from "../places.ts";
 export async function audit({ json = false }: { readonly json?: boolean }): Promise<void> {
   const accounts = new Accounts();
   for (const { service, store } of await openPlaces([])) {
-    for await (const { line, file } of readHistory(store)) accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
+    for await (const { line, file } of historyLines(store)) accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
   }
   const result = accounts.result();
   if (result.violations.length > 0) process.exitCode = EXIT.wrong;

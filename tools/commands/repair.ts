@@ -13,6 +13,11 @@ export async function repairLog(service: string, { yes = false }: { readonly yes
     process.exitCode = EXIT.wrong;
     return;
   }
+  if (steps.length === 0 && plan.damages.length > 0) {
+    await print("Nothing of that can be repaired: it is in the archive, which the state does not need. Bring the file back from a copy.");
+    process.exitCode = EXIT.wrong;
+    return;
+  }
   if (steps.length === 0) return print(`nothing is to be repaired in ${folder}`);
   await print(`\nA repair of ${folder} would:`);
   for (const step of steps) await print(`  - ${step}`);

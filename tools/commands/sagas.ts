@@ -1,4 +1,4 @@
-import { stateAt } from "log-replay/tools";
+import { stateAt } from "log-replay";
 import { SAGAS, isSettled, type Saga } from "../../functions/order/sagas.ts";
 import { ToolError } from "../exit.ts";
 import { count, paint, print, printJson } from "../output.ts";
@@ -19,7 +19,7 @@ export async function sagas(id: string | undefined, options: SagasOptions): Prom
   if (id !== undefined) return story(id, options);
   const { store } = await openPlace("order");
   const { images } = await stateAt(store);
-  const all = [...images].filter(([key]) => key.startsWith(SAGAS)).map(([key, image]) => ({ id: key.slice(SAGAS.length), saga: JSON.parse(image) as Saga }));
+  const all = [...images].filter(([key]) => key.startsWith(SAGAS)).map(([key, { image }]) => ({ id: key.slice(SAGAS.length), saga: JSON.parse(image) as Saga }));
   const now = Date.now();
   const wanted = all.filter(({ saga }) => isWanted(saga, options, now)).sort((a, b) => a.saga.startedAt - b.saga.startedAt);
   for (const { id: name, saga } of wanted) await (options.json ? printJson({ saga: name, ...saga, standing: standing(saga, now) }) : print(described(name, saga, now)));

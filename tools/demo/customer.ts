@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Narrator } from "./narrator.ts";
 
 const PATIENCE = 60_000;
@@ -29,7 +28,7 @@ export class Customer {
 
   /** Asks as often as it takes: a service that restores itself says 503. */
   async found<T>(path: string): Promise<T> {
-    for (const end = Date.now() + PATIENCE; ; await sleep(50)) {
+    for (const end = Date.now() + PATIENCE; ; await this.#narrator.pause(50)) {
       const response = await fetch(this.#url + path).catch(() => null);
       if (response?.ok) return (await response.json()) as T;
       if (Date.now() > end) throw new Error(`${path} was not answered within ${PATIENCE} ms`);

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { LogRecord } from "log-replay/tools";
 import { openPlaces, type Place } from "../places.ts";
 import { chosen, pretty, type Choice } from "../records.ts";
@@ -23,7 +22,7 @@ export class Logs {
 
   /** The last record that fits, once there is one. */
   async awaited(fits: (record: LogRecord) => boolean, choice: Choice): Promise<LogRecord> {
-    for (const end = Date.now() + PATIENCE; ; await sleep(20)) {
+    for (const end = Date.now() + PATIENCE; ; await this.#narrator.pause(20)) {
       let last: LogRecord | undefined;
       for await (const { line } of timeline(this.places)) {
         const record = chosen(choice, line);

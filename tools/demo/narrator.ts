@@ -40,6 +40,11 @@ export class Narrator {
     await this.#say(`    ${line}`);
   }
 
+  /** Milliseconds; ends the story where it is broken off. */
+  async pause(milliseconds: number): Promise<void> {
+    await sleep(milliseconds, undefined, { signal: this.#signal });
+  }
+
   async #say(text: string): Promise<void> {
     this.#signal.throwIfAborted();
     await print(text);

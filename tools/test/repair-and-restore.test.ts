@@ -100,6 +100,18 @@ test("a checkout that cannot be undone is stuck, until it is settled", async () 
   expect((await run("audit")).code).toBe(0);
 });
 
+test("compact: the log is folded, and everything reads as before", async () => {
+  const goods = await basket(shop);
+  const before = (await run("show", "--json")).lines;
+  const { code, stdout } = await run("compact");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/stock +compacted: \d+ commits? folded, \d+ segments? archived; the snapshot is of commit \d+:\d+/);
+  expect((await run("show", "--json")).lines).toEqual(before);
+  expect((await run("verify")).code).toBe(0);
+  expect((await run("audit")).code).toBe(0);
+  expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+});
+
 test("follow: what is appended while it runs, until Ctrl-C", async () => {
   const { child, said } = launched(join("node_modules", ".bin", "node"), ["tools/main.ts", "follow", "payment", "--last", "1", "--json"], { DATA_DIR: shop.folder });
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));

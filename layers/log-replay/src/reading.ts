@@ -1,9 +1,7 @@
-import { GoneError, LogDamageError } from "./errors.ts";
 import type { FramedLine } from "./frame.ts";
 import { fromNewestSnapshot } from "./ground.ts";
-import { readStretch } from "./history.ts";
-import { chain, lastBegun } from "./protocol.ts";
-import { eachImage, parseRecord, type LogRecord, type Position } from "./record.ts";
+import { historyLines } from "./history-lines.ts";
+import { eachImage, parseRecord, timeOf, type LogRecord, type Position } from "./record.ts";
 import { readSnapshot } from "./snapshot.ts";
 import type { LogStore } from "./store.ts";
 
@@ -16,7 +14,7 @@ import type { LogStore } from "./store.ts";
  * @throws LogDamageError, also where archived segments were taken away
  */
 export async function* readHistory(store: LogStore, { from = 1 }: { readonly from?: number } = {}): AsyncGenerator<LogRecord> {
-  for await (const { epoch, line } of historyLines(store, from)) yield parseRecord(line, `epoch ${epoch}`);
+  for await (const { line, file } of historyLines(store, { after: from - 1 })) yield parseRecord(line, file);
 }
 
 /** A key's value at some time, and when it was written. */
@@ -53,45 +51,11 @@ export function stateAt(store: LogStore, { n = Infinity, at = Infinity }: { read
       for await (const lines of readSnapshot(store, snapshot)) lines.forEach(apply);
       position = { epoch: snapshot.epoch, n: snapshot.n };
     }
-    for await (const framed of historyLines(store, (position?.n ?? 0) + 1)) {
-      if (framed.n > n || (at !== Infinity && timeOf(framed) > at)) break;
+    for await (const framed of historyLines(store, { after: position?.n ?? 0 })) {
+      if (framed.n > n || (at !== Infinity && timeOf(framed.line) > at)) break;
       apply(framed);
       position = { epoch: framed.epoch, n: framed.n };
     }
     return { position, images };
   });
-}
-
-function timeOf({ epoch, line }: FramedLine): number {
-  return Date.parse(parseRecord(line, `epoch ${epoch}`).at);
-}
-
-/** Each line is valid until the next one is asked for. */
-async function* historyLines(store: LogStore, from: number): AsyncGenerator<FramedLine> {
-  let next = from;
-  for (let failedAt = 0; ; ) {
-    try {
-      const begins = await store.begins();
-      const last = lastBegun(begins);
-      const history = chain(begins, last);
-      if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${last} is broken`);
-      for (const stretch of history.filter(({ to }) => to >= next)) {
-        // In this order: what is archived between the two is in both, and in neither otherwise.
-        const segments = [...(await store.segments(stretch.epoch)), ...(await store.archived(stretch.epoch))];
-        const rest = { ...stretch, from: Math.max(stretch.from, next - 1) };
-        for await (const lines of readStretch(store, rest, { segments })) {
-          for (const framed of lines) {
-            next = framed.n + 1;
-            yield framed;
-          }
-        }
-      }
-      return;
-    } catch (error) {
-      // A segment was archived since it was listed. Or the writers went on: one segment was read before a commit came to
-      // it, and another one after the next commit had. A hole that is still there at a second look is one.
-      if (!(error instanceof GoneError) && failedAt === next) throw error;
-      failedAt = next;
-    }
-  }
 }

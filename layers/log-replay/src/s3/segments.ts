@@ -42,7 +42,16 @@ export class S3Segments {
     return objects.map((object) => this.#segment(this.#name(object), true, [object]));
   }
 
-  async *read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
+  /** The bytes behind the first `from`. */
+  async *read(segment: Segment, chunk: number, from: number): AsyncGenerator<Buffer> {
+    let skip = from;
+    for await (const bytes of this.#readAll(segment, chunk)) {
+      if (skip < bytes.length) yield bytes.subarray(skip);
+      skip = Math.max(0, skip - bytes.length);
+    }
+  }
+
+  async *#readAll(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
     const key = `${this.#prefix}${segment.name}/`;
     const objects = this.#listed.get(segment) ?? (await this.#bucket.list(key));
     if (objects.length === 0) throw new GoneError(`${segment.name} is no longer there`);

@@ -105,8 +105,8 @@ class S3Store implements LogStore {
     return this.#segments.list(epoch);
   }
 
-  read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
-    return this.#segments.read(segment, chunk);
+  read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
+    return this.#segments.read(segment, chunk, from);
   }
 
   /** There is nothing to write again: what was read was durable before it could be read. Only that it is still there is looked at. */

@@ -1,12 +1,12 @@
 import { Connection, type Reply } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
+import { historyLines } from "../history-lines.ts";
 import { GUARD, isInternal, TAIL } from "../keys.ts";
 import { judgeGuard, parseGuard } from "../protocol.ts";
+import { stateAt } from "../reading.ts";
 import { eachImage, type Entry } from "../record.ts";
 import type { LogStore } from "../store.ts";
 import { parseId, parseTail, readTailAfter } from "../tail.ts";
-import { readHistory } from "./read-history.ts";
-import { stateAt } from "./state-at.ts";
 
 /** A key whose value in Redis is not the one that the log gives; JSON text, null where there is none. */
 export interface Difference {
@@ -58,7 +58,7 @@ async function compareLoosely(store: LogStore, connection: Connection): Promise<
     const [values] = keys.length > 0 ? await connection.pipeline([["mget", ...keys]]) : [[]];
     for (const [i, key] of keys.entries()) {
       unseen.delete(key);
-      if ((values as Reply[])[i] !== images.get(key)) suspects.add(key);
+      if ((values as Reply[])[i] !== images.get(key)?.image) suspects.add(key);
     }
     if (next === "0") return { keys: images.size, suspects: [...suspects, ...unseen] };
     cursor = next;
@@ -97,7 +97,7 @@ async function compareExactly(store: LogStore, looks: readonly Look[]): Promise<
   const waiting = [...looks];
   let reached = 0;
   if (waiting.length > 0) {
-    for await (const { n, line, file } of readHistory(store)) {
+    for await (const { n, line, file } of historyLines(store)) {
       for (; waiting[0] !== undefined && waiting[0].n < n; waiting.shift()) compare(waiting[0]);
       if (waiting.length === 0) break;
       eachImage(line, file, put);

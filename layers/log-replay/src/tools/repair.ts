@@ -1,11 +1,12 @@
 import { encodeFrame } from "../frame.ts";
+import { stretchesAfter } from "../ground.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { claimNext } from "../recovery.ts";
 import type { Entry, Position } from "../record.ts";
 import type { Begin, LogStore, RepairableStore, Segment } from "../store.ts";
-import { EpochReader } from "./epoch-reader.ts";
+import { EpochReader } from "../epoch-reader.ts";
 import { intactEntries } from "./intact-entries.ts";
-import type { OnTorn } from "./segment-cursor.ts";
+import type { OnTorn } from "../segment-cursor.ts";
 import { verify, type Finding } from "./verify.ts";
 
 /** What can be done about the damage of a log. Nothing is done yet. */
@@ -35,6 +36,8 @@ export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const begins = await lostBegins(store, found, claimed);
   const known = new Map([...found, ...begins]);
   const history = chain(known, lastBegun(known));
+  const snapshot = await store.snapshot();
+  if (damages.some(({ file }) => file === snapshot?.name)) hopeless.push(`${snapshot?.name} is damaged: put the segments of the archive back into the log's folder, and take the snapshot away`);
   if (history === null) hopeless.push("the chain of epochs is broken in a way that the records do not tell");
 
   const replace: Segment[] = [];
@@ -48,7 +51,8 @@ export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const onTorn: OnTorn = (segment, { offset }) => {
     if (!replace.includes(segment) && torn.every((other) => other.segment.name !== segment.name)) torn.push({ segment, offset });
   };
-  const cut = history === null ? null : await firstMissing(store, history, replace, onTorn);
+  // What the snapshot holds no restore reads: a hole in the archive is a hole in what can be told, not in the state.
+  const cut = history === null || hopeless.length > 0 ? null : await firstMissing(store, stretchesAfter(history, snapshot), replace, onTorn);
   return { damages, replace, claims, begins, cut, torn: torn.filter(({ segment }) => !files.has(segment.name)), hopeless };
 }
 

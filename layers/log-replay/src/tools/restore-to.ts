@@ -2,13 +2,13 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, ConnectionLostError } from "redis-occ";
 import { encodeFrame } from "../frame.ts";
+import { historyLines } from "../history-lines.ts";
 import { eachImage, encodeBody, type Entry } from "../record.ts";
 import { claimNext, recover, type LogEvent } from "../recovery.ts";
 import type { LogStore } from "../store.ts";
 import { surveyHistory, type Survey } from "../survey.ts";
 import type { Moment } from "./moment.ts";
-import { readHistory } from "./read-history.ts";
-import { commitAt, type CommitAt } from "./state-at.ts";
+import { commitAt, type CommitAt } from "./commit-at.ts";
 
 export interface RestoreToOptions {
   readonly store: LogStore;
@@ -107,7 +107,7 @@ class WayBack {
     const since = new Map<string, string | null>();
     const end = this.#to?.n ?? 0;
     // The new epoch has begun and is empty: what is read ends where it goes on from.
-    for await (const { n, line, file } of readHistory(this.#store)) {
+    for await (const { n, line, file } of historyLines(this.#store)) {
       eachImage(line, file, (key, image) => {
         if (n > end) since.set(key, image);
         else if (image === null) then.delete(key);

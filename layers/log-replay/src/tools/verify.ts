@@ -1,8 +1,9 @@
-import type { LogDamageError } from "../errors.ts";
+import { GoneError, LogDamageError } from "../errors.ts";
 import { eachImage, parseRecord, type LogRecord } from "../record.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
+import { readSnapshot } from "../snapshot.ts";
 import type { LogStore } from "../store.ts";
-import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
+import { EpochReader, type PlacedLine } from "../epoch-reader.ts";
 
 /** Something that was found in a log. */
 export interface Finding {
@@ -58,6 +59,8 @@ export async function* verify(store: LogStore, { law }: VerifyOptions = {}): Asy
     }
     yield* found.take();
   }
+  await readNewestSnapshot(store, found);
+  yield* found.take();
   return { records, epochs: history?.length ?? 0, damages: found.damages };
 }
 
@@ -70,6 +73,19 @@ async function* readPart(store: LogStore, { epoch, from, to }: Stretch, found: F
     if (above > 0) found.add("note", `epoch ${epoch}`, 0, `${above} commits above ${to}, where a later epoch goes on from, came too late and do not count`);
   } finally {
     await reader.close();
+  }
+}
+
+/** What a restore begins with. It stops at the first damage: nothing of a damaged snapshot is of use. */
+async function readNewestSnapshot(store: LogStore, found: Findings): Promise<void> {
+  const snapshot = await store.snapshot();
+  if (snapshot === null) return;
+  try {
+    for await (const _ of readSnapshot(store, snapshot));
+  } catch (error) {
+    if (error instanceof GoneError) return readNewestSnapshot(store, found);
+    if (!(error instanceof LogDamageError)) throw error;
+    found.onDamage(error);
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { restoreTo, stateAt } from "../../src/tools/index.ts";
+import { compact, stateAt } from "../../src/index.ts";
+import { restoreTo } from "../../src/tools/index.ts";
 import { add, records, replayed, stage, stateOf, until } from "../support/stage.ts";
 import { door, tampered, type Tampering } from "../support/tampered-store.ts";
 import { twoEpochs, verified } from "./support.ts";
@@ -17,6 +18,16 @@ test("back to an earlier commit, and forward in the log: a new epoch sets what h
   expect(after.slice(before.length)).toMatchObject([{ epoch: 3, n: 7, op: "restore", to: "1:2", set: { n: 2, m: null } }]);
   // The processes of before go on in the new epoch.
   expect(await first.occ.transact(["n"], add("n"))).toBe(3);
+  expect((await verified(store)).damages).toEqual([]);
+  expect(await replayed(on, store.folder)).toEqual({ n: "3" });
+});
+
+test("to a commit from before a snapshot: the archive has it", async () => {
+  const { store, second } = await twoEpochs(on);
+  await compact(store);
+  await restoreTo({ store, moment: { n: 2 }, url: on.redis.url });
+  expect(await stateOf(on.outside)).toEqual({ n: "2" });
+  expect(await second.occ.transact(["n"], add("n"))).toBe(3);
   expect((await verified(store)).damages).toEqual([]);
   expect(await replayed(on, store.folder)).toEqual({ n: "3" });
 });

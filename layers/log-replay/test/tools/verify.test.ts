@@ -1,7 +1,7 @@
 import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { openFileStore } from "../../src/index.ts";
+import { compact, openFileStore } from "../../src/index.ts";
 import { add, segmentsIn, stage } from "../support/stage.ts";
 import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from "./support.ts";
 
@@ -10,6 +10,22 @@ const on = stage();
 test("nothing is wrong with a log of two epochs and two writers", async () => {
   const { store } = await twoEpochs(on);
   expect(await verified(store)).toEqual({ findings: [], damages: [], summary: { records: 6, epochs: 2, damages: 0 } });
+});
+
+test("what is archived is verified too, and damage in it is told with its place in the archive", async () => {
+  const { store } = await twoEpochs(on);
+  await compact(store);
+  expect(await verified(store)).toMatchObject({ damages: [], summary: { records: 6 } });
+  const { name, line } = await flipBit(join(store.folder, "archive"), 2);
+  expect((await verified(store)).damages).toContainEqual(expect.stringContaining(`archive/${name}:${line}: a bad checksum`));
+});
+
+test("a damaged snapshot is told", async () => {
+  const { store } = await twoEpochs(on);
+  const { snapshot } = await compact(store);
+  const path = join(store.folder, snapshot!.name);
+  await writeFile(path, (await readFile(path, "utf8")).replace('"m":"x"', '"m":"y"'));
+  expect((await verified(store)).damages).toContainEqual(expect.stringContaining(`${snapshot!.name}:1: a bad checksum`));
 });
 
 test("every flipped bit is told with file and line, not only the first", async () => {

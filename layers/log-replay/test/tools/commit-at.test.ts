@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { commitAt, parseMoment, stateAt, type Moment } from "../../src/tools/index.ts";
+import { commitAt, parseMoment, type Moment } from "../../src/tools/index.ts";
 import { add, stage } from "../support/stage.ts";
 import { twoEpochs } from "./support.ts";
 
@@ -18,28 +18,25 @@ describe("a moment is written as", () => {
   test.each(["", "yesterday", "-1", "2:", "2026-13-01", "1.5", "2026-01-31 12:00"])("not: %j", (text) => expect(() => parseMoment(text)).toThrow(TypeError));
 });
 
-test("the state after each commit, without a Redis", async () => {
+test("a commit is found by its number, with its epoch or without", async () => {
   const { store } = await twoEpochs(on);
-  const states = [{}, { n: "1" }, { n: "2" }, { n: "3" }, { n: "13" }, { n: "23" }, { m: '"x"' }];
-  for (const [n, state] of states.entries()) expect(Object.fromEntries((await stateAt(store, { n })).images)).toEqual(state);
-  const { images, last } = await stateAt(store);
-  expect(Object.fromEntries(images)).toEqual(states[6]);
-  expect(last).toMatchObject({ epoch: 2, n: 6 });
+  expect(await commitAt(store, { n: 0 })).toBeNull();
+  expect(await commitAt(store, { n: 3 })).toMatchObject({ epoch: 1, n: 3 });
+  expect(await commitAt(store, { epoch: 2, n: 4 })).toMatchObject({ epoch: 2, n: 4 });
 });
 
-test("the state at a time holds every commit before the first later one", async () => {
+test("at a time: the last commit before the first later one", async () => {
   const store = await on.store();
   let now = 0;
   const state = on.open({ store, now: () => new Date(now) });
   for (now = 1_000; now <= 5_000; now += 1_000) await state.occ.transact(["n"], add("n"));
   expect(await commitAt(store, { time: 999 })).toBeNull();
-  expect(await commitAt(store, { time: 3_000 })).toEqual({ epoch: 1, n: 3, time: 3_000 });
-  expect(Object.fromEntries((await stateAt(store, { time: 3_999 })).images)).toEqual({ n: "3" });
-  expect(Object.fromEntries((await stateAt(store, { time: 9_999 })).images)).toEqual({ n: "5" });
+  expect(await commitAt(store, { time: 3_999 })).toEqual({ epoch: 1, n: 3, time: 3_000 });
+  expect(await commitAt(store, { time: Infinity })).toEqual({ epoch: 1, n: 5, time: 5_000 });
 });
 
 test("a commit that the history does not have is refused", async () => {
   const { store } = await twoEpochs(on);
-  await expect(stateAt(store, { n: 7 })).rejects.toThrow("there is no commit 7: the history ends with 2:6");
-  await expect(stateAt(store, { epoch: 1, n: 4 })).rejects.toThrow("commit 4 is one of epoch 2, epoch 1 does not have it");
+  await expect(commitAt(store, { n: 7 })).rejects.toThrow("there is no commit 7: the history ends with 2:6");
+  await expect(commitAt(store, { epoch: 1, n: 4 })).rejects.toThrow("commit 4 is one of epoch 2, epoch 1 does not have it");
 });

@@ -1,7 +1,7 @@
-import { LogDamageError } from "../errors.ts";
-import { raise, type FramedLine, type OnDamage } from "../frame.ts";
-import { checksumOf } from "../record.ts";
-import type { LogStore } from "../store.ts";
+import { LogDamageError } from "./errors.ts";
+import { raise, type FramedLine, type OnDamage } from "./frame.ts";
+import { checksumOf } from "./record.ts";
+import type { LogStore } from "./store.ts";
 import { sameSegment, SegmentCursor, type OnTorn } from "./segment-cursor.ts";
 
 /** A record's line and where it was found. Valid until the next one is asked for. */

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LogDamageError } from "../errors.ts";
-import { chain, lastBegun, type Stretch } from "../protocol.ts";
-import type { LogStore } from "../store.ts";
-import { assertNoneBeyond } from "../survey.ts";
+import { LogDamageError } from "./errors.ts";
+import { chain, lastBegun, type Stretch } from "./protocol.ts";
+import type { LogStore } from "./store.ts";
+import { assertNoneBeyond } from "./survey.ts";
 import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
 import type { OnTorn } from "./segment-cursor.ts";
 
-export interface ReadHistoryOptions {
+export interface HistoryLinesOptions {
   /** Only commits after this one. Default 0. */
   readonly after?: number;
   readonly onTorn?: OnTorn;
@@ -17,7 +17,7 @@ export interface ReadHistoryOptions {
  * for a frame and a chunk of each segment of one epoch.
  * @throws LogDamageError; StoreUnavailableError
  */
-export async function* readHistory(store: LogStore, { after = 0, onTorn }: ReadHistoryOptions = {}): AsyncGenerator<PlacedLine> {
+export async function* historyLines(store: LogStore, { after = 0, onTorn }: HistoryLinesOptions = {}): AsyncGenerator<PlacedLine> {
   for (const { epoch, from, to } of await wholeHistory(store)) {
     if (to <= after) continue;
     const reader = new EpochReader(store, { epoch, from: Math.max(after, from) }, onTorn ? { onTorn } : {});
@@ -43,7 +43,7 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
 }
 
-/** As `readHistory`, and then whatever is appended, over new segments and epochs, until the signal. @throws as `readHistory` */
+/** As `historyLines`, and then whatever is appended, over new segments and epochs, until the signal. @throws as `historyLines` */
 export async function* followHistory(store: LogStore, { after = 0, pause = 200, signal }: FollowOptions): AsyncGenerator<Followed> {
   let reader: EpochReader | undefined;
   try {

@@ -1,6 +1,6 @@
-import { GoneError } from "../errors.ts";
-import { readFrames, type End, type Frame, type FramedLine, type OnDamage, type Place, type Torn } from "../frame.ts";
-import type { LogStore, Segment } from "../store.ts";
+import { GoneError } from "./errors.ts";
+import { readFrames, type End, type Frame, type FramedLine, type OnDamage, type Place, type Torn } from "./frame.ts";
+import type { LogStore, Segment } from "./store.ts";
 
 /** Bytes read of a segment at a time. */
 const CHUNK = 64 * 1024;

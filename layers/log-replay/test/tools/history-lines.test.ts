@@ -1,7 +1,8 @@
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { followHistory, parseRecord, readHistory, type Followed } from "../../src/tools/index.ts";
+import { compact } from "../../src/index.ts";
+import { followHistory, parseRecord, historyLines, type Followed } from "../../src/tools/index.ts";
 import { add, records, segmentsIn, stage, until, waits } from "../support/stage.ts";
 import { twoEpochs } from "./support.ts";
 
@@ -10,7 +11,7 @@ const on = stage();
 test("the history of two writers and two epochs comes in the order of its commits, each once, with its place", async () => {
   const { store } = await twoEpochs(on);
   const read = [];
-  for await (const { epoch, n, line, file, number } of readHistory(store)) {
+  for await (const { epoch, n, line, file, number } of historyLines(store)) {
     const lines = (await readFile(join(store.folder, file), "utf8")).split("\n");
     expect(lines[number - 1]).toBe(line.toString());
     read.push({ epoch, n });
@@ -22,7 +23,7 @@ test("the history of two writers and two epochs comes in the order of its commit
 test("after a commit: only those that follow it", async () => {
   const { store } = await twoEpochs(on);
   const numbers = [];
-  for await (const { n } of readHistory(store, { after: 2 })) numbers.push(n);
+  for await (const { n } of historyLines(store, { after: 2 })) numbers.push(n);
   expect(numbers).toEqual([3, 4, 5, 6]);
 });
 
@@ -34,7 +35,7 @@ test("a torn end is passed over, and told", async () => {
   await file.close();
   const torn: string[] = [];
   const numbers = [];
-  for await (const { n } of readHistory(store, { onTorn: (segment) => torn.push(segment.name) })) numbers.push(n);
+  for await (const { n } of historyLines(store, { onTorn: (segment) => torn.push(segment.name) })) numbers.push(n);
   expect(numbers).toEqual([1, 2, 3, 4, 5, 6]);
   expect(new Set(torn)).toEqual(new Set([name]));
 });
@@ -46,8 +47,21 @@ test("a history that is being written by two processes has no hole at any moment
   }));
   for (let rounds = 0; rounds < 3 || (await waits(load, 0)); rounds++) {
     let expected = 1;
-    for await (const { n } of readHistory(store)) expect(n).toBe(expected++);
+    for await (const { n } of historyLines(store)) expect(n).toBe(expected++);
   }
+});
+
+test("a history whose beginning is compacted is read from the archive, also while it is being archived", async () => {
+  const { store, first } = await twoEpochs(on);
+  const reading = historyLines(store);
+  const numbers = [(await reading.next()).value?.n];
+  expect((await compact(store)).archived).toBeGreaterThan(0);
+  for await (const { n } of reading) numbers.push(n);
+  expect(numbers).toEqual([1, 2, 3, 4, 5, 6]);
+  await first.occ.transact(["n"], add("n"));
+  const again = [];
+  for await (const { n } of historyLines(store)) again.push(n);
+  expect(again).toEqual([1, 2, 3, 4, 5, 6, 7]);
 });
 
 test("who follows sees what is appended, over new segments and a new epoch, each commit once", async () => {
