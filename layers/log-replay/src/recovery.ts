@@ -2,11 +2,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
+import { fromNewestSnapshot } from "./ground.ts";
 import { GUARD, LOCK, STORE, TAIL, TURN } from "./keys.ts";
 import { judgeGuard, mayStay, nextEpoch, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./restore-lock.ts";
-import { surveyHistory } from "./survey.ts";
+import { surveyHistory, type Survey } from "./survey.ts";
 import type { LogStore } from "./store.ts";
 
 /** What a restore tells about itself. */
@@ -24,6 +25,8 @@ export interface RecoveryOptions {
   /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
+  /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
+  readonly amend?: (epoch: number, survey: Survey, renew: () => Promise<void>) => Promise<Survey>;
   /** Ends a recovery that is under way; whoever comes next starts over. */
   readonly signal: AbortSignal;
 }
@@ -74,15 +77,19 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
 
     const epoch = await claimNext(store);
     onEvent({ event: "restore started", epoch });
-    const survey = await surveyHistory(store, () => lock.renewWhenDue());
-    for (const { segment, copy } of survey.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
-    await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
+    const renew = (): Promise<void> => lock.renewWhenDue();
+    const found = await surveyHistory(store, renew);
+    for (const { segment, copy } of found.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
+    await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
+    const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
-    await failPoint("wipe.before");
-    await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
-    await failPoint("wipe.after");
-    await applyHistory(options, lock, survey, (records) => {
-      onEvent({ event: "restore progress", epoch, records, of: survey.records });
+    await fromNewestSnapshot(store, async (snapshot) => {
+      await failPoint("wipe.before");
+      await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
+      await failPoint("wipe.after");
+      await applyHistory(options, lock, survey, snapshot, (records) => {
+        onEvent({ event: "restore progress", epoch, records, of: survey.records });
+      });
     });
     await failPoint("guard.before");
     const guard: Guard = { epoch, run_id: connection.runId, store: store.id };
@@ -145,7 +152,7 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
 }
 
 /** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
-async function claimNext(store: LogStore): Promise<number> {
+export async function claimNext(store: LogStore): Promise<number> {
   for (;;) {
     const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;

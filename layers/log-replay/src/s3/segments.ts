@@ -42,7 +42,16 @@ export class S3Segments {
     return objects.map((object) => this.#segment(this.#name(object), true, [object]));
   }
 
-  async *read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
+  /** The bytes behind the first `from`. */
+  async *read(segment: Segment, chunk: number, from: number): AsyncGenerator<Buffer> {
+    let skip = from;
+    for await (const bytes of this.#readAll(segment, chunk)) {
+      if (skip < bytes.length) yield bytes.subarray(skip);
+      skip = Math.max(0, skip - bytes.length);
+    }
+  }
+
+  async *#readAll(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
     const key = `${this.#prefix}${segment.name}/`;
     const objects = this.#listed.get(segment) ?? (await this.#bucket.list(key));
     if (objects.length === 0) throw new GoneError(`${segment.name} is no longer there`);
@@ -77,7 +86,7 @@ export class S3Segments {
   }
 
   #segment(name: string, closed: boolean, objects: readonly Listed[]): Segment {
-    const segment: Segment = { epoch: Number(/segment-(\d+)-/.exec(name)?.[1]), name, closed };
+    const segment: Segment = { epoch: Number(/segment-(\d+)-/.exec(name)?.[1]), name, closed, bytes: objects.reduce((sum, { size }) => sum + size, 0) };
     this.#listed.set(segment, objects);
     return segment;
   }

@@ -1,0 +1,32 @@
+import { historyLines } from "../history-lines.ts";
+import { timeOf, type Position } from "../record.ts";
+import type { LogStore } from "../store.ts";
+import { isAfter, type Moment } from "./moment.ts";
+
+export interface CommitAt extends Position {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+}
+
+/**
+ * The last commit up to a moment.
+ * @returns null where that is before the first one
+ * @throws RangeError where the history does not have the commit that is named; LogDamageError; StoreUnavailableError
+ */
+export async function commitAt(store: LogStore, moment: Moment): Promise<CommitAt | null> {
+  let last: CommitAt | null = null;
+  for await (const { epoch, n, line } of historyLines(store)) {
+    const time = timeOf(line);
+    if (isAfter({ n, time }, moment)) break;
+    last = { epoch, n, time };
+  }
+  if (!("time" in moment)) assertReached(moment, last);
+  return last;
+}
+
+/** Commit 0 stands for the state before the first one. */
+function assertReached({ epoch, n }: { readonly epoch?: number; readonly n: number }, last: CommitAt | null): void {
+  if (n === 0 && epoch === undefined) return;
+  if (last === null || last.n < n) throw new RangeError(`there is no commit ${n}: the history ends with ${last === null ? "nothing" : `${last.epoch}:${last.n}`}`);
+  if (epoch !== undefined && last.epoch !== epoch) throw new RangeError(`commit ${n} is one of epoch ${last.epoch}, epoch ${epoch} does not have it`);
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from "@jest/globals";
+import { commitAt, parseMoment, type Moment } from "../../src/tools/index.ts";
+import { add, stage } from "../support/stage.ts";
+import { twoEpochs } from "./support.ts";
+
+const on = stage();
+
+describe("a moment is written as", () => {
+  test.each<[string, Moment]>([
+    ["17", { n: 17 }],
+    ["2:17", { epoch: 2, n: 17 }],
+    ["2026-01-31", { time: Date.UTC(2026, 0, 31) }],
+    ["2026-01-31T12:00:00Z", { time: Date.UTC(2026, 0, 31, 12) }],
+    ["2026-01-31T12:00:00.5", { time: Date.UTC(2026, 0, 31, 12, 0, 0, 500) }],
+    ["2026-01-31T12:00+02:00", { time: Date.UTC(2026, 0, 31, 10) }],
+  ])("%s", (text, moment) => expect(parseMoment(text)).toEqual(moment));
+
+  test.each(["", "yesterday", "-1", "2:", "2026-13-01", "1.5", "2026-01-31 12:00"])("not: %j", (text) => expect(() => parseMoment(text)).toThrow(TypeError));
+});
+
+test("a commit is found by its number, with its epoch or without", async () => {
+  const { store } = await twoEpochs(on);
+  expect(await commitAt(store, { n: 0 })).toBeNull();
+  expect(await commitAt(store, { n: 3 })).toMatchObject({ epoch: 1, n: 3 });
+  expect(await commitAt(store, { epoch: 2, n: 4 })).toMatchObject({ epoch: 2, n: 4 });
+});
+
+test("at a time: the last commit before the first later one", async () => {
+  const store = await on.store();
+  let now = 0;
+  const state = on.open({ store, now: () => new Date(now) });
+  for (now = 1_000; now <= 5_000; now += 1_000) await state.occ.transact(["n"], add("n"));
+  expect(await commitAt(store, { time: 999 })).toBeNull();
+  expect(await commitAt(store, { time: 3_999 })).toEqual({ epoch: 1, n: 3, time: 3_000 });
+  expect(await commitAt(store, { time: Infinity })).toEqual({ epoch: 1, n: 5, time: 5_000 });
+});
+
+test("a commit that the history does not have is refused", async () => {
+  const { store } = await twoEpochs(on);
+  await expect(commitAt(store, { n: 7 })).rejects.toThrow("there is no commit 7: the history ends with 2:6");
+  await expect(commitAt(store, { epoch: 1, n: 4 })).rejects.toThrow("commit 4 is one of epoch 2, epoch 1 does not have it");
+});
