@@ -28,6 +28,13 @@ export function residentMegabytes(pid: number): number {
   return sum(pid);
 }
 
+/** Milliseconds of CPU that a process has used, in user and in system mode. */
+export function cpuMilliseconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
+  return ((user ?? 0) + (system ?? 0)) * 10; // in ticks of 10 ms
+}
+
 function statusOf(pid: string, field: string): string {
   try {
     return new RegExp(`^${field}:\\s*(.*)$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? "";

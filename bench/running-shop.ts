@@ -7,7 +7,7 @@ export const SERVICES = ["order", "stock", "payment"] as const;
 
 export interface RunningShop {
   readonly url: string;
-  /** Of `npm start`. */
+  /** Of npm. */
   readonly pid: number;
   readonly dataFolder: string;
   readonly redisUrl: (service: (typeof SERVICES)[number]) => string;
@@ -16,10 +16,10 @@ export interface RunningShop {
   readonly removeData: () => void;
 }
 
-/** `npm start`, as a user would, on a data folder of its own. @throws Error where it ends before it is ready */
-export async function startShop(port: number): Promise<RunningShop> {
+/** `npm start` or `npm run serve`, as a user would, on a data folder of its own. @throws Error where it ends before it is ready */
+export async function startShop(port: number, script: "start" | "serve" = "start"): Promise<RunningShop> {
   const dataFolder = mkdtempSync(join(tmpdir(), "shop-bench-"));
-  const child = spawn("npm", ["start"], {
+  const child = spawn("npm", ["run", script], {
     cwd: join(import.meta.dirname, ".."),
     env: { ...process.env, HTTP_PORT: String(port), DATA_DIR: dataFolder },
     stdio: ["ignore", "pipe", "inherit"],
@@ -31,7 +31,7 @@ export async function startShop(port: number): Promise<RunningShop> {
       said += bytes.toString();
       if (said.includes("ready: ")) resolve();
     });
-    child.once("close", () => reject(new Error(`npm start ended: ${said}`)));
+    child.once("close", () => reject(new Error(`npm run ${script} ended: ${said}`)));
   });
   return {
     url: `http://127.0.0.1:${port}`,
