@@ -2,7 +2,7 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/", "**/dist/", "**/.serverless/", "**/.esbuild/", "**/.data/", "**/coverage/"] },
+  { ignores: ["**/node_modules/", "**/dist/", "**/.serverless/", "**/.esbuild/", "**/.data/", "**/.layers/", "**/.emulator/", "**/coverage/"] },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   {
@@ -44,7 +44,7 @@ export default tseslint.config(
   {
     files: ["**/*.js", "**/*.mjs", "**/*.cjs"],
     languageOptions: {
-      globals: { process: "readonly", console: "readonly", URL: "readonly", fetch: "readonly", setTimeout: "readonly", clearTimeout: "readonly" },
+      globals: { __dirname: "readonly", process: "readonly", console: "readonly", URL: "readonly", fetch: "readonly", setTimeout: "readonly", clearTimeout: "readonly" },
     },
   },
 );

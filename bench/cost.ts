@@ -5,9 +5,11 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { closedLoop, percentile, type LoopResult } from "./closed-loop.ts";
-import { cpuMilliseconds, execs, frames, residentMegabytes } from "./meters.ts";
+import { figures } from "./load/figures.ts";
+import { Load } from "./load/load.ts";
+import { commitsIn, cpuMilliseconds, residentMegabytes, type Commits } from "./meters.ts";
 import { SERVICES, startShop } from "./running-shop.ts";
+import { range } from "./shop.ts";
 
 const ROWS = 1_000;
 const WARM_UP = 2_000;
@@ -16,46 +18,46 @@ const script = process.argv[2] === "start" ? "start" : "serve";
 const connections = Number(process.argv[3] ?? 50);
 const count = Number(process.argv[4] ?? 5_000);
 
-const shop = await startShop(Number(process.env["HTTP_PORT"] ?? 8_600), script);
+const shop = await startShop(script, Number(process.env["HTTP_PORT"] || 8_600));
+const load = Load.start();
 try {
   print("idle memory of npm and all below it", `${residentMegabytes(shop.pid).toFixed(0)} MB`);
   for (const path of [`/stock/batch_init/${ROWS}/1000000000/1`, `/payment/batch_init/${ROWS}/1000000000`, `/orders/batch_init/${count + WARM_UP}/${ROWS}/${ROWS}/1`]) {
     const { status } = await fetch(shop.url + path, { method: "POST" });
     if (status !== 200) throw new Error(`${path}: ${status}`);
   }
-  await closedLoop({ url: shop.url, connections, count: WARM_UP, path: (i) => `/orders/checkout/${i}` });
-  await measure("a refused request", () => closedLoop({ url: shop.url, connections, count, path: () => "/stock/reserve" }));
-  await measure("a read", () => closedLoop({ url: shop.url, connections, count, method: "GET", path: (i) => `/stock/find/${i % ROWS}` }));
-  await measure("a checkout", () => closedLoop({ url: shop.url, connections, count, path: (i) => `/orders/checkout/${WARM_UP + i}` }));
+  await load.run({ url: shop.url, method: "POST", connections, paths: range(WARM_UP).map((i) => `/orders/checkout/${i}`) });
+  await measure("a refused request", "POST", () => "/stock/reserve");
+  await measure("a read", "GET", (i) => `/stock/find/${i % ROWS}`);
+  await measure("a checkout", "POST", (i) => `/orders/checkout/${WARM_UP + i}`);
   print("memory after the load", `${residentMegabytes(shop.pid).toFixed(0)} MB`);
 } finally {
+  load.stop();
   await shop.stop();
   shop.removeData();
 }
 
-async function measure(what: string, load: () => Promise<LoopResult>): Promise<void> {
+async function measure(what: string, method: "GET" | "POST", path: (i: number) => string): Promise<void> {
   const before = await counters();
-  const client = process.cpuUsage();
-  const { seconds, statuses, latencies } = await load();
-  const own = process.cpuUsage(client);
+  const result = await load.run({ url: shop.url, method, connections, paths: range(count).map(path) });
   const after = await counters();
-  const each = (name: keyof typeof after): string => ((after[name] - before[name]) / count).toFixed(3);
+  const { perSecond, latency, statuses, clientLoad } = figures(result, count);
+  const each = (name: keyof Counters): string => ((after[name] - before[name]) / count).toFixed(3);
   print(
     `${what} at ${connections} connections`,
-    `${each("host")} ms of CPU in the host, ${each("redis")} in the three Redis, ${((own.user + own.system) / 1_000 / count).toFixed(3)} in the client; ` +
-      `${each("execs")} EXECs, ${each("frames")} fdatasyncs; ${(count / seconds).toFixed(0)}/s, p50 ${percentile(latencies, 0.5).toFixed(1)} ms, p99 ${percentile(latencies, 0.99).toFixed(1)} ms; ` +
-      `statuses ${JSON.stringify(Object.fromEntries(statuses))}`,
+    `${each("host")} ms of CPU in the host, ${each("redis")} in the three Redis, ${((clientLoad * 1_000) / perSecond).toFixed(3)} in the client; ${each("execs")} EXECs, ` +
+      `${each("frames")} fdatasyncs; ${perSecond.toFixed(0)}/s, p50 ${latency.p50.toFixed(1)} ms, p99 ${latency.p99.toFixed(1)} ms; statuses ${JSON.stringify(statuses)}`,
   );
 }
 
-async function counters(): Promise<{ host: number; redis: number; execs: number; frames: number }> {
-  const total = { host: cpuMilliseconds(pid("host")), redis: 0, execs: 0, frames: 0 };
-  for (const service of SERVICES) {
-    total.redis += cpuMilliseconds(pid(`redis-${service}`));
-    total.execs += await execs(shop.redisUrl(service));
-    total.frames += frames(join(shop.dataFolder, "log", service));
-  }
-  return total;
+interface Counters extends Commits {
+  readonly host: number;
+  readonly redis: number;
+}
+
+async function counters(): Promise<Counters> {
+  const redis = SERVICES.reduce((total, service) => total + cpuMilliseconds(shop.redisPid(service)), 0);
+  return { host: cpuMilliseconds(pid("host")), redis, ...(await commitsIn(shop)) };
 }
 
 function pid(name: string): number {

@@ -3,17 +3,18 @@
  * the folder (default: the system's temporary one), Redis transactions and commands, and HTTP requests with an empty
  * function on the server of `npm run serve`. Costs are CPU time, which a busy machine changes less than rates.
  */
-import { fork, spawn } from "node:child_process";
+import { fork } from "node:child_process";
 import { once } from "node:events";
 import { open, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { Functions } from "../host/gateway/functions.ts";
-import { freePorts } from "../host/ports.ts";
 import { Admission } from "../host/serve/admission.ts";
 import { FunctionServer } from "../host/serve/server.ts";
-import { closedLoop } from "./closed-loop.ts";
+import { Load } from "./load/load.ts";
+import { range } from "./shop.ts";
+import { spawnRedis } from "./spare-redis.ts";
 
 /** Bytes of a frame of ten checkouts. */
 const FRAME = 6_000;
@@ -46,10 +47,8 @@ async function appends(folder: string): Promise<void> {
 }
 
 async function redis(): Promise<void> {
-  const [port = 0] = await freePorts(1);
-  const server = spawn(process.env["REDIS_SERVER"] || "redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], { stdio: "ignore" });
-  const client = new Redis(port, "127.0.0.1");
-  client.on("error", () => undefined); // until the server is up
+  const server = await spawnRedis();
+  const client = new Redis(server.url);
   const transactions = await timed(async () => {
     for (let i = 0; i < TRANSACTIONS; i++) {
       await client.pipeline([["watch", "guard", "key"], ["mget", "guard", "key"]]).exec();
@@ -62,20 +61,21 @@ async function redis(): Promise<void> {
   });
   print("Redis commands in pipelines of 1,000, client included", COMMANDS / commands.seconds);
   client.disconnect();
-  server.kill();
-  await once(server, "close");
+  await server.stop();
 }
 
 async function http(): Promise<void> {
   const server = fork(import.meta.filename, { execArgv: ["--max-semi-space-size=64"] });
   const [port] = (await once(server, "message")) as [number];
   const url = `http://127.0.0.1:${port}`;
-  const load = (): Promise<{ seconds: number }> => closedLoop({ url, connections: CONNECTIONS, count: REQUESTS, path: (i) => `/run/${i}` });
-  await load();
+  const load = Load.start();
+  const send = (): Promise<{ seconds: number }> => load.run({ url, method: "POST", connections: CONNECTIONS, paths: range(REQUESTS).map((i) => `/run/${i}`) });
+  await send();
   const before = await cpuOf(server);
-  const { seconds } = await load();
+  const { seconds } = await send();
   const each = ((await cpuOf(server)) - before) / REQUESTS;
   print(`HTTP requests at ${CONNECTIONS} connections, empty function`, REQUESTS / seconds, `, ${each.toFixed(3)} ms of the server's CPU each`);
+  load.stop();
   server.kill();
   await once(server, "close");
 }

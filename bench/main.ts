@@ -1,107 +1,81 @@
-/**
- * `npm run bench`: what the shop does through serverless-offline, with an fsync before every answer. It starts a shop of
- * its own. Timings are of this machine and this moment; each stands beside what the same server does with an empty
- * handler in the same run.
- */
-import { join } from "node:path";
-import { closedLoop, percentile, type LoopResult } from "./closed-loop.ts";
-import { execs, frames, residentMegabytes } from "./meters.ts";
-import { measureReplay } from "./replay.ts";
-import { SERVICES, startShop, type RunningShop } from "./running-shop.ts";
+/** `npm run bench`: what the shop does, beside other implementations of the same routes if any are given. */
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { Load } from "./load/load.ts";
+import { HELP, readOptions, type Options } from "./options.ts";
+import { page } from "./report/page.ts";
+import { table, shown, type Line, type Report } from "./report/table.ts";
+import { medianRow, type Bench, type Row, type Scenario } from "./rows.ts";
+import { openTarget, type Target } from "./target.ts";
 
-const ORDERS = 100_000;
-const ITEMS = 1_000;
-const USERS = 1_000;
-const WARM_UP = 2_000;
-const ROUNDS = [
-  { connections: 50, count: 5_000 },
-  { connections: 10, count: 3_000 },
-];
-/** Requests that a checkout makes: itself, reserve, charge. */
-const PASSES = 3;
+const FIRST_PORT = 8_500;
+/** Ports of one shop are derived from its HTTP port: further ones keep their distance. */
+const PORTS_APART = 20;
+const WARM_UP: Partial<Bench> = { connections: [50], scale: 0.2 };
 
-const port = Number(process.env["HTTP_PORT"] ?? 8_500);
-const shop = await startShop(port);
-try {
-  print("idle memory of npm start and all below it", `${residentMegabytes(shop.pid).toFixed(0)} MB`);
-  await timed(`batch_init of ${ITEMS} items`, `/stock/batch_init/${ITEMS}/1000000000/1`);
-  await timed(`batch_init of ${USERS} users`, `/payment/batch_init/${USERS}/1000000000`);
-  await timed(`batch_init of ${ORDERS} orders`, `/orders/batch_init/${ORDERS}/${ITEMS}/${USERS}/1`);
+process.exitCode = await main();
 
-  let from = 0;
-  const take = (count: number): number => (from += count) - count;
-  await checkouts(50, WARM_UP, take(WARM_UP));
-  for (const { connections, count } of ROUNDS) {
-    const empty = await closedLoop({ url: shop.url, connections, count: PASSES * count, path: () => "/stock/reserve" });
-    const before = await counters(shop);
-    const first = take(count);
-    const result = await checkouts(connections, count, first);
-    const after = await counters(shop);
-    const paid = await verify(result.succeeded.map((i) => first + i));
-    const perSecond = paid / result.seconds;
-    const passes = (PASSES * count) / empty.seconds;
-    print(
-      `checkouts at ${connections} connections`,
-      `${perSecond.toFixed(0)}/s verified, p50 ${percentile(result.latencies, 0.5).toFixed(1)} ms, p99 ${percentile(result.latencies, 0.99).toFixed(1)} ms, ` +
-        `${((after.execs - before.execs) / paid).toFixed(2)} EXECs and ${((after.frames - before.frames) / paid).toFixed(2)} fdatasyncs each; statuses ${statuses(result)}`,
-    );
-    print("  beside an empty handler", `${passes.toFixed(0)} requests/s, so ${((100 * perSecond * PASSES) / passes).toFixed(0)} % of ${PASSES} empty passes a checkout`);
+async function main(): Promise<number> {
+  let options: Options | null;
+  try {
+    options = readOptions(process.argv.slice(2));
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${HELP}`);
+    return 2;
   }
-  await conservation();
-  print("memory after the load", `${residentMegabytes(shop.pid).toFixed(0)} MB`);
-} finally {
-  await shop.stop();
-}
-const replay = await measureReplay(join(shop.dataFolder, "log", "order"));
-print("replay of the order log into an empty Redis", `${replay.records} records, ${replay.keys} keys: ${replay.seconds.toFixed(2)} s`);
-shop.removeData();
-
-async function checkouts(connections: number, count: number, first: number): Promise<LoopResult> {
-  return closedLoop({ url: shop.url, connections, count, path: (i) => `/orders/checkout/${first + i}` });
-}
-
-async function timed(what: string, path: string): Promise<void> {
-  const started = performance.now();
-  const response = await fetch(shop.url + path, { method: "POST" });
-  if (response.status !== 200) throw new Error(`${path}: ${response.status} ${await response.text()}`);
-  print(what, `${((performance.now() - started) / 1_000).toFixed(2)} s`);
-}
-
-/** How many of the orders really are paid. @throws Error where one that was answered 200 is not */
-async function verify(orders: readonly number[]): Promise<number> {
-  for (const id of orders) {
-    const found = (await (await fetch(`${shop.url}/orders/find/${id}`)).json()) as { paid: boolean };
-    if (!found.paid) throw new Error(`order ${id} was answered 200 and is not paid`);
+  if (options === null) {
+    process.stdout.write(HELP);
+    return 0;
   }
-  return orders.length;
-}
-
-/** @throws Error where credit and stock do not agree with each other: every item costs 1 */
-async function conservation(): Promise<void> {
-  const sum = async (path: (i: number) => string, count: number, field: string): Promise<number> => {
-    let total = 0;
-    for (let i = 0; i < count; i++) total += 1_000_000_000 - Number(((await (await fetch(shop.url + path(i))).json()) as Record<string, number>)[field]);
-    return total;
-  };
-  const sold = await sum((i) => `/stock/find/${i}`, ITEMS, "stock");
-  const spent = await sum((i) => `/payment/find_user/${i}`, USERS, "credit");
-  if (sold !== spent) throw new Error(`${sold} items were sold and ${spent} credit was spent`);
-  print("conservation", `${sold} items sold, ${spent} credit spent`);
-}
-
-async function counters({ redisUrl, dataFolder }: RunningShop): Promise<{ execs: number; frames: number }> {
-  const total = { execs: 0, frames: 0 };
-  for (const service of SERVICES) {
-    total.execs += await execs(redisUrl(service));
-    total.frames += frames(join(dataFolder, "log", service));
+  const targets: Target[] = [];
+  const load = Load.start();
+  try {
+    for (const [i, text] of options.targets.entries()) {
+      targets.push(await openTarget(text, Number(process.env["HTTP_PORT"] || FIRST_PORT) + i * PORTS_APART));
+    }
+    const lines: Line[] = [];
+    for (const scenario of options.scenarios) lines.push(...(await runScenario(scenario, targets, load, options)));
+    const report: Report = { conditions: conditions(options), targets: targets.map(({ name }) => name), lines };
+    process.stdout.write(`\n${table(report)}`);
+    if (options.page !== undefined) writeFileSync(options.page, page(report));
+    return 0;
+  } finally {
+    load.stop();
+    for (const { own } of targets) await own?.stop();
+    for (const { own } of targets) own?.removeData();
   }
-  return total;
 }
 
-function statuses({ statuses }: LoopResult): string {
-  return [...statuses].map(([status, count]) => `${status}: ${count}`).join(", ");
+/** The rounds of all targets alternate, the order turned round each time: a machine that changes its speed changes it for all. */
+async function runScenario(scenario: Scenario, targets: readonly Target[], load: Load, { rounds, scale, connections, rate }: Options): Promise<Line[]> {
+  const measurable = targets.filter(({ own }) => own !== undefined || scenario.needsOwn !== true);
+  const measured = new Map<string, Map<Target, Row[]>>();
+  for (let round = 0; round < (scenario.once ? 1 : rounds); round++) {
+    for (const target of round % 2 === 0 ? measurable : measurable.toReversed()) {
+      const bench: Bench = { target, load, scale, connections, rate };
+      if (round === 0 && scenario.name === "distinct-orders") await scenario.run({ ...bench, ...WARM_UP });
+      for (const row of await scenario.run(bench)) {
+        process.stdout.write(`${scenario.name.padEnd(16)} ${target.name.padEnd(8)} ${row.what}: ${shown(row.value, row.unit)}\n`);
+        const ofTarget = measured.get(row.what) ?? new Map<Target, Row[]>();
+        measured.set(row.what, ofTarget.set(target, [...(ofTarget.get(target) ?? []), row]));
+      }
+    }
+  }
+  return [...measured].map(([what, ofTarget]) => ({
+    scenario: scenario.name,
+    what,
+    rows: targets.map((target) => {
+      const rows = ofTarget.get(target);
+      return rows && medianRow(rows);
+    }),
+  }));
 }
 
-function print(what: string, figure: string): void {
-  process.stdout.write(`${what.padEnd(46)} ${figure}\n`);
+function conditions({ rounds, scale }: Options): string[] {
+  const [cpu] = cpus();
+  return [
+    `${cpus().length} cores (${cpu?.model ?? "unknown"}), the load client on the same machine; medians of ${rounds} rounds${scale === 1 ? "" : `, requests × ${scale}: for trying only`}.`,
+    `Shops of this project: DURABILITY=${process.env["DURABILITY"] || "always (fdatasync before every answer)"}, COMMIT_MODE=${process.env["COMMIT_MODE"] || "watch"}.`,
+    "Rates are of answers that turned out to be true; client is the load client's share of one core.",
+  ];
 }

@@ -1,19 +1,50 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
+import { SERVICES, type RunningShop } from "./running-shop.ts";
+import type { Target } from "./target.ts";
 
-/** How often the Redis server has run EXEC since it was started. */
-export async function execs(redisUrl: string): Promise<number> {
-  const redis = new Redis(redisUrl);
-  const stats = await redis.info("commandstats");
-  redis.disconnect();
-  return Number(/^cmdstat_exec:calls=(\d+)/m.exec(stats)?.[1] ?? 0);
+/** What the three services have committed so far. */
+export interface Commits {
+  readonly execs: number;
+  /** With DURABILITY=always each was an fdatasync. */
+  readonly frames: number;
 }
 
-/** How many frames a log has: with DURABILITY=always, each was an fdatasync. */
-export function frames(logFolder: string): number {
-  const segments = readdirSync(logFolder).filter((name) => name.startsWith("segment-"));
-  return segments.reduce((sum, name) => sum + (readFileSync(join(logFolder, name), "latin1").match(/,"frame":\{"lines":\d+,"bytes":\d+,"crc":"[0-9a-f]{8}"\}\}\n/g)?.length ?? 0), 0);
+/** Null for a shop that the benchmark cannot look into. */
+export async function commitsOf({ own }: Target): Promise<Commits | null> {
+  return own === undefined ? null : commitsIn(own);
+}
+
+export async function commitsIn(shop: RunningShop): Promise<Commits> {
+  const execs = await Promise.all(SERVICES.map((service) => execsOf(shop, service)));
+  const frames = SERVICES.map((service) => framesIn(shop.logFolder(service)));
+  return { execs: sum(execs), frames: sum(frames) };
+}
+
+/** A note for the table; nothing where there is nothing to tell. */
+export function perCheckout(before: Commits | null, after: Commits | null, paid: number): { note?: string } {
+  if (before === null || after === null || paid === 0) return {};
+  const each = (total: number): string => (total / paid).toFixed(2);
+  return { note: `${each(after.execs - before.execs)} EXECs and ${each(after.frames - before.frames)} fdatasyncs each` };
+}
+
+/** Commits of either mode: EXEC or the script; reads are EXECs too. */
+async function execsOf(shop: RunningShop, service: (typeof SERVICES)[number]): Promise<number> {
+  const redis = new Redis(shop.redisUrl(service));
+  const stats = await redis.info("commandstats");
+  redis.disconnect();
+  return sum([...stats.matchAll(/^cmdstat_(?:exec|evalsha):calls=(\d+)/gm)].map(([, calls]) => Number(calls)));
+}
+
+/** In a segment or in the archive: the log moves what it no longer needs there. */
+function framesIn(logFolder: string): number {
+  const names = readdirSync(logFolder, { recursive: true, encoding: "utf8" }).filter((name) => /(^|\/)segment-[^/]*\.jsonl$/.test(name));
+  return sum(names.map((name) => readFileSync(join(logFolder, name), "latin1").match(/,"frame":\{"lines":\d+,"bytes":\d+,"crc":"[0-9a-f]{8}"\}\}\n/g)?.length ?? 0));
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Resident megabytes of a process and all that descend from it. */
@@ -23,9 +54,8 @@ export function residentMegabytes(pid: number): number {
     const parent = Number(statusOf(name, "PPid"));
     parents.set(parent, [...(parents.get(parent) ?? []), Number(name)]);
   }
-  const sum = (process: number): number =>
-    Number.parseInt(statusOf(String(process), "VmRSS") || "0") / 1_024 + (parents.get(process) ?? []).reduce((total, child) => total + sum(child), 0);
-  return sum(pid);
+  const whole = (process: number): number => Number.parseInt(statusOf(String(process), "VmRSS") || "0") / 1_024 + sum((parents.get(process) ?? []).map(whole));
+  return whole(pid);
 }
 
 /** Milliseconds of CPU that a process has used, in user and in system mode. */

@@ -1,47 +1,83 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 export const SERVICES = ["order", "stock", "payment"] as const;
+export type Service = (typeof SERVICES)[number];
 
-export interface RunningShop {
+/** A shop that an npm script of this project runs, as a user would start it. */
+export class RunningShop {
   readonly url: string;
-  /** Of npm. */
-  readonly pid: number;
   readonly dataFolder: string;
-  readonly redisUrl: (service: (typeof SERVICES)[number]) => string;
+  readonly #script: string;
+  readonly #port: number;
+  #process: ChildProcess | undefined;
+
+  constructor(script: string, port: number) {
+    this.#script = script;
+    this.#port = port;
+    this.url = `http://127.0.0.1:${port}`;
+    this.dataFolder = mkdtempSync(join(tmpdir(), "shop-bench-"));
+  }
+
+  /** Of the npm script; everything else is below it. */
+  get pid(): number {
+    return this.#process?.pid ?? 0;
+  }
+
+  redisUrl(service: Service): string {
+    return readFileSync(join(this.dataFolder, "run", `redis-${service}.url`), "utf8").trim();
+  }
+
+  redisPid(service: Service): number {
+    return Number(readFileSync(join(this.dataFolder, "run", `redis-${service}.pid`), "utf8"));
+  }
+
+  logFolder(service: Service): string {
+    return join(this.dataFolder, "log", service);
+  }
+
+  /** @throws Error where it ends before it is ready */
+  async start(): Promise<void> {
+    const child = spawn("npm", ["run", this.#script], {
+      cwd: join(import.meta.dirname, ".."),
+      env: { ...process.env, HTTP_PORT: String(this.#port), DATA_DIR: this.dataFolder, LOG_LEVEL: process.env["LOG_LEVEL"] || "info" },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    this.#process = child;
+    await new Promise<void>((resolve, reject) => {
+      let said = "";
+      child.stdout.on("data", (bytes: Buffer) => {
+        said += bytes.toString();
+        if (said.includes("ready: ")) resolve();
+      });
+      child.once("close", () => reject(new Error(`npm run ${this.#script} ended: ${said}`)));
+    });
+  }
+
   /** Stops it and leaves its data folder. */
-  readonly stop: () => Promise<void>;
-  readonly removeData: () => void;
+  async stop(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null) return;
+    child.kill("SIGTERM");
+    await once(child, "close");
+  }
+
+  removeData(): void {
+    rmSync(this.dataFolder, { recursive: true, force: true });
+  }
 }
 
-/** `npm start` or `npm run serve`, as a user would, on a data folder of its own. @throws Error where it ends before it is ready */
-export async function startShop(port: number, script: "start" | "serve" = "start"): Promise<RunningShop> {
-  const dataFolder = mkdtempSync(join(tmpdir(), "shop-bench-"));
-  const child = spawn("npm", ["run", script], {
-    cwd: join(import.meta.dirname, ".."),
-    env: { ...process.env, HTTP_PORT: String(port), DATA_DIR: dataFolder },
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  await new Promise<void>((resolve, reject) => {
-    let said = "";
-    child.stdout.on("data", (bytes: Buffer) => {
-      said += bytes.toString();
-      if (said.includes("ready: ")) resolve();
-    });
-    child.once("close", () => reject(new Error(`npm run ${script} ended: ${said}`)));
-  });
-  return {
-    url: `http://127.0.0.1:${port}`,
-    pid: child.pid ?? 0,
-    dataFolder,
-    redisUrl: (service) => readFileSync(join(dataFolder, "run", `redis-${service}.url`), "utf8").trim(),
-    stop: async () => {
-      child.kill("SIGTERM");
-      await ended;
-    },
-    removeData: () => rmSync(dataFolder, { recursive: true, force: true }),
-  };
+export async function startShop(script: string, port: number): Promise<RunningShop> {
+  const shop = new RunningShop(script, port);
+  try {
+    await shop.start();
+  } catch (error) {
+    shop.removeData();
+    throw error;
+  }
+  return shop;
 }

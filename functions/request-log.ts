@@ -27,6 +27,17 @@ function flush(): void {
   if (waiting.length > 0) process.stdout.write(waiting.splice(0).join(""));
 }
 
+/**
+ * One value of a metric, as a line that CloudWatch makes one of (its embedded metric format). Only where
+ * METRICS_NAMESPACE says that there is somebody to read it.
+ */
+export function metric(service: string, name: string, value: number): void {
+  const namespace = process.env["METRICS_NAMESPACE"];
+  if (!namespace) return;
+  const about = { Timestamp: Date.now(), CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [["service"]], Metrics: [{ Name: name }] }] };
+  process.stdout.write(`${JSON.stringify({ _aws: about, service, [name]: value })}\n`);
+}
+
 /** An error with what caused it, for the log. A stack only where the error was not expected. */
 export function describe(error: unknown, withStack: boolean): string {
   if (!(error instanceof Error)) return String(error);

@@ -43,6 +43,7 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     givenRedis,
     functionSettings: {
       DURABILITY: oneOf(environment, "DURABILITY", "always", ["always", "os"]),
+      COMMIT_MODE: oneOf(environment, "COMMIT_MODE", "watch", ["watch", "script"]),
       SAGA_TIMEOUT_MS: String(integer(environment, "SAGA_TIMEOUT_MS", 5_000, 1, 3_600_000)),
       STEP_TIMEOUT_MS: String(integer(environment, "STEP_TIMEOUT_MS", 2_000, 1, 3_600_000)),
       RETENTION_MS: String(integer(environment, "RETENTION_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),

@@ -1,10 +1,11 @@
+import { Encoding } from "./encoding.ts";
 import { Fingerprints } from "./fingerprints.ts";
+import type { Invariant } from "./invariants.ts";
 import { NumbersList } from "./numbers-list.ts";
 import { findUnsettled } from "./settling.ts";
 
-/** What is broken, by the name of the invariant in the design. */
 export interface Violation {
-  readonly invariant: string;
+  readonly invariant: Invariant;
   readonly what: string;
 }
 
@@ -15,8 +16,8 @@ export interface Model<S> {
   readonly initial: S;
   /** Every step that is possible, always in the same order. */
   readonly successors: (state: S, visit: Visit<S>) => void;
-  /** Equal for states that are the same for all that may follow. */
-  readonly encode: (state: S) => string;
+  /** The same for states that are the same for all that may follow. */
+  readonly encode: (state: S, into: Encoding) => void;
   readonly violation: (state: S) => Violation | null;
   /** True where nothing is left to be done. From each state such a one must be reachable without a fault. */
   readonly settled: (state: S) => boolean;
@@ -62,6 +63,7 @@ const PROGRESS_STATES = 250_000;
 export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = Infinity, settling = true, onProgress }: Limits = {}): Result {
   const started = performance.now();
   const seen = new Fingerprints();
+  const encoding = new Encoding();
   // A state's way: the state that it was found from, and which of that one's steps led to it.
   const parents = new NumbersList();
   const choices = new NumbersList();
@@ -84,7 +86,9 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
   const isBroken = (): boolean => broken.length > 0;
   let next: S[] = [];
   const admit = (state: S, parent: number, choice: number): number => {
-    const number = seen.add(model.encode(state));
+    encoding.clear();
+    model.encode(state, encoding);
+    const number = seen.add(encoding);
     if (number >= 0) return number;
     parents.push(parent);
     choices.push(choice);

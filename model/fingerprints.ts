@@ -1,3 +1,5 @@
+import type { Encoding } from "./encoding.ts";
+
 /**
  * The set of states seen so far, as 64-bit fingerprints: eight bytes a state instead of its whole encoding, as in TLC.
  * Two states that share a fingerprint would be taken for one. With ten million states that happens once in 370,000 runs.
@@ -8,15 +10,18 @@ export class Fingerprints {
   /** The state's number plus one; 0 where the slot is free. */
   #numbers = new Uint32Array(1 << 16);
   #size = 0;
+  readonly #halves = new Uint32Array(2);
 
   get size(): number {
     return this.#size;
   }
 
   /** @returns the state's number; negative (-1 - number) where it is new */
-  add(encoding: string): number {
+  add(encoding: Encoding): number {
     if (this.#size * 2 >= this.#numbers.length) this.#grow();
-    const [high, low] = fingerprint(encoding);
+    encoding.fingerprint(this.#halves);
+    const high = this.#halves[0] as number;
+    const low = this.#halves[1] as number;
     const mask = this.#numbers.length - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const number = this.#numbers[slot] as number;
@@ -46,22 +51,4 @@ export class Fingerprints {
       this.#numbers[slot] = number;
     }
   }
-}
-
-const halves: [number, number] = [0, 0];
-
-/** Two multiplicative hashes that are mixed at the end (cyrb53 without its cut to 53 bits). */
-function fingerprint(text: string): [number, number] {
-  let high = 0xdeadbeef;
-  let low = 0x41c6ce57;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    high = Math.imul(high ^ code, 2654435761);
-    low = Math.imul(low ^ code, 1597334677);
-  }
-  high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
-  low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-  halves[0] = high >>> 0;
-  halves[1] = low >>> 0;
-  return halves;
 }

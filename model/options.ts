@@ -20,7 +20,8 @@ Requests: Cx commits to key x, Rx reads it, K compacts; "|" parts what one proce
 The saga: --checkouts, --resumers, --crashes, --remakes, --funds, --stock, --credit (--stale is the log's).
   --max-states N, --max-depth N   stop there; the result is then not exhaustive
   --no-settling                   do not prove that everything settles (needs eight bytes a step)
-  --states                        print the state after each step of a counterexample`;
+  --states                        print the state after each step of a counterexample
+  --json                          one line of JSON for each exploration`;
 
 const number = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
@@ -31,15 +32,18 @@ export interface Options {
 }
 
 function parse(args: readonly string[]) {
-  return parseArgs({
+  const { only, ...values } = parseArgs({
     args: [...args],
     options: {
-      help: flag, list: flag, mutants: flag, states: flag, "no-settling": flag,
+      help: flag, list: flag, mutants: flag, json: flag, states: flag, "no-settling": flag,
       only: number, flaw: number, programs: number, instances: number, "max-states": number, "max-depth": number,
       crashes: number, lost: number, stale: number, replies: number, theft: number, append: number, power: number, half: number,
       checkouts: number, resumers: number, remakes: number, funds: number, stock: number, credit: number,
     },
   }).values;
+  if (only !== undefined && only !== "log" && only !== "saga") throw new TypeError(`--only takes log or saga, not "${only}"`);
+  const part: "log" | "saga" | undefined = only;
+  return { ...values, only: part };
 }
 
 const OPTION_OF: Record<Fault, "crashes" | "lost" | "stale" | "replies" | "theft" | "append" | "power" | "half"> = {

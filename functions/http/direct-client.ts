@@ -9,7 +9,7 @@ import { outgoing, type ServiceClient, type ServiceResponse } from "./service-cl
  */
 export const directClient: ServiceClient = async (request) => {
   const { method, path, timeout } = request;
-  const { headers, body } = outgoing(request);
+  const { headers, body } = await outgoing(request);
   const answer = offeredDispatch()?.({ method, path, headers, body });
   if (!answer) return httpClient(request);
   // Nobody can take back what was handed over: from here on only its answer tells what came of it.

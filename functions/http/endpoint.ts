@@ -3,8 +3,8 @@ import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
 import { restoreState, type LoggedRedis } from "log-replay";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
-import { internalSecret } from "../service/configuration.ts";
 import type { Idempotency } from "../service/idempotency.ts";
+import { signingSecret } from "../service/secret.ts";
 import { openState, type Service } from "../service/state.ts";
 import { toResult, type Answer } from "./answer.ts";
 import { errorAnswer } from "./error-answer.ts";
@@ -66,8 +66,8 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
     .use(requestLog(service))
     .use(mappedErrors)
-    .before(({ event }) => {
-      if (bodySchema) verify(signedPart(event), header(event, SIGNATURE_HEADER), internalSecret(), Date.now());
+    .before(async ({ event }) => {
+      if (bodySchema) verify(signedPart(event), header(event, SIGNATURE_HEADER), await signingSecret(Date.now()), Date.now());
     })
     .use(restored)
     .handler(async (event, context) => {

@@ -23,10 +23,10 @@ export const httpClient: ServiceClient = async (request) => {
 /** A connection from the pool broke before any answer came. */
 class StaleConnectionError extends AmbiguousError {}
 
-function send(asked: ServiceRequest): Promise<ServiceResponse> {
+async function send(asked: ServiceRequest): Promise<ServiceResponse> {
   const { method, path, timeout } = asked;
   const url = new URL(gatewayUrl() + path);
-  const { headers, body } = outgoing(asked);
+  const { headers, body } = await outgoing(asked);
   const payload = body ?? "";
   const options: http.RequestOptions = { method, headers: { ...headers, "content-length": Buffer.byteLength(payload) } };
   const secure = url.protocol === "https:";

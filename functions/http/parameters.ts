@@ -1,8 +1,7 @@
 import * as v from "valibot";
 import { Refusal, type RefusalCode } from "../errors.ts";
 import { MAX_AMOUNT } from "../numbers.ts";
-
-const LARGEST_BATCH = 1_000_000;
+import { largestBatch } from "../service/configuration.ts";
 
 const integer = (least: number, most: number) =>
   v.pipe(
@@ -20,7 +19,7 @@ export const amount = integer(1, MAX_AMOUNT);
 /** A price or a starting value: an integer from 0. */
 export const price = integer(0, MAX_AMOUNT);
 /** How many rows a batch makes. */
-export const batchSize = integer(1, LARGEST_BATCH);
+export const batchSize = integer(1, largestBatch());
 
 const MEANING: Readonly<Record<string, string>> = {
   invalid_id: "must match [A-Za-z0-9_-]{1,64}",

@@ -1,4 +1,4 @@
-import { internalSecret } from "../service/configuration.ts";
+import { signingSecret } from "../service/secret.ts";
 import { sign, SIGNATURE_HEADER } from "./signature.ts";
 
 export interface ServiceRequest {
@@ -25,9 +25,9 @@ export interface ServiceResponse {
 export type ServiceClient = (request: ServiceRequest) => Promise<ServiceResponse>;
 
 /** What travels, whichever way it goes: the body as text, null where there is none, and its signature. */
-export function outgoing({ method, path, body }: ServiceRequest): { readonly headers: Record<string, string>; readonly body: string | null } {
+export async function outgoing({ method, path, body }: ServiceRequest): Promise<{ readonly headers: Record<string, string>; readonly body: string | null }> {
   if (body === undefined) return { headers: {}, body: null };
   const text = JSON.stringify(body);
-  const signature = sign({ method, path, body: text }, internalSecret(), Date.now());
+  const signature = sign({ method, path, body: text }, await signingSecret(Date.now()), Date.now());
   return { headers: { "content-type": "application/json", [SIGNATURE_HEADER]: signature }, body: text };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type Run } from "../http/task.ts";
-import { describe, log } from "../request-log.ts";
+import { describe, log, metric } from "../request-log.ts";
 import { stepTimeout } from "../service/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
@@ -16,6 +16,8 @@ const SHARE = 3;
 const MOST = 10_000;
 /** Milliseconds after a round in which something was left open. */
 const PAUSE = 250;
+/** Milliseconds past its deadline from which a saga counts as stuck: a whole round before this one has not settled it. */
+const STUCK = 60_000;
 
 /**
  * Scheduled, and after every restore: settles the checkouts whose drivers are gone. Waits for the deadlines of those
@@ -26,8 +28,9 @@ export const handler = task(order, "resume_sagas", resumeSagas);
 /** @returns how many sagas it settled, and how many are still open */
 export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: number; open: number }> {
   let settled = 0;
-  for (;;) {
+  for (let first = true; ; first = false) {
     const open = await openSagas(state, deadline);
+    if (first) metric("order", "StuckSagas", open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length);
     if (open.length === 0) return { settled, open: 0 };
     const started = Date.now();
     const due = open.filter(({ saga }) => saga.deadline <= started);

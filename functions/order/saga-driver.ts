@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal, ShopError, UnavailableError } from "../errors.ts";
 import type { HeldSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
-import type { Failure } from "./sagas.ts";
+import { stepsToUndo, type Failure } from "./sagas.ts";
 import type { Services } from "./services.ts";
 
 /** Milliseconds: the pause before a call is repeated, at first and at most. */
@@ -46,8 +46,7 @@ export class SagaDriver {
         await patiently(forwards, stepTimeout, (timeout) => step.execute(services, held.id, held.saga, timeout));
       }
     } catch (error) {
-      // A refused step has left its own marker; only those before it have an effect to undo.
-      const undo = error instanceof Refusal ? attempted.slice(1) : attempted;
+      const undo = stepsToUndo(attempted, error instanceof Refusal);
       return this.compensate(await journal.abandoned(held, undo, failureOf(error), remaining(deadline)), deadline);
     }
     const paid = await journal.paid(held, remaining(deadline));

@@ -46,6 +46,14 @@ export function isSettled(saga: Saga): boolean {
   return saga.state === "paid" || saga.state === "failed";
 }
 
+/**
+ * Which of the attempted steps have to be undone. A refused step has left its own marker; only those before it have an effect.
+ * @param attempted the last one first
+ */
+export function stepsToUndo<Step>(attempted: readonly Step[], refused: boolean): readonly Step[] {
+  return refused ? attempted.slice(1) : attempted;
+}
+
 /** The intent: the order is claimed and the saga runs. @throws Refusal empty_order */
 export function start(id: string, orderId: string, order: Order, at: { readonly now: number; readonly timeout: number }): { saga: Saga; set: Changes } {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);

@@ -1,6 +1,7 @@
-import { LoggedRedis, openFileStore, processWide } from "log-replay";
-import { log } from "../request-log.ts";
+import { LoggedRedis, processWide } from "log-replay";
+import { log, metric } from "../request-log.ts";
 import { stateConfiguration, type ServiceName } from "./configuration.ts";
+import { openLogStore } from "./log-store.ts";
 
 /** A service: its name, and the prefixes of the keys that it has to find without knowing them. */
 export interface Service {
@@ -11,13 +12,16 @@ export interface Service {
 /** The service's state: one for the process, however many functions are in it. */
 export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   return processWide(`shop:${name}`, async () => {
-    const { redisUrl, logFolder, logStoreId, durability } = stateConfiguration(name);
-    const store = await openFileStore({ folder: logFolder, durability, ...(logStoreId === undefined ? {} : { expectedId: logStoreId }) });
+    const { redisUrl, commit, ...place } = stateConfiguration(name);
     return new LoggedRedis({
       url: redisUrl,
-      store,
+      store: await openLogStore(place),
       indexes,
-      onEvent: ({ event, ...fields }) => log("info", event, { service: name, ...fields }),
+      commit,
+      onEvent: ({ event, ...fields }) => {
+        log("info", event, { service: name, ...fields });
+        if (event === "restore started") metric(name, "Restores", 1);
+      },
     });
   });
 }

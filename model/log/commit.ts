@@ -1,6 +1,5 @@
 /** COMMIT and RESOLVE: log-hook.ts of the layer, and settle.ts of redis-occ for a lost reply. */
 import type { Visit } from "../explorer.ts";
-import { enter, settleLostExec } from "../decisions.ts";
 import { append, newWriter, waitFor } from "./writer.ts";
 import { execute, isGuardFine, lastIn, look, mayExecute, sameGuard, tailAfter } from "./redis.ts";
 import { joined, NOTHING } from "./runs.ts";
@@ -43,12 +42,12 @@ const STAGES: Partial<Record<LaneState["stage"], (place: Place) => void>> = {
 
 function watch({ world, state, p, l, process, operation, visit, who }: Place): void {
   const { guard, server } = state.redis;
-  const move = guard !== null && isGuardFine(world, state) ? enter(guard.epoch, process.writer) : "restore";
+  const move = guard !== null && isGuardFine(world, state) ? world.decisions.judgeWriter(process.writer ?? undefined, guard.epoch) : "restore";
   if (move === "restore") {
     if (process.recovery === null) visit(`${who}: the state has to be restored`, startRecovery(state, p, process.writer?.over ? process.writer.epoch : 0));
     return;
   }
-  const ready = move === "enter" ? withProcess(state, p, { writer: newWriter(world, (guard as Guard).epoch, process.writer) }) : state;
+  const ready = move === "replace" ? withProcess(state, p, { writer: newWriter(world, (guard as Guard).epoch, process.writer) }) : state;
   const { version } = look(world, state.redis, operation.key);
   visit(`${who}: WATCH, read, decide`, withLane(ready, p, l, { stage: "decided", guard, server, version }));
 }
@@ -108,9 +107,8 @@ function awaitAppend({ world, state, p, l, process, lane, operation, visit, who 
 /** The fence is touched and the marker read in one MULTI. */
 function settleLost({ world, state, p, l, lane, operation, visit, who }: Place): void {
   const { redis } = state;
-  if (world.flaws.has("lost reply means not executed")) return visit(`${who}: answers 503 for the lost reply`, finished(deny(state, operation.tx), p, l));
   const fenced = world.flaws.has("marker without fence") || redis.queued?.tx !== operation.tx ? state : { ...state, redis: { ...redis, queued: null } };
-  const verdict = settleLostExec(redis.server === lane.server, sameGuard(redis.guard, lane.guard), redis.data.includes(operation.tx));
+  const verdict = world.decisions.judgeLostExec(redis.server === lane.server ? { sameHookValues: sameGuard(redis.guard, lane.guard), markerSet: redis.data.includes(operation.tx) } : null);
   if (verdict === "not run") return visit(`${who}: the marker says that it did not run, answers 503`, finished(deny(fenced, operation.tx), p, l));
   if (verdict === "ran") return visit(`${who}: the marker says that it ran`, withLane(fenced, p, l, { stage: "recall" }));
   visit(`${who}: the server cannot tell whether it ran`, withLane(fenced, p, l, { stage: "resolving" }));
@@ -129,7 +127,7 @@ function recall({ state, p, l, process, lane, visit, who }: Place): void {
 
 function resolve({ world, state, p, l, process, lane, operation, visit, who }: Place): void {
   const { epoch } = lane.guard as Guard;
-  const history = decidedHistory(state.store, epoch, world.flaws.has("decided below a seal"));
+  const history = decidedHistory(state.store, epoch, world.decisions);
   if (history === null) {
     if (process.recovery === null) visit(`${who}: what became of epoch ${epoch} is not decided, recover`, startRecovery(state, p, epoch));
     return;

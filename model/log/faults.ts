@@ -68,16 +68,23 @@ function losePower(state: LogState, visit: Visit<LogState>): void {
 function* remains(store: StoreState): Generator<readonly [string, StoreState]> {
   const frames = store.frames.filter(({ synced }) => !synced);
   const begins = store.begins.flatMap((begin, epoch) => (begin !== null && !begin.synced ? [epoch] : []));
-  const things = frames.length + begins.length;
+  const snapshots = store.snapshots.filter(({ synced }) => !synced);
+  const things = frames.length + begins.length + snapshots.length;
   for (let kept = 0; kept < 1 << things; kept++) {
     const isKept = (i: number): boolean => (kept & (1 << i)) !== 0;
-    const lost = [...frames.map(({ epoch, txs }) => `frame ${txs} of epoch ${epoch}`), ...begins.map((epoch) => `beginning of epoch ${epoch}`)].filter((_, i) => !isKept(i));
+    const names = [
+      ...frames.map(({ epoch, txs }) => `frame ${txs} of epoch ${epoch}`),
+      ...begins.map((epoch) => `beginning of epoch ${epoch}`),
+      ...snapshots.map(({ data }) => `snapshot "${data}"`),
+    ];
+    const lost = names.filter((_, i) => !isKept(i));
     // What comes through is on the disk.
     const left: StoreState = {
       ...store,
       frames: store.frames.flatMap((frame) => (frame.synced || isKept(frames.indexOf(frame)) ? [{ ...frame, synced: true }] : [])),
       begins: store.begins.map((begin, epoch) => (begin === null || begin.synced || isKept(frames.length + begins.indexOf(epoch)) ? begin && { ...begin, synced: true } : null)),
       claimsSynced: store.claims,
+      snapshots: store.snapshots.filter((snapshot) => snapshot.synced || isKept(frames.length + begins.length + snapshots.indexOf(snapshot))).map((snapshot) => ({ ...snapshot, synced: true })).slice(-1),
     };
     yield [lost.length === 0 ? "" : `, lost: ${lost.join(", ")}`, left];
     // An epoch's number can only go where nothing else of it is there.

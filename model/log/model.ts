@@ -3,6 +3,7 @@ import { commitSteps } from "./commit.ts";
 import { compactSteps } from "./compaction.ts";
 import { encode } from "./encode.ts";
 import { faultSteps } from "./faults.ts";
+import { DECISIONS, SWITCHED } from "./decisions.ts";
 import type { LogFlaw } from "./flaws.ts";
 import { violation } from "./invariants.ts";
 import { readSteps } from "./read.ts";
@@ -30,7 +31,7 @@ export function logModel({ programs, faults, flaw }: LogConfiguration): Model<Lo
     initial: {
       redis: { ...EMPTY, server: 1 },
       copy: null,
-      store: { claims: 0, claimsSynced: 0, begins: [], frames: [], snapshot: null },
+      store: { claims: 0, claimsSynced: 0, begins: [], frames: [], snapshots: [] },
       processes: world.programs.map((lanes) => ({ writer: null, recovery: null, lanes: lanes.map(() => ({ ...IDLE, done: 0 })) })),
       ghost: { promised: "", denied: "", saw: [], broken: null },
       budget: FAULTS.map((fault) => faults[fault] ?? 0),
@@ -72,6 +73,7 @@ function worldOf(programs: readonly string[], faults: LogConfiguration["faults"]
   return {
     programs: parsed,
     flaws: new Set(flaw === undefined ? [] : [flaw]),
+    decisions: { ...DECISIONS, ...(flaw === undefined ? {} : SWITCHED[flaw]) },
     keyOf,
     power: (faults.power ?? 0) > 0,
     compacts: parsed.flat(2).some(({ kind }) => kind === "compact"),
@@ -83,6 +85,6 @@ function describe({ redis, store, ghost }: LogState): string {
   const tail = redis.tail.entries === "" ? "" : `, tail ${redis.tail.entries}`;
   const begins = store.begins.flatMap((begin, epoch) => (begin === null ? [] : [`${epoch}=(${begin.parent},${begin.cut})`]));
   const frames = store.frames.map(({ epoch, from, txs, synced }) => `${epoch}/${from}:${txs}${synced ? "" : "?"}`);
-  const snapshot = store.snapshot === null ? "" : `, snapshot ${store.snapshot.epoch} "${store.snapshot.data}"`;
-  return `Redis "${redis.data}" ${guard}${tail} | log ${frames.join(" ") || "empty"}, claims ${store.claims}, begins ${begins.join(" ") || "none"}${snapshot} | answered ${ghost.promised || "-"}, denied ${ghost.denied || "-"}`;
+  const snapshots = store.snapshots.map(({ epoch, data, synced }) => `, snapshot ${epoch} "${data}"${synced ? "" : "?"}`).join("");
+  return `Redis "${redis.data}" ${guard}${tail} | log ${frames.join(" ") || "empty"}, claims ${store.claims}, begins ${begins.join(" ") || "none"}${snapshots} | answered ${ghost.promised || "-"}, denied ${ghost.denied || "-"}`;
 }

@@ -1,6 +1,5 @@
 /** READ: `readCommands`, `check` and `observed` of log-hook.ts. The reply is a step of its own: it may come late. */
 import type { Visit } from "../explorer.ts";
-import { enter, readWaitsFor } from "../decisions.ts";
 import { append, newWriter, waitFor } from "./writer.ts";
 import { isGuardFine, lastIn, look, tailAfter } from "./redis.ts";
 import { above, type Run } from "./runs.ts";
@@ -37,7 +36,7 @@ function send(world: World, state: LogState, p: number, l: number, key: string):
 function takeReply(world: World, state: LogState, p: number, l: number, key: string, who: string, visit: Visit<LogState>): void {
   const process = state.processes[p] as ProcessState;
   const { guard, reply } = process.lanes[l] as LaneState;
-  const move = guard === null ? "restore" : enterOrNot(world, guard, process.writer);
+  const move = guard === null ? "restore" : world.decisions.judgeWriter(process.writer ?? undefined, guard.epoch);
   if (move === "restore") {
     const over = process.writer?.over ? process.writer.epoch : 0;
     const next = again(state, p, l);
@@ -45,12 +44,12 @@ function takeReply(world: World, state: LogState, p: number, l: number, key: str
     return;
   }
   const held = guard as Guard;
-  const ready = move === "enter" ? withProcess(state, p, { writer: newWriter(world, held.epoch, process.writer) }) : state;
+  const ready = move === "replace" ? withProcess(state, p, { writer: newWriter(world, held.epoch, process.writer) }) : state;
   const writer = ready.processes[p]?.writer as WriterState;
   const others = above(reply, writer.enqueued);
   const writesKey = (run: Run): boolean => Array.from(run.txs).some((tx) => world.keyOf.get(tx) === key);
   const isPending = [writer.waiting, writer.writing].some((run) => run !== null && writesKey(run));
-  switch (readWaitsFor(writesKey(others), isPending)) {
+  switch (world.decisions.readWaitsFor(writesKey(others), isPending)) {
     case "nothing":
       return visit(`${who}: nothing that it saw is on its way, answers "${process.lanes[l]?.seen}"`, answer(ready, p, l));
     case "the tail": {
@@ -60,11 +59,6 @@ function takeReply(world: World, state: LogState, p: number, l: number, key: str
     case "own appends":
       return visit(`${who}: waits for own appends up to ${writer.enqueued}`, waitFor(ready, p, l, "appending", writer.enqueued));
   }
-}
-
-function enterOrNot(world: World, guard: Guard, writer: WriterState | null): ReturnType<typeof enter> {
-  if (world.flaws.has("late reply opens an older epoch") && writer !== null && guard.epoch < writer.epoch) return "enter";
-  return enter(guard.epoch, writer);
 }
 
 function answer(state: LogState, p: number, l: number): LogState {

@@ -1,8 +1,7 @@
 /** RECOVER: recovery.ts, restore-lock.ts, survey.ts and replay.ts of the layer. */
 import type { Visit } from "../explorer.ts";
-import { mayStay, nextEpoch } from "../decisions.ts";
 import { EMPTY, isGuardFine } from "./redis.ts";
-import { beginsOf, isSealed, readHistory, syncEpoch, syncFolder, withBegin } from "./store.ts";
+import { beginsOf, furthestSnapshot, isSealed, readHistory, syncEpoch, syncFolder, withBegin } from "./store.ts";
 import { breaks, withProcess, type LogState, type ProcessState, type RecoveryState, type RedisState, type StoreState } from "./state.ts";
 import { nameOf, type World } from "./world.ts";
 
@@ -59,7 +58,7 @@ function isFine(place: Place): boolean {
   const { world, state, recovery } = place;
   const { guard } = state.redis;
   if (guard === null || !isGuardFine(world, state)) return false;
-  return world.flaws.has("claimed guard is fine") || mayStay(guard.epoch, isSealed(state.store, guard.epoch), recovery.over);
+  return world.decisions.mayStay(guard.epoch, isSealed(state.store, guard.epoch), recovery.over);
 }
 
 function takeLock(place: Place): void {
@@ -84,7 +83,7 @@ function claim({ world, state, visit, who, to }: Place): void {
     const sealed = { ...state.store, claims: Math.max(claims, lastBegunEpoch(state.store) + 1) };
     return visit(`${who}: seals all epochs up to ${sealed.claims - 1}`, to({ stage: "choose" }, { store: { ...sealed, claimsSynced: sealed.claims } }));
   }
-  const epoch = nextEpoch(claims);
+  const epoch = world.decisions.nextEpoch(claims);
   const store = { ...state.store, claims: epoch, claimsSynced: world.power ? state.store.claimsSynced : epoch };
   visit(`${who}: claims epoch ${epoch}`, to({ stage: world.power ? "claim sync" : nextAfterClaim(world), epoch }, { store }));
 }
@@ -106,17 +105,18 @@ function syncClaim({ world, state, recovery, visit, who, to }: Place): void {
 function survey(place: Place): void {
   const { world, state, visit, who, to } = place;
   if (!world.compacts) return read(place);
-  const snapshot = state.store.snapshot?.epoch ?? 0;
-  visit(`${who}: reads ${snapshot === 0 ? "that there is no snapshot" : `snapshot ${snapshot}`}`, to({ stage: "read", snapshot, history: state.store.snapshot?.data ?? "" }));
+  const snapshot = furthestSnapshot(state.store);
+  visit(`${who}: reads ${snapshot === null ? "that there is no snapshot" : `the snapshot "${snapshot.data}"`}`, to({ stage: "read", snapshot: snapshot?.epoch ?? 0, history: snapshot?.data ?? "" }));
 }
 
 function read(place: Place): void {
   const { world, state, recovery, visit, who, to } = place;
   const { store } = state;
-  const moved = world.compacts && (store.snapshot?.epoch ?? 0) !== recovery.snapshot;
+  const furthest = furthestSnapshot(store);
+  const moved = world.compacts && (furthest?.data ?? "") !== recovery.history;
   if (moved && !world.flaws.has("survey over a moving snapshot")) return visit(`${who}: the snapshot has changed, reads again`, to({ stage: "survey" }));
-  const snapshot = !world.compacts ? store.snapshot : recovery.snapshot === 0 ? null : { epoch: recovery.snapshot, data: recovery.history };
-  const history = readHistory(store, { snapshot, ignoreCuts: world.flaws.has("cut not recorded") });
+  const snapshot = !world.compacts ? furthest : recovery.snapshot === 0 ? null : { epoch: recovery.snapshot, data: recovery.history };
+  const history = readHistory(store, { snapshot, chain: world.decisions.chain });
   if (typeof history === "string") return visit(`${who}: reads the log`, breaks(giveUp(place), "2 the log is a prefix", `nothing was damaged, and the restore finds damage: ${history}`));
   const { txs, end, parent } = history;
   const synced = world.flaws.has("survey does not sync") ? store : syncFolder(syncEpoch(store, parent));
@@ -145,9 +145,14 @@ function canWrite({ world, state, p, recovery }: Place): boolean {
 }
 
 function wipe(place: Place): void {
-  const { state, visit, who, to } = place;
+  const { world, state, recovery, visit, who, to } = place;
   if (!canWrite(place)) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
   const { server, lock } = state.redis;
+  const { epoch, cut } = recovery;
+  if (world.flaws.has("guard before the state")) {
+    const early = { guard: { epoch, server }, tail: { epoch, last: cut, entries: "" } };
+    return visit(`${who}: wipes, and sets the guard of epoch ${epoch}`, to({ stage: "chunk" }, { redis: { ...EMPTY, ...early, server, lock } }));
+  }
   visit(`${who}: wipes`, to({ stage: "chunk" }, { redis: { ...EMPTY, server, lock } }));
 }
 
@@ -166,6 +171,9 @@ function finish(place: Place): void {
   if (!canWrite(place)) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
   const { epoch, cut } = recovery;
   const { redis, store } = state;
+  if (world.flaws.has("guard before the state")) {
+    return visit(`${who}: drops the lock`, withProcess({ ...state, redis: { ...redis, lock: null } }, p, { recovery: null }));
+  }
   const guard = { epoch, server: redis.server };
   const restored: LogState = { ...state, redis: { ...redis, guard, tail: { epoch, last: cut, entries: "" }, lock: world.flaws.has("replay without token") && redis.lock !== p ? redis.lock : null } };
   const next = withProcess(restored, p, { recovery: null });

@@ -5,6 +5,8 @@
  * A transaction is a letter. It writes one key, which its program names. The data of Redis are the transactions that
  * were executed on them, in order ("abd"): so the whole history can be compared, not only the last values.
  */
+import type { Violation } from "../explorer.ts";
+import type { Invariant } from "../invariants.ts";
 import type { Run } from "./runs.ts";
 
 export interface Guard {
@@ -46,6 +48,14 @@ export interface BeginRecord {
   readonly synced: boolean;
 }
 
+/** The history up to a commit, folded. */
+export interface Snapshot {
+  /** The epoch of its last commit, whose number is the data's length. */
+  readonly epoch: number;
+  readonly data: string;
+  readonly synced: boolean;
+}
+
 export interface StoreState {
   /** Epochs 1 to `claims` are claimed. */
   readonly claims: number;
@@ -53,8 +63,8 @@ export interface StoreState {
   /** By epoch; index 0 is never used. */
   readonly begins: readonly (BeginRecord | null)[];
   readonly frames: readonly Frame[];
-  /** The history below the beginning of an epoch, folded. */
-  readonly snapshot: { readonly epoch: number; readonly data: string } | null;
+  /** The furthest one last: that is the one that readers take. */
+  readonly snapshots: readonly Snapshot[];
 }
 
 /** The EpochWriter of a process. Numbers are -1 where the layer has null. */
@@ -74,9 +84,11 @@ export interface AppendRequest extends Run {
   readonly upTo: number;
 }
 
+export const RECOVERY_STAGES = ["lock", "inspect", "claim", "claim sync", "choose", "survey", "read", "begin", "begin sync", "wipe", "chunk", "final"] as const;
+
 /** One restore in one process. */
 export interface RecoveryState {
-  readonly stage: "lock" | "inspect" | "claim" | "claim sync" | "choose" | "survey" | "read" | "begin" | "begin sync" | "wipe" | "chunk" | "final";
+  readonly stage: (typeof RECOVERY_STAGES)[number];
   /** An epoch that is to be ended even where its state looks fine. */
   readonly over: number;
   readonly server: number;
@@ -87,24 +99,28 @@ export interface RecoveryState {
   readonly history: string;
   /** How much of it is in Redis. */
   readonly applied: number;
-  /** The snapshot's epoch when the survey began; 0 for none. */
+  /** The epoch of the snapshot that the survey began with; 0 for none. Its data is in `history` until the log is read. */
   readonly snapshot: number;
 }
 
-export type LaneStage =
-  | "idle"
-  | "decided" // WATCHed, read, and decided: EXEC comes next
-  | "executed" // EXEC has run, its reply is on the way
-  | "second read" // mutant: own number known, the tail still to be fetched
-  | "appending" // waits until the log has it
-  | "lost" // the reply of EXEC will never come
-  | "recall" // the marker says that it ran: append the tail
-  | "recalled" // waits until the log has that tail
-  | "resolving" // only a recovery can say what became of it
-  | "half done" // an error stood among the replies of EXEC
-  | "read" // the reply of a read is on the way
-  | "compact" // the history is folded, the snapshot not yet installed
-  | "delete"; // the snapshot is installed, what it holds is still there
+export const LANE_STAGES = [
+  "idle",
+  "decided", // WATCHed, read, and decided: EXEC comes next
+  "executed", // EXEC has run, its reply is on the way
+  "second read", // mutant: own number known, the tail still to be fetched
+  "appending", // waits until the log has it
+  "lost", // the reply of EXEC will never come
+  "recall", // the marker says that it ran: append the tail
+  "recalled", // waits until the log has that tail
+  "resolving", // only a recovery can say what became of it
+  "half done", // an error stood among the replies of EXEC
+  "read", // the reply of a read is on the way
+  "folded", // a compaction has read the history
+  "compact", // what it has read can no longer be cut
+  "snapshot sync", // the snapshot is installed, its name not yet durable
+  "delete", // the snapshot is durable, what it holds is still there
+] as const;
+export type LaneStage = (typeof LANE_STAGES)[number];
 
 /** One request after the other within a process. */
 export interface LaneState {
@@ -141,7 +157,7 @@ export interface Ghost {
   /** For each executed transaction, in order of letters: itself, a colon and the data that it was executed on. */
   readonly saw: readonly string[];
   /** An invariant that a step itself broke. */
-  readonly broken: { readonly invariant: string; readonly what: string } | null;
+  readonly broken: Violation | null;
 }
 
 export interface LogState {
@@ -177,7 +193,7 @@ export function again(state: LogState, p: number, l: number): LogState {
   return withLane(state, p, l, IDLE);
 }
 
-export function breaks(state: LogState, invariant: string, what: string): LogState {
+export function breaks(state: LogState, invariant: Invariant, what: string): LogState {
   return state.ghost.broken === null ? { ...state, ghost: { ...state.ghost, broken: { invariant, what } } } : state;
 }
 

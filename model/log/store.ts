@@ -1,8 +1,8 @@
 /** The log store of the model: what each of LogStore's methods does, and what the log says to whoever reads it. */
-import { chain, isDecided, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
-import { chainAbove, endWithoutHole } from "../decisions.ts";
+import { after, chain as chained, goesOnBehind, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
 import { covers, lastOf, txAt, type Run } from "./runs.ts";
-import type { BeginRecord, Frame, StoreState } from "./state.ts";
+import type { Decisions } from "./decisions.ts";
+import type { BeginRecord, Frame, Snapshot, StoreState } from "./state.ts";
 
 export function isSealed(store: StoreState, epoch: number): boolean {
   return store.claims > epoch;
@@ -40,7 +40,20 @@ export function syncEpoch(store: StoreState, epoch: number): StoreState {
 /** Syncing the folder makes every name in it durable, whoever made it. */
 export function syncFolder(store: StoreState): StoreState {
   const begins = store.begins.map((begin) => (begin === null || begin.synced ? begin : { ...begin, synced: true }));
-  return { ...store, claimsSynced: store.claims, begins };
+  const furthest = furthestSnapshot(store);
+  return { ...store, claimsSynced: store.claims, begins, snapshots: furthest === null ? [] : [{ ...furthest, synced: true }] };
+}
+
+/** A durable snapshot makes those superfluous that do not reach further. */
+export function withSnapshot(store: StoreState, snapshot: Snapshot): StoreState {
+  const isFurther = (a: Snapshot, b: Snapshot): boolean => a.data.length > b.data.length;
+  if (store.snapshots.some((other) => other.synced && !isFurther(snapshot, other))) return store;
+  const kept = store.snapshots.filter((other) => isFurther(other, snapshot) || (isFurther(snapshot, other) && !snapshot.synced));
+  return { ...store, snapshots: [...kept, snapshot].sort((a, b) => a.data.length - b.data.length) };
+}
+
+export function furthestSnapshot({ snapshots }: StoreState, durably = false): Snapshot | null {
+  return snapshots.findLast(({ synced }) => synced || !durably) ?? null;
 }
 
 export function withBegin(store: StoreState, epoch: number, begin: BeginRecord): StoreState {
@@ -63,32 +76,44 @@ export interface ReadOptions {
   readonly last?: number;
   /** Only what a power loss would leave. */
   readonly durably?: boolean;
-  /** Mutant: what a later epoch cut off is read all the same. */
-  readonly ignoreCuts?: boolean;
-  /** The snapshot that the reader goes by; default: the one that is there. */
-  readonly snapshot?: StoreState["snapshot"];
+  readonly chain?: Decisions["chain"];
+  /** The snapshot that the reader goes by; default: the furthest. */
+  readonly snapshot?: Omit<Snapshot, "synced"> | null;
 }
 
 /** The history that a recovery finds. A text where it finds damage. */
-export function readHistory(store: StoreState, { last, durably = false, ignoreCuts = false, snapshot = store.snapshot }: ReadOptions = {}): History | string {
+export function readHistory(store: StoreState, { last, durably = false, chain = chained, snapshot = furthestSnapshot(store, durably) }: ReadOptions = {}): History | string {
   const begins = beginsOf(store, durably);
   const parent = last ?? lastBegun(begins);
-  const stretches = chainAbove(begins, parent, snapshot === null ? null : { epoch: snapshot.epoch, cut: snapshot.data.length }, chain);
-  if (stretches === null) return `the chain of epochs below ${parent} is broken`;
+  const whole = chain(begins, parent);
+  if (whole === null) return `the chain of epochs below ${parent} is broken`;
+  const stretches = after(whole, snapshot === null ? null : { epoch: snapshot.epoch, n: snapshot.data.length });
+  if (stretches === null) return "the snapshot's commit is not in the history that the beginnings tell";
   let txs = snapshot?.data ?? "";
   let end = txs.length;
   for (const stretch of stretches) {
+    const { to } = stretch;
     const frames = store.frames.filter(({ epoch, synced }) => epoch === stretch.epoch && (synced || !durably));
-    const to = ignoreCuts ? Infinity : stretch.to;
-    const read = endWithoutHole(stretch.from, to, frames.map(lastOf), (n) => agreedTx(frames, n));
-    if (typeof read === "string") return `epoch ${stretch.epoch}: ${read}`;
-    txs += read.txs;
-    end = read.end;
+    for (end = stretch.from; end < to; end++) {
+      const tx = agreedTx(frames, end + 1);
+      if (tx === "disagree") return `two segments of epoch ${stretch.epoch} disagree about commit ${end + 1}`;
+      if (tx === undefined) break;
+      txs += tx;
+    }
+    const beyond = goesOnBehind(end + 1, to, nextAbove(frames, end));
+    if (beyond !== null) return `commit ${end + 1} of epoch ${stretch.epoch} is missing, and the log goes on to commit ${beyond}`;
   }
   return { txs, end, parent, stretches };
 }
 
-/** @throws where two frames disagree about a commit */
+/** The first commit above `end` that is there; Infinity where none is. */
+function nextAbove(frames: readonly Frame[], end: number): number {
+  const last = Math.max(0, ...frames.map(lastOf));
+  for (let n = end + 1; n <= last; n++) if (frames.some((frame) => txAt(frame, n) !== undefined)) return n;
+  return Infinity;
+}
+
+/** What the frames say about a commit; "disagree" where two differ. */
 function agreedTx(frames: readonly Frame[], n: number): string | undefined {
   let agreed: string | undefined;
   for (const frame of frames) {
@@ -101,19 +126,19 @@ function agreedTx(frames: readonly Frame[], n: number): string | undefined {
 }
 
 /** The history that says for good what became of an epoch; null where it is not decided yet. */
-export function decidedHistory(store: StoreState, epoch: number, ignoreSeal = false): readonly Stretch[] | null {
+export function decidedHistory(store: StoreState, epoch: number, { isDecided, chain }: Decisions): readonly Stretch[] | null {
   const begins = beginsOf(store);
   const last = lastBegun(begins);
-  if (!isDecided(epoch, last, !ignoreSeal && last > 0 && isSealed(store, last))) return null;
+  if (!isDecided(epoch, last, last > 0 && isSealed(store, last))) return null;
   return chain(begins, last) ?? [];
 }
 
 /**
  * Whether a transaction's record is in a decided history: by its number where it is known, else by looking for its name.
- * @returns null where nobody can say: the records of its epoch were folded away
+ * @returns null where nobody can say: it may be in a snapshot, which knows no names
  */
 export function isRecorded(store: StoreState, { epoch, n, tx }: { readonly epoch: number; readonly n: number; readonly tx: string }, history: readonly Stretch[]): boolean | null {
   if (n >= 0) return isInHistory({ epoch, n }, history);
-  if (store.snapshot !== null && epoch < store.snapshot.epoch) return null;
-  return store.frames.some((frame) => frame.epoch === epoch && Array.from(frame.txs).some((name, i) => name === tx && isInHistory({ epoch, n: frame.from + i }, history)));
+  const found = store.frames.some((frame) => frame.epoch === epoch && Array.from(frame.txs).some((name, i) => name === tx && isInHistory({ epoch, n: frame.from + i }, history)));
+  return !found && epoch <= (furthestSnapshot(store)?.epoch ?? 0) ? null : found;
 }

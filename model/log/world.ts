@@ -1,4 +1,5 @@
 import type { Visit } from "../explorer.ts";
+import type { Decisions } from "./decisions.ts";
 import type { LogFlaw } from "./flaws.ts";
 import type { LogState } from "./state.ts";
 
@@ -18,6 +19,7 @@ export interface World {
   /** By process and lane. */
   readonly programs: readonly (readonly (readonly Operation[])[])[];
   readonly flaws: ReadonlySet<LogFlaw>;
+  readonly decisions: Decisions;
   /** The key that each transaction writes. */
   readonly keyOf: ReadonlyMap<string, string>;
   /** True where names and beginnings can be lost: their syncs are steps then. */

@@ -1,3 +1,4 @@
+import type { Invariant } from "../invariants.ts";
 import type { SagaConfiguration } from "./model.ts";
 import type { SagaFlaw } from "./flaws.ts";
 
@@ -12,17 +13,17 @@ export const SAGA_CONFIGURATIONS: Readonly<Record<string, SagaConfiguration>> = 
   "a second checkout": { ...ONE, checkouts: 2, resumers: 0, crashes: 0 },
 };
 
-/** For each trap, a configuration in which it is fallen into. Without the flaw, nothing happens in it. */
-export const SAGA_MUTANTS: Readonly<Record<SagaFlaw, SagaConfiguration>> = {
-  "version not compared": ONE,
-  "no tombstone": ONE,
-  "compensation before it is durable": ONE,
-  "paid without the claim": { ...ONE, careless: true, remakes: 1 },
-  "marker derived from the order id": { ...ONE, checkouts: 2, remakes: 1, resumers: 0, crashes: 0 },
-  "generation not compared": { ...ONE, remakes: 1 },
-  "forget before settled": ONE,
-  "age not checked": { ...ONE, credit: 2, stock: 2 },
-  "timeout taken for a refusal": ONE,
-  "refusal not marked": { ...ONE, credit: 0, funds: 1 },
-  "compensation dropped": ONE,
+/** For each trap, a configuration in which it is fallen into, and the invariant that is broken then. */
+export const SAGA_MUTANTS: Readonly<Record<SagaFlaw, SagaConfiguration & { readonly breaks: Invariant }>> = {
+  "version not compared": { ...ONE, breaks: "6 conservation" },
+  "no tombstone": { ...ONE, breaks: "6 conservation" },
+  "compensation before it is durable": { ...ONE, breaks: "6 conservation" },
+  "paid without the claim": { ...ONE, careless: true, remakes: 1, breaks: "6 conservation" },
+  "marker derived from the order id": { ...ONE, checkouts: 2, remakes: 1, resumers: 0, crashes: 0, breaks: "6 conservation" },
+  "generation not compared": { ...ONE, remakes: 1, breaks: "6 conservation" },
+  "forget before settled": { ...ONE, breaks: "6 conservation" },
+  "age not checked": { ...ONE, credit: 2, stock: 2, breaks: "5 at most once" },
+  "timeout taken for a refusal": { ...ONE, breaks: "6 conservation" },
+  "refusal not marked": { ...ONE, credit: 0, funds: 1, breaks: "6 conservation" },
+  "compensation dropped": { ...ONE, breaks: "7 settles by itself" },
 };

@@ -1,8 +1,7 @@
 /** Drivers: functions/order/saga-driver.ts with the transitions of sagas.ts, and the checkout that starts a saga. */
 import type { Visit } from "../explorer.ts";
 import { claimKey, orderKey, type Claim, type Order } from "../../functions/order/orders.ts";
-import { abandon, close, LostRaceError, pay, sagaKey, start, type Changes, type Failure, type Saga } from "../../functions/order/sagas.ts";
-import { undoAfter } from "../decisions.ts";
+import { abandon, close, LostRaceError, pay, sagaKey, start, stepsToUndo, type Changes, type Failure, type Saga } from "../../functions/order/sagas.ts";
 import type { SagaFlaw } from "./flaws.ts";
 import type { Answer } from "./services.ts";
 import { including, NOBODY, ORDER, row, STEPS, UNDO, withDriver, withStory, written, type Call, type Driver, type SagaState, type Story } from "./state.ts";
@@ -35,7 +34,7 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
         visit(`${who}: running → paid`, withStory(withDriver(moved, d, NOBODY), driver.id, { outcome: "paid", wrongOrder }));
       }, (lost) => visit(`${who}: lost the race to pay, stops`, lost));
     case "abandon": {
-      const undo = undoAfter(driver.attempted, driver.refused);
+      const undo = stepsToUndo(driver.attempted, driver.refused);
       if (flaw === "compensation before it is durable" && driver.saga?.state === "running" && d >= 1 && driver.undo.length === 0 && undo.length > 0) {
         return visit(`${who}: undoes ${undo.join(", ")} at once`, sendUndo(withDriver(state, d, { stage: "undo", undo })));
       }

@@ -51,7 +51,7 @@ export function sagaModel(configuration: SagaConfiguration): Model<SagaState> {
       forgetting(state, flaw, visit);
       disturb(state, configuration, visit);
     },
-    encode: (state) => JSON.stringify(state),
+    encode: (state, into) => into.text(JSON.stringify(state)),
     violation: (state) => violation(state, configuration),
     settled: ({ rows, drivers: all }) => all.every(({ stage }) => stage === "gone") && openSagas(rows).length === 0,
     describe,

@@ -10,8 +10,8 @@ function counter(end: number, { forbidden = NaN, trap = NaN } = {}): Model<numbe
       if (n + 1 <= end) visit("one", n + 1);
       if (n + 2 <= end) visit("two", n + 2);
     },
-    encode: String,
-    violation: (n) => (n === forbidden ? { invariant: "never", what: String(n) } : null),
+    encode: (n, into) => into.number(n),
+    violation: (n) => (n === forbidden ? { invariant: "6 conservation", what: String(n) } : null),
     settled: (n) => n === end,
     describe: String,
   };
@@ -24,7 +24,7 @@ test("visits each state once and counts the steps", () => {
 test("gives a shortest way to what must not be", () => {
   const { counterexample } = explore(counter(10, { forbidden: 5 }));
 
-  expect(counterexample?.violation).toEqual({ invariant: "never", what: "5" });
+  expect(counterexample?.violation).toEqual({ invariant: "6 conservation", what: "5" });
   expect(counterexample?.trace.map(({ state }) => state)).toEqual(["1", "3", "5"]);
 });
 

@@ -11,7 +11,7 @@ test("what is not set has its documented default, and what is empty is not set",
     expect([sagaTimeout(env), stepTimeout(env), retention(env), gatewayUrl(env)]).toEqual([5_000, 2_000, 86_400_000, "http://127.0.0.1:8000"]);
   }
   expect(stateConfiguration("stock", { ...REDIS, DURABILITY: "", LOG_STORE_STOCK: "", DATA_DIR: "" })).toEqual({
-    redisUrl: "redis://127.0.0.1:1", logFolder: join(".data", "log", "stock"), logStoreId: undefined, durability: "always",
+    redisUrl: "redis://127.0.0.1:1", logFolder: join(".data", "log", "stock"), logStoreId: undefined, durability: "always", commit: "watch",
   });
 });
 
@@ -19,8 +19,8 @@ test.each(["0", "-1", "1.5", "soon", "1e400", "9007199254740992"])("RETENTION_MS
   expect(() => retention({ RETENTION_MS: value })).toThrow(/RETENTION_MS/);
 });
 
-test("a durability that does not exist is an error that names it, not a weaker promise", () => {
-  expect(() => stateConfiguration("stock", { ...REDIS, DURABILITY: "none" })).toThrow(/DURABILITY/);
+test.each(["DURABILITY", "COMMIT_MODE"])("a %s that does not exist is an error that names it, not a weaker promise", (name) => {
+  expect(() => stateConfiguration("stock", { ...REDIS, [name]: "none" })).toThrow(name);
 });
 
 test("an address and the secret are taken from the data folder of the shop that runs there; without one the error says what is missing", async () => {

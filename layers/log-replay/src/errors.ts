@@ -34,6 +34,12 @@ export class StoreUnavailableError extends LogError {
   readonly retryable = true;
 }
 
+/** What was to be read has been compacted away meanwhile: the newest snapshot holds it. Whoever reads starts again from there. */
+export class GoneError extends LogError {
+  readonly code = "log_gone";
+  readonly retryable = true;
+}
+
 /** The store is not the one that belongs to this Redis: a wrong folder was mounted, or a wrong Redis configured. */
 export class StoreMismatchError extends LogError {
   readonly code = "log_mismatch";

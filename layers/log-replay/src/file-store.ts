@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, link, open, readdir, readFile, rename, truncate, unlink } from "node:fs/promises";
+import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
+import { parseBegin } from "./begin-text.ts";
 import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
-import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+import { GoneError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+import { IDENTITY, readIdentity } from "./file-identity.ts";
+import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "./file-names.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
-import type { Begin, Durability, LogStore, Segment, SegmentWriter } from "./store.ts";
-import { isGone, ownIdentity } from "./writer-identity.ts";
+import { FileSnapshots } from "./file-snapshots.ts";
+import type { Position } from "./record.ts";
+import type { Begin, Durability, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "./store.ts";
+import { ownIdentity } from "./writer-identity.ts";
 
 export interface FileStoreOptions {
   readonly folder: string;
@@ -16,32 +21,8 @@ export interface FileStoreOptions {
   readonly expectedId?: string;
 }
 
-const IDENTITY = "store.json";
-
-/**
- * Makes `folder` a log store, durably, unless it is one already.
- * @throws StoreUnavailableError; StoreMismatchError where the folder holds something else
- */
-export async function createFileStore(folder: string): Promise<{ id: string }> {
-  return guard(`creating ${folder}`, async () => {
-    await makeFolder(folder);
-    // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
-    const others = (await readdir(folder)).filter((name) => !name.startsWith(`${IDENTITY}.`));
-    const present = await readIdentity(folder);
-    if (present !== null) return { id: present };
-    if (others.length > 0) throw new StoreMismatchError(`${folder} is not empty and is no log store`);
-    const id = randomUUID();
-    const draft = join(folder, `${IDENTITY}.${id}`);
-    await writeDurably(draft, `${JSON.stringify({ id, created: new Date().toISOString() })}\n`);
-    // A link fails where the name exists: of two creators at once one wins, and both give its identity.
-    await link(draft, join(folder, IDENTITY)).catch((error: unknown) => {
-      if (codeOf(error) !== "EEXIST") throw error;
-    });
-    await unlink(draft);
-    await syncFolder(folder);
-    return { id: (await readIdentity(folder)) ?? id };
-  });
-}
+/** The folder, in the store's own, of the segments that are folded into a snapshot. */
+const ARCHIVE = "archive";
 
 /**
  * Opens the log store in `folder`.
@@ -65,14 +46,13 @@ class FileStore implements LogStore {
   readonly #folder: string;
   readonly #durability: Durability;
   readonly #writer = ownIdentity();
-  /** Two stores opened by one process are two writers. */
-  readonly #nonce = randomUUID().slice(0, 8);
-  #segments = 0;
+  readonly #snapshots: FileSnapshots;
 
   constructor(folder: string, id: string, durability: Durability) {
     this.#folder = folder;
     this.id = id;
     this.#durability = durability;
+    this.#snapshots = new FileSnapshots(folder);
   }
 
   claim(epoch: number): Promise<boolean> {
@@ -133,44 +113,36 @@ class FileStore implements LogStore {
   }
 
   createSegment(epoch: number): SegmentWriter {
-    const { where, pid, start } = this.#writer;
-    const name = `segment-${digits(epoch)}-${where}-${pid}-${start}-${this.#nonce}-${++this.#segments}.jsonl`;
-    return new FileSegmentWriter(this.#path(name), this.#durability);
+    const writer = writerName(epoch, this.#writer, randomUUID().slice(0, 8));
+    return new FileSegmentWriter((count) => this.#path(`${writer}-${count}.jsonl`), this.#durability);
   }
 
-  segments(epoch: number): Promise<Segment[]> {
-    return guard("listing the segments", async () => {
-      const prefix = `segment-${digits(epoch)}-`;
-      const names = (await readdir(this.#folder)).filter((name) => name.startsWith(prefix) && name.endsWith(".jsonl"));
-      return names.sort().map((name) => ({ epoch, name }));
+  segments(epoch?: number): Promise<Segment[]> {
+    return guard("listing the segments", () => this.#list(this.#folder, "", epoch));
+  }
+
+  archived(epoch?: number): Promise<Segment[]> {
+    return guard("listing the archived segments", async () => {
+      // The folder comes into being with the first segment in it.
+      if (!exists(this.#path(ARCHIVE)) && exists(this.#path(IDENTITY))) return [];
+      return await this.#list(this.#path(ARCHIVE), `${ARCHIVE}/`, epoch);
     });
   }
 
-  async *read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
-    const file = await guard(`opening ${segment.name}`, () => open(this.#path(segment.name), "r"));
-    try {
-      const buffer = Buffer.allocUnsafe(chunk);
-      for (;;) {
-        const { bytesRead } = await guard(`reading ${segment.name}`, () => file.read(buffer, 0, chunk));
-        if (bytesRead === 0) return;
-        yield buffer.subarray(0, bytesRead);
-      }
-    } finally {
-      await file.close();
-    }
+  read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
+    return this.#read(segment.name, chunk);
   }
 
-  sync(segments: readonly Segment[]): Promise<void> {
+  sync(frames: readonly LastFrame[]): Promise<void> {
     return guard("syncing what was read", async () => {
-      for (const segment of segments) await syncPath(this.#path(segment.name));
+      for (const frame of frames) await this.#writeAgain(frame);
       await syncFolder(this.#folder);
     });
   }
 
   cut(segment: Segment, length: number): Promise<string | null> {
     return guard(`cutting ${segment.name}`, async () => {
-      const [where, pid, start] = segment.name.split("-").slice(2);
-      if (where === undefined || start === undefined || !isGone({ where, pid: Number(pid), start })) return null;
+      if (!isWriterGone(segment.name)) return null;
       const copy = `${segment.name}.torn-${randomUUID().slice(0, 8)}`;
       await copyFile(this.#path(segment.name), this.#path(copy), constants.COPYFILE_EXCL);
       await syncPath(this.#path(copy));
@@ -181,33 +153,84 @@ class FileStore implements LogStore {
     });
   }
 
+  snapshot(): Promise<Snapshot | null> {
+    return guard("looking for a snapshot", () => this.#snapshots.newest());
+  }
+
+  installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean> {
+    return guard("installing a snapshot", () => this.#snapshots.install(at, content));
+  }
+
+  readSnapshot(snapshot: Snapshot, chunk: number): AsyncGenerator<Buffer> {
+    return this.#read(snapshot.name, chunk);
+  }
+
+  removeSnapshots(before: Snapshot): Promise<void> {
+    return guard("removing snapshots", () => this.#snapshots.removeBefore(before));
+  }
+
+  archive(segments: readonly Segment[]): Promise<void> {
+    return guard("archiving segments", async () => {
+      if (segments.length === 0) return;
+      // Not with `makeFolder` alone: a store that was unmounted would come into being as an empty folder.
+      if (!exists(this.#path(IDENTITY))) throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
+      await makeFolder(this.#path(ARCHIVE));
+      for (const { name } of segments) {
+        await rename(this.#path(name), this.#path(join(ARCHIVE, name))).catch((error: unknown) => {
+          if (codeOf(error) !== "ENOENT") throw error;
+        });
+      }
+      await syncFolder(this.#path(ARCHIVE));
+      await syncFolder(this.#folder);
+    });
+  }
+
+  async #list(folder: string, prefix: string, epoch: number | undefined): Promise<Segment[]> {
+    const names = (await readdir(folder)).filter((name) => name.startsWith(segmentPrefix(epoch)) && name.endsWith(".jsonl")).sort();
+    const last = lastOf(names);
+    return names.map((name) => {
+      const closed = prefix !== "" || !last.has(name) || isWriterGone(name);
+      return { epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed };
+    });
+  }
+
+  async *#read(name: string, chunk: number): AsyncGenerator<Buffer> {
+    const file = await guard(`opening ${name}`, () => this.#open(name, "r"));
+    try {
+      const buffer = Buffer.allocUnsafe(chunk);
+      for (;;) {
+        const { bytesRead } = await guard(`reading ${name}`, () => file.read(buffer, 0, chunk));
+        if (bytesRead === 0) return;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** In their place: the same bytes over the same bytes. It makes the kernel take them for unwritten again. */
+  async #writeAgain({ segment, offset, bytes }: LastFrame): Promise<void> {
+    const file = await this.#open(segment.name, "r+");
+    try {
+      for (let written = 0; written < bytes.length; ) {
+        written += (await file.write(bytes, written, bytes.length - written, offset + written)).bytesWritten;
+      }
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #open(name: string, flags: "r" | "r+"): Promise<FileHandle> {
+    try {
+      return await open(this.#path(name), flags);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" && exists(this.#path(IDENTITY))) throw new GoneError(`${name} is no longer there`, { cause: error });
+      throw error;
+    }
+  }
+
   #path(name: string): string {
     return join(this.#folder, name);
   }
-}
-
-const digits = (epoch: number): string => String(epoch).padStart(8, "0");
-const claimName = (epoch: number): string => `claim-${digits(epoch)}`;
-const beginName = (epoch: number): string => `begin-${digits(epoch)}.json`;
-
-async function readIdentity(folder: string): Promise<string | null> {
-  try {
-    const { id } = JSON.parse(await readFile(join(folder, IDENTITY), "utf8")) as { id?: unknown };
-    if (typeof id !== "string") throw new StoreMismatchError(`${join(folder, IDENTITY)} names no id`);
-    return id;
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return null;
-    if (error instanceof SyntaxError) throw new StoreMismatchError(`${join(folder, IDENTITY)} is not JSON`);
-    throw error;
-  }
-}
-
-function parseBegin(file: string, text: string): Begin {
-  try {
-    const { parent, cut } = JSON.parse(text) as Partial<Begin>;
-    if (Number.isSafeInteger(parent) && Number.isSafeInteger(cut)) return { parent: parent as number, cut: cut as number };
-  } catch {
-    // Told below, with the file's name.
-  }
-  throw new LogDamageError(file, 1, "does not say how the epoch begins");
 }

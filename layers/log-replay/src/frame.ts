@@ -19,10 +19,22 @@ export interface FramedLine {
   readonly line: Buffer;
 }
 
+/** An intact frame of a segment, and how many bytes stand before it. */
+export interface Frame {
+  readonly offset: number;
+  readonly lines: readonly FramedLine[];
+}
+
 /** Where a segment was torn: everything from `offset` on belongs to a frame that never became durable. */
 export interface Torn {
   readonly offset: number;
   readonly bytes: number;
+}
+
+/** How a segment ends: its last intact frame, null where there is none, and what is torn behind that, null where it ends whole. */
+export interface End {
+  readonly last: { readonly offset: number; readonly bytes: Buffer } | null;
+  readonly torn: Torn | null;
 }
 
 const SEAL = /,"frame":\{"lines":(\d{1,9}),"bytes":(\d{1,12}),"crc":"([0-9a-f]{8})"\}\}$/;
@@ -36,12 +48,11 @@ interface Span {
 }
 
 /**
- * Reads a segment frame by frame, with memory for one frame and one chunk.
+ * Reads a segment frame by frame, with memory for two frames and one chunk.
  *
- * @returns where the last frame is torn, or null where the segment ends with a whole one
  * @throws LogDamageError for anything bad that a crash during an append cannot have left behind
  */
-export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): AsyncGenerator<FramedLine[], Torn | null> {
+export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): AsyncGenerator<Frame, End> {
   // One buffer for all chunks: at the pace of a restore, the garbage would take more memory than the restore itself.
   let held: Buffer = Buffer.allocUnsafe(SMALLEST_BUFFER);
   let length = 0;
@@ -49,12 +60,14 @@ export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): 
   let lineNumber = 1;
   let searched = 0;
   let spans: Span[] = [];
+  const last = new Kept();
 
   for await (const chunk of chunks) {
     if (length + chunk.length > held.length) held = enlarged(held, length + chunk.length);
     length += chunk.copy(held, length);
     const buffer = held.subarray(0, length);
     let consumed = 0;
+    let begun = 0;
     for (let end = buffer.indexOf(NEWLINE, searched); end >= 0; end = buffer.indexOf(NEWLINE, end + 1)) {
       spans.push({ from: (spans.at(-1)?.to ?? consumed - 1) + 1, to: end });
       searched = end + 1;
@@ -62,19 +75,38 @@ export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): 
       if (frame === null) continue;
       // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
       if (frame.length < spans.length) throw badLine(buffer, spans, frame, file, lineNumber);
-      yield toLines(buffer, spans, file, lineNumber);
+      yield { offset: offset + consumed, lines: toLines(buffer, spans, file, lineNumber) };
       lineNumber += spans.length;
+      begun = consumed;
       consumed = end + 1;
       spans = [];
     }
+    if (consumed > 0) last.keep(buffer.subarray(begun, consumed), offset + begun);
     held.copyWithin(0, consumed, length);
     length -= consumed;
     searched -= consumed;
     spans = spans.map(({ from, to }) => ({ from: from - consumed, to: to - consumed }));
     offset += consumed;
   }
-  if (length === 0) return null;
-  return judgeRest(held.subarray(0, length), spans, offset, file, lineNumber);
+  const torn = length === 0 ? null : judgeRest(held.subarray(0, length), spans, offset, file, lineNumber);
+  return { last: last.frame, torn };
+}
+
+/** A frame's bytes beyond the time that the reader's buffer holds them. */
+class Kept {
+  #buffer: Buffer = Buffer.alloc(0);
+  #length = 0;
+  #offset = 0;
+
+  keep(bytes: Buffer, offset: number): void {
+    if (bytes.length > this.#buffer.length) this.#buffer = enlarged(this.#buffer, bytes.length);
+    this.#length = bytes.copy(this.#buffer);
+    this.#offset = offset;
+  }
+
+  get frame(): End["last"] {
+    return this.#length === 0 ? null : { offset: this.#offset, bytes: this.#buffer.subarray(0, this.#length) };
+  }
 }
 
 function enlarged(buffer: Buffer, needed: number): Buffer {

@@ -24,8 +24,8 @@ export function indexCommands(prefixes: readonly string[], images: Iterable<read
   ];
 }
 
-/** Arguments of one command, an even number: ioredis passes them as arguments of a function, whose number is limited. */
-const MAX_ARGUMENTS = 10_000;
+/** Arguments of one command, an even number: ioredis and Lua pass them as arguments of a function, whose number is limited. */
+const MAX_ARGUMENTS = 5_000;
 
 /** As many commands as the arguments need; none for none. */
 export function inParts(head: Command, args: readonly (string | number)[]): Command[] {

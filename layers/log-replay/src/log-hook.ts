@@ -6,7 +6,7 @@ import { readStretch } from "./history.ts";
 import { indexCommands } from "./images.ts";
 import { GUARD, isInternal } from "./keys.ts";
 import { EpochOverError, EpochWriter } from "./log-writer.ts";
-import { chain, isDecided, isInHistory, judgeGuard, lastBegun, parseGuard, type Stretch } from "./protocol.ts";
+import { chain, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, parseGuard, readWaitsFor, type Stretch } from "./protocol.ts";
 import { encodeBody, keysOf, parseRecord, type Entry, type Position } from "./record.ts";
 import { recover, type RecoveryOptions } from "./recovery.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "./tail.ts";
@@ -55,9 +55,9 @@ export class LogHook implements CommitHook<Session> {
     const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
     if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
     if (verdict === "restore" || guard === null || typeof text !== "string") return null;
-    const usable = (writer: EpochWriter): Session | null => (writer.over || writer.epoch !== guard.epoch ? null : session(writer, text));
-    if (this.#writer !== undefined && this.#writer.epoch >= guard.epoch) return usable(this.#writer);
-    return this.#enter(guard.epoch).then(usable);
+    const usable = (writer: EpochWriter): Session | null => (judgeWriter(writer, guard.epoch) === "use" ? session(writer, text) : null);
+    if (this.#writer === undefined || judgeWriter(this.#writer, guard.epoch) === "replace") return this.#enter(guard.epoch).then(usable);
+    return usable(this.#writer);
   }
 
   restore(): Promise<void> {
@@ -108,9 +108,10 @@ export class LogHook implements CommitHook<Session> {
     // A read that names no keys may have seen any: it waits for all.
     const seen = keys.length > 0 ? new Set(keys) : null;
     const touched = others.some(({ body }) => seen === null || keysOf(body).some((key) => seen.has(key)));
-    if (!touched && seen !== null && !writer.isPending(keys)) return;
+    const awaited = readWaitsFor(touched, seen === null || writer.isPending(keys));
+    if (awaited === "nothing") return;
     try {
-      await (touched && last ? writer.append(others, last.n, ({ body }) => keysOf(body)) : writer.flush());
+      await (awaited === "the tail" && last ? writer.append(others, last.n, ({ body }) => keysOf(body)) : writer.flush());
     } catch (error) {
       await this.#resolve(error, null);
     }
@@ -153,7 +154,7 @@ export class LogHook implements CommitHook<Session> {
     if (!begun) throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
     const present = this.#writer;
-    if (present !== undefined && present.epoch >= epoch) return present;
+    if (present !== undefined && judgeWriter(present, epoch) !== "replace") return present;
     this.#writer = new EpochWriter(store, epoch);
     present?.close();
     return this.#writer;
@@ -226,8 +227,8 @@ export class LogHook implements CommitHook<Session> {
     const tx = own[0]?.tx;
     if (stretch === undefined || tx === undefined) return false;
     const needle = Buffer.from(`"tx":"${tx}"`);
-    for await (const { line } of readStretch(store, stretch)) {
-      if (line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx) return true;
+    for await (const lines of readStretch(store, stretch)) {
+      if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx)) return true;
     }
     return false;
   }

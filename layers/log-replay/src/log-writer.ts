@@ -2,8 +2,8 @@ import { encodeFrame } from "./frame.ts";
 import type { Entry } from "./record.ts";
 import type { LogStore, SegmentWriter } from "./store.ts";
 
-/** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be folded away. */
-const SEGMENT_BYTES = 64 * 1024 * 1024;
+/** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be archived. */
+const SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /** The commits of an epoch can no longer be answered for by appending them: a recovery decides what became of them. */
 export class EpochOverError extends Error {
@@ -117,10 +117,7 @@ export class EpochWriter {
     }
     // Only now: a claim that came before this look may have cut the epoch off below the frame; a later one will find it.
     if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
-    if (this.#segment && this.#segment.size >= SEGMENT_BYTES) {
-      await this.#segment.close();
-      this.#segment = undefined;
-    }
+    if (this.#segment && this.#segment.size >= SEGMENT_BYTES) await this.#segment.roll();
   }
 
   /** A failed append is never tried again as if it could still succeed: its segment is abandoned, the epoch given up. */

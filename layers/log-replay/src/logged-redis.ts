@@ -1,4 +1,4 @@
-import { Connection, Occ, TimeoutError, type TransactOptions } from "redis-occ";
+import { Connection, Occ, TimeoutError, type CommitMode, type TransactOptions } from "redis-occ";
 import { RestoringError } from "./errors.ts";
 import { GUARD, indexKey, isInternal } from "./keys.ts";
 import { LogHook } from "./log-hook.ts";
@@ -15,6 +15,8 @@ export interface LoggedRedisOptions {
   readonly timeout?: number;
   /** Milliseconds for one round trip to Redis. Default 2,000. */
   readonly roundTripTimeout?: number;
+  /** How transactions are kept optimistic: by WATCH … EXEC or by one script; see redis-occ. Default "watch". */
+  readonly commit?: CommitMode;
   /** Connections at most. Default 8. */
   readonly connections?: number;
   /** Milliseconds after which the lock of a process that died while it restored is free. Default 3,000. */
@@ -25,7 +27,7 @@ export interface LoggedRedisOptions {
   readonly now?: () => Date;
 }
 
-const KNOWN = new Set(["url", "store", "indexes", "timeout", "roundTripTimeout", "connections", "lockTtl", "onEvent", "now"]);
+const KNOWN = new Set(["url", "store", "indexes", "timeout", "roundTripTimeout", "commit", "connections", "lockTtl", "onEvent", "now"]);
 
 /**
  * State in Redis that is kept in a log: transactions are answered once the log has them, and an empty, older or half
@@ -48,12 +50,12 @@ export class LoggedRedis {
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: LoggedRedisOptions) {
     validate(options);
-    const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, connections = 8 } = options;
+    const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, commit = "watch", connections = 8 } = options;
     const { lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
     this.#indexes = indexes;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
     this.#hook = new LogHook({ store, open, indexes, lockTtl, onEvent, now });
-    this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, connections });
+    this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, commit, connections });
   }
 
   /**

@@ -36,6 +36,41 @@ export function judgeGuard(guard: Guard | null, here: { readonly runId: string; 
   return guard.run_id === here.runId ? "fine" : "restore";
 }
 
+/**
+ * What a process does with its log writer when it comes upon a guard that is fine.
+ * - `use`: go on with it
+ * - `replace`: the guard's epoch is a new one, which takes a writer of its own
+ * - `restore`: the writer's epoch is over, or what was read is a late reply of an older epoch
+ */
+export function judgeWriter(writer: { readonly epoch: number; readonly over: boolean } | undefined, guardEpoch: number): "use" | "replace" | "restore" {
+  if (writer === undefined || writer.epoch < guardEpoch) return "replace";
+  return writer.epoch > guardEpoch || writer.over ? "restore" : "use";
+}
+
+/**
+ * What a read waits for before it is answered.
+ * @param touched whether a commit in the tail, beyond what this process has enqueued, wrote what was read
+ * @param pending whether one that this process has enqueued may have
+ */
+export function readWaitsFor(touched: boolean, pending: boolean): "nothing" | "the tail" | "own appends" {
+  if (touched) return "the tail";
+  return pending ? "own appends" : "nothing";
+}
+
+/**
+ * Whether a state whose guard is fine needs no restoring.
+ * @param sealed whether the guard's epoch is sealed
+ * @param overEpoch an epoch that is to be ended even so, because an append to it has failed; 0 for none
+ */
+export function mayStay(guardEpoch: number, sealed: boolean, overEpoch: number): boolean {
+  return !sealed && guardEpoch > overEpoch;
+}
+
+/** The epoch to claim. Epochs are claimed without a gap. */
+export function nextEpoch(highestClaim: number): number {
+  return highestClaim + 1;
+}
+
 /** One epoch's part of the history: its commits after `from` up to and including `to`. */
 export interface Stretch {
   readonly epoch: number;
@@ -65,6 +100,41 @@ export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch
     epoch = begin.parent;
   }
   return to === 0 || stretches.length === 0 ? stretches : null;
+}
+
+/**
+ * What of a history comes after a snapshot.
+ * @returns null where the snapshot's commit is no part of it
+ */
+export function after(history: readonly Stretch[], snapshot: Position | null): Stretch[] | null {
+  if (snapshot === null) return [...history];
+  const { epoch, n } = snapshot;
+  const own = history.findIndex((stretch) => stretch.epoch === epoch);
+  const stretch = history[own];
+  if (stretch === undefined || n < stretch.from || n > stretch.to) return null;
+  return [{ ...stretch, from: n }, ...history.slice(own + 1)].filter(({ from, to }) => from < to);
+}
+
+/**
+ * Whether a stretch without commit `missing` goes on behind it. A frame holds all below it that was not durable, so such
+ * a hole is never what a crash leaves, but a lost file.
+ * @param to the stretch's end
+ * @param next the next commit that is there; Infinity where none is
+ * @returns the commit that it goes on to; null where it may end here
+ */
+export function goesOnBehind(missing: number, to: number, next: number): number | null {
+  const beyond = to === Infinity ? next : to;
+  return missing <= beyond && beyond !== Infinity ? beyond : null;
+}
+
+/**
+ * Whether the history may be folded into a snapshot, up to what is durable of the last begun epoch: only where nobody
+ * can cut it below that any more. Whoever claims from then on finds all that was folded.
+ * @param last the last epoch that had begun
+ * @param sealed whether `last` is sealed, looked up after all that is to be folded was read and synced
+ */
+export function mayCompact(last: number, sealed: boolean): boolean {
+  return last > 0 && !sealed;
 }
 
 /**

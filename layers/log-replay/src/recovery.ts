@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
 import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
-import { judgeGuard, parseGuard, type Guard } from "./protocol.ts";
+import { judgeGuard, mayStay, nextEpoch, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./restore-lock.ts";
 import { surveyHistory } from "./survey.ts";
@@ -48,8 +48,8 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
       if (options.signal.aborted) throw new ClosedError();
       const lock = await RestoreLock.take(connection, options.lockTtl);
       if (lock !== null) return await restoreUnder(lock, connection, options, overEpoch);
-      const epoch = await fineEpoch(connection, options.store);
-      if (epoch !== null && epoch > overEpoch) return epoch;
+      const epoch = await fineEpoch(connection, options.store, overEpoch);
+      if (epoch !== null) return epoch;
       await sleep(POLL);
     }
   } finally {
@@ -62,8 +62,8 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
   const { store, onEvent } = options;
   const started = performance.now();
   try {
-    const fine = await fineEpoch(connection, store);
-    if (fine !== null && fine > overEpoch) {
+    const fine = await fineEpoch(connection, store, overEpoch);
+    if (fine !== null) {
       await lock.release();
       return fine;
     }
@@ -98,13 +98,13 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
 }
 
 /** The epoch of a state that needs no restoring; null where it does. @throws StoreMismatchError */
-async function fineEpoch(connection: Connection, store: LogStore): Promise<number | null> {
+async function fineEpoch(connection: Connection, store: LogStore, overEpoch: number): Promise<number | null> {
   const [text] = await connection.pipeline([["get", GUARD]]);
   const guard = parseGuard(typeof text === "string" ? text : null);
   const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
   if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
   if (verdict !== "fine" || guard === null) return null;
-  return (await store.isSealed(guard.epoch)) ? null : guard.epoch;
+  return mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch) ? guard.epoch : null;
 }
 
 /**
@@ -140,7 +140,7 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
 /** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
 async function claimNext(store: LogStore): Promise<number> {
   for (;;) {
-    const next = ((await store.claims()).at(-1) ?? 0) + 1;
+    const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;
   }
 }

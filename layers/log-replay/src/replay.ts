@@ -36,10 +36,12 @@ export async function applyHistory(
   let records = 0;
   let told = performance.now();
   for (const stretch of stretches) {
-    for await (const { line } of readStretch(store, stretch)) {
-      eachImage(line, `epoch ${stretch.epoch}`, add);
-      records++;
-      if (chunk.full) await send();
+    for await (const lines of readStretch(store, stretch)) {
+      for (const { line } of lines) {
+        eachImage(line, `epoch ${stretch.epoch}`, add);
+        if (chunk.full) await send();
+      }
+      records += lines.length;
       if (performance.now() - told > PROGRESS_INTERVAL) {
         told = performance.now();
         onProgress(records);

@@ -1,3 +1,5 @@
+import type { Position } from "./record.ts";
+
 /** `always`: on the disk before an append resolves. `os`: handed to the kernel; survives the process, not a power loss. */
 export type Durability = "always" | "os";
 
@@ -10,21 +12,43 @@ export interface Begin {
   readonly cut: number;
 }
 
-/** A segment: frames that one writer appended during one epoch. */
+/** A segment: frames that one writer appended, one after the other, during one epoch. */
 export interface Segment {
   readonly epoch: number;
   readonly name: string;
+  /** True where its writer is certain to append nothing more to it: it went on in another one, or is known to be gone. */
+  readonly closed: boolean;
 }
 
-/** Appends to a segment of its own. */
+/**
+ * The last frame that was read of a segment. A writer appends the next one only once this one is durable: so all before
+ * it is, and of this one a reader cannot know.
+ */
+export interface LastFrame {
+  readonly segment: Segment;
+  /** Bytes before it in the segment. */
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** The state after commit `n`, which belongs to epoch `epoch`: all that came up to there is folded into it. */
+export interface Snapshot {
+  readonly epoch: number;
+  readonly n: number;
+  readonly name: string;
+}
+
+/** Appends to segments of its own, one after the other. */
 export interface SegmentWriter {
   /**
    * Appends one frame, as durable as the store's mode says once the promise resolves.
    * @throws StoreUnavailableError: the frame may be there in part or in full, and the writer must not be used again
    */
   append(frame: Buffer): Promise<void>;
-  /** Bytes appended so far. */
+  /** Bytes in the segment that it is in now. */
   readonly size: number;
+  /** Closes this segment for good; the next frame goes to a new one. */
+  roll(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -53,18 +77,45 @@ export interface LogStore {
   /** The begun epochs. */
   begins(): Promise<Map<number, Begin>>;
 
-  /** A new segment for this process; nothing is created before its first frame. */
+  /** A new writer; nothing is created before its first frame. */
   createSegment(epoch: number): SegmentWriter;
-  /** The segments of one epoch that are there now. */
-  segments(epoch: number): Promise<Segment[]>;
-  /** The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for. */
+  /** The segments of one epoch, or of all, that are there now and not archived. */
+  segments(epoch?: number): Promise<Segment[]>;
+  /**
+   * The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for.
+   * @throws GoneError where it was archived since it was listed
+   */
   read(segment: Segment, chunk: number): AsyncIterable<Buffer>;
-  /** Makes durable what was read of the segments, and their being there. */
-  sync(segments: readonly Segment[]): Promise<void>;
+  /**
+   * Makes durable what was read of segments, and all names there are: segments, claims, beginnings. The frames are
+   * written again: where the writer's own sync has failed, a second one succeeds and proves nothing.
+   * @throws GoneError where a segment was archived meanwhile
+   */
+  sync(frames: readonly LastFrame[]): Promise<void>;
   /**
    * Cuts a torn frame off, with a copy kept, where the segment's writer is known to be gone; else leaves it there,
    * where every reader passes over it.
    * @returns the name of the copy, or null
    */
   cut(segment: Segment, length: number): Promise<string | null>;
+
+  /** The newest snapshot that is installed. */
+  snapshot(): Promise<Snapshot | null>;
+  /**
+   * Installs a snapshot: whole and durable, or not at all. Takes all of `content`, unless it gives up before.
+   * @returns false where one of this or a later commit is there already, by anybody
+   */
+  installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean>;
+  /**
+   * The snapshot's bytes, as `read` gives a segment's.
+   * @throws GoneError where it was removed since it was asked for
+   */
+  readSnapshot(snapshot: Snapshot, chunk: number): AsyncIterable<Buffer>;
+  /** Removes the snapshots of commits before this one's, and what unfinished installations of such have left. */
+  removeSnapshots(before: Snapshot): Promise<void>;
+
+  /** Takes segments out of the log and keeps them as history. Those that are archived, by anybody, stay so. */
+  archive(segments: readonly Segment[]): Promise<void>;
+  /** The archived segments of one epoch, or of all. `read` reads them. List these after `segments`, and none is missed. */
+  archived(epoch?: number): Promise<Segment[]>;
 }

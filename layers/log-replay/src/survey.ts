@@ -1,7 +1,8 @@
 import { LogDamageError } from "./errors.ts";
 import { readStretch } from "./history.ts";
 import { chain, lastBegun, type Stretch } from "./protocol.ts";
-import type { LogStore, Segment } from "./store.ts";
+import type { SegmentEnd } from "./merge.ts";
+import type { LogStore } from "./store.ts";
 
 /** Bytes of records between two calls of `onProgress`. */
 const PROGRESS_BYTES = 1024 * 1024;
@@ -34,26 +35,27 @@ export async function surveyHistory(store: LogStore, onProgress: () => Promise<v
   if (stretches === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${parent} is broken`);
   await assertNoneBeyond(store, parent);
 
-  const torn: { segment: Segment; offset: number }[] = [];
+  const ends: SegmentEnd[] = [];
   let records = 0;
   let bytes = 0;
   let cut = 0;
   for (const stretch of stretches) {
     cut = stretch.from;
-    for await (const { n, line } of readStretch(store, stretch, (segment, { offset }) => torn.push({ segment, offset }))) {
-      cut = n;
-      records++;
-      bytes += line.length;
+    for await (const lines of readStretch(store, stretch, { onEnd: (end) => ends.push(end) })) {
+      cut += lines.length;
+      records += lines.length;
+      for (const { line } of lines) bytes += line.length;
       if (bytes < PROGRESS_BYTES) continue;
       bytes = 0;
       await onProgress();
     }
   }
-  if (parent > 0) await store.sync(await store.segments(parent));
+  // Older epochs were synced by the recoveries that ended them.
+  if (parent > 0) await store.sync(ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== parent ? [] : [{ segment, ...last }])));
 
   const cutSegments = [];
-  for (const { segment, offset } of torn) {
-    const copy = await store.cut(segment, offset);
+  for (const { segment, torn } of ends) {
+    const copy = torn === null ? null : await store.cut(segment, torn.offset);
     if (copy !== null) cutSegments.push({ segment: segment.name, copy });
   }
   return {

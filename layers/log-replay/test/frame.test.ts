@@ -18,8 +18,8 @@ async function read(bytes: Buffer, size = 64): Promise<{ numbers: number[]; torn
   try {
     for (;;) {
       const { done, value } = await frames.next();
-      if (done) return { numbers, torn: value };
-      numbers.push(...value.map(({ n }) => n));
+      if (done) return { numbers, torn: value.torn };
+      numbers.push(...value.lines.map(({ n }) => n));
     }
   } catch (error) {
     if (error instanceof LogDamageError) return error;

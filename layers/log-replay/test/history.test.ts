@@ -97,7 +97,7 @@ class Scene {
 async function numbers(store: LogStore): Promise<number[]> {
   const begins = await store.begins();
   const list: number[] = [];
-  for (const stretch of chain(begins, lastBegun(begins)) ?? []) for await (const { n } of readStretch(store, stretch)) list.push(n);
+  for (const stretch of chain(begins, lastBegun(begins)) ?? []) for await (const lines of readStretch(store, stretch)) list.push(...lines.map(({ n }) => n));
   return list;
 }
 

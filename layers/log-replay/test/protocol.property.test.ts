@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { chain, isDecided, isInHistory, judgeGuard, lastBegun, parseGuard } from "../src/protocol.ts";
+import { after, chain, goesOnBehind, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, mayCompact, mayStay, parseGuard, readWaitsFor } from "../src/protocol.ts";
 import type { Begin } from "../src/store.ts";
 
 describe("what a guard is worth", () => {
@@ -40,6 +40,64 @@ describe("which epochs make up the history", () => {
   ])("%s", (_name, given, last, history) => {
     expect(chain(given, last)).toEqual(history);
   });
+});
+
+describe("what comes after a snapshot", () => {
+  const first = { epoch: 1, from: 0, to: 7 };
+  const second = { epoch: 2, from: 7, to: 9 };
+  const fourth = { epoch: 4, from: 9, to: Infinity };
+
+  test.each([
+    ["all, where there is none", null, [first, second, fourth]],
+    ["the rest of the epoch that it ends in, and all that follow", { epoch: 2, n: 8 }, [{ ...second, from: 8 }, fourth]],
+    ["nothing of an epoch that it holds up to the cut", { epoch: 2, n: 9 }, [fourth]],
+    ["the rest of the last epoch", { epoch: 4, n: 12 }, [{ ...fourth, from: 12 }]],
+    ["broken: it holds more than the history", { epoch: 2, n: 10 }, null],
+    ["broken: it ends before its epoch begins", { epoch: 2, n: 6 }, null],
+    ["broken: it ends in an epoch that is no part of the history", { epoch: 3, n: 9 }, null],
+  ])("%s", (_name, snapshot, stretches) => {
+    expect(after([first, second, fourth], snapshot)).toEqual(stretches);
+  });
+});
+
+test.each([
+  ["the last epoch ends with its last commit", 5, Infinity, Infinity, null],
+  ["a commit is missing below another one", 5, Infinity, 7, 7],
+  ["a commit is missing below the cut", 5, 6, Infinity, 6],
+  ["an epoch ends at its cut", 5, 4, 5, null],
+])("%s", (_name, missing, to, next, beyond) => {
+  expect(goesOnBehind(missing, to, next)).toBe(beyond);
+});
+
+test("nothing is folded that can still be cut", () => {
+  expect(mayCompact(0, false)).toBe(false);
+  expect(mayCompact(3, true)).toBe(false);
+  expect(mayCompact(3, false)).toBe(true);
+});
+
+test.each([
+  ["there is none yet", undefined, "replace"],
+  ["it is of an older epoch", { epoch: 2, over: false }, "replace"],
+  ["it is of an older epoch that is over", { epoch: 2, over: true }, "replace"],
+  ["it is of this epoch", { epoch: 3, over: false }, "use"],
+  ["its append failed", { epoch: 3, over: true }, "restore"],
+  ["it is of a later epoch: what was read is a late reply", { epoch: 4, over: false }, "restore"],
+] as const)("what to do with a writer: %s", (_name, writer, verdict) => {
+  expect(judgeWriter(writer, 3)).toBe(verdict);
+});
+
+test("a read waits for what it saw", () => {
+  expect(readWaitsFor(false, false)).toBe("nothing");
+  expect(readWaitsFor(false, true)).toBe("own appends");
+  expect(readWaitsFor(true, false)).toBe("the tail");
+  expect(readWaitsFor(true, true)).toBe("the tail");
+});
+
+test("a state stays unless its epoch is sealed or to be ended", () => {
+  expect(mayStay(3, false, 0)).toBe(true);
+  expect(mayStay(3, true, 0)).toBe(false);
+  expect(mayStay(3, false, 3)).toBe(false);
+  expect(mayStay(4, false, 3)).toBe(true);
 });
 
 test("an epoch is decided only by a later one that is not sealed itself", () => {

@@ -5,6 +5,7 @@ import { createFileStore, LogDamageError, openFileStore, StoreMismatchError, typ
 import { encodeFrame } from "../src/frame.ts";
 import { encodeBody } from "../src/record.ts";
 import { add, listener, outcome, replayed, segmentsIn, stage, stateOf, until, waits } from "./support/stage.ts";
+import { EXEC } from "../../redis-occ/test/support/commit-mode.ts";
 import { door, tampered, type Tampering } from "./support/tampered-store.ts";
 
 const on = stage();
@@ -121,7 +122,7 @@ describe("no write on missing state, and no answer from it", () => {
     const proxy = await on.proxy();
     const state = on.open({ url: proxy.url, store: await on.store(folder) });
     await state.occ.transact(["c"], add("c"));
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = state.occ.transact(["c"], add("c"));
     const held = await executing;
     await on.outside.flushall();
@@ -135,7 +136,7 @@ describe("no write on missing state, and no answer from it", () => {
     const proxy = await on.proxy();
     const state = on.open({ url: proxy.url, store: await on.store(folder) });
     await state.ready();
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = state.occ.transact(["fresh"], add("fresh"));
     const held = await executing;
     await on.outside.flushall();
@@ -450,9 +451,10 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const { store } = await filled();
     const order: string[] = [];
     await on.outside.flushall();
-    await on.open({ store: tampered(store, { beforeClaim: () => order.push("claim"), beforeRead: () => order.push("read"), beforeSync: (segments) => order.push(`sync ${segments.length}`), beforeBegin: () => order.push("begin") }) }).ready();
+    await on.open({ store: tampered(store, { beforeClaim: () => order.push("claim"), beforeRead: () => order.push("read"), beforeSync: (frames) => order.push(`sync ${frames.length}`), beforeBegin: () => order.push("begin") }) }).ready();
     const names = (await store.segments(1)).length;
-    expect(order.slice(0, 3 + names)).toEqual(["claim", ...Array.from({ length: names }, () => "read"), `sync ${names}`, "begin"]);
+    // Each is opened twice: once for its first commit alone.
+    expect(order.slice(0, 3 + 2 * names)).toEqual(["claim", ...Array.from({ length: 2 * names }, () => "read"), `sync ${names}`, "begin"]);
   });
 
   test("a restore that takes long says how far it is", async () => {

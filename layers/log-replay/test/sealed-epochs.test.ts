@@ -6,6 +6,7 @@ import { StoreUnavailableError } from "../src/index.ts";
 import { encodeFrame } from "../src/frame.ts";
 import { encodeBody } from "../src/record.ts";
 import { add, listener, outcome, records, replayed, segmentsIn, stage, stateOf, until, waits } from "./support/stage.ts";
+import { EXEC } from "../../redis-occ/test/support/commit-mode.ts";
 import { door, tampered, type Tampering } from "./support/tampered-store.ts";
 
 const on = stage();
@@ -321,7 +322,7 @@ describe("an EXEC whose answer is lost is settled by Redis where it can be, else
     const proxy = await on.proxy();
     const writer = on.open({ url: proxy.url, store: await on.store(folder) });
     await writer.ready();
-    const executing = proxy.catchNext("exec");
+    const executing = proxy.catchNext(EXEC);
     const answer = outcome(writer.occ.transact(["n"], add("n", 100)));
     const held = await executing;
     return { folder, other, answer, held, meanwhile };

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
-import { StoreUnavailableError, type LogStore, type Segment, type SegmentWriter } from "../src/index.ts";
+import { StoreUnavailableError, type LogStore, type Segment, type SegmentWriter, type Snapshot } from "../src/index.ts";
+import { appendOnce, collect, contents, pieces } from "./support/contents.ts";
+import { describeSnapshots } from "./snapshot-conformance.ts";
 
 /** A place where a log can be, of one kind of store, and what only that kind can do to it. */
 export interface StorePlace {
@@ -161,14 +163,52 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
       expect(await store.segments(1)).toEqual(await store.segments(1));
     });
 
-    test("syncs segments that somebody else wrote, and none", async () => {
+    test("syncs what was read of segments that somebody else wrote and goes on with, and changes nothing of them; and nothing", async () => {
       const place = await make();
-      const segment = (await place.open()).createSegment(1);
-      await segment.append(Buffer.from("x"));
+      const writer = (await place.open()).createSegment(1);
+      await writer.append(Buffer.from("one,"));
+      await writer.append(Buffer.from("two,"));
       const other = await place.open();
-      await other.sync(await other.segments(1));
+      const [segment] = (await other.segments(1)) as [Segment];
+      await other.sync([{ segment, offset: 4, bytes: Buffer.from("two,") }]);
+      await writer.append(Buffer.from("three"));
+      await other.sync([{ segment, offset: 4, bytes: Buffer.from("two,") }]);
+      expect((await contents(other, segment)).toString()).toBe("one,two,three");
       await other.sync([]);
-      await segment.close();
+      await writer.close();
+    });
+
+    test("goes on in another segment after a roll; the one before is closed once that is there, the last one of a writer that lives is not", async () => {
+      const place = await make();
+      const writer = (await place.open()).createSegment(1);
+      const other = await place.open();
+      await writer.append(Buffer.from("one"));
+      await writer.roll();
+      expect(writer.size).toBe(0);
+      for (const text of ["two", "three"]) {
+        await writer.append(Buffer.from(text));
+        await writer.roll();
+      }
+      await writer.append(Buffer.from("four"));
+      const segments = await other.segments(1);
+      const read = await Promise.all(segments.map(async (segment) => [(await contents(other, segment)).toString(), segment.closed]));
+      expect(read.sort()).toEqual([["four", false], ["one", true], ["three", true], ["two", true]]);
+      await writer.close();
+    });
+
+    test("does not take a segment for closed because another writer, of the same store or another one, came later", async () => {
+      const place = await make();
+      const store = await place.open();
+      const writers = [store.createSegment(1), store.createSegment(1), (await place.open()).createSegment(1)];
+      for (const writer of writers) await writer.append(Buffer.from("x"));
+      expect((await store.segments(1)).map(({ closed }) => closed)).toEqual([false, false, false]);
+      for (const writer of writers) await writer.close();
+    });
+
+    test("lists the segments of all epochs at once", async () => {
+      const store = await (await make()).open();
+      for (const epoch of [3, 1, 20]) await appendOnce(store, epoch, "x");
+      expect((await store.segments()).map(({ epoch }) => epoch).sort((a, b) => a - b)).toEqual([1, 3, 20]);
     });
 
     test("leaves the segment of a writer that still lives as it is", async () => {
@@ -187,11 +227,11 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
       const place = await make();
       const name = await place.appendFromElsewhere(1, Buffer.from("whole torn"));
       const store = await place.open();
-      const segment = { epoch: 1, name };
+      const segment = (await store.segments(1)).find((candidate) => candidate.name === name) as Segment;
       const copy = await store.cut(segment, 6);
       const left = (await contents(store, segment)).toString();
       expect(left).toBe(copy === null ? "whole torn" : "whole ");
-      if (copy !== null) expect((await contents(store, { epoch: 1, name: copy })).toString()).toBe("whole torn");
+      if (copy !== null) expect((await contents(store, { ...segment, name: copy })).toString()).toBe("whole torn");
       expect(await store.segments(1)).toEqual([segment]);
     });
 
@@ -203,6 +243,8 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
       await segment.append(Buffer.from("x"));
       await segment.close();
       const [old] = await store.segments(1);
+      await store.installSnapshot({ epoch: 1, n: 1 }, pieces("snapshot"));
+      const snapshot = await store.snapshot();
       await place.breakDown();
       const calls: Record<string, () => Promise<unknown>> = {
         claim: () => store.claim(2),
@@ -213,7 +255,13 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
         append: () => store.createSegment(1).append(Buffer.from("y")),
         segments: () => store.segments(1),
         read: () => contents(store, old as Segment),
-        sync: () => store.sync([old as Segment]),
+        sync: () => store.sync([{ segment: old as Segment, offset: 0, bytes: Buffer.from("x") }]),
+        snapshot: () => store.snapshot(),
+        installSnapshot: () => store.installSnapshot({ epoch: 1, n: 2 }, pieces("later")),
+        readSnapshot: () => collect(store.readSnapshot(snapshot as Snapshot, 100)),
+        removeSnapshots: () => store.removeSnapshots(snapshot as Snapshot),
+        archive: () => store.archive([old as Segment]),
+        archived: () => store.archived(),
       };
       for (const [call, run] of Object.entries(calls)) {
         const error = await run().then(() => `${call} succeeded`, (thrown: unknown) => thrown);
@@ -221,12 +269,7 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
         expect(error).toMatchObject({ retryable: true, code: "log_unavailable" });
       }
     });
+
+    describeSnapshots(make);
   });
 }
-
-async function contents(store: LogStore, segment: Segment, chunk = 4_096): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const bytes of store.read(segment, chunk)) chunks.push(Buffer.from(bytes));
-  return Buffer.concat(chunks);
-}
-

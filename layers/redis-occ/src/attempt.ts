@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
 import { OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
 import type { CommitHook, Write } from "./hook.ts";
+import type { Identity, Lane } from "./lane.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** How an attempt of a group ended for the transactions that are still without an answer. */
@@ -30,85 +30,59 @@ export interface LostExec {
   readonly stamp: string;
 }
 
-/**
- * The keys by which a lost EXEC is settled. `marker` is written by every EXEC of the connection; `fence` is watched
- * by it and touched by whoever settles, so that an EXEC still queued in the server can no longer run.
- */
-export interface Identity {
-  readonly marker: string;
-  readonly fence: string;
-}
-
 /** Seconds that a marker outlives its last EXEC: longer than anybody waits for an answer. */
 const MARKER_TTL = 3600;
 
-/** Arguments of one command, an even number: ioredis passes them as arguments of a function, whose number is limited. */
-const MAX_ARGUMENTS = 10_000;
-
-const identities = new WeakMap<Connection, Identity & { count: number }>();
-
-function identityOf(connection: Connection): Identity & { count: number } {
-  let identity = identities.get(connection);
-  if (identity === undefined) {
-    const id = randomUUID();
-    identity = { marker: `occ:marker:${id}`, fence: `occ:fence:${id}`, count: 0 };
-    identities.set(connection, identity);
-  }
-  return identity;
-}
+/** Arguments of one command, an even number: ioredis and Lua pass them as arguments of a function, whose number is limited. */
+const MAX_ARGUMENTS = 5_000;
 
 /**
- * One attempt to commit a group, in two round trips: WATCH and read; decide each transaction in turn on what the
- * ones before it left; MULTI, the writes, EXEC.
+ * One attempt to commit a group, in two round trips: read; decide each transaction in turn on what the ones before it
+ * left; write, if all that was read is still current.
  *
  * A group in which every rule refused ends with an EXEC too: only that proves that the refusals rest on a state
  * that was current, all of it at one instant.
  *
  * @throws ConnectionLostError, ServerRefusedError and what the hook throws, where nothing was changed
  */
-export async function attempt(connection: Connection, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
+export async function attempt(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
   try {
-    return await run(connection, hook, group);
+    return await run(lane, hook, group);
   } catch (error) {
-    // It may still WATCH, and a read would then find its MULTI aborted: it is not lent again.
-    connection.close();
+    lane.discard();
     for (const transaction of group) transaction.markUnsent();
     throw error;
   }
 }
 
-async function run(connection: Connection, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
-  const identity = identityOf(connection);
+async function run(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
+  const { connection, identity } = lane;
   const keys = [...new Set(group.flatMap((transaction) => [...transaction.keys]))];
   const fetched = [...hook.watch, ...keys];
-  const replies = await connection.pipeline([
-    ["watch", identity.fence, ...fetched],
-    fetched.length > 0 ? ["mget", ...fetched] : ["echo", ""],
-  ]);
-  const values = fetched.length > 0 ? (replies[1] as (string | null)[]) : [];
+  const values = await lane.read(fetched);
   const watched = values.slice(0, hook.watch.length);
 
   const session = await hook.check(watched, connection);
   if (session === null) {
-    await connection.pipeline([["unwatch"]]);
+    await lane.abandon();
     return { kind: "restore" };
   }
 
   const images = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
   const { decided, writes, again } = decideAll(group, images);
   if (decided.length === 0) {
-    await connection.pipeline([["unwatch"]]);
+    await lane.abandon();
     return { kind: "nothing", again };
   }
 
-  const stamp = String(++identity.count);
+  const stamp = identity.nextStamp();
   const own: Command[] = writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes)] : [];
   const added = hook.commands(session, writes);
   for (const transaction of decided) transaction.markSent();
 
   let results;
   try {
-    results = await connection.transaction([...own, ...added]);
+    results = await lane.commit([...own, ...added]);
   } catch (error) {
     if (error instanceof LostReplyError) {
       return { kind: "lost", lost: { decided, writes, session, watched, connection, identity, stamp } };
@@ -121,7 +95,7 @@ async function run(connection: Connection, hook: CommitHook, group: readonly Tra
   }
   const failure = results.find((reply) => reply instanceof Error);
   if (failure !== undefined) {
-    const error = await putRight(hook, session, writes, connection, failure);
+    const error = await putRight(hook, session, writes, lane, failure);
     return { kind: "half done", decided, error, again };
   }
   // What the hook throws at once must become a rejection as well: as an error of `attempt` it would mean that nothing was changed.
@@ -134,12 +108,12 @@ async function putRight(
   hook: CommitHook,
   session: unknown,
   writes: readonly Write[],
-  connection: Connection,
+  lane: Lane,
   failure: Error,
 ): Promise<OccError | undefined> {
   const what = `Redis failed in the middle of a transaction: ${failure.message}`;
   try {
-    const stands = await hook.halfDone(session, writes, connection);
+    const stands = await lane.exclusively((connection) => hook.halfDone(session, writes, connection));
     return stands ? undefined : new ServerRefusedError(`${what}; it was undone`, { cause: failure });
   } catch (error) {
     return new OutcomeUnknownError(what, { cause: new AggregateError([failure, error], "a command failed, and the hook could not put it right") });

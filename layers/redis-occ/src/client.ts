@@ -2,16 +2,24 @@ import { Committer } from "./committer.ts";
 import { Connection, type Command, type Reply } from "./connection.ts";
 import { GroupCommit } from "./group.ts";
 import { noHook, type CommitHook } from "./hook.ts";
+import type { Lane, OpenLane } from "./lane.ts";
 import { Pool } from "./pool.ts";
 import { Reader } from "./reader.ts";
+import { ScriptLane } from "./script-lane.ts";
 import { Transaction, type Decide, type TransactOptions } from "./transaction.ts";
+import { WatchLane } from "./watch-lane.ts";
 
 export interface OccOptions {
   /** `redis://[:password@]host:port[/db]` */
   readonly url: string;
   /** Takes part in every transaction and read. */
   readonly hook?: CommitHook;
-  /** Connections at most, groups, large transactions and reads together. Default 8. */
+  /**
+   * How "only if nothing has changed" is kept: by WATCH … EXEC, or by one Lua script that compares what was read and
+   * then writes. The promises are the same. Default "watch".
+   */
+  readonly commit?: CommitMode;
+  /** Attempts and reads at the same time at most: connections of their own with "watch", one that they share with "script". Default 8. */
   readonly connections?: number;
   /** Attempts of a transaction that keeps colliding with other clients, before a ConflictError. Default 100. */
   readonly maxAttempts?: number;
@@ -23,13 +31,15 @@ export interface OccOptions {
   readonly random?: () => number;
 }
 
+export type CommitMode = "watch" | "script";
+
 /** One transaction of a batch. */
 export interface BatchPart<T> {
   readonly keys: readonly string[];
   readonly decide: Decide<T>;
 }
 
-const KNOWN = new Set(["url", "hook", "connections", "maxAttempts", "timeout", "roundTripTimeout", "random"]);
+const KNOWN = new Set(["url", "hook", "commit", "connections", "maxAttempts", "timeout", "roundTripTimeout", "random"]);
 
 /**
  * Optimistic transactions on one Redis.
@@ -43,7 +53,7 @@ const KNOWN = new Set(["url", "hook", "connections", "maxAttempts", "timeout", "
  * });
  */
 export class Occ {
-  readonly #pool: Pool;
+  readonly #pool: Pool<Lane>;
   readonly #committer: Committer;
   readonly #group: GroupCommit;
   readonly #reader: Reader;
@@ -52,9 +62,9 @@ export class Occ {
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: OccOptions) {
     validate(options);
-    const { url, hook = noHook, connections = 8, maxAttempts = 100, timeout = 10_000, roundTripTimeout = 2_000, random = Math.random } = options;
+    const { url, hook = noHook, commit = "watch", connections = 8, maxAttempts = 100, timeout = 10_000, roundTripTimeout = 2_000, random = Math.random } = options;
     this.#timeout = timeout;
-    this.#pool = new Pool(() => Connection.open({ url, roundTripTimeout }), connections);
+    this.#pool = new Pool(laneOpener(commit, () => Connection.open({ url, roundTripTimeout })), connections);
     this.#committer = new Committer({ pool: this.#pool, hook, maxAttempts, random });
     this.#group = new GroupCommit(this.#committer);
     this.#reader = new Reader({ pool: this.#pool, hook, random });
@@ -147,11 +157,16 @@ export class Occ {
   }
 }
 
+function laneOpener(commit: CommitMode, open: () => Promise<Connection>): OpenLane {
+  return commit === "script" ? ScriptLane.sharing(open) : async () => new WatchLane(await open());
+}
+
 function validate(options: OccOptions): void {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
   }
   if (!/^(redis|rediss|unix):/.test(options.url)) throw new TypeError("url must begin with redis://, rediss:// or unix://");
+  if (!["watch", "script"].includes(options.commit ?? "watch")) throw new TypeError('commit must be "watch" or "script"');
   for (const name of ["connections", "maxAttempts"] as const) checkCount(name, options[name] ?? 1);
   for (const name of ["timeout", "roundTripTimeout"] as const) checkDuration(name, options[name] ?? 1);
 }

@@ -2,12 +2,13 @@ import { attempt, type AttemptEnd } from "./attempt.ts";
 import { backoff } from "./backoff.ts";
 import { ClosedError, ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
+import type { Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 import { settle } from "./settle.ts";
 import type { Transaction } from "./transaction.ts";
 
 export interface CommitterOptions {
-  readonly pool: Pool;
+  readonly pool: Pool<Lane>;
   readonly hook: CommitHook;
   readonly maxAttempts: number;
   readonly random: () => number;
@@ -38,7 +39,7 @@ export class Committer {
     const open = group.filter((transaction) => !transaction.answered);
     if (open.length === 0) return;
     try {
-      const end = await pool.with((connection) => attempt(connection, hook, open));
+      const end = await pool.with((lane) => attempt(lane, hook, open));
       await this.#proceed(end, open, again);
     } catch (error) {
       await this.#startOver(open, error, again);

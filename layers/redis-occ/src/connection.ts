@@ -88,16 +88,18 @@ export class Connection {
    */
   async transaction(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
     this.#assertUsable();
-    const multi = this.#redis.multi(commands as unknown as unknown[][]);
-    let replies;
-    try {
-      replies = await this.#send(multi.exec());
-    } catch (error) {
-      if (isServerReply(error)) throw asOccError(error);
-      this.close();
-      throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
-    }
+    const replies = await this.#sendWrite(() => this.#redis.multi(commands as unknown as unknown[][]).exec());
     return replies === null ? null : replies.map(([error, reply]) => error ?? (reply as Reply));
+  }
+
+  /**
+   * Runs a script that is loaded: what it does, it does at one instant.
+   * @param keys how many of the arguments are keys
+   * @throws ServerRefusedError where Redis refused it, so that nothing was run; ConnectionLostError and LostReplyError as `transaction`
+   */
+  async script(sha: string, keys: number, args: Command[number][]): Promise<unknown> {
+    this.#assertUsable();
+    return this.#sendWrite(() => this.#redis.call("evalsha", [sha, keys, ...args]));
   }
 
   close(): void {
@@ -114,6 +116,18 @@ export class Connection {
 
   #send<T>(replies: Promise<T>): Promise<T> {
     return bounded(this.#redis, this.#timeout, replies);
+  }
+
+  /** What is sent may have an effect even where no answer comes. */
+  async #sendWrite<T>(send: () => Promise<T>): Promise<T> {
+    const sent = send();
+    try {
+      return await this.#send(sent);
+    } catch (error) {
+      if (isServerReply(error)) throw asOccError(error);
+      this.close();
+      throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
+    }
   }
 }
 

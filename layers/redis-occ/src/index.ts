@@ -1,4 +1,4 @@
-export { Occ, type BatchPart, type OccOptions } from "./client.ts";
+export { Occ, type BatchPart, type CommitMode, type OccOptions } from "./client.ts";
 export { Connection, type Command, type ConnectionOptions, type Reply } from "./connection.ts";
 export {
   ClosedError,

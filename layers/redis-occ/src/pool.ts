@@ -1,48 +1,53 @@
-import type { Connection } from "./connection.ts";
 import { ClosedError } from "./errors.ts";
 
-interface Waiter {
-  readonly resolve: (connection: Connection) => void;
+/** What breaks once and is then replaced: a connection, or what rests on one. */
+export interface Lendable {
+  readonly broken: boolean;
+  close(): void;
+}
+
+interface Waiter<T> {
+  readonly resolve: (item: T) => void;
   readonly reject: (error: Error) => void;
 }
 
 /**
- * A bounded number of connections, each lent to one borrower at a time.
+ * A bounded number of lanes or connections, each lent to one borrower at a time.
  * A broken one is not lent again: the next borrower opens its replacement.
  */
-export class Pool {
-  readonly #open: () => Promise<Connection>;
+export class Pool<T extends Lendable> {
+  readonly #open: () => Promise<T>;
   readonly #size: number;
-  readonly #idle: Connection[] = [];
-  readonly #lent = new Set<Connection>();
-  readonly #waiting: Waiter[] = [];
+  readonly #idle: T[] = [];
+  readonly #lent = new Set<T>();
+  readonly #waiting: Waiter<T>[] = [];
   #count = 0;
   #closed = false;
 
-  constructor(open: () => Promise<Connection>, size: number) {
+  constructor(open: () => Promise<T>, size: number) {
     this.#open = open;
     this.#size = size;
   }
 
-  /** Lends a connection to `use` for as long as it runs. Waits while all are lent. */
-  async with<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
-    const connection = await this.#acquire();
+  /** Lends one to `use` for as long as it runs. Waits while all are lent. */
+  async with<R>(use: (item: T) => Promise<R>): Promise<R> {
+    const item = await this.#acquire();
     try {
-      return await use(connection);
+      return await use(item);
     } finally {
-      this.#release(connection);
+      this.#release(item);
     }
   }
 
-  /** Closes every connection, lent ones too; whoever waits for one gets a ClosedError. */
+  /** Closes every one, lent ones too; whoever waits for one gets a ClosedError. */
   close(): void {
     this.#closed = true;
-    for (const connection of [...this.#idle, ...this.#lent]) connection.close();
+    for (const item of [...this.#idle, ...this.#lent]) item.close();
     for (const waiter of this.#waiting.splice(0)) waiter.reject(new ClosedError());
     this.#idle.length = 0;
   }
 
-  async #acquire(): Promise<Connection> {
+  async #acquire(): Promise<T> {
     if (this.#closed) throw new ClosedError();
     for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
       if (!idle.broken) return this.#lend(idle);
@@ -55,12 +60,12 @@ export class Pool {
     return this.#replace();
   }
 
-  /** Opens a connection for a place that is already counted; gives the place back where that fails. */
-  async #replace(): Promise<Connection> {
+  /** Opens one for a place that is already counted; gives the place back where that fails. */
+  async #replace(): Promise<T> {
     try {
-      const connection = await this.#open();
-      if (!this.#closed) return this.#lend(connection);
-      connection.close();
+      const item = await this.#open();
+      if (!this.#closed) return this.#lend(item);
+      item.close();
       throw new ClosedError();
     } catch (error) {
       this.#count--;
@@ -70,24 +75,24 @@ export class Pool {
   }
 
   /** From here on it counts as lent, even while its borrower has yet to take notice: `close` must not miss it. */
-  #lend(connection: Connection): Connection {
-    this.#lent.add(connection);
-    return connection;
+  #lend(item: T): T {
+    this.#lent.add(item);
+    return item;
   }
 
-  #release(connection: Connection): void {
-    this.#lent.delete(connection);
-    if (this.#closed || connection.broken) {
+  #release(item: T): void {
+    this.#lent.delete(item);
+    if (this.#closed || item.broken) {
       this.#count--;
       this.#passOnPlace();
       return;
     }
     const next = this.#waiting.shift();
-    if (next) next.resolve(this.#lend(connection));
-    else this.#idle.push(connection);
+    if (next) next.resolve(this.#lend(item));
+    else this.#idle.push(item);
   }
 
-  /** A place became free without a connection in it: the first in the queue opens one. */
+  /** A place became free with nothing in it: the first in the queue opens one. */
   #passOnPlace(): void {
     const next = this.#closed ? undefined : this.#waiting.shift();
     if (!next) return;

@@ -2,6 +2,7 @@ import { backoff } from "./backoff.ts";
 import type { Command, Connection, Reply } from "./connection.ts";
 import { asOccError, ConnectionLostError, TimeoutError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
+import { valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 
 /** Reads with more keys or any commands of their own do not share a MULTI: short reads shall not wait behind them. */
@@ -10,7 +11,7 @@ const MAX_SHARED_KEYS = 100;
 const MAX_GROUP_KEYS = 2_000;
 
 export interface ReaderOptions {
-  readonly pool: Pool;
+  readonly pool: Pool<Lane>;
   readonly hook: CommitHook;
   readonly random: () => number;
 }
@@ -111,7 +112,7 @@ export class Reader {
     const open = group.filter((read) => !read.answered);
     if (open.length === 0) return;
     try {
-      const checked = await pool.with((connection) => this.#round(connection, open, again));
+      const checked = await pool.with(({ connection }) => this.#round(connection, open, again));
       if (checked) return;
       await hook.restore();
     } catch (error) {
@@ -130,7 +131,7 @@ export class Reader {
     const fetched = [...hook.watch, ...keys];
     const added = hook.readCommands();
     const replies = await connection.transaction([
-      fetched.length > 0 ? ["mget", ...fetched] : ["echo", ""],
+      valuesOf(fetched),
       ...added,
       ...group.flatMap((read) => read.commands),
     ]);

@@ -2,10 +2,12 @@ import type { LostExec } from "./attempt.ts";
 import type { Connection } from "./connection.ts";
 import { ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
 import type { CommitHook } from "./hook.ts";
+import type { Lane } from "./lane.ts";
+import { judgeLostExec } from "./lost-exec.ts";
 import type { Pool } from "./pool.ts";
 
-/** Seconds for which the fence stays. It has to be touched, not to last. */
-const FENCE_TTL = 60;
+/** Seconds for which the fence stays: longer than a commit can be on its way to the server. */
+const FENCE_TTL = 3600;
 
 /**
  * Finds out whether an EXEC ran whose answer is lost. It may even run later: the server can still have it in a
@@ -15,9 +17,9 @@ const FENCE_TTL = 60;
  * @throws OutcomeUnknownError where the server was restarted or its data replaced, and the hook cannot tell either;
  *   any other error of the family where no answer was to be had: then it may be asked again
  */
-export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Promise<boolean> {
+export async function settle(pool: Pool<Lane>, hook: CommitHook, lost: LostExec): Promise<boolean> {
   if (lost.writes.length === 0) return false;
-  const ran = await pool.with((connection) => askMarker(connection, hook, lost));
+  const ran = judgeLostExec(await pool.with(({ connection }) => askMarker(connection, hook, lost)));
   if (ran === "not run") return false;
   try {
     return await hook.recall(lost.session, lost.writes, ran);
@@ -27,9 +29,9 @@ export async function settle(pool: Pool, hook: CommitHook, lost: LostExec): Prom
   }
 }
 
-/** What the marker says; "unknown" where it is no longer to be trusted. */
-async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<"ran" | "not run" | "unknown"> {
-  if (connection.runId !== lost.connection.runId) return "unknown";
+/** Touches the fence and reads the marker; null where this is not the server that the EXEC was sent to. */
+async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<Parameters<typeof judgeLostExec>[0]> {
+  if (connection.runId !== lost.connection.runId) return null;
   const replies = await connection.transaction([
     ["set", lost.identity.fence, "settled", "EX", FENCE_TTL],
     ["mget", lost.identity.marker, ...hook.watch],
@@ -37,7 +39,5 @@ async function askMarker(connection: Connection, hook: CommitHook, lost: LostExe
   const [touched, values] = replies ?? [];
   if (touched !== "OK" || !Array.isArray(values)) throw new ConnectionLostError("Redis did not tell the marker");
   const [marker, ...watched] = values;
-  // Whatever replaced the watched values may have removed the marker as well.
-  if (watched.some((value, i) => value !== lost.watched[i])) return "unknown";
-  return marker === lost.stamp ? "ran" : "not run";
+  return { sameHookValues: watched.every((value, i) => value === lost.watched[i]), markerSet: marker === lost.stamp };
 }

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { ServerRefusedError, type BatchPart } from "../src/index.ts";
+import { EXEC } from "./support/commit-mode.ts";
 import { add, hookWith, outcome, refuse, stage } from "./support/stage.ts";
 
 const on = stage();
@@ -13,7 +14,7 @@ test("a batch runs each part as one transaction of its own and gives the results
   const occ = on.client();
   const results = await occ.batch(Array.from({ length: 7 }, (_, i) => part(i)), { concurrency: 3 });
   expect(results).toEqual([0, 1, 2, 3, 4, 5, 6]);
-  expect(await on.calls("exec")).toBe(7);
+  expect(await on.calls(EXEC)).toBe(7);
   expect(await on.outside.dbsize()).toBeGreaterThanOrEqual(700);
 });
 

@@ -2,6 +2,7 @@ import { createHook } from "node:async_hooks";
 import { expect, test } from "@jest/globals";
 import { backoff } from "../src/backoff.ts";
 import { ConflictError } from "../src/index.ts";
+import { EXEC } from "./support/commit-mode.ts";
 import { add, beforeExec, outcome, stage } from "./support/stage.ts";
 
 const on = stage();
@@ -69,7 +70,7 @@ test("a change of an undeclared key that the rule asked for is noticed as well",
 
 test("a transaction that collides in each of maxAttempts attempts ends with a ConflictError that counts them, and changed nothing", async () => {
   const proxy = await on.proxy();
-  proxy.catchAll("exec", (held) => void on.outside.incr("n").then(() => held.pass()));
+  proxy.catchAll(EXEC, (held) => void on.outside.incr("n").then(() => held.pass()));
   const occ = on.client({ url: proxy.url, maxAttempts: 4 });
   let runs = 0;
   const error = await outcome(occ.transact(["n"], () => ({ result: ++runs, set: { n: "mine" } })));
@@ -81,7 +82,7 @@ test("a transaction that collides in each of maxAttempts attempts ends with a Co
 
 test("the pauses between attempts are random up to a bound that doubles: full jitter", async () => {
   const proxy = await on.proxy();
-  proxy.catchAll("exec", (held) => void on.outside.incr("n").then(() => held.pass()));
+  proxy.catchAll(EXEC, (held) => void on.outside.incr("n").then(() => held.pass()));
   let asked = 0;
   const occ = on.client({ url: proxy.url, maxAttempts: 6, random: () => (asked++, 0) });
   await outcome(occ.transact(["n"], () => ({ result: 0, set: { n: 0 } })));

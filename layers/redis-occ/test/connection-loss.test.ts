@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { OutcomeUnknownError } from "../src/index.ts";
+import { EXEC } from "./support/commit-mode.ts";
 import { add, hookWith, outcome, refuse, stage, until } from "./support/stage.ts";
 
 const on = stage();
@@ -44,7 +45,7 @@ test("a connection cut between EXEC and its answer: the transaction is answered,
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url });
   await on.outside.set("n", "1");
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   let runs = 0;
   const answers = Promise.all(
     Array.from({ length: 3 }, () => occ.transact(["n"], (view) => (runs++, add("n")(view)))),
@@ -60,7 +61,7 @@ test("a connection cut between EXEC and its answer: the transaction is answered,
 test("EXEC lost on its way with its connection: it is known not to have run, and runs once", async () => {
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   const answer = occ.transact(["n"], add("n"));
   (await caught).cut();
   expect(await answer).toBe(1);
@@ -71,7 +72,7 @@ test("two answers in a row are lost: each is settled by its own marker", async (
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url, connections: 2 });
   for (const delivered of [true, false, true]) {
-    const caught = proxy.catchNext("exec");
+    const caught = proxy.catchNext(EXEC);
     const answer = occ.transact(["n"], add("n"));
     const held = await caught;
     if (delivered) await held.deliver();
@@ -84,7 +85,7 @@ test("two answers in a row are lost: each is settled by its own marker", async (
 test("an EXEC that reaches Redis after the client declared it not run does not run any more", async () => {
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url, roundTripTimeout: 100 });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   let runs = 0;
   // It watches nothing that its repetition changes: only the fence can stop the late EXEC.
   const answer = occ.transact([], () => (++runs > 1 ? refuse("no longer") : { result: "done", set: { late: true } }));
@@ -98,7 +99,7 @@ test("an EXEC that reaches Redis after the client declared it not run does not r
 test("an EXEC that reaches Redis late does not undo what was written since", async () => {
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url, roundTripTimeout: 100 });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   let runs = 0;
   const answer = occ.transact([], () => ({ result: ++runs, set: { last: runs } }));
   const held = await caught;
@@ -110,7 +111,7 @@ test("an EXEC that reaches Redis late does not undo what was written since", asy
 test("while it is being settled the caller waits; at its deadline it learns that the outcome is unknown", async () => {
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   const answer = outcome(occ.transact(["n"], add("n"), { timeout: 300 }));
   const held = await caught;
   await held.deliver();
@@ -126,7 +127,7 @@ test("Redis restarted while the answer of EXEC was lost: OutcomeUnknownError, an
   const first = await on.ownRedis();
   const proxy = await on.proxy(first.port);
   const occ = on.client({ url: proxy.url });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   const answer = outcome(occ.transact(["n"], add("n")));
   const held = await caught;
   await held.deliver();
@@ -151,7 +152,7 @@ test("Redis restarted before EXEC was sent: the transaction goes on with the new
 test("a refusal whose EXEC answer was lost is decided anew, for it changed nothing", async () => {
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   let runs = 0;
   const answer = outcome(occ.transact(["n"], () => refuse(`run ${++runs}`)));
   const held = await caught;

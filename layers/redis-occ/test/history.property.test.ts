@@ -2,6 +2,7 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { OccError, OutcomeUnknownError, type View } from "../src/index.ts";
 import type { Held } from "./support/proxy.ts";
+import { EXEC } from "./support/commit-mode.ts";
 import { stage } from "./support/stage.ts";
 
 const on = stage();
@@ -68,7 +69,7 @@ test("random histories with connections cut at random: every answered effect is 
       const proxy = await on.proxy();
       const clients = [0, 1, 2].map(() => on.client({ url: proxy.url, roundTripTimeout: 50, connections: 3 }));
       let execs = 0;
-      proxy.catchAll("exec", (held) => void suffer(held, luck[execs++] ?? "pass"));
+      proxy.catchAll(EXEC, (held) => void suffer(held, luck[execs++] ?? "pass"));
       const ends = await Promise.all(
         history.map(async (step, id) => {
           const client = clients[step.client];

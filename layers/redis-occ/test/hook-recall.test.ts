@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { OutcomeUnknownError, ServerRefusedError } from "../src/index.ts";
+import { EXEC } from "./support/commit-mode.ts";
 import { add, gate, hookWith, outcome, plain, refuse, stage, until } from "./support/stage.ts";
 
 const on = stage();
@@ -16,7 +17,7 @@ test("recall() is asked where EXEC's answer is lost: with `ran` where the marker
   });
   const occ = on.client({ url: proxy.url, hook });
   for (stands of [true, false]) {
-    const caught = proxy.catchNext("exec");
+    const caught = proxy.catchNext(EXEC);
     const answer = occ.transact(["n"], add("n"));
     const held = await caught;
     await held.deliver();
@@ -35,7 +36,7 @@ test("recall() is not asked where the marker says that EXEC did not run", async 
   const proxy = await on.proxy();
   const hook = hookWith({ recall: () => refuse("must not be asked") });
   const occ = on.client({ url: proxy.url, hook });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   const answer = occ.transact(["n"], add("n"));
   (await caught).cut();
   expect(await answer).toBe(1);
@@ -47,7 +48,7 @@ test("the hook's watched values were replaced while EXEC's answer was lost: reca
   const calls: unknown[] = [];
   const hook = hookWith({ watch: ["guard"], recall: async (_session, _writes, ran) => (calls.push(ran), true) });
   const occ = on.client({ url: proxy.url, hook });
-  const caught = proxy.catchNext("exec");
+  const caught = proxy.catchNext(EXEC);
   const answer = occ.transact(["n"], add("n"));
   const held = await caught;
   await held.deliver();
@@ -68,7 +69,7 @@ test("Redis restarted while EXEC's answer was lost: recall() hears `unknown`; it
     const heard: unknown[] = [];
     const hook = hookWith({ recall: (_session, _writes, ran) => (heard.push(ran), recall()) });
     const occ = on.client({ url: proxy.url, hook });
-    const caught = proxy.catchNext("exec");
+    const caught = proxy.catchNext(EXEC);
     const answer = outcome(occ.transact(["n"], add("n")));
     await (await caught).deliver();
     await first.kill();
@@ -98,26 +99,24 @@ test.each<[string, () => Promise<boolean>, unknown]>([
 test("while halfDone() uses the connection nobody else does", async () => {
   await on.outside.set("text", "not a stream");
   const firm = gate<boolean>();
-  let inHalfDone = false;
+  let held: unknown;
   let lentMeanwhile = false;
-  let first: unknown;
   let bad = true;
   const hook = hookWith({
     check(_values, connection) {
-      first ??= connection;
-      if (inHalfDone && connection === first) lentMeanwhile = true;
+      if (connection === held) lentMeanwhile = true;
       return true;
     },
     commands: () => (bad ? [["xadd", "text", "*", "a", "1"]] : []),
-    halfDone() {
-      inHalfDone = true;
+    halfDone(_session, _writes, connection) {
+      held = connection;
       bad = false;
-      return firm.promise.finally(() => (inHalfDone = false));
+      return firm.promise.finally(() => (held = undefined));
     },
   });
   const occ = on.client({ hook });
   const broken = outcome(occ.transact(["n"], add("n")));
-  await until(() => inHalfDone);
+  await until(() => held !== undefined);
   await occ.transactAlone(["m"], add("m"));
   await occ.read(["m"]);
   firm.open(false);

@@ -1,5 +1,6 @@
 import { createHook } from "node:async_hooks";
 import { expect, test } from "@jest/globals";
+import { EXEC } from "./support/commit-mode.ts";
 import { add, outcome, stage } from "./support/stage.ts";
 
 const on = stage();
@@ -42,7 +43,7 @@ test("a rule that throws drops out of its group alone, with its own error", asyn
   ]);
   expect(outcomes).toEqual([1, refusal, 2]);
   expect(outcomes[1]).toBe(refusal);
-  expect(await on.calls("exec")).toBe(1);
+  expect(await on.calls(EXEC)).toBe(1);
 });
 
 test("a rule that writes nothing has its result and changes nothing", async () => {
@@ -55,7 +56,7 @@ test("each rule of a group sees what the ones before it decided, and only the la
   const occ = on.client();
   const seen = await Promise.all(Array.from({ length: 20 }, () => occ.transact(["n"], add("n"))));
   expect(seen).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
-  expect(await on.calls("exec")).toBe(1);
+  expect(await on.calls(EXEC)).toBe(1);
   expect(await on.calls("mset")).toBe(1);
 });
 
@@ -138,7 +139,7 @@ test("a hot key inside one process costs no conflict: 500 transactions, no EXEC 
   expect(new Set(results).size).toBe(500);
   expect(await on.json("hot")).toBe(500);
   expect(rules).toHaveLength(500);
-  expect(await on.calls("exec")).toBe(2);
+  expect(await on.calls(EXEC)).toBe(2);
 });
 
 test("a group costs two round trips, however many transactions are in it", async () => {
@@ -158,7 +159,7 @@ test("transactions that come while a group is under way wait for the next one an
   const others = Array.from({ length: 30 }, () => occ.transact(["a"], add("a")));
   await Promise.all([first, ...others]);
   expect(await on.json("a")).toBe(31);
-  expect(await on.calls("exec")).toBe(2);
+  expect(await on.calls(EXEC)).toBe(2);
 });
 
 test("a transaction that is alone waits for no timer", async () => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach } from "@jest/globals";
 import { Redis } from "ioredis";
+import { COMMIT_MODE } from "../../../redis-occ/test/support/commit-mode.ts";
 import { Proxy } from "../../../redis-occ/test/support/proxy.ts";
 import { startRedis, type RedisServer, type RedisServerOptions } from "../../../redis-occ/test/support/redis.ts";
 import { createFileStore, isInternal, LoggedRedis, openFileStore, type LogEvent, type LoggedRedisOptions, type LogStore } from "../../src/index.ts";
@@ -61,7 +62,7 @@ export function stage(): Stage {
       return Object.assign(await openFileStore({ folder }), { folder });
     },
     open(options) {
-      const state = new LoggedRedis({ url: redis.url, ...options });
+      const state = new LoggedRedis({ url: redis.url, commit: COMMIT_MODE, ...options });
       endings.push(() => state.close());
       return state;
     },

@@ -1,4 +1,4 @@
-import type { Begin, LogStore, Segment, SegmentWriter } from "../../src/index.ts";
+import type { Begin, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "../../src/index.ts";
 
 /** What a test puts in the way of a store's work; each may wait, throw, or do something first. */
 export interface Tampering {
@@ -12,7 +12,12 @@ export interface Tampering {
   afterBegin?(epoch: number, begin: Begin): unknown;
   beforeRead?(segment: Segment): unknown;
   afterChunk?(segment: Segment): unknown;
-  beforeSync?(segments: readonly Segment[]): unknown;
+  beforeSync?(frames: readonly LastFrame[]): unknown;
+  beforeSnapshot?(): unknown;
+  beforeInstall?(): unknown;
+  afterInstall?(): unknown;
+  beforeReadSnapshot?(snapshot: Snapshot): unknown;
+  beforeArchive?(segments: readonly Segment[]): unknown;
 }
 
 /** The real store, with something in its way. `tampering` may be changed at any time. */
@@ -49,6 +54,7 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
           await segment.append(frame);
           await tampering.afterAppend?.(epoch, frame);
         },
+        roll: () => segment.roll(),
         close: () => segment.close(),
       };
     },
@@ -60,11 +66,31 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
         await tampering.afterChunk?.(segment);
       }
     },
-    async sync(segments) {
-      await tampering.beforeSync?.(segments);
-      await store.sync(segments);
+    async sync(frames) {
+      await tampering.beforeSync?.(frames);
+      await store.sync(frames);
     },
     cut: (segment, length) => store.cut(segment, length),
+    async snapshot() {
+      await tampering.beforeSnapshot?.();
+      return store.snapshot();
+    },
+    async installSnapshot(at, content) {
+      await tampering.beforeInstall?.();
+      const installed = await store.installSnapshot(at, content);
+      await tampering.afterInstall?.();
+      return installed;
+    },
+    async *readSnapshot(snapshot, chunk) {
+      await tampering.beforeReadSnapshot?.(snapshot);
+      yield* store.readSnapshot(snapshot, chunk);
+    },
+    removeSnapshots: (before) => store.removeSnapshots(before),
+    async archive(segments) {
+      await tampering.beforeArchive?.(segments);
+      await store.archive(segments);
+    },
+    archived: (epoch) => store.archived(epoch),
   };
 }
 

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach } from "@jest/globals";
 import { Redis } from "ioredis";
 import { noHook } from "../../src/hook.ts";
 import { Occ, type CommitHook, type OccOptions, type Write } from "../../src/index.ts";
+import { COMMIT_MODE, EXEC } from "./commit-mode.ts";
 import { Proxy } from "./proxy.ts";
 import { startRedis, type RedisServer, type RedisServerOptions } from "./redis.ts";
 
@@ -51,7 +52,7 @@ export function stage(): Stage {
       return outside;
     },
     client(options = {}) {
-      const occ = new Occ({ url: redis.url, ...options });
+      const occ = new Occ({ url: redis.url, commit: COMMIT_MODE, ...options });
       endings.push(() => occ.close());
       return occ;
     },
@@ -92,7 +93,7 @@ export const add =
 
 /** Lets something happen between the next WATCH and its EXEC: the EXEC waits for it at the proxy. */
 export async function beforeExec(proxy: Proxy, happen: () => Promise<unknown>): Promise<void> {
-  const held = await proxy.catchNext("exec");
+  const held = await proxy.catchNext(EXEC);
   await happen();
   held.pass();
 }

@@ -1,0 +1,7 @@
+import type { Scenario } from "../rows.ts";
+import { distinctOrders, failures, hotItem, hotUser } from "./checkouts.ts";
+import { adds, batchInit, empty, reads } from "./one-service.ts";
+import { coldStart, endurance, idleMemory, replay } from "./whole-shop.ts";
+
+/** In the order in which they run: what has to find the shop untouched comes first. */
+export const SCENARIOS: readonly Scenario[] = [idleMemory, empty, distinctOrders, hotItem, hotUser, failures, reads, adds, batchInit, replay, endurance, coldStart];

@@ -1,0 +1,31 @@
+import type { Load } from "./load/load.ts";
+import type { Target } from "./target.ts";
+
+/** What the benchmark asks of a shop besides the load itself, through its routes alone. */
+export class Shop {
+  readonly #target: Target;
+  readonly #load: Load;
+
+  constructor({ target, load }: { readonly target: Target; readonly load: Load }) {
+    this.#target = target;
+    this.#load = load;
+  }
+
+  /** @throws Error where the answer is not 200 */
+  async post(path: string): Promise<string> {
+    const response = await fetch(this.#target.url + path, { method: "POST" });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${this.#target.name}: POST ${path} answered ${response.status} ${text}`);
+    return text;
+  }
+
+  /** The JSON of all of them. @throws Error where an answer is not 200 */
+  async read<T>(paths: readonly string[]): Promise<T[]> {
+    const { statuses, bodies } = await this.#load.run({ url: this.#target.url, method: "GET", paths, connections: 20, bodies: true });
+    const failed = statuses.findIndex((status) => status !== 200);
+    if (failed !== -1) throw new Error(`${this.#target.name}: GET ${paths[failed]} answered ${statuses[failed]} ${bodies[failed]}`);
+    return bodies.map((body) => JSON.parse(body) as T);
+  }
+}
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);

@@ -1,0 +1,44 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
+import { Connection } from "redis-occ";
+
+export interface SpareRedis {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** An empty redis-server of the benchmark's own, without persistence. */
+export async function spawnRedis(): Promise<SpareRedis> {
+  const port = await freePort();
+  const server = spawn(process.env["REDIS_SERVER"] || "redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], { stdio: "ignore" });
+  const ended = once(server, "close");
+  const url = `redis://127.0.0.1:${port}`;
+  await answering(url);
+  return {
+    url,
+    stop: async () => {
+      server.kill();
+      await ended;
+    },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
+async function answering(url: string): Promise<void> {
+  for (let attempts = 0; attempts < 500; attempts++) {
+    try {
+      return (await Connection.open({ url, roundTripTimeout: 1_000 })).close();
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+  throw new Error(`no Redis answers at ${url}`);
+}

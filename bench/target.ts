@@ -1,0 +1,27 @@
+import { startShop, type RunningShop } from "./running-shop.ts";
+
+/** What is measured: an address, and the shop behind it where the benchmark started that itself. */
+export interface Target {
+  readonly name: string;
+  readonly url: string;
+  readonly own?: RunningShop;
+}
+
+/** Ways to start a shop of this project: npm scripts. */
+const SCRIPTS = ["serve", "start"];
+
+/**
+ * `serve` or `start`: a shop that is started with `npm run` on a data folder of its own. `NAME=URL`: one that runs
+ * already, of any implementation of the same routes; its items, users and orders are overwritten.
+ *
+ * @throws TypeError for anything else
+ */
+export async function openTarget(text: string, port: number): Promise<Target> {
+  if (SCRIPTS.includes(text)) {
+    const own = await startShop(text, port);
+    return { name: text, url: own.url, own };
+  }
+  const [, name, url] = /^([^=]+)=(https?:\/\/.+?)\/?$/.exec(text) ?? [];
+  if (name === undefined || url === undefined) throw new TypeError(`a target is ${SCRIPTS.join(", ")} or NAME=URL, not "${text}"`);
+  return { name, url };
+}

@@ -1,0 +1,49 @@
+"use strict";
+/**
+ * Makes `.layers/NAME/nodejs/node_modules/NAME` of each layer: its modules in one file, with what it depends on inside but
+ * for the other layer. One file is read in half the time of sixty, which each cold start pays.
+ */
+const { build } = require("esbuild");
+const { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
+const { join } = require("node:path");
+
+const ROOT = join(__dirname, "..");
+const LAYERS = {
+  "redis-occ": ["index"],
+  "log-replay": ["index", "s3/index"],
+};
+// ioredis is CommonJS, and asks for Node's modules by require.
+const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
+
+async function buildLayers() {
+  for (const [name, entries] of Object.entries(LAYERS)) {
+    const source = join(ROOT, "layers", name);
+    const layer = join(ROOT, ".layers", name);
+    const target = join(layer, "nodejs", "node_modules", name);
+    rmSync(layer, { recursive: true, force: true });
+    mkdirSync(target, { recursive: true });
+    await build({
+      entryPoints: entries.map((entry) => join(source, "src", `${entry}.ts`)),
+      outbase: join(source, "src"),
+      outdir: join(target, "dist"),
+      bundle: true,
+      // What several entries share is in one chunk: an error has one class, whoever imports it.
+      splitting: true,
+      external: Object.keys(LAYERS).filter((other) => other !== name),
+      platform: "node",
+      target: "node24",
+      format: "esm",
+      minify: true,
+      keepNames: true,
+      sourcemap: "linked",
+      sourcesContent: false,
+      banner: { js: BANNER },
+      logLevel: "warning",
+    });
+    const { version, license, type, exports } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
+    writeFileSync(join(target, "package.json"), `${JSON.stringify({ name, version, license, type, exports }, null, 2)}\n`);
+    copyFileSync(join(source, "README.md"), join(target, "README.md"));
+  }
+}
+
+module.exports = { buildLayers };

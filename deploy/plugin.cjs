@@ -1,0 +1,75 @@
+"use strict";
+/**
+ * A plugin for serverless.yml, for the stages that are deployed: builds the layers, and puts into the template what
+ * serverless.yml has no words for.
+ */
+const { buildLayers } = require("./layers.cjs");
+
+/** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
+const SAGA_FUNCTIONS = /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund)$/;
+
+module.exports = class Deployment {
+  #serverless;
+
+  constructor(serverless) {
+    this.#serverless = serverless;
+    this.hooks = {
+      "before:package:initialize": () => this.#layers(),
+      "after:package:compileEvents": () => this.#template(),
+      "before:deploy:deploy": () => this.#requireRedis(),
+    };
+  }
+
+  get #parameter() {
+    return this.#serverless.service.custom.deployment;
+  }
+
+  async #layers() {
+    if (this.#parameter.packaging === "apart") await buildLayers();
+    if (this.#serverless.processedInput.commands[0] === "deploy") return;
+    // Whether a layer is the one that is deployed already is asked of AWS; packing alone needs no account.
+    for (const plugin of this.#serverless.pluginManager.plugins) {
+      if (plugin.constructor.name === "AwsCompileLayers") plugin.compareWithLastLayer = async () => undefined;
+    }
+  }
+
+  #template() {
+    const { Resources: resources } = this.#serverless.service.provider.compiledCloudFormationTemplate;
+    const { platform, throttleRate, throttleBurst } = this.#parameter;
+    if (platform !== "lambda") return;
+    for (const [id, { Type: type, Properties: properties }] of Object.entries(resources)) {
+      if (type === "AWS::ApiGateway::Deployment") {
+        // A deployment has what was there when it was made: the gateway's own answers must come before it.
+        const answers = Object.keys(resources).filter((other) => resources[other].Type === "AWS::ApiGateway::GatewayResponse");
+        resources[id].DependsOn = [...(resources[id].DependsOn ?? []), ...answers];
+        properties.StageDescription = {
+          MetricsEnabled: true,
+          ThrottlingRateLimit: Number(throttleRate),
+          ThrottlingBurstLimit: Number(throttleBurst),
+        };
+      }
+      if (type === "AWS::Lambda::Function") this.#place(id, resources[id]);
+    }
+  }
+
+  /** Its share of the account's concurrency, its place in the network, and its service's folder. */
+  #place(id, { Properties: properties }) {
+    const { sagaConcurrency, subnetIds, logStore } = this.#parameter;
+    if (Number(sagaConcurrency) > 0 && SAGA_FUNCTIONS.test(properties.FunctionName)) properties.ReservedConcurrentExecutions = Number(sagaConcurrency);
+    if (subnetIds !== "") {
+      properties.VpcConfig = { SubnetIds: subnetIds.split(","), SecurityGroupIds: [{ "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] }] };
+    }
+    if (logStore !== "efs") return;
+    const service = /^[A-Z][a-z]+/.exec(id)[0];
+    const accessPoint = this.#parameter[`efsAccessPoint${service}`];
+    if (!accessPoint) throw new Error(`logStore is efs, and efsAccessPoint${service} is not set`);
+    properties.FileSystemConfigs = [{ Arn: accessPoint, LocalMountPath: "/mnt/shop" }];
+  }
+
+  #requireRedis() {
+    const { vpcId, subnetIds, redisUrlOrder, redisUrlStock, redisUrlPayment } = this.#parameter;
+    const given = [redisUrlOrder, redisUrlStock, redisUrlPayment].filter(Boolean).length;
+    if (given === 3 || (given === 0 && vpcId && subnetIds)) return;
+    throw new Error("the services need Redis: give redisUrlOrder, redisUrlStock and redisUrlPayment, or vpcId and subnetIds for caches of the stack's own (docs/deploy.md)");
+  }
+};

@@ -1,0 +1,59 @@
+"use strict";
+/**
+ * In a network (`vpcId`, `subnetIds`): the functions' security group, and, where no `redisUrl…` is given, a Valkey for each
+ * service that only that group reaches. Without replicas or snapshots: it is a copy, and the log brings it back.
+ */
+const SERVICES = ["Order", "Stock", "Payment"];
+const PORT = 6379;
+
+module.exports = async ({ resolveVariable }) => {
+  const [vpc, subnets, nodeType] = await Promise.all(["param:vpcId", "param:subnetIds", "param:cacheNodeType"].map((name) => resolveVariable(name)));
+  const subnetIds = subnets.split(",").map((subnet) => subnet.trim()).filter(Boolean);
+  const cache = {
+    Type: "AWS::ElastiCache::ReplicationGroup",
+    Condition: "MakesCaches",
+    Properties: {
+      ReplicationGroupDescription: "The state of one service of the shop",
+      Engine: "valkey",
+      CacheNodeType: nodeType,
+      NumCacheClusters: 1,
+      AutomaticFailoverEnabled: false,
+      TransitEncryptionEnabled: true,
+      AtRestEncryptionEnabled: true,
+      CacheParameterGroupName: { Ref: "CacheParameters" },
+      CacheSubnetGroupName: { Ref: "CacheSubnets" },
+      SecurityGroupIds: [{ "Fn::GetAtt": ["CacheSecurityGroup", "GroupId"] }],
+      SnapshotRetentionLimit: 0,
+    },
+  };
+  return {
+    Resources: {
+      FunctionSecurityGroup: {
+        Type: "AWS::EC2::SecurityGroup",
+        Condition: "HasNetwork",
+        Properties: { GroupDescription: "The functions of the shop", VpcId: vpc },
+      },
+      CacheSecurityGroup: {
+        Type: "AWS::EC2::SecurityGroup",
+        Condition: "MakesCaches",
+        Properties: {
+          GroupDescription: "The caches of the shop",
+          VpcId: vpc,
+          SecurityGroupIngress: [{ IpProtocol: "tcp", FromPort: PORT, ToPort: PORT, SourceSecurityGroupId: { "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] } }],
+        },
+      },
+      CacheSubnets: {
+        Type: "AWS::ElastiCache::SubnetGroup",
+        Condition: "MakesCaches",
+        Properties: { Description: "Where the caches of the shop are", SubnetIds: subnetIds },
+      },
+      CacheParameters: {
+        Type: "AWS::ElastiCache::ParameterGroup",
+        Condition: "MakesCaches",
+        // The guard of the state must be there exactly while the state is: nothing may be evicted.
+        Properties: { CacheParameterGroupFamily: "valkey8", Description: "The caches of the shop", Properties: { "maxmemory-policy": "noeviction" } },
+      },
+      ...Object.fromEntries(SERVICES.map((service) => [`${service}Cache`, cache])),
+    },
+  };
+};

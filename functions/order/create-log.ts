@@ -1,0 +1,5 @@
+import { creatingLog } from "../service/create-log.ts";
+import { order } from "./service.ts";
+
+/** Invoked by a deployment. */
+export const handler = creatingLog(order);

@@ -1,0 +1,56 @@
+import { randomUUID } from "node:crypto";
+import type { Connection, Reply, Command } from "./connection.ts";
+
+/**
+ * What one attempt at a time works with, from its read to its commit: the place where "only if that is still current"
+ * is kept. Lent by the pool; how the promise is kept is the commit mode's affair.
+ */
+export interface Lane {
+  readonly connection: Connection;
+  readonly identity: Identity;
+  readonly broken: boolean;
+  /** Begins an attempt. @returns the values of `keys`, at one instant */
+  read(keys: readonly string[]): Promise<(string | null)[]>;
+  /**
+   * Runs the commands at one instant, if nothing that was read has changed and nobody has touched the lane's fence.
+   * Errors as those of {@link Connection.transaction}.
+   * @returns the replies, or null where something had changed: nothing was run then
+   */
+  commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null>;
+  /** Ends an attempt that has nothing to commit. */
+  abandon(): Promise<void>;
+  /** After an attempt that failed: whatever it may have left behind on the connection must not meet the next one. */
+  discard(): void;
+  /** Runs `use` with a connection that nobody else uses meanwhile. */
+  exclusively<T>(use: (connection: Connection) => Promise<T>): Promise<T>;
+  close(): void;
+}
+
+/** Opens the lanes of a pool. */
+export type OpenLane = () => Promise<Lane>;
+
+/**
+ * The keys by which a lost EXEC is settled. `marker` is written by every commit of the lane; `fence` is one of the keys
+ * that have to be as they were, and touched by whoever settles, so that an EXEC still queued in the server can no longer run.
+ */
+export class Identity {
+  readonly marker: string;
+  readonly fence: string;
+  #stamp = 0;
+
+  constructor() {
+    const id = randomUUID();
+    this.marker = `occ:marker:${id}`;
+    this.fence = `occ:fence:${id}`;
+  }
+
+  /** A number that no other commit of the lane has had. */
+  nextStamp(): string {
+    return String(++this.#stamp);
+  }
+}
+
+/** No command may be empty: what a read of nothing sends instead. */
+export function valuesOf(keys: readonly string[]): Command {
+  return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
+}
