@@ -77,7 +77,7 @@ export class S3Segments {
   }
 
   #segment(name: string, closed: boolean, objects: readonly Listed[]): Segment {
-    const segment: Segment = { epoch: Number(/segment-(\d+)-/.exec(name)?.[1]), name, closed };
+    const segment: Segment = { epoch: Number(/segment-(\d+)-/.exec(name)?.[1]), name, closed, bytes: objects.reduce((sum, { size }) => sum + size, 0) };
     this.#listed.set(segment, objects);
     return segment;
   }

@@ -155,7 +155,8 @@ class S3Store implements LogStore {
     const key = this.#prefix + beginName(epoch);
     const content = await this.#bucket.get(key);
     if (content === null) throw new StoreUnavailableError(`${key} is gone`);
-    const begin = parseBegin(key, content.toString("utf8"));
+    const begin = parseBegin(content.toString("utf8"));
+    if (begin === null) throw new LogDamageError(key, 1, "does not say how the epoch begins");
     this.#begins.set(epoch, begin);
     return begin;
   }
