@@ -5,10 +5,11 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SERVICES } from "../host/configuration.ts";
+import { startShop } from "../host/running-shop.ts";
 import { figures } from "./load/figures.ts";
 import { Load } from "./load/load.ts";
 import { commitsIn, cpuMilliseconds, residentMegabytes, type Commits } from "./meters.ts";
-import { SERVICES, startShop } from "./running-shop.ts";
 import { range } from "./shop.ts";
 
 const ROWS = 1_000;
