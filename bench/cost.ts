@@ -57,7 +57,7 @@ interface Counters extends Commits {
 }
 
 async function counters(): Promise<Counters> {
-  const redis = SERVICES.reduce((total, service) => total + cpuMilliseconds(shop.redisPid(service)), 0);
+  const redis = SERVICES.reduce((total, service) => total + cpuMilliseconds(pid(`redis-${service}`)), 0);
   return { host: cpuMilliseconds(pid("host")), redis, ...(await commitsIn(shop)) };
 }
 
