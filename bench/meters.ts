@@ -6,7 +6,7 @@ import { type RunningShop } from "../host/running-shop.ts";
 import type { Target } from "./target.ts";
 
 /** What the three services have committed so far. */
-interface Commits {
+export interface Commits {
   readonly execs: number;
   /** With DURABILITY=always each was an fdatasync. */
   readonly frames: number;
@@ -14,9 +14,12 @@ interface Commits {
 
 /** Null for a shop that the benchmark cannot look into. */
 export async function commitsOf({ own }: Target): Promise<Commits | null> {
-  if (own === undefined) return null;
-  const execs = await Promise.all(SERVICES.map((service) => execsOf(own, service)));
-  const frames = SERVICES.map((service) => framesIn(own.logFolder(service)));
+  return own === undefined ? null : commitsIn(own);
+}
+
+export async function commitsIn(shop: RunningShop): Promise<Commits> {
+  const execs = await Promise.all(SERVICES.map((service) => execsOf(shop, service)));
+  const frames = SERVICES.map((service) => framesIn(shop.logFolder(service)));
   return { execs: sum(execs), frames: sum(frames) };
 }
 
@@ -54,6 +57,13 @@ export function residentMegabytes(pid: number): number {
   }
   const whole = (process: number): number => Number.parseInt(statusOf(String(process), "VmRSS") || "0") / 1_024 + sum((parents.get(process) ?? []).map(whole));
   return whole(pid);
+}
+
+/** Milliseconds of CPU that a process has used, in user and in system mode. */
+export function cpuMilliseconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+  const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
+  return ((user ?? 0) + (system ?? 0)) * 10; // in ticks of 10 ms
 }
 
 function statusOf(pid: string, field: string): string {

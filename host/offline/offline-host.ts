@@ -6,10 +6,14 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Configuration } from "../configuration.ts";
 import { type Diagnostics } from "../diagnostics.ts";
-import { type FunctionHost, MEMORY_FLAGS } from "../function-host.ts";
+import { type FunctionHost } from "../function-host.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const POLL_MS = 25;
+
+/** Of V8. `--optimize-for-size` would save 85 MB idle, and cost 60 % more CPU a checkout: a fifth of all time goes to collecting garbage then. */
+const MEMORY_FLAGS = ["--max-semi-space-size=16"];
+
 const PATIENCE_MS = 4_000;
 const FUNCTION_PREFIX = "shop-offline-";
 /** A long log takes its time to replay; longer than this is a host that hangs. */

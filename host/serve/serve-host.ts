@@ -4,11 +4,18 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { type Configuration } from "../configuration.ts";
 import { type Diagnostics } from "../diagnostics.ts";
-import { type FunctionHost, MEMORY_FLAGS } from "../function-host.ts";
+import { type FunctionHost } from "../function-host.ts";
 import type { HostMessage, Invoke } from "./messages.ts";
 
 /** Longer than the host itself waits for the requests that it has. */
 const PATIENCE_MS = 13_000;
+
+/**
+ * Of V8: room for what 200 requests under way hold, or each collection copies it. At 200 connections the collector takes
+ * 23 % of the process's time with 16 MB, 15 % with 32, 12 % with 64; the process 190, 250 and 310 MB under load, and the
+ * same when idle.
+ */
+const MEMORY_FLAGS = ["--max-semi-space-size=64"];
 
 export function serveHost(name: string, { httpPort, serveSettings }: Configuration, diagnostics: Diagnostics): FunctionHost {
   let host: ChildProcess | undefined;

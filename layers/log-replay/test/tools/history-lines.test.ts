@@ -54,7 +54,8 @@ test("a history that is being written by two processes has no hole at any moment
 test("a history whose beginning is compacted is read from the archive, also while it is being archived", async () => {
   const { store, first } = await twoEpochs(on);
   const reading = historyLines(store);
-  const numbers = [(await reading.next()).value?.n];
+  const begun = await reading.next();
+  const numbers = begun.done === true ? [] : [begun.value.n];
   expect((await compact(store)).archived).toBeGreaterThan(0);
   for await (const { n } of reading) numbers.push(n);
   expect(numbers).toEqual([1, 2, 3, 4, 5, 6]);
