@@ -32,6 +32,6 @@ const all = [
 
 export default {
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: process.env.SHOP_DEPLOYED ? 120_000 : 30_000,
   projects: process.env.SHOP_DEPLOYED ? deployed : all,
 };

@@ -22,7 +22,8 @@ let client: Client;
 
 beforeAll(async () => {
   shop = await shopUnderTest({ environment: { LOG_LEVEL: "error" } });
-  client = new Client([shop.url]);
+  // Of one that is deployed, each request that is under way has a process or a machine of its own.
+  client = new Client([shop.url], DEPLOYED ? 4 : 64);
 }, 2 * MINUTE);
 
 afterAll(async () => {
@@ -302,9 +303,10 @@ describe("refusals", () => {
 
   const ids = ["POST /stock/add/$/1", "POST /stock/subtract/$/1", "GET /stock/find/$", "POST /payment/add_funds/$/1", "POST /payment/pay/$/1", "GET /payment/find_user/$"];
   const orderIds = ["POST /orders/create/$", "GET /orders/find/$", "POST /orders/addItem/$/x/1", "POST /orders/addItem/x/$/1", "POST /orders/checkout/$"];
+  // A gateway may take %2F for a slash, and so for another path.
   test.each([...ids, ...orderIds])("%s: an id that does not match [A-Za-z0-9_-]{1,64} is 400", async (route) => {
     const [method, path] = route.split(" ") as ["GET" | "POST", string];
-    for (const wrong of ["a.b", "a%20b", "%C3%A9", "a:b", "x".repeat(65), "%2F"]) expectError(await client.send({ method, path: path.replace("$", wrong) }), 400, "invalid_id");
+    for (const wrong of ["a.b", "a%20b", "%C3%A9", "a:b", "x".repeat(65), ...(DEPLOYED ? [] : ["%2F"])]) expectError(await client.send({ method, path: path.replace("$", wrong) }), 400, "invalid_id");
   });
 
   test("ids of 64 characters of every kind are taken", async () => {

@@ -1,3 +1,5 @@
+/* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-return --
+   the template is JSON of CloudFormation's, looked into by path */
 /** What `osls package --stage aws` makes, without an account: the template, and the archives that it refers to. */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
@@ -18,8 +20,6 @@ interface Resource {
   readonly Condition?: string;
   readonly DependsOn?: readonly string[];
   readonly DeletionPolicy?: string;
-  // The shapes are CloudFormation's.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   readonly Properties: any;
 }
 
