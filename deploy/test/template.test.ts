@@ -1,4 +1,4 @@
-/* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-explicit-any, @typescript-eslint/no-unsafe-return --
+/* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-explicit-any --
    the template is JSON of CloudFormation's, looked into by path */
 /** What `osls package --stage aws` makes, without an account: the template, and the archives that it refers to. */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
@@ -97,7 +97,7 @@ test("each layer is a package under nodejs/node_modules, in built JavaScript, an
 test("a service's role reaches its own log, its own output and the secret, and nothing of the others", () => {
   for (const service of SERVICES) {
     const id = `${service[0]?.toUpperCase()}${service.slice(1)}`;
-    const [policy] = plain.resources[`${id}Role`]?.Properties.Policies;
+    const [policy] = plain.resources[`${id}Role`]!.Properties.Policies;
     const statements = policy.PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[];
     const actions = statements.flatMap(({ Action }) => Action);
     expect(actions.filter((action) => action.includes("*"))).toEqual([]);
