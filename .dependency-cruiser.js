@@ -20,7 +20,7 @@ export default {
       comment: "Each layer is useful to somebody who has never heard of orders.",
       severity: "error",
       from: { path: "^layers/" },
-      to: { path: "^(functions|host|bench|deploy|test)/" },
+      to: { path: "^(functions|host|bench|deploy|test|tools)/" },
     },
     {
       name: "redis-occ-knows-no-log",
@@ -33,7 +33,7 @@ export default {
       name: "layers-by-name",
       comment: "In Lambda a layer is a package in /opt/nodejs/node_modules: a path into its sources does not exist there.",
       severity: "error",
-      from: { path: "^(functions|host|layers/log-replay/src)/", pathNot: "/test/" },
+      from: { path: "^(functions|host|tools|layers/log-replay/src)/", pathNot: "/test/" },
       to: { path: "^layers/([^/]+)/src/", pathNot: "^layers/log-replay/src/", dependencyTypes: ["local"] },
     },
     {

@@ -25,6 +25,7 @@ const all = [
   project("deploy", "deploy/test/*.test.ts"),
   project("bench", "bench/test/**/*.test.ts"),
   project("model", "model/test/**/*.test.ts"),
+  project("tools", "tools/test/**/*.test.ts"),
   project("shop", "test/**/*.test.ts"),
   // The same tests on the host of `npm run serve`.
   { ...project("serve", "test/**/*.test.ts"), setupFiles: ["<rootDir>/host/test/support/on-serve.ts"] },

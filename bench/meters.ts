@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Redis } from "ioredis";
-import { SERVICES, type RunningShop } from "./running-shop.ts";
+import { SERVICES } from "../host/configuration.ts";
+import { type RunningShop } from "../host/running-shop.ts";
 import type { Target } from "./target.ts";
 
 /** What the three services have committed so far. */

@@ -1,4 +1,4 @@
-import { startShop, type RunningShop } from "./running-shop.ts";
+import { startShop, type RunningShop } from "../host/running-shop.ts";
 
 /** What is measured: an address, and the shop behind it where the benchmark started that itself. */
 export interface Target {

@@ -20,6 +20,12 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports];
 }
 
+/** A port whose neighbour for the Lambda endpoint is free, too, and outside the range from which the system takes ports for connections. */
+export async function freeHttpPort(): Promise<number> {
+  const [any = 0] = await freePorts(1);
+  return 10_000 + (any % 10_000);
+}
+
 async function listenOnce(port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();

@@ -1,3 +1,9 @@
+/** 64 bits, as two whole numbers. */
+export interface Fingerprint {
+  readonly high: number;
+  readonly low: number;
+}
+
 /**
  * A state as a row of numbers, for the set of states seen. Written anew for each state, so that nothing is left behind
  * for the garbage collector.
@@ -25,8 +31,8 @@ export class Encoding {
     for (let i = 0; i < value.length; i++) this.number(value.charCodeAt(i));
   }
 
-  /** 64 bits of it, as two numbers: two multiplicative hashes that are mixed at the end (cyrb53 without its cut to 53 bits). */
-  fingerprint(into: Uint32Array): void {
+  /** Two multiplicative hashes that are mixed at the end (cyrb53 without its cut to 53 bits). */
+  fingerprint(): Fingerprint {
     let high = 0xdeadbeef ^ this.#length;
     let low = 0x41c6ce57 ^ this.#length;
     for (let i = 0; i < this.#length; i++) {
@@ -39,7 +45,6 @@ export class Encoding {
     }
     high = Math.imul(high ^ (high >>> 16), 2246822507) ^ Math.imul(low ^ (low >>> 13), 3266489909);
     low = Math.imul(low ^ (low >>> 16), 2246822507) ^ Math.imul(high ^ (high >>> 13), 3266489909);
-    into[0] = high;
-    into[1] = low;
+    return { high: high >>> 0, low: low >>> 0 };
   }
 }

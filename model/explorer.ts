@@ -1,4 +1,4 @@
-import { Encoding } from "./encoding.ts";
+import { Encoding, type Fingerprint } from "./encoding.ts";
 import { Fingerprints } from "./fingerprints.ts";
 import type { Invariant } from "./invariants.ts";
 import { NumbersList } from "./numbers-list.ts";
@@ -16,8 +16,14 @@ export interface Model<S> {
   readonly initial: S;
   /** Every step that is possible, always in the same order. */
   readonly successors: (state: S, visit: Visit<S>) => void;
-  /** The same for states that are the same for all that may follow. */
-  readonly encode: (state: S, into: Encoding) => void;
+  /**
+   * The same for states that are the same for all that may follow.
+   * @param variant below `variants`: under which of the names that the state's parts may as well have. States that one of the
+   *   variants makes the same are taken for one
+   */
+  readonly encode: (state: S, into: Encoding, variant: number) => void;
+  /** Default 1. */
+  readonly variants?: number;
   readonly violation: (state: S) => Violation | null;
   /** True where nothing is left to be done. From each state such a one must be reachable without a fault. */
   readonly settled: (state: S) => boolean;
@@ -86,9 +92,7 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
   const isBroken = (): boolean => broken.length > 0;
   let next: S[] = [];
   const admit = (state: S, parent: number, choice: number): number => {
-    encoding.clear();
-    model.encode(state, encoding);
-    const number = seen.add(encoding);
+    const number = seen.add(fingerprint(model, state, encoding));
     if (number >= 0) return number;
     parents.push(parent);
     choices.push(choice);
@@ -129,6 +133,20 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
     if (stuck !== null) return found(stuck, { invariant: "7 settles by itself", what: "no way leads from here to a state in which everything is settled" });
   }
   return { ...statistics(), exhaustive, counterexample: null };
+}
+
+/** The least of the fingerprints that a state has under its variants. */
+function fingerprint<S>({ encode, variants = 1 }: Model<S>, state: S, encoding: Encoding): Fingerprint {
+  const least = { high: 0xffffffff, low: 0xffffffff };
+  for (let variant = 0; variant < variants; variant++) {
+    encoding.clear();
+    encode(state, encoding, variant);
+    const { high, low } = encoding.fingerprint();
+    if (high > least.high || (high === least.high && low > least.low)) continue;
+    least.high = high;
+    least.low = low;
+  }
+  return least;
 }
 
 /** The steps that lead to a state, found again by taking the same choices from the start. */

@@ -1,4 +1,4 @@
-import type { Encoding } from "./encoding.ts";
+import type { Fingerprint } from "./encoding.ts";
 
 /**
  * The set of states seen so far, as 64-bit fingerprints: eight bytes a state instead of its whole encoding, as in TLC.
@@ -10,18 +10,14 @@ export class Fingerprints {
   /** The state's number plus one; 0 where the slot is free. */
   #numbers = new Uint32Array(1 << 16);
   #size = 0;
-  readonly #halves = new Uint32Array(2);
 
   get size(): number {
     return this.#size;
   }
 
   /** @returns the state's number; negative (-1 - number) where it is new */
-  add(encoding: Encoding): number {
+  add({ high, low }: Fingerprint): number {
     if (this.#size * 2 >= this.#numbers.length) this.#grow();
-    encoding.fingerprint(this.#halves);
-    const high = this.#halves[0] as number;
-    const low = this.#halves[1] as number;
     const mask = this.#numbers.length - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const number = this.#numbers[slot] as number;

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { check, type ShopState } from "./support/checker.ts";
 import type { Attempt, Operation } from "./support/history.ts";
-import { checkLaws, checkSagas, orderLaw, stockLaw } from "./support/log-laws.ts";
+import { checkLaws, checkSagas, orderLaw, stockLaw } from "../tools/laws.ts";
 
 const ADD: Operation = { name: "add", item: "i", amount: 1 };
 const CHECKOUT: Operation = { name: "checkout", order: "o" };

@@ -3,7 +3,7 @@ import { figures } from "../load/figures.ts";
 import { residentMegabytes } from "../meters.ts";
 import { measureReplay } from "../replay.ts";
 import type { Bench, Scenario } from "../rows.ts";
-import type { RunningShop } from "../running-shop.ts";
+import type { RunningShop } from "../../host/running-shop.ts";
 import { range, Shop } from "../shop.ts";
 
 export const idleMemory: Scenario = {
@@ -37,7 +37,7 @@ export const coldStart: Scenario = {
     await shop.start();
     const ready = (performance.now() - stopped) / 1_000;
 
-    process.kill(shop.redisPid("stock"), "SIGKILL");
+    process.kill(shop.pidOf("redis-stock"), "SIGKILL");
     const killed = performance.now();
     while ((await fetch(`${shop.url}/stock/find/0`).catch(() => null))?.status !== 200) await sleep(5);
     return [

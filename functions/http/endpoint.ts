@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { Refusal } from "../errors.ts";
 import type { Idempotency } from "../service/idempotency.ts";
 import { signingSecret } from "../service/secret.ts";
-import { openState, type Service } from "../service/state.ts";
+import { openState, RESTORE_PATIENCE, type Service } from "../service/state.ts";
 import { toResult, type Answer } from "./answer.ts";
 import { errorAnswer } from "./error-answer.ts";
 import { parse } from "./parameters.ts";
@@ -61,7 +61,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
   const { service, signedBody, patience = PATIENCE } = route;
   const pathSchema = v.object(route.path ?? ({} as P));
   const bodySchema = signedBody && v.object(signedBody);
-  const restored: Middleware = restoreState({ state: () => openState(service), timeout: patience, reserve: RESERVE });
+  const restored: Middleware = restoreState({ state: () => openState(service), timeout: RESTORE_PATIENCE, reserve: RESERVE });
 
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
     .use(requestLog(service))

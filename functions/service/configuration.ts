@@ -69,6 +69,11 @@ export function retention(env: NodeJS.ProcessEnv = process.env): number {
   return wholeNumber(env, "RETENTION_MS", 24 * 60 * 60 * 1_000, "milliseconds");
 }
 
+/** When a service's log is compacted: bytes of the log, and milliseconds since its first commit. */
+export function compactThresholds(env: NodeJS.ProcessEnv = process.env): { readonly bytes: number; readonly age: number } {
+  return { bytes: wholeNumber(env, "COMPACT_BYTES", 64 * 1024 * 1024, "bytes"), age: wholeNumber(env, "COMPACT_AGE_MS", 24 * 60 * 60 * 1_000, "milliseconds") };
+}
+
 /** The base URL by which the services reach each other. */
 export function gatewayUrl(env: NodeJS.ProcessEnv = process.env): string {
   return env["GATEWAY_URL"] || "http://127.0.0.1:8000";

@@ -9,6 +9,9 @@ export interface Service {
   readonly indexes: readonly string[];
 }
 
+/** Milliseconds that a request waits for a restore before it is answered 503: callers can do better than wait. */
+export const RESTORE_PATIENCE = 900;
+
 /** The service's state: one for the process, however many functions are in it. */
 export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   return processWide(`shop:${name}`, async () => {
@@ -17,6 +20,7 @@ export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
       url: redisUrl,
       store: await openLogStore(place),
       indexes,
+      restorePatience: RESTORE_PATIENCE,
       commit,
       onEvent: ({ event, ...fields }) => {
         log("info", event, { service: name, ...fields });

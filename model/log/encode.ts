@@ -1,18 +1,20 @@
-/** What tells two states apart: everything in a state is in it. */
+/** What tells two states apart: everything in a state is in it, under the names that a symmetry gives. */
 import type { Encoding } from "../encoding.ts";
+import { inOrder } from "./store.ts";
 import { LANE_STAGES, RECOVERY_STAGES, type Guard, type LaneState, type LogState, type ProcessState, type RecoveryState, type StoreState, type WriterState } from "./state.ts";
 import type { Run } from "./runs.ts";
+import { renamed, renamedSet, type Symmetry } from "./symmetry.ts";
 
-export function encode({ redis, copy, store, processes, ghost, budget }: LogState, into: Encoding): void {
+export function encode({ redis, copy, store, processes, ghost, budget }: LogState, into: Encoding, symmetry: Symmetry): void {
   const { server, guard, data, tail, lock, queued } = redis;
   into.number(server);
   encodeGuard(guard, into);
-  into.text(data);
+  into.text(renamed(data, symmetry));
   into.number(tail.epoch);
   into.number(tail.last);
-  into.text(tail.entries);
-  into.number(lock ?? -1);
-  into.text(queued === null ? "" : queued.tx);
+  into.text(renamed(tail.entries, symmetry));
+  into.number(placeOf(lock, symmetry));
+  into.text(queued === null ? "" : renamed(queued.tx, symmetry));
   if (queued !== null) {
     encodeGuard(queued.guard, into);
     into.number(queued.version);
@@ -20,20 +22,24 @@ export function encode({ redis, copy, store, processes, ghost, budget }: LogStat
   into.number(copy === null ? 0 : 1);
   if (copy !== null) {
     encodeGuard(copy.guard, into);
-    into.text(copy.data);
+    into.text(renamed(copy.data, symmetry));
     into.number(copy.tail.epoch);
     into.number(copy.tail.last);
-    into.text(copy.tail.entries);
-    into.number(copy.lock ?? -1);
+    into.text(renamed(copy.tail.entries, symmetry));
+    into.number(placeOf(copy.lock, symmetry));
   }
-  encodeStore(store, into);
-  for (const process of processes) encodeProcess(process, into);
-  into.text(ghost.promised);
-  into.text(ghost.denied);
+  encodeStore(store, into, symmetry);
+  for (const p of symmetry.order) encodeProcess(processes[p] as ProcessState, into, symmetry);
+  into.text(renamedSet(ghost.promised, symmetry));
+  into.text(renamedSet(ghost.denied, symmetry));
   into.number(ghost.saw.length);
-  for (const seen of ghost.saw) into.text(seen);
+  for (const saw of symmetry.letters === null ? ghost.saw : ghost.saw.map((seen) => renamed(seen, symmetry)).sort()) into.text(saw);
   into.text(ghost.broken?.what ?? "");
   for (const left of budget) into.number(left);
+}
+
+function placeOf(process: number | null, { places }: Symmetry): number {
+  return process === null ? -1 : (places[process] as number);
 }
 
 function encodeGuard(guard: Guard | null, into: Encoding): void {
@@ -41,12 +47,12 @@ function encodeGuard(guard: Guard | null, into: Encoding): void {
   into.number(guard?.server ?? -1);
 }
 
-function encodeRun(run: Run, into: Encoding): void {
+function encodeRun(run: Run, into: Encoding, symmetry: Symmetry): void {
   into.number(run.from);
-  into.text(run.txs);
+  into.text(renamed(run.txs, symmetry));
 }
 
-function encodeStore({ claims, claimsSynced, begins, frames, snapshots }: StoreState, into: Encoding): void {
+function encodeStore({ claims, claimsSynced, begins, frames, snapshots }: StoreState, into: Encoding, symmetry: Symmetry): void {
   into.number(claims);
   into.number(claimsSynced);
   into.number(begins.length);
@@ -56,60 +62,61 @@ function encodeStore({ claims, claimsSynced, begins, frames, snapshots }: StoreS
     into.number(begin?.synced ? 1 : 0);
   }
   into.number(frames.length);
-  for (const frame of frames) {
+  for (const frame of symmetry.letters === null ? frames : frames.map((each) => ({ ...each, txs: renamed(each.txs, symmetry) })).sort(inOrder)) {
     into.number(frame.epoch);
-    encodeRun(frame, into);
+    into.number(frame.from);
+    into.text(frame.txs);
     into.number(frame.synced ? 1 : 0);
   }
   into.number(snapshots.length);
   for (const snapshot of snapshots) {
     into.number(snapshot.epoch);
-    into.text(snapshot.data);
+    into.text(renamed(snapshot.data, symmetry));
     into.number(snapshot.synced ? 1 : 0);
   }
 }
 
-function encodeProcess({ writer, recovery, lanes }: ProcessState, into: Encoding): void {
+function encodeProcess({ writer, recovery, lanes }: ProcessState, into: Encoding, symmetry: Symmetry): void {
   into.number(writer === null ? 0 : 1);
-  if (writer !== null) encodeWriter(writer, into);
+  if (writer !== null) encodeWriter(writer, into, symmetry);
   into.number(recovery === null ? 0 : 1);
-  if (recovery !== null) encodeRecovery(recovery, into);
-  for (const lane of lanes) encodeLane(lane, into);
+  if (recovery !== null) encodeRecovery(recovery, into, symmetry);
+  for (const lane of lanes) encodeLane(lane, into, symmetry);
 }
 
-function encodeWriter({ epoch, over, enqueued, durable, waiting, writing }: WriterState, into: Encoding): void {
+function encodeWriter({ epoch, over, enqueued, durable, waiting, writing }: WriterState, into: Encoding, symmetry: Symmetry): void {
   into.number(epoch);
   into.number(over ? 1 : 0);
   into.number(enqueued);
   into.number(durable);
   into.number(waiting?.upTo ?? -1);
-  if (waiting !== null) encodeRun(waiting, into);
+  if (waiting !== null) encodeRun(waiting, into, symmetry);
   into.number(writing?.upTo ?? -1);
   if (writing === null) return;
-  encodeRun(writing, into);
+  encodeRun(writing, into, symmetry);
   into.number(writing.stage === "synced" ? 1 : 0);
 }
 
-function encodeRecovery({ stage, over, server, epoch, parent, cut, history, applied, snapshot }: RecoveryState, into: Encoding): void {
+function encodeRecovery({ stage, over, server, epoch, parent, cut, history, applied, snapshot }: RecoveryState, into: Encoding, symmetry: Symmetry): void {
   into.number(RECOVERY_STAGES.indexOf(stage));
   into.number(over);
   into.number(server);
   into.number(epoch);
   into.number(parent);
   into.number(cut);
-  into.text(history);
+  into.text(renamed(history, symmetry));
   into.number(applied);
   into.number(snapshot);
 }
 
-function encodeLane({ done, stage, guard, server, version, n, reply, seen, stale }: LaneState, into: Encoding): void {
+function encodeLane({ done, stage, guard, server, version, n, reply, seen, stale }: LaneState, into: Encoding, symmetry: Symmetry): void {
   into.number(done);
   into.number(LANE_STAGES.indexOf(stage));
   encodeGuard(guard, into);
   into.number(server);
   into.number(version);
   into.number(n);
-  encodeRun(reply, into);
-  into.text(seen);
+  encodeRun(reply, into, symmetry);
+  into.text(renamed(seen, symmetry));
   into.number(stale ? 1 : 0);
 }

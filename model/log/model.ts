@@ -10,6 +10,7 @@ import { readSteps } from "./read.ts";
 import { recoverySteps } from "./recovery.ts";
 import { EMPTY } from "./redis.ts";
 import { IDLE, type LogState } from "./state.ts";
+import { symmetriesOf, type Symmetry } from "./symmetry.ts";
 import { FAULTS, type Fault, type Operation, type World } from "./world.ts";
 import { writerSteps } from "./writer.ts";
 
@@ -27,6 +28,7 @@ export interface LogConfiguration {
 /** One service's log with its instances and its Redis, which is empty at the start. */
 export function logModel({ programs, faults, flaw }: LogConfiguration): Model<LogState> {
   const world = worldOf(programs, faults, flaw);
+  const symmetries = symmetriesOf(world.programs);
   return {
     initial: {
       redis: { ...EMPTY, server: 1 },
@@ -49,7 +51,8 @@ export function logModel({ programs, faults, flaw }: LogConfiguration): Model<Lo
       });
       faultSteps(world, state, visit);
     },
-    encode,
+    encode: (state, into, variant) => encode(state, into, symmetries[variant] as Symmetry),
+    variants: symmetries.length,
     violation,
     settled: ({ processes }) =>
       processes.every(({ recovery, lanes }, p) => recovery === null && lanes.every(({ done }, l) => done >= (world.programs[p]?.[l]?.length ?? 0))),

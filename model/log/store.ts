@@ -20,8 +20,12 @@ export function beginsOf({ begins }: StoreState, durably = false): Map<number, B
 export function withFrame(store: StoreState, frame: Frame): StoreState {
   if (frame.txs === "" || store.frames.some((other) => saysMore(other, frame))) return store;
   const kept = store.frames.filter((other) => !saysMore(frame, other));
-  const frames = [...kept, frame].sort((a, b) => a.epoch - b.epoch || a.from - b.from || (a.txs < b.txs ? -1 : 1));
-  return { ...store, frames };
+  return { ...store, frames: [...kept, frame].sort(inOrder) };
+}
+
+/** The order of frames says nothing: it only makes equal states look equal. */
+export function inOrder(a: Frame, b: Frame): number {
+  return a.epoch - b.epoch || a.from - b.from || (a.txs < b.txs ? -1 : a.txs > b.txs ? 1 : Number(a.synced) - Number(b.synced));
 }
 
 function saysMore(a: Frame, b: Frame): boolean {

@@ -1,5 +1,8 @@
 import { expect, test } from "@jest/globals";
+import { Encoding } from "../encoding.ts";
 import { explore, type Model } from "../explorer.ts";
+import { logModel } from "../log/model.ts";
+import type { LogState } from "../log/state.ts";
 
 /** A counter that goes up by one or two and ends at `end`. */
 function counter(end: number, { forbidden = NaN, trap = NaN } = {}): Model<number> {
@@ -43,4 +46,28 @@ test("a settling that only a fault could bring does not count", () => {
 test("a limit is told", () => {
   expect(explore(counter(100), { maxDepth: 3 })).toMatchObject({ exhaustive: false, counterexample: null });
   expect(explore(counter(100), { maxStates: 10 })).toMatchObject({ exhaustive: false, counterexample: null });
+});
+
+test.each([
+  [["Cx", "Cx"], 2],
+  [["Rx", "Rx"], 2],
+])("of states that differ in who is who one is visited, and none is passed over: %j", (programs, variants) => {
+  const model = logModel({ programs, faults: { theft: 1, crash: 1 } });
+  const kinds = new Set<string>();
+  const encoding = new Encoding();
+  const kindOf = (state: LogState): string => {
+    const fingerprints = Array.from({ length: variants }, (_, variant) => {
+      encoding.clear();
+      model.encode(state, encoding, variant);
+      return JSON.stringify(encoding.fingerprint());
+    });
+    return fingerprints.sort()[0] as string;
+  };
+
+  const limits = { maxDepth: 13 };
+  const all = explore({ ...model, variants: 1, violation: (state) => (kinds.add(kindOf(state)), null) }, limits);
+
+  expect(model.variants).toBe(variants);
+  expect(explore(model, limits).states).toBe(kinds.size);
+  expect(kinds.size).toBeLessThan(all.states);
 });

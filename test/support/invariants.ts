@@ -10,7 +10,7 @@ import type { Attempt } from "./history.ts";
 import type { Client } from "./http.ts";
 import { contentOf, differences, replayTwice, type Content } from "./live-state.ts";
 import { fold, readPlainLog } from "./log.ts";
-import { checkLaws, checkSagas, orderLaw, paymentLaw, stockLaw } from "./log-laws.ts";
+import { checkLaws, checkSagas, orderLaw, paymentLaw, stockLaw } from "../../tools/laws.ts";
 import { stateOf, type Market } from "./market.ts";
 
 const SERVICES = [order, stock, payment];

@@ -2,7 +2,7 @@ import { expect, test } from "@jest/globals";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gatewayUrl, internalSecret, retention, sagaTimeout, stateConfiguration, stepTimeout } from "../configuration.ts";
+import { compactThresholds, gatewayUrl, internalSecret, retention, sagaTimeout, stateConfiguration, stepTimeout } from "../configuration.ts";
 
 const REDIS = { REDIS_URL_STOCK: "redis://127.0.0.1:1" };
 
@@ -10,6 +10,8 @@ test("what is not set has its documented default, and what is empty is not set",
   for (const env of [{}, { SAGA_TIMEOUT_MS: "", STEP_TIMEOUT_MS: "", RETENTION_MS: "", GATEWAY_URL: "" }]) {
     expect([sagaTimeout(env), stepTimeout(env), retention(env), gatewayUrl(env)]).toEqual([5_000, 2_000, 86_400_000, "http://127.0.0.1:8000"]);
   }
+  expect(compactThresholds({ COMPACT_BYTES: "" })).toEqual({ bytes: 67_108_864, age: 86_400_000 });
+  expect(() => compactThresholds({ COMPACT_BYTES: "64M" })).toThrow(/COMPACT_BYTES.*bytes/);
   expect(stateConfiguration("stock", { ...REDIS, DURABILITY: "", LOG_STORE_STOCK: "", DATA_DIR: "" })).toEqual({
     redisUrl: "redis://127.0.0.1:1", logFolder: join(".data", "log", "stock"), logStoreId: undefined, durability: "always", commit: "watch",
   });

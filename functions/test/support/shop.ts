@@ -34,7 +34,7 @@ export interface RequestOptions {
 }
 
 /** Milliseconds: what is set where nothing is. Long enough for a machine that is busy with other tests. */
-const SETTINGS = { SAGA_TIMEOUT_MS: 5_000, STEP_TIMEOUT_MS: 2_000, RETENTION_MS: 86_400_000 };
+const SETTINGS = { SAGA_TIMEOUT_MS: 5_000, STEP_TIMEOUT_MS: 2_000, RETENTION_MS: 86_400_000, COMPACT_BYTES: 67_108_864, COMPACT_AGE_MS: 86_400_000 };
 
 /** The three services in this process: real handlers on real Redis servers and real logs, and a gateway between them. */
 export class Shop {
@@ -133,7 +133,7 @@ export class Shop {
   }
 
   /** Runs a scheduled function. @param time milliseconds that the invocation has */
-  async run(task: "order/resume-sagas" | "order/maintain" | "stock/maintain" | "payment/maintain", time = 10_000): Promise<Record<string, number>> {
+  async run(task: "order/resume-sagas" | "order/maintain" | "stock/maintain" | "payment/maintain" | "order/compact" | "stock/compact" | "payment/compact", time = 10_000): Promise<Record<string, number>> {
     const { handler } = (await import(`../../${task}.ts`)) as { handler: (event: unknown, context: unknown) => Promise<Record<string, number>> };
     return handler({ source: "aws.events" }, lambdaContext(task.replace("/", "-"), time));
   }

@@ -8,7 +8,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Service } from "../../configuration.ts";
-import { freePorts } from "../../ports.ts";
+import { freeHttpPort } from "../../ports.ts";
+
+export { freeHttpPort };
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const NODE = join(ROOT, "node_modules", ".bin", "node");
@@ -89,12 +91,6 @@ export async function startShop(options: ShopOptions = {}): Promise<Shop> {
 export async function startRefused(options: ShopOptions & { dataDir: string; httpPort: number }): Promise<Refusal> {
   const { said, ended } = launch(options);
   return { exitCode: await ended, ...said };
-}
-
-/** A port whose neighbour for the Lambda endpoint is free, too, and outside the range from which the system takes ports for connections. */
-export async function freeHttpPort(): Promise<number> {
-  const [any = 0] = await freePorts(1);
-  return 10_000 + (any % 10_000);
 }
 
 export function temporaryFolder(): string {

@@ -1,13 +1,11 @@
-import { LogDamageError } from "./errors.ts";
 import type { Begin } from "./store.ts";
 
-/** @throws LogDamageError where `text` does not say how an epoch begins */
-export function parseBegin(where: string, text: string): Begin {
+/** How an epoch begins, as stores keep it: JSON. @returns null where `text` does not say it */
+export function parseBegin(text: string): Begin | null {
   try {
     const { parent, cut } = JSON.parse(text) as Partial<Begin>;
-    if (Number.isSafeInteger(parent) && Number.isSafeInteger(cut)) return { parent: parent as number, cut: cut as number };
+    return Number.isSafeInteger(parent) && Number.isSafeInteger(cut) ? { parent: parent as number, cut: cut as number } : null;
   } catch {
-    // Told below, with the name.
+    return null;
   }
-  throw new LogDamageError(where, 1, "does not say how the epoch begins");
 }

@@ -10,7 +10,12 @@ import { StoreUnavailableError } from "./errors.ts";
  * @throws any error of the file system but that the path is not there
  */
 export function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  return sizeOf(path) !== undefined;
+}
+
+/** Bytes of a file; undefined where it is not there. */
+export function sizeOf(path: string): number | undefined {
+  return statSync(path, { throwIfNoEntry: false })?.size;
 }
 
 /** Writes a file that must not exist, and syncs it; not its folder. */

@@ -20,11 +20,13 @@ export class LogDamageError extends LogError {
   readonly file: string;
   /** Number of the line in the file, from 1; 0 where the damage is in no single line. */
   readonly line: number;
+  readonly what: string;
 
   constructor(file: string, line: number, what: string) {
     super(`${file}${line > 0 ? `:${line}` : ""}: ${what}`);
     this.file = file;
     this.line = line;
+    this.what = what;
   }
 }
 

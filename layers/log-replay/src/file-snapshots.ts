@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { link, open, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, syncFolder } from "./durable-files.ts";
+import { codeOf, sizeOf, syncFolder } from "./durable-files.ts";
 import type { Position } from "./record.ts";
 import type { Snapshot } from "./store.ts";
 
@@ -53,7 +53,11 @@ export class FileSnapshots {
   /** Those with such a name, by commit. */
   async #list(pattern: RegExp): Promise<Snapshot[]> {
     const found = (await readdir(this.#folder)).map((name) => pattern.exec(name)).filter((match) => match !== null);
-    return found.map(([name, epoch, n]) => ({ epoch: Number(epoch), n: Number(n), name })).sort((a, b) => a.n - b.n || a.epoch - b.epoch);
+    const snapshots = found.flatMap(([name, epoch, n]) => {
+      const bytes = sizeOf(join(this.#folder, name));
+      return bytes === undefined ? [] : [{ epoch: Number(epoch), n: Number(n), name, bytes }];
+    });
+    return snapshots.sort((a, b) => a.n - b.n || a.epoch - b.epoch);
   }
 }
 

@@ -3,14 +3,15 @@ import { constants } from "node:fs";
 import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseBegin } from "./begin-text.ts";
-import { codeOf, exists, guard, makeFolder, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
-import { GoneError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+import { codeOf, exists, guard, makeFolder, sizeOf, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
+import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { IDENTITY, readIdentity } from "./file-identity.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "./file-names.ts";
 import { FileSegmentWriter } from "./file-segment.ts";
 import { FileSnapshots } from "./file-snapshots.ts";
+import { raise, type OnDamage } from "./frame.ts";
 import type { Position } from "./record.ts";
-import type { Begin, Durability, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "./store.ts";
+import type { Begin, Durability, LastFrame, RepairableStore, Segment, SegmentWriter, Snapshot } from "./store.ts";
 import { ownIdentity } from "./writer-identity.ts";
 
 export interface FileStoreOptions {
@@ -28,7 +29,7 @@ const ARCHIVE = "archive";
  * Opens the log store in `folder`.
  * @throws StoreMismatchError where the folder is no store, or not the expected one
  */
-export async function openFileStore({ folder, durability = "always", expectedId }: FileStoreOptions): Promise<LogStore> {
+export async function openFileStore({ folder, durability = "always", expectedId }: FileStoreOptions): Promise<RepairableStore> {
   const id = await guard(`opening ${folder}`, () => readIdentity(folder));
   if (id === null) throw new StoreMismatchError(`${folder} is no log store: it has no ${IDENTITY}`);
   if (expectedId !== undefined && id !== expectedId) {
@@ -41,7 +42,7 @@ export async function openFileStore({ folder, durability = "always", expectedId 
  * A log in a folder: `store.json`, `claim-E`, `begin-E.json`, `segment-E-WRITER-K.jsonl`, with E in eight digits.
  * Whatever is created is synced, and its folder, before anybody relies on it.
  */
-class FileStore implements LogStore {
+class FileStore implements RepairableStore {
   readonly id: string;
   readonly #folder: string;
   readonly #durability: Durability;
@@ -101,12 +102,15 @@ class FileStore implements LogStore {
     });
   }
 
-  begins(): Promise<Map<number, Begin>> {
+  begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     return guard("reading how the epochs begin", async () => {
       const begins = new Map<number, Begin>();
       for (const name of (await readdir(this.#folder)).sort()) {
         const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
-        if (epoch !== undefined) begins.set(Number(epoch), parseBegin(this.#path(name), await readFile(this.#path(name), "utf8")));
+        if (epoch === undefined) continue;
+        const begin = parseBegin(await readFile(this.#path(name), "utf8"));
+        if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
+        else begins.set(Number(epoch), begin);
       }
       return begins;
     });
@@ -129,8 +133,8 @@ class FileStore implements LogStore {
     });
   }
 
-  read(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
-    return this.#read(segment.name, chunk);
+  read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
+    return this.#read(segment.name, chunk, from);
   }
 
   sync(frames: readonly LastFrame[]): Promise<void> {
@@ -142,13 +146,22 @@ class FileStore implements LogStore {
 
   cut(segment: Segment, length: number): Promise<string | null> {
     return guard(`cutting ${segment.name}`, async () => {
-      if (!isWriterGone(segment.name)) return null;
+      if (!isWriterGone(segment.name) || !exists(this.#path(segment.name))) return null;
       const copy = `${segment.name}.torn-${randomUUID().slice(0, 8)}`;
       await copyFile(this.#path(segment.name), this.#path(copy), constants.COPYFILE_EXCL);
       await syncPath(this.#path(copy));
       await syncFolder(this.#folder);
       await truncate(this.#path(segment.name), length);
       await syncPath(this.#path(segment.name));
+      return copy;
+    });
+  }
+
+  setAside(segment: Segment): Promise<string> {
+    return guard(`setting ${segment.name} aside`, async () => {
+      const copy = `${segment.name}.damaged-${randomUUID().slice(0, 8)}`;
+      await rename(this.#path(segment.name), this.#path(copy));
+      await syncFolder(this.#folder);
       return copy;
     });
   }
@@ -162,7 +175,7 @@ class FileStore implements LogStore {
   }
 
   readSnapshot(snapshot: Snapshot, chunk: number): AsyncGenerator<Buffer> {
-    return this.#read(snapshot.name, chunk);
+    return this.#read(snapshot.name, chunk, 0);
   }
 
   removeSnapshots(before: Snapshot): Promise<void> {
@@ -188,19 +201,23 @@ class FileStore implements LogStore {
   async #list(folder: string, prefix: string, epoch: number | undefined): Promise<Segment[]> {
     const names = (await readdir(folder)).filter((name) => name.startsWith(segmentPrefix(epoch)) && name.endsWith(".jsonl")).sort();
     const last = lastOf(names);
-    return names.map((name) => {
+    return names.flatMap((name) => {
+      const bytes = sizeOf(join(folder, name));
+      // It was archived while this list was made.
+      if (bytes === undefined) return [];
       const closed = prefix !== "" || !last.has(name) || isWriterGone(name);
-      return { epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed };
+      return [{ epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed, bytes }];
     });
   }
 
-  async *#read(name: string, chunk: number): AsyncGenerator<Buffer> {
+  async *#read(name: string, chunk: number, from: number): AsyncGenerator<Buffer> {
     const file = await guard(`opening ${name}`, () => this.#open(name, "r"));
     try {
       const buffer = Buffer.allocUnsafe(chunk);
-      for (;;) {
-        const { bytesRead } = await guard(`reading ${name}`, () => file.read(buffer, 0, chunk));
+      for (let at = from; ; ) {
+        const { bytesRead } = await guard(`reading ${name}`, () => file.read(buffer, 0, chunk, at));
         if (bytesRead === 0) return;
+        at += bytesRead;
         yield buffer.subarray(0, bytesRead);
       }
     } finally {

@@ -1,14 +1,18 @@
 import { LogDamageError } from "./errors.ts";
 import { checksum, encodeLine, isIntact, positionOf, type Entry } from "./record.ts";
 
-/**
- * The lines of one group commit, which became durable together or not at all. The last line names the frame's size
- * and carries a checksum of all of its bytes before that: power loss can tear any page of a frame, not only its end.
- */
+/** The lines of one group commit, which became durable together or not at all. */
 export function encodeFrame(entries: readonly Entry[]): Buffer {
-  const lines = entries.map(encodeLine).join("\n");
-  const covered = Buffer.from(lines.slice(0, -1));
-  const seal = `,"frame":{"lines":${entries.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
+  return sealFrame(entries.map(encodeLine));
+}
+
+/**
+ * Lines of JSON objects as one frame. The last line names the frame's size and carries a checksum of all of its bytes
+ * before that: power loss can tear any page of a frame, not only its end.
+ */
+export function sealFrame(lines: readonly string[]): Buffer {
+  const covered = Buffer.from(lines.join("\n").slice(0, -1));
+  const seal = `,"frame":{"lines":${lines.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
   return Buffer.concat([covered, Buffer.from(seal)]);
 }
 
@@ -17,6 +21,8 @@ export interface FramedLine {
   readonly epoch: number;
   readonly n: number;
   readonly line: Buffer;
+  /** Number of the line in its file, from 1. */
+  readonly number: number;
 }
 
 /** An intact frame of a segment, and how many bytes stand before it. */
@@ -37,6 +43,28 @@ export interface End {
   readonly torn: Torn | null;
 }
 
+/** What to do about damage. A reader goes on behind it where this returns. */
+export type OnDamage = (damage: LogDamageError) => void;
+
+export const raise: OnDamage = (damage) => {
+  throw damage;
+};
+
+/** How far a segment was read: behind its last whole frame. */
+export interface Place {
+  /** Bytes. */
+  offset: number;
+  /** Number of the next line, from 1. */
+  line: number;
+}
+
+export interface ReadFramesOptions {
+  /** Where the chunks begin; moved on with each frame. Default: the beginning. */
+  readonly place?: Place;
+  /** Default: throws it. */
+  readonly onDamage?: OnDamage;
+}
+
 const SEAL = /,"frame":\{"lines":(\d{1,9}),"bytes":(\d{1,12}),"crc":"([0-9a-f]{8})"\}\}$/;
 const NEWLINE = 10;
 const SMALLEST_BUFFER = 64 * 1024;
@@ -52,12 +80,14 @@ interface Span {
  *
  * @throws LogDamageError for anything bad that a crash during an append cannot have left behind
  */
-export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): AsyncGenerator<Frame, End> {
+export async function* readFrames(
+  chunks: AsyncIterable<Buffer>,
+  file: string,
+  { place = { offset: 0, line: 1 }, onDamage = raise }: ReadFramesOptions = {},
+): AsyncGenerator<Frame, End> {
   // One buffer for all chunks: at the pace of a restore, the garbage would take more memory than the restore itself.
   let held: Buffer = Buffer.allocUnsafe(SMALLEST_BUFFER);
   let length = 0;
-  let offset = 0;
-  let lineNumber = 1;
   let searched = 0;
   let spans: Span[] = [];
   const last = new Kept();
@@ -74,21 +104,23 @@ export async function* readFrames(chunks: AsyncIterable<Buffer>, file: string): 
       const frame = sealedFrame(buffer, spans);
       if (frame === null) continue;
       // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
-      if (frame.length < spans.length) throw badLine(buffer, spans, frame, file, lineNumber);
-      yield { offset: offset + consumed, lines: toLines(buffer, spans, file, lineNumber) };
-      lineNumber += spans.length;
-      begun = consumed;
+      const bad = spans.slice(0, spans.length - frame.length);
+      for (const line of worst(buffer, bad)) onDamage(new LogDamageError(file, place.line + line, "a bad checksum in the middle of the log"));
+      begun = frame[0]?.from ?? consumed;
+      const lines = toLines(buffer, frame, file, place.line + bad.length);
+      place.offset += end + 1 - consumed;
+      place.line += spans.length;
       consumed = end + 1;
       spans = [];
+      yield { offset: place.offset - (consumed - begun), lines };
     }
-    if (consumed > 0) last.keep(buffer.subarray(begun, consumed), offset + begun);
+    if (consumed > 0) last.keep(buffer.subarray(begun, consumed), place.offset - (consumed - begun));
     held.copyWithin(0, consumed, length);
     length -= consumed;
     searched -= consumed;
     spans = spans.map(({ from, to }) => ({ from: from - consumed, to: to - consumed }));
-    offset += consumed;
   }
-  const torn = length === 0 ? null : judgeRest(held.subarray(0, length), spans, offset, file, lineNumber);
+  const torn = length === 0 ? null : judgeRest(held.subarray(0, length), spans, place, file, onDamage);
   return { last: last.frame, torn };
 }
 
@@ -129,14 +161,11 @@ function sealedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | 
   return bytes.length === Number(seal[2]) && checksum(bytes) === seal[3] ? covered : null;
 }
 
-function badLine(buffer: Buffer, spans: readonly Span[], frame: readonly Span[], file: string, lineNumber: number): LogDamageError {
-  return new LogDamageError(file, lineNumber + worst(buffer, spans.slice(0, spans.length - frame.length)), "a bad checksum in the middle of the log");
-}
-
-/** The first spoilt line; where each is intact by itself, the first that seals a frame which it does not fit. */
-function worst(buffer: Buffer, spans: readonly Span[]): number {
-  const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
-  return Math.max(0, spoilt >= 0 ? spoilt : spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to)));
+/** The spoilt lines; where each is intact by itself, the first that seals a frame which it does not fit. None of none. */
+function worst(buffer: Buffer, spans: readonly Span[]): number[] {
+  if (spans.length === 0) return [];
+  const spoilt = spans.flatMap(({ from, to }, i) => (isIntact(buffer.subarray(from, to)) ? [] : [i]));
+  return spoilt.length > 0 ? spoilt : [Math.max(0, spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to)))];
 }
 
 function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumber: number): FramedLine[] {
@@ -144,7 +173,7 @@ function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumbe
     const line = buffer.subarray(from, to);
     const position = positionOf(line);
     if (position === null) throw new LogDamageError(file, lineNumber + i, "a line that is no record");
-    return { ...position, line };
+    return { ...position, line, number: lineNumber + i };
   });
 }
 
@@ -152,19 +181,27 @@ function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumbe
  * What stands after the last intact frame. A crash leaves a beginning of one frame, or that frame with sectors of zeros
  * where they were not written. Anything else was spoilt later, and may have been answered for.
  */
-function judgeRest(buffer: Buffer, spans: readonly Span[], offset: number, file: string, lineNumber: number): Torn {
+function judgeRest(buffer: Buffer, spans: readonly Span[], { offset, line }: Place, file: string, onDamage: OnDamage): Torn {
   const end = buffer.length - 1;
   const sealed = spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to));
   const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
-  const damage = (line: number, what: string): LogDamageError => new LogDamageError(file, lineNumber + line, what);
+  const damage = (at: number, what: string): void => onDamage(new LogDamageError(file, line + at, what));
   // Its writer went on behind it, and does so only once a frame is durable.
-  if (sealed >= 0 && spans[sealed]?.to !== end) throw damage(worst(buffer, spans.slice(0, sealed + 1)), "a bad checksum in the middle of the log");
-  if (!hasZeroedSector(buffer, offset)) {
-    if (spoilt >= 0) throw damage(spoilt, "a bad checksum");
-    if (sealed >= 0) throw damage(sealed, "the frame's checksum does not fit its lines");
-    if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end)) throw damage(spans.length, "a whole frame without its last line's end");
+  if (sealed >= 0 && spans[sealed]?.to !== end) {
+    for (const at of worst(buffer, spans.slice(0, sealed + 1))) damage(at, "a bad checksum in the middle of the log");
+  } else if (!hasZeroedSector(buffer, offset)) {
+    if (spoilt >= 0) damage(spoilt, "a bad checksum");
+    else if (sealed >= 0) damage(sealed, "the frame's checksum does not fit its lines");
+    else if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end)) damage(spans.length, "a whole frame without its last line's end");
   }
   return { offset, bytes: buffer.length };
+}
+
+/** The line by itself, without the seal of the frame that it ends. */
+export function withoutSeal(line: Buffer): string {
+  const text = line.toString("utf8");
+  const seal = SEAL.exec(text);
+  return seal === null ? text : `${text.slice(0, seal.index)}}`;
 }
 
 function endsInSeal(buffer: Buffer, from: number, to: number): boolean {

@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, OutcomeUnknownError, RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
-import { LogDamageError, StoreMismatchError } from "./errors.ts";
+import { LogDamageError, RestoringError, StoreMismatchError } from "./errors.ts";
+import { fromNewestSnapshot } from "./ground.ts";
 import { readStretch } from "./history.ts";
 import { indexCommands } from "./images.ts";
 import { GUARD, isInternal } from "./keys.ts";
@@ -24,6 +25,8 @@ interface Session {
 
 export interface LogHookOptions extends Omit<RecoveryOptions, "signal"> {
   readonly now: () => Date;
+  /** Milliseconds that a caller of `restore` waits; Infinity for as long as it takes. */
+  readonly restorePatience: number;
 }
 
 /**
@@ -60,8 +63,23 @@ export class LogHook implements CommitHook<Session> {
     return usable(this.#writer);
   }
 
-  restore(): Promise<void> {
-    return this.#recover(this.#writer?.over ? this.#writer.epoch : 0);
+  /** @throws RestoringError where it takes longer than the patience; it goes on then */
+  async restore(): Promise<void> {
+    const { restorePatience } = this.#options;
+    const restored = this.#recover(this.#writer?.over ? this.#writer.epoch : 0);
+    if (restorePatience === Infinity) return restored;
+    const patience = new AbortController();
+    try {
+      await Promise.race([
+        restored,
+        sleep(restorePatience, undefined, { signal: patience.signal }).then(() => {
+          restored.catch(() => undefined);
+          throw new RestoringError(`the state is not there yet, ${restorePatience} ms after it was asked for`);
+        }),
+      ]);
+    } finally {
+      patience.abort();
+    }
   }
 
   commands(current: Session, writes: readonly Write[]): Command[] {
@@ -220,17 +238,28 @@ export class LogHook implements CommitHook<Session> {
     }
   }
 
-  /** Looks for the session's first record in its epoch; a group's records are there together or not at all. */
-  async #isRecorded({ epoch, own }: Session, history: readonly Stretch[]): Promise<boolean> {
+  /**
+   * Looks for the session's first record in its epoch; a group's records are there together or not at all.
+   * @throws OutcomeUnknownError where it may have been folded into a snapshot, and the archive does not have it any more
+   */
+  #isRecorded({ epoch, own }: Session, history: readonly Stretch[]): Promise<boolean> {
     const { store } = this.#options;
     const stretch = history.find((candidate) => candidate.epoch === epoch);
     const tx = own[0]?.tx;
-    if (stretch === undefined || tx === undefined) return false;
+    if (stretch === undefined || tx === undefined) return Promise.resolve(false);
     const needle = Buffer.from(`"tx":"${tx}"`);
-    for await (const lines of readStretch(store, stretch)) {
-      if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx)) return true;
-    }
-    return false;
+    return fromNewestSnapshot(store, async (snapshot) => {
+      const segments = [...(await store.segments(epoch)), ...(await store.archived(epoch))];
+      try {
+        for await (const lines of readStretch(store, stretch, { segments })) {
+          if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx)) return true;
+        }
+        return false;
+      } catch (error) {
+        if (!(error instanceof LogDamageError) || (snapshot?.n ?? 0) <= stretch.from) throw error;
+        throw new OutcomeUnknownError("the log that would tell was folded, and is not in the archive any more", { cause: error });
+      }
+    });
   }
 }
 

@@ -1,5 +1,7 @@
-import { Connection, Occ, TimeoutError, type CommitMode, type TransactOptions } from "redis-occ";
-import { RestoringError } from "./errors.ts";
+import { ClosedError, Connection, Occ, TimeoutError, type CommitMode, type TransactOptions } from "redis-occ";
+import { compact, type CompactOptions, type CompactResult } from "./compact.ts";
+import { isCompactionDue, type CompactThresholds } from "./compact-due.ts";
+import { GoneError, RestoringError } from "./errors.ts";
 import { GUARD, indexKey, isInternal } from "./keys.ts";
 import { LogHook } from "./log-hook.ts";
 import type { LogEvent } from "./recovery.ts";
@@ -13,6 +15,11 @@ export interface LoggedRedisOptions {
   readonly indexes?: readonly string[];
   /** Milliseconds that a transaction or read takes at most, where the call does not say. Default 10,000. */
   readonly timeout?: number;
+  /**
+   * Milliseconds that a transaction or read waits for a restore before it ends with RestoringError; the restore goes on.
+   * Default: as long as it may take.
+   */
+  readonly restorePatience?: number;
   /** Milliseconds for one round trip to Redis. Default 2,000. */
   readonly roundTripTimeout?: number;
   /** How transactions are kept optimistic: by WATCH … EXEC or by one script; see redis-occ. Default "watch". */
@@ -27,7 +34,7 @@ export interface LoggedRedisOptions {
   readonly now?: () => Date;
 }
 
-const KNOWN = new Set(["url", "store", "indexes", "timeout", "roundTripTimeout", "commit", "connections", "lockTtl", "onEvent", "now"]);
+const KNOWN = new Set(["url", "store", "indexes", "timeout", "restorePatience", "roundTripTimeout", "commit", "connections", "lockTtl", "onEvent", "now"]);
 
 /**
  * State in Redis that is kept in a log: transactions are answered once the log has them, and an empty, older or half
@@ -46,15 +53,19 @@ export class LoggedRedis {
   readonly occ: Occ;
   readonly #hook: LogHook;
   readonly #indexes: readonly string[];
+  readonly #store: LogStore;
+  readonly #closing = new AbortController();
+  #compacting: Promise<CompactResult> | undefined;
 
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: LoggedRedisOptions) {
     validate(options);
     const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, commit = "watch", connections = 8 } = options;
-    const { lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
+    const { restorePatience = Infinity, lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
     this.#indexes = indexes;
+    this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
-    this.#hook = new LogHook({ store, open, indexes, lockTtl, onEvent, now });
+    this.#hook = new LogHook({ store, open, indexes, lockTtl, restorePatience, onEvent, now });
     this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, commit, connections });
   }
 
@@ -66,12 +77,17 @@ export class LoggedRedis {
    */
   async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
     if (this.#hook.epoch > 0) return;
-    try {
-      // A key that no commit writes: there is nothing on its way to the log to wait for.
-      await this.occ.read([GUARD], timeout === undefined ? {} : { timeout });
-    } catch (error) {
-      if (error instanceof TimeoutError) throw new RestoringError("the state is not there yet", { cause: error });
-      throw error;
+    const end = timeout === undefined ? Infinity : Date.now() + timeout;
+    for (;;) {
+      try {
+        // A key that no commit writes: there is nothing on its way to the log to wait for.
+        await this.occ.read([GUARD], end === Infinity ? {} : { timeout: Math.max(1, end - Date.now()) });
+        return;
+      } catch (error) {
+        if (error instanceof RestoringError && Date.now() < end) continue;
+        if (error instanceof TimeoutError) throw new RestoringError("the state is not there yet", { cause: error });
+        throw error;
+      }
     }
   }
 
@@ -87,20 +103,41 @@ export class LoggedRedis {
     return members as string[];
   }
 
+  /**
+   * Compacts the log where that is due; see `compact`. For a schedule, never for a request: it reads all that is new in
+   * the log and writes the live keys. One at a time in this process.
+   * @returns null where it is not due
+   */
+  async compactWhenDue(thresholds: CompactThresholds, { deadline }: Pick<CompactOptions, "deadline"> = {}): Promise<CompactResult | null> {
+    const options = { signal: this.#closing.signal, ...(deadline === undefined ? {} : { deadline }) };
+    try {
+      if (this.#compacting === undefined && !(await isCompactionDue(this.#store, thresholds, Date.now()))) return null;
+    } catch (error) {
+      // Another process is at it.
+      if (error instanceof GoneError) return null;
+      throw error;
+    }
+    this.#compacting ??= compact(this.#store, options).finally(() => (this.#compacting = undefined));
+    return await this.#compacting;
+  }
+
   /** Closes connections and files. What is under way ends with an error. */
   async close(): Promise<void> {
+    this.#closing.abort(new ClosedError());
     this.occ.close();
+    await this.#compacting?.catch(() => undefined);
     await this.#hook.close();
   }
 }
 
 /** What it hands on to `Occ` is checked there. */
-function validate({ store, indexes = [], lockTtl = 1, ...options }: LoggedRedisOptions): void {
+function validate({ store, indexes = [], lockTtl = 1, restorePatience = Infinity, ...options }: LoggedRedisOptions): void {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
   }
   if (typeof (store as LogStore | undefined)?.id !== "string") throw new TypeError("store must be a log store");
   if (!Number.isInteger(lockTtl) || lockTtl < 1) throw new TypeError("lockTtl must be a whole number of milliseconds from 1");
+  if (!(restorePatience > 0)) throw new TypeError("restorePatience must be a positive number of milliseconds");
   if (indexes.some((prefix) => prefix === "" || isInternal(prefix))) {
     throw new TypeError("indexes must be prefixes of keys, and none that begins with log: or occ:");
   }

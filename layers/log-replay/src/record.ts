@@ -70,6 +70,13 @@ export function positionOf(line: Buffer): Position | null {
   return head ? { epoch: Number(head[1]), n: Number(head[2]) } : null;
 }
 
+const TIME = /,"at":"([^"]{1,40})"/;
+
+/** When the record was committed, in milliseconds since 1970; NaN where the line does not say. Looks at the first bytes only. */
+export function timeOf(line: Buffer): number {
+  return Date.parse(TIME.exec(line.toString("latin1", 0, 120))?.[1] ?? "");
+}
+
 /** The checksum that the line carries, of all that stands before it; null where it is no record. */
 export function checksumOf(line: Buffer): string | null {
   return tailOf(line)?.[1] ?? null;

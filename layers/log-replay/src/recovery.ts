@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type Connection } from "redis-occ";
 import { StoreMismatchError } from "./errors.ts";
+import { fromNewestSnapshot } from "./ground.ts";
 import { GUARD, LOCK, STORE, TAIL } from "./keys.ts";
 import { judgeGuard, mayStay, nextEpoch, parseGuard, type Guard } from "./protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./restore-lock.ts";
-import { surveyHistory } from "./survey.ts";
+import { surveyHistory, type Survey } from "./survey.ts";
 import type { LogStore } from "./store.ts";
 
 /** What a restore tells about itself. */
@@ -23,6 +24,8 @@ export interface RecoveryOptions {
   /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
+  /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
+  readonly amend?: (epoch: number, survey: Survey, renew: () => Promise<void>) => Promise<Survey>;
   /** Ends a recovery that is under way; whoever comes next starts over. */
   readonly signal: AbortSignal;
 }
@@ -71,13 +74,17 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
 
     const epoch = await claimNext(store);
     onEvent({ event: "restore started", epoch });
-    const survey = await surveyHistory(store, () => lock.renewWhenDue());
-    for (const { segment, copy } of survey.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
-    await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
+    const renew = (): Promise<void> => lock.renewWhenDue();
+    const found = await surveyHistory(store, renew);
+    for (const { segment, copy } of found.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
+    await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
+    const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
-    await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
-    await applyHistory(options, lock, survey, (records) => {
-      onEvent({ event: "restore progress", epoch, records, of: survey.records });
+    await fromNewestSnapshot(store, async (snapshot) => {
+      await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
+      await applyHistory(options, lock, survey, snapshot, (records) => {
+        onEvent({ event: "restore progress", epoch, records, of: survey.records });
+      });
     });
     const guard: Guard = { epoch, run_id: connection.runId, store: store.id };
     await lock.write(
@@ -138,7 +145,7 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
 }
 
 /** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
-async function claimNext(store: LogStore): Promise<number> {
+export async function claimNext(store: LogStore): Promise<number> {
   for (;;) {
     const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;

@@ -1,9 +1,12 @@
 import type { Command } from "redis-occ";
+import type { FramedLine } from "./frame.ts";
+import { stretchesAfter } from "./ground.ts";
 import { readStretch } from "./history.ts";
 import { inParts, indexCommands } from "./images.ts";
 import { eachImage } from "./record.ts";
 import type { RestoreLock } from "./restore-lock.ts";
-import type { LogStore } from "./store.ts";
+import { readSnapshot } from "./snapshot.ts";
+import type { LogStore, Snapshot } from "./store.ts";
 import type { Survey } from "./survey.ts";
 
 /** A chunk is sent once it has this many keys or bytes: bounded memory, and the lock is renewed often enough. */
@@ -14,13 +17,16 @@ const CHUNK_BYTES = 1024 * 1024;
 const PROGRESS_INTERVAL = 1_000;
 
 /**
- * Puts the surveyed history into an empty database. Only the last value of a key within a chunk is sent.
- * @throws ConnectionLostError where the connection breaks or the lock is lost: start over with a wipe
+ * Puts the surveyed history into an empty database: a snapshot, and what comes after it. Only the last value of a key
+ * within a chunk is sent.
+ * @throws ConnectionLostError where the connection breaks or the lock is lost: start over with a wipe; GoneError and
+ *   LogDamageError where a compaction has taken away what was being read: start over with a wipe and the newest snapshot
  */
 export async function applyHistory(
   { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
   lock: RestoreLock,
-  { stretches }: Survey,
+  { history }: Survey,
+  snapshot: Snapshot | null,
   onProgress: (records: number) => void,
 ): Promise<void> {
   const chunk = new Chunk(indexes);
@@ -35,10 +41,10 @@ export async function applyHistory(
   };
   let records = 0;
   let told = performance.now();
-  for (const stretch of stretches) {
-    for await (const lines of readStretch(store, stretch)) {
+  const apply = async (source: AsyncIterable<readonly FramedLine[]>, file: string): Promise<void> => {
+    for await (const lines of source) {
       for (const { line } of lines) {
-        eachImage(line, `epoch ${stretch.epoch}`, add);
+        eachImage(line, file, add);
         if (chunk.full) await send();
       }
       records += lines.length;
@@ -47,9 +53,15 @@ export async function applyHistory(
         onProgress(records);
       }
     }
+  };
+  try {
+    if (snapshot !== null) await apply(readSnapshot(store, snapshot), snapshot.name);
+    for (const stretch of stretchesAfter(history, snapshot)) await apply(readStretch(store, stretch), `epoch ${stretch.epoch}`);
+    await send();
+  } finally {
+    // Nothing is on its way any more once this has ended, however it ends.
+    await sending;
   }
-  await send();
-  await sending;
 }
 
 class Chunk {

@@ -1,3 +1,4 @@
+import type { OnDamage } from "./frame.ts";
 import type { Position } from "./record.ts";
 
 /** `always`: on the disk before an append resolves. `os`: handed to the kernel; survives the process, not a power loss. */
@@ -18,6 +19,7 @@ export interface Segment {
   readonly name: string;
   /** True where its writer is certain to append nothing more to it: it went on in another one, or is known to be gone. */
   readonly closed: boolean;
+  readonly bytes: number;
 }
 
 /**
@@ -36,6 +38,7 @@ export interface Snapshot {
   readonly epoch: number;
   readonly n: number;
   readonly name: string;
+  readonly bytes: number;
 }
 
 /** Appends to segments of its own, one after the other. */
@@ -74,8 +77,11 @@ export interface LogStore {
 
   /** Writes how a claimed epoch begins: atomically, durably, once. */
   writeBegin(epoch: number, begin: Begin): Promise<void>;
-  /** The begun epochs. */
-  begins(): Promise<Map<number, Begin>>;
+  /**
+   * The begun epochs.
+   * @param onDamage told of a beginning that cannot be understood, which is then left out; default: throws it
+   */
+  begins(onDamage?: OnDamage): Promise<Map<number, Begin>>;
 
   /** A new writer; nothing is created before its first frame. */
   createSegment(epoch: number): SegmentWriter;
@@ -83,9 +89,10 @@ export interface LogStore {
   segments(epoch?: number): Promise<Segment[]>;
   /**
    * The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for.
+   * @param from where to begin; default 0
    * @throws GoneError where it was archived since it was listed
    */
-  read(segment: Segment, chunk: number): AsyncIterable<Buffer>;
+  read(segment: Segment, chunk: number, from?: number): AsyncIterable<Buffer>;
   /**
    * Makes durable what was read of segments, and all names there are: segments, claims, beginnings. The frames are
    * written again: where the writer's own sync has failed, a second one succeeds and proves nothing.
@@ -118,4 +125,10 @@ export interface LogStore {
   archive(segments: readonly Segment[]): Promise<void>;
   /** The archived segments of one epoch, or of all. `read` reads them. List these after `segments`, and none is missed. */
   archived(epoch?: number): Promise<Segment[]>;
+}
+
+/** A store whose damaged segments can be replaced. */
+export interface RepairableStore extends LogStore {
+  /** Takes a segment out of the log, durably, under another name. @returns that name */
+  setAside(segment: Segment): Promise<string>;
 }

@@ -1,8 +1,11 @@
-import { LogDamageError } from "./errors.ts";
+import { GoneError, LogDamageError } from "./errors.ts";
+import type { FramedLine } from "./frame.ts";
+import { fromNewestSnapshot, isNewest, stretchesAfter } from "./ground.ts";
 import { readStretch } from "./history.ts";
 import { chain, lastBegun, type Stretch } from "./protocol.ts";
 import type { SegmentEnd } from "./merge.ts";
-import type { LogStore } from "./store.ts";
+import { readSnapshot } from "./snapshot.ts";
+import type { LogStore, Snapshot } from "./store.ts";
 
 /** Bytes of records between two calls of `onProgress`. */
 const PROGRESS_BYTES = 1024 * 1024;
@@ -10,8 +13,8 @@ const PROGRESS_BYTES = 1024 * 1024;
 /** What the log holds, verified and durable: the ground that a new epoch stands on. */
 export interface Survey {
   /** The history, with the last epoch cut where its commits without a hole end. */
-  readonly stretches: readonly Stretch[];
-  /** How many records that is. */
+  readonly history: readonly Stretch[];
+  /** How many records the newest snapshot and what follows it have. */
   readonly records: number;
   /** The epoch and the commit that the next epoch goes on from. */
   readonly parent: number;
@@ -20,7 +23,7 @@ export interface Survey {
 }
 
 /**
- * Reads the whole history once: checksums, holes, the end. Everything that it stands on is synced: what a reader sees
+ * Reads all that a restore will read once: checksums, holes, the end. Everything that it stands on is synced: what a reader sees
  * may still be in the cache of a machine that is about to lose power.
  *
  * Call it only after the epoch that follows is claimed. What is appended to older ones from then on finds the claim.
@@ -28,30 +31,39 @@ export interface Survey {
  * @param onProgress called now and then
  * @throws LogDamageError
  */
-export async function surveyHistory(store: LogStore, onProgress: () => Promise<void>): Promise<Survey> {
+export function surveyHistory(store: LogStore, onProgress: () => Promise<void>): Promise<Survey> {
+  return fromNewestSnapshot(store, (snapshot) => survey(store, snapshot, onProgress));
+}
+
+async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: () => Promise<void>): Promise<Survey> {
   const begins = await store.begins();
   const parent = lastBegun(begins);
-  const stretches = chain(begins, parent);
-  if (stretches === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${parent} is broken`);
+  const history = chain(begins, parent);
+  if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${parent} is broken`);
   await assertNoneBeyond(store, parent);
 
   const ends: SegmentEnd[] = [];
   let records = 0;
   let bytes = 0;
-  let cut = 0;
-  for (const stretch of stretches) {
-    cut = stretch.from;
+  const read = async (lines: readonly FramedLine[]): Promise<void> => {
+    records += lines.length;
+    for (const { line } of lines) bytes += line.length;
+    if (bytes < PROGRESS_BYTES) return;
+    bytes = 0;
+    await onProgress();
+  };
+  if (snapshot !== null) for await (const lines of readSnapshot(store, snapshot)) await read(lines);
+  let cut = snapshot?.n ?? 0;
+  for (const stretch of stretchesAfter(history, snapshot)) {
     for await (const lines of readStretch(store, stretch, { onEnd: (end) => ends.push(end) })) {
       cut += lines.length;
-      records += lines.length;
-      for (const { line } of lines) bytes += line.length;
-      if (bytes < PROGRESS_BYTES) continue;
-      bytes = 0;
-      await onProgress();
+      await read(lines);
     }
   }
   // Older epochs were synced by the recoveries that ended them.
   if (parent > 0) await store.sync(ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== parent ? [] : [{ segment, ...last }])));
+  // What was folded and archived before its segments were listed was not read: the log seems to end too early.
+  if (!(await isNewest(store, snapshot))) throw new GoneError("a newer snapshot was installed meanwhile");
 
   const cutSegments = [];
   for (const { segment, torn } of ends) {
@@ -59,7 +71,7 @@ export async function surveyHistory(store: LogStore, onProgress: () => Promise<v
     if (copy !== null) cutSegments.push({ segment: segment.name, copy });
   }
   return {
-    stretches: stretches.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch)),
+    history: history.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch)),
     records,
     parent,
     cut,
@@ -68,7 +80,7 @@ export async function surveyHistory(store: LogStore, onProgress: () => Promise<v
 }
 
 /** Nothing is appended in an epoch before its beginning is durable: records without one mean that the beginning was lost. */
-async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
+export async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
   for (const epoch of await store.claims()) {
     if (epoch <= parent) continue;
     const [segment] = await store.segments(epoch);

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import middy from "@middy/core";
 import { processWide, restoreState, RestoringError, StoreMismatchError, type LoggedRedis } from "../src/index.ts";
-import { add, listener, outcome, stage } from "./support/stage.ts";
+import { add, listener, outcome, stage, until } from "./support/stage.ts";
 import { door, tampered } from "./support/tampered-store.ts";
 
 const on = stage();
@@ -55,6 +55,31 @@ test("when the time is up the invocation ends with RestoringError, and leaves it
   expect(performance.now() - started).toBeLessThan(600);
   expect(await outcome(run(context(300)))).toMatchObject({ code: "restoring", retryable: true });
   expect(await outcome(handler(async () => state, { timeout: 50 })({}))).toBeInstanceOf(RestoringError);
+});
+
+test("in a process that has worked before, a transaction and a read during a restore end with RestoringError once their patience is over; the restore goes on", async () => {
+  const store = await on.store();
+  const state = on.open({ store, restorePatience: 150 });
+  await state.occ.transact(["n"], add("n", 7));
+  // Somebody else restores, for a while.
+  await on.outside.flushall();
+  await on.outside.set("log:lock", "somebody else", "PX", 1_200);
+  const started = performance.now();
+  for (const use of [state.occ.read(["n"]), state.occ.transact(["n"], add("n"))]) expect(await outcome(use)).toBeInstanceOf(RestoringError);
+  expect(await on.outside.get("log:lock")).toBe("somebody else");
+  expect(performance.now() - started).toBeLessThan(1_200);
+  await until(async () => (await on.outside.get("log:guard")) !== null);
+  expect(await state.occ.read(["n"])).toEqual([7]);
+});
+
+test("a start waits for a restore that takes longer than that, as long as it can", async () => {
+  const store = await on.store();
+  await on.outside.set("log:lock", "somebody else", "PX", 600);
+  const state = on.open({ store, restorePatience: 50 });
+  await state.ready({ timeout: 10_000 });
+  await on.outside.flushall();
+  await on.outside.set("log:lock", "somebody else", "PX", 10_000);
+  expect(await outcome(on.open({ store, restorePatience: 50 }).ready({ timeout: 200 }))).toBeInstanceOf(RestoringError);
 });
 
 test("while Redis is away the invocation ends with RestoringError too", async () => {

@@ -27,8 +27,11 @@ export class S3Snapshots {
   }
 
   async newest(): Promise<Snapshot | null> {
-    const snapshots = (await this.#names()).map(snapshotIn).filter((snapshot) => snapshot !== null);
-    return snapshots.sort((a, b) => a.n - b.n || a.epoch - b.epoch).at(-1) ?? null;
+    const manifests = (await this.#names()).map(snapshotIn).filter((snapshot) => snapshot !== null);
+    const newest = manifests.sort((a, b) => a.n - b.n || a.epoch - b.epoch).at(-1);
+    if (newest === undefined) return null;
+    const parts = (await this.#parts(newest.name)) ?? [];
+    return { ...newest, bytes: parts.reduce((sum, part) => sum + part.bytes, 0) };
   }
 
   async install(at: Position, content: AsyncIterable<Buffer>): Promise<boolean> {
@@ -87,7 +90,7 @@ export class S3Snapshots {
 const stem = ({ epoch, n }: Position): string => `snapshot-${String(epoch).padStart(8, "0")}-${String(n).padStart(16, "0")}`;
 
 /** The snapshot whose manifest has this name; null where it is none of a manifest. */
-function snapshotIn(name: string): Snapshot | null {
+function snapshotIn(name: string): Omit<Snapshot, "bytes"> | null {
   const [, epoch, n] = /^snapshot-(\d{8,})-(\d{16})\.json$/.exec(name) ?? [];
   return n === undefined ? null : { epoch: Number(epoch), n: Number(n), name };
 }

@@ -59,9 +59,9 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
       };
     },
     segments: (epoch) => store.segments(epoch),
-    async *read(segment, chunk) {
+    async *read(segment, chunk, from) {
       await tampering.beforeRead?.(segment);
-      for await (const bytes of store.read(segment, chunk)) {
+      for await (const bytes of store.read(segment, chunk, from)) {
         yield bytes;
         await tampering.afterChunk?.(segment);
       }

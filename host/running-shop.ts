@@ -3,23 +3,24 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Service } from "./configuration.ts";
 
-export const SERVICES = ["order", "stock", "payment"] as const;
-export type Service = (typeof SERVICES)[number];
-
-/** A shop that an npm script of this project runs, as a user would start it. */
+/** A shop on a data folder of its own, for programs: an npm script of this project, run as a user would. */
 export class RunningShop {
   readonly url: string;
   readonly dataFolder: string;
   readonly #script: string;
   readonly #port: number;
+  readonly #environment: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
 
-  constructor(script: string, port: number) {
+  /** @param environment settings, on top of this process's own */
+  constructor(script: string, port: number, environment: Readonly<Record<string, string>>) {
     this.#script = script;
     this.#port = port;
+    this.#environment = environment;
     this.url = `http://127.0.0.1:${port}`;
-    this.dataFolder = mkdtempSync(join(tmpdir(), "shop-bench-"));
+    this.dataFolder = mkdtempSync(join(tmpdir(), "shop-own-"));
   }
 
   /** Of the npm script; everything else is below it. */
@@ -31,8 +32,9 @@ export class RunningShop {
     return readFileSync(join(this.dataFolder, "run", `redis-${service}.url`), "utf8").trim();
   }
 
-  redisPid(service: Service): number {
-    return Number(readFileSync(join(this.dataFolder, "run", `redis-${service}.pid`), "utf8"));
+  /** Of one of its processes, as it is now: host, redis-order, redis-stock, redis-payment. */
+  pidOf(name: string): number {
+    return Number(readFileSync(join(this.dataFolder, "run", `${name}.pid`), "utf8"));
   }
 
   logFolder(service: Service): string {
@@ -43,12 +45,13 @@ export class RunningShop {
   async start(): Promise<void> {
     const child = spawn("npm", ["run", this.#script], {
       cwd: join(import.meta.dirname, ".."),
-      env: { ...process.env, HTTP_PORT: String(this.#port), DATA_DIR: this.dataFolder, LOG_LEVEL: process.env["LOG_LEVEL"] || "info" },
-      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, HTTP_PORT: String(this.#port), DATA_DIR: this.dataFolder, LOG_LEVEL: process.env["LOG_LEVEL"] || "info", ...this.#environment },
+      stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;
     await new Promise<void>((resolve, reject) => {
       let said = "";
+      child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
       child.stdout.on("data", (bytes: Buffer) => {
         said += bytes.toString();
         if (said.includes("ready: ")) resolve();
@@ -71,8 +74,9 @@ export class RunningShop {
   }
 }
 
-export async function startShop(script: string, port: number): Promise<RunningShop> {
-  const shop = new RunningShop(script, port);
+/** Resolves when it is ready. @throws Error with what it said, where it ends before */
+export async function startShop(script: string, port: number, environment: Readonly<Record<string, string>> = {}): Promise<RunningShop> {
+  const shop = new RunningShop(script, port, environment);
   try {
     await shop.start();
   } catch (error) {

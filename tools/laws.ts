@@ -2,15 +2,23 @@
  * Whether each record of a log follows from the records before it. A commit that had seen something which is not in the
  * log, or a step that was done twice, shows here, even where later ones have made up for it.
  */
-import type { LogRecord } from "./log.ts";
+
+/** A record of the shop's: each names its operation, and those of a checkout its saga. */
+export interface ShopRecord {
+  readonly epoch: number;
+  readonly n: number;
+  readonly op: string;
+  readonly saga?: string;
+  readonly set: Readonly<Record<string, unknown>>;
+}
 
 type Row = Readonly<Record<string, unknown>>;
 type State = ReadonlyMap<string, unknown>;
 
 /** @returns what breaks a law, in words */
-type Law = (record: LogRecord, before: (key: string) => Row | null) => string[];
+export type Law = (record: ShopRecord, before: (key: string) => Row | null) => string[];
 
-export function checkLaws(records: readonly LogRecord[], law: Law): string[] {
+export function checkLaws(records: readonly ShopRecord[], law: Law): string[] {
   const state = new Map<string, unknown>();
   const problems: string[] = [];
   for (const record of records) {
@@ -24,6 +32,16 @@ export function checkLaws(records: readonly LogRecord[], law: Law): string[] {
   return problems;
 }
 
+/** An amount taken from a row; the row's generation tells it from another one that is made under the same id. */
+interface Move {
+  readonly id: string;
+  readonly amount: number;
+  readonly generation: string;
+}
+
+/** What was true at an earlier time is so again, all at once: it follows from nothing that stands before. */
+const RESTORE = "restore";
+
 /** What the stock and the payment service have in common: rows with an amount, and markers of the steps that moved it. */
 interface Accounts {
   readonly row: string;
@@ -31,8 +49,8 @@ interface Accounts {
   readonly marker: string;
   readonly done: string;
   readonly undone: string;
-  /** What a marker in state `done` moved: by row id. */
-  readonly moved: (marker: Row) => Map<string, number>;
+  /** What a marker in state `done` moved. */
+  readonly moved: (marker: Row) => readonly Move[];
 }
 
 const STOCK: Accounts = {
@@ -41,7 +59,7 @@ const STOCK: Accounts = {
   marker: "reservation:",
   done: "reserved",
   undone: "released",
-  moved: (marker) => total((marker["lines"] as { item: string; quantity: number }[]).map(({ item, quantity }) => [item, quantity])),
+  moved: (marker) => (marker["lines"] as { item: string; quantity: number; generation: string }[]).map(({ item, quantity, generation }) => ({ id: item, amount: quantity, generation })),
 };
 
 const PAYMENT: Accounts = {
@@ -50,20 +68,22 @@ const PAYMENT: Accounts = {
   marker: "charge:",
   done: "charged",
   undone: "refunded",
-  moved: (marker) => total([[marker["user"] as string, marker["amount"] as number]]),
+  moved: (marker) => [{ id: marker["user"] as string, amount: marker["amount"] as number, generation: marker["generation"] as string }],
 };
 
-function total(moves: readonly (readonly [string, number])[]): Map<string, number> {
+/** By row id, as far as the rows are still the same ones. */
+function total(moves: readonly Move[], sameRow: (move: Move) => boolean): Map<string, number> {
   const sum = new Map<string, number>();
-  for (const [id, amount] of moves) sum.set(id, (sum.get(id) ?? 0) + amount);
+  for (const move of moves) if (sameRow(move)) sum.set(move.id, (sum.get(move.id) ?? 0) + move.amount);
   return sum;
 }
 
 export const stockLaw: Law = (record, before) => accountLaw(STOCK, record, before);
 export const paymentLaw: Law = (record, before) => accountLaw(PAYMENT, record, before);
 
-function accountLaw(accounts: Accounts, { op, set }: LogRecord, before: (key: string) => Row | null): string[] {
+function accountLaw(accounts: Accounts, { op, set }: ShopRecord, before: (key: string) => Row | null): string[] {
   const problems: string[] = [];
+  if (op === RESTORE) return problems;
   const rows = Object.entries(set).filter(([key]) => key.startsWith(accounts.row)) as [string, Row][];
   for (const [key, row] of rows) {
     for (const name of [accounts.amount, "held"]) {
@@ -71,7 +91,8 @@ function accountLaw(accounts: Accounts, { op, set }: LogRecord, before: (key: st
     }
   }
   const change = (key: string, row: Row, name: string): number => Number(row[name]) - Number(before(key)?.[name]);
-  const expectMoves = (moves: ReadonlyMap<string, number>, sign: 1 | -1): void => {
+  const expectMoves = (marker: Row | null, sign: 1 | -1): void => {
+    const moves = total(marker?.["state"] === accounts.done ? accounts.moved(marker) : [], ({ id, generation }) => before(accounts.row + id)?.["generation"] === generation);
     for (const [id, amount] of moves) {
       const key = accounts.row + id;
       const row = rows.find(([candidate]) => candidate === key)?.[1];
@@ -102,13 +123,13 @@ function accountLaw(accounts: Accounts, { op, set }: LogRecord, before: (key: st
     case "reserve":
     case "charge":
       if (marked !== null) problems.push(`the step was ${String(marked["state"])} before`);
-      expectMoves(marker?.["state"] === accounts.done ? accounts.moved(marker) : new Map(), 1);
+      expectMoves(marker, 1);
       break;
     case "release":
     case "refund":
       if (marker?.["state"] !== accounts.undone) problems.push(`the step is ${String(marker?.["state"])} now`);
       if (marked !== null && marked["state"] !== accounts.done) problems.push(`the step was ${String(marked["state"])} before`);
-      expectMoves(marked?.["state"] === accounts.done ? accounts.moved(marked) : new Map(), -1);
+      expectMoves(marked, -1);
       break;
     case "batch_init":
     case "expire":
@@ -130,6 +151,7 @@ const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
 
 export const orderLaw: Law = ({ op, saga: id, set }, before) => {
   const problems: string[] = [];
+  if (op === RESTORE) return problems;
   const rows = Object.entries(set).filter(([key]) => key.startsWith("order:")) as [string, Row][];
   for (const [key, row] of rows) {
     const was = before(key);

@@ -1,0 +1,5 @@
+import { compaction } from "../service/compact.ts";
+import { stock } from "./service.ts";
+
+/** Scheduled: keeps a cold start short, however long the history is. */
+export const handler = compaction(stock);

@@ -1,0 +1,33 @@
+/**
+ * A place in the history: everything up to and including a commit, or every commit before the first one that was made
+ * later than a time.
+ */
+export type Moment = { readonly n: number; readonly epoch?: number } | { readonly time: number };
+
+const NUMBER = /^\d{1,15}$/;
+const POSITION = /^(\d{1,15}):(\d{1,15})$/;
+const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+
+/**
+ * `N`, `EPOCH:N`, or a time as ISO 8601 has it (`2026-01-31`, `2026-01-31T12:00:00Z`; without a zone: UTC).
+ * @throws TypeError
+ */
+export function parseMoment(text: string): Moment {
+  if (NUMBER.test(text)) return { n: Number(text) };
+  const [, epoch, n] = POSITION.exec(text) ?? [];
+  if (epoch !== undefined && n !== undefined) return { epoch: Number(epoch), n: Number(n) };
+  return { time: parseTime(text) };
+}
+
+/** Milliseconds since 1970. @throws TypeError */
+export function parseTime(text: string): number {
+  const zone = text.includes("T") && !/(Z|[+-]\d{2}:\d{2})$/.test(text) ? "Z" : "";
+  const time = TIME.test(text) ? Date.parse(text + zone) : NaN;
+  if (Number.isNaN(time)) throw new TypeError(`"${text}" is neither a commit (N or EPOCH:N) nor a time like 2026-01-31T12:00:00Z`);
+  return time;
+}
+
+/** Whether a commit lies behind the moment. @param time when it was made, in milliseconds since 1970 */
+export function isAfter({ n, time }: { readonly n: number; readonly time: number }, moment: Moment): boolean {
+  return "time" in moment ? time > moment.time : n > moment.n;
+}

@@ -1,0 +1,75 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { LogDamageError } from "../errors.ts";
+import { chain, lastBegun, type Stretch } from "../protocol.ts";
+import type { LogStore } from "../store.ts";
+import { assertNoneBeyond } from "../survey.ts";
+import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
+import type { OnTorn } from "./segment-cursor.ts";
+
+export interface ReadHistoryOptions {
+  /** Only commits after this one. Default 0. */
+  readonly after?: number;
+  readonly onTorn?: OnTorn;
+}
+
+/**
+ * The commits of a log in their order, each once, up to the last that is there now; others may go on appending. Memory
+ * for a frame and a chunk of each segment of one epoch.
+ * @throws LogDamageError; StoreUnavailableError
+ */
+export async function* readHistory(store: LogStore, { after = 0, onTorn }: ReadHistoryOptions = {}): AsyncGenerator<PlacedLine> {
+  for (const { epoch, from, to } of await wholeHistory(store)) {
+    if (to <= after) continue;
+    const reader = new EpochReader(store, { epoch, from: Math.max(after, from) }, onTorn ? { onTorn } : {});
+    try {
+      yield* reader.read(to);
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+/** What somebody who follows a log is told. */
+export type Followed =
+  | { readonly record: PlacedLine }
+  /** A new epoch; `dropped` commits that were told of before turned out not to count. */
+  | { readonly began: number; readonly cut: number; readonly dropped: number };
+
+export interface FollowOptions {
+  /** Only commits after this one. Default 0. */
+  readonly after?: number;
+  /** Milliseconds between two looks. Default 200. */
+  readonly pause?: number;
+  readonly signal: AbortSignal;
+}
+
+/** As `readHistory`, and then whatever is appended, over new segments and epochs, until the signal. @throws as `readHistory` */
+export async function* followHistory(store: LogStore, { after = 0, pause = 200, signal }: FollowOptions): AsyncGenerator<Followed> {
+  let reader: EpochReader | undefined;
+  try {
+    while (!signal.aborted) {
+      for (const { epoch, from, to } of await wholeHistory(store)) {
+        if (epoch < (reader?.epoch ?? 0) || (reader === undefined && to <= after)) continue;
+        if (reader?.epoch !== epoch) {
+          if (reader !== undefined) yield { began: epoch, cut: from, dropped: Math.max(0, reader.last - from) };
+          await reader?.close();
+          reader = new EpochReader(store, { epoch, from: reader === undefined ? Math.max(after, from) : from });
+        }
+        for await (const record of reader.read(to)) yield { record };
+      }
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    await reader?.close();
+  }
+}
+
+/** The epochs' parts of the history, oldest first. @throws LogDamageError where one is lost */
+export async function wholeHistory(store: LogStore): Promise<readonly Stretch[]> {
+  const begins = await store.begins();
+  const last = lastBegun(begins);
+  const stretches = chain(begins, last);
+  if (stretches === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${last} is broken`);
+  await assertNoneBeyond(store, last);
+  return stretches;
+}

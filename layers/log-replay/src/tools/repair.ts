@@ -1,0 +1,172 @@
+import { encodeFrame } from "../frame.ts";
+import { chain, lastBegun, type Stretch } from "../protocol.ts";
+import { claimNext } from "../recovery.ts";
+import type { Entry, Position } from "../record.ts";
+import type { Begin, LogStore, RepairableStore, Segment } from "../store.ts";
+import { EpochReader } from "./epoch-reader.ts";
+import { intactEntries } from "./intact-entries.ts";
+import type { OnTorn } from "./segment-cursor.ts";
+import { verify, type Finding } from "./verify.ts";
+
+/** What can be done about the damage of a log. Nothing is done yet. */
+export interface RepairPlan {
+  /** What is wrong. */
+  readonly damages: readonly Finding[];
+  /** Segments that are replaced by what is intact in them, line by line; the old ones are kept under another name. */
+  readonly replace: readonly Segment[];
+  /** Lost claims, and lost beginnings as the records around them tell them. */
+  readonly claims: readonly number[];
+  readonly begins: ReadonlyMap<number, Begin>;
+  /** Where the history has to end, because the commit after it is in no segment; null where nothing is lost. */
+  readonly cut: (Position & { readonly lost: number }) | null;
+  /** Torn ends. They do no harm, and are cut off where their writer is known to be gone. */
+  readonly torn: readonly { readonly segment: Segment; readonly offset: number }[];
+  /** What this cannot help: then nothing may be done. */
+  readonly hopeless: readonly string[];
+}
+
+/** Finds out what a repair would do. @throws StoreUnavailableError */
+export async function planRepair(store: LogStore): Promise<RepairPlan> {
+  const damages = await damagesOf(store);
+  const hopeless = damages.filter(({ what }) => what.includes("differs from")).map(({ file, line, what }) => `${file}:${line}: ${what}: nobody can say which is true`);
+  const found = await store.begins(() => undefined);
+  const claimed = await store.claims();
+  const claims = [...found.keys()].filter((epoch) => !claimed.includes(epoch));
+  const begins = await lostBegins(store, found, claimed);
+  const known = new Map([...found, ...begins]);
+  const history = chain(known, lastBegun(known));
+  if (history === null) hopeless.push("the chain of epochs is broken in a way that the records do not tell");
+
+  const replace: Segment[] = [];
+  const torn: { segment: Segment; offset: number }[] = [];
+  const files = new Set(damages.map(({ file }) => file));
+  for (const epoch of new Set([...claimed, ...known.keys()])) {
+    for (const segment of await store.segments(epoch)) {
+      if (files.has(segment.name) && damages.some(({ file, line }) => file === segment.name && line > 0)) replace.push(segment);
+    }
+  }
+  const onTorn: OnTorn = (segment, { offset }) => {
+    if (!replace.includes(segment) && torn.every((other) => other.segment.name !== segment.name)) torn.push({ segment, offset });
+  };
+  const cut = history === null ? null : await firstMissing(store, history, replace, onTorn);
+  return { damages, replace, claims, begins, cut, torn: torn.filter(({ segment }) => !files.has(segment.name)), hopeless };
+}
+
+/** What a repair did: the copies that it kept, and the epoch that it began where the history had to be cut. */
+export interface Repaired {
+  readonly copies: readonly { readonly segment: string; readonly copy: string }[];
+  readonly epoch: number | null;
+}
+
+/**
+ * Does what was planned. What was intact is durable in a new segment before the old one is taken away, so it may be
+ * broken off anywhere and planned anew.
+ * @throws TypeError where the plan says that it is hopeless; StoreUnavailableError
+ */
+export async function repair(store: RepairableStore, plan: RepairPlan): Promise<Repaired> {
+  if (plan.hopeless.length > 0) throw new TypeError(plan.hopeless.join("; "));
+  const copies: { segment: string; copy: string }[] = [];
+  for (const epoch of plan.claims) await store.claim(epoch);
+  for (const segment of plan.replace) {
+    await rewrite(store, segment);
+    copies.push({ segment: segment.name, copy: await store.setAside(segment) });
+  }
+  for (const [epoch, begin] of plan.begins) await store.writeBegin(epoch, begin);
+  for (const { segment, offset } of plan.torn) {
+    const copy = await store.cut(segment, offset);
+    if (copy !== null) copies.push({ segment: segment.name, copy });
+  }
+  if (plan.cut === null) return { copies, epoch: null };
+  const epoch = await claimNext(store);
+  await store.writeBegin(epoch, { parent: plan.cut.epoch, cut: plan.cut.n });
+  return { copies, epoch };
+}
+
+async function damagesOf(store: LogStore): Promise<Finding[]> {
+  const damages: Finding[] = [];
+  for await (const finding of verify(store)) if (finding.kind === "damage") damages.push(finding);
+  return damages;
+}
+
+/**
+ * An epoch goes on from the commit before its first one; where it has none, from where the next epoch goes on. Its
+ * parent is the last epoch that had begun before it.
+ */
+async function lostBegins(store: LogStore, found: ReadonlyMap<number, Begin>, claimed: readonly number[]): Promise<Map<number, Begin>> {
+  const lost = new Map<number, Begin>();
+  const highest = Math.max(0, ...found.keys(), ...claimed);
+  for (let epoch = 1; epoch <= highest; epoch++) {
+    if (found.has(epoch)) continue;
+    const cut = (await firstCommit(store, epoch)) ?? Math.min(Infinity, ...[...found.values()].filter(({ parent }) => parent === epoch).map((begin) => begin.cut + 1));
+    if (cut === Infinity) continue;
+    lost.set(epoch, { parent: Math.max(0, ...[...found.keys(), ...lost.keys()].filter((other) => other < epoch)), cut: cut - 1 });
+  }
+  return lost;
+}
+
+async function firstCommit(store: LogStore, epoch: number): Promise<number | null> {
+  const reader = new EpochReader(store, { epoch, from: 0 }, { onDamage: () => undefined });
+  try {
+    for await (const { n } of reader.rest()) return n;
+    return null;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The last commit before the first one that no segment has, with what follows it; null where all are there. */
+async function firstMissing(store: LogStore, history: readonly Stretch[], replaced: readonly Segment[], onTorn: OnTorn): Promise<RepairPlan["cut"]> {
+  let missing: Position | null = null;
+  let end = 0;
+  for (const { epoch, from, to } of history) {
+    let next = from + 1;
+    for await (const n of commitsIn(store, epoch, from, replaced, onTorn)) {
+      if (n > to) break;
+      if (n > next) missing ??= { epoch, n: next - 1 };
+      next = n + 1;
+    }
+    if (to !== Infinity && next <= to) missing ??= { epoch, n: next - 1 };
+    end = to === Infinity ? next - 1 : to;
+  }
+  return missing === null ? null : { ...missing, lost: end - missing.n };
+}
+
+/** The numbers of an epoch's commits above `from` that are intact, be their frames or not; ascending, each once. */
+async function* commitsIn(store: LogStore, epoch: number, from: number, replaced: readonly Segment[], onTorn: OnTorn): AsyncGenerator<number> {
+  const numbers = new Set<number>();
+  for (const segment of replaced.filter((candidate) => candidate.epoch === epoch)) {
+    for await (const { n } of intactEntries(store, segment)) if (n > from) numbers.add(n);
+  }
+  const rescued = [...numbers].sort((a, b) => a - b);
+  let next = 0;
+  const reader = new EpochReader(store, { epoch, from }, { onTorn, onDamage: () => undefined });
+  try {
+    for await (const { n } of reader.rest()) {
+      for (; next < rescued.length && (rescued[next] as number) < n; next++) yield rescued[next] as number;
+      if (rescued[next] === n) next++;
+      yield n;
+    }
+  } finally {
+    await reader.close();
+  }
+  yield* rescued.slice(next);
+}
+
+const LINES = 1_000;
+
+/** Puts what is intact in a segment into a new one of this process. */
+async function rewrite(store: LogStore, segment: Segment): Promise<void> {
+  const writer = store.createSegment(segment.epoch);
+  try {
+    let entries: Entry[] = [];
+    for await (const entry of intactEntries(store, segment)) {
+      entries.push(entry);
+      if (entries.length < LINES) continue;
+      await writer.append(encodeFrame(entries));
+      entries = [];
+    }
+    if (entries.length > 0) await writer.append(encodeFrame(entries));
+  } finally {
+    await writer.close();
+  }
+}

@@ -1,0 +1,141 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Connection, ConnectionLostError } from "redis-occ";
+import { encodeFrame } from "../frame.ts";
+import { eachImage, encodeBody, type Entry } from "../record.ts";
+import { claimNext, recover, type LogEvent } from "../recovery.ts";
+import type { LogStore } from "../store.ts";
+import { surveyHistory, type Survey } from "../survey.ts";
+import type { Moment } from "./moment.ts";
+import { readHistory } from "./read-history.ts";
+import { commitAt, type CommitAt } from "./state-at.ts";
+
+export interface RestoreToOptions {
+  readonly store: LogStore;
+  /** The state to go back to: the one at this moment. */
+  readonly moment: Moment;
+  /** A Redis that holds this state, or is to hold it. Without one, the log alone is changed; whoever starts on it replays it. */
+  readonly url?: string;
+  /** Prefixes of the keys that are indexed, as `LoggedRedis` is given them. */
+  readonly indexes?: readonly string[];
+  readonly onEvent?: (event: LogEvent) => void;
+}
+
+export interface RestoredTo {
+  /** The new epoch. */
+  readonly epoch: number;
+  /** The commit whose state is back; null for the state before the first one. */
+  readonly to: CommitAt | null;
+  /** How many keys had another value. */
+  readonly changed: number;
+}
+
+const ROUND_TRIP = 5_000;
+const LOCK_TTL = 3_000;
+const ATTEMPTS = 10;
+/** Keys of one record, and bytes of the frame that holds all of them: it counts whole or not at all, and is read as one. */
+const RECORD_KEYS = 500;
+const MOST_BYTES = 256 * 1024 * 1024;
+
+/**
+ * Goes back to an earlier state, and forward in the log: a new epoch begins, whose first records set each key that has
+ * changed since to what it was. They are one frame, so a crash leaves all of it or none, and nothing is unwritten. Commits
+ * of others either come before the new epoch and are undone by it, or are done again after it.
+ *
+ * @throws RangeError where there is no such moment, or too much has changed since; StoreMismatchError; LogDamageError; OccError
+ */
+export async function restoreTo({ store, moment, url, indexes = [], onEvent = () => undefined }: RestoreToOptions): Promise<RestoredTo> {
+  const to = await commitAt(store, moment);
+  for (let attempt = 1; ; attempt++) {
+    const back = new WayBack(store, to);
+    try {
+      const amend = back.amend.bind(back);
+      if (url === undefined) return { epoch: await beginAlone(store, amend), to, changed: back.changed };
+      const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout: ROUND_TRIP });
+      const signal = new AbortController().signal;
+      const epoch = await recover({ store, open, indexes, lockTtl: LOCK_TTL, onEvent, amend, signal }, Infinity);
+      return { epoch, to, changed: back.changed };
+    } catch (error) {
+      // Somebody else began an epoch meanwhile. What of this attempt is in it is found there, and not done twice.
+      if (!(error instanceof ConnectionLostError) || attempt === ATTEMPTS) throw error;
+      await sleep(100 * attempt);
+    }
+  }
+}
+
+/** As a recovery, without a Redis: the claim is what fences writers and other recoveries. */
+async function beginAlone(store: LogStore, amend: WayBack["amend"]): Promise<number> {
+  const renew = (): Promise<void> => Promise.resolve();
+  const epoch = await claimNext(store);
+  const survey = await surveyHistory(store, renew);
+  await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
+  await amend(epoch, survey, renew);
+  return epoch;
+}
+
+/** The records that lead from the end of the history back to an earlier state. */
+class WayBack {
+  readonly #store: LogStore;
+  readonly #to: CommitAt | null;
+  changed = 0;
+
+  constructor(store: LogStore, to: CommitAt | null) {
+    this.#store = store;
+    this.#to = to;
+  }
+
+  async amend(epoch: number, survey: Survey, renew: () => Promise<void>): Promise<Survey> {
+    const changes = await this.#changes(renew);
+    this.changed = changes.size;
+    if (changes.size === 0) return survey;
+    const entries = this.#entries(epoch, survey.cut, changes);
+    const writer = this.#store.createSegment(epoch);
+    try {
+      await writer.append(encodeFrame(entries));
+    } finally {
+      await writer.close();
+    }
+    // As after every append: a claim made before this look may have cut the epoch off below the frame.
+    if (await this.#store.isSealed(epoch)) throw new ConnectionLostError(`epoch ${epoch} was ended by another recovery`);
+    const cut = survey.cut + entries.length;
+    return { ...survey, history: [...survey.history, { epoch, from: survey.cut, to: cut }], records: survey.records + entries.length, cut };
+  }
+
+  /** Each key that has another value now, with the one that it had then. */
+  async #changes(renew: () => Promise<void>): Promise<Map<string, string | null>> {
+    const then = new Map<string, string>();
+    const since = new Map<string, string | null>();
+    const end = this.#to?.n ?? 0;
+    // The new epoch has begun and is empty: what is read ends where it goes on from.
+    for await (const { n, line, file } of readHistory(this.#store)) {
+      eachImage(line, file, (key, image) => {
+        if (n > end) since.set(key, image);
+        else if (image === null) then.delete(key);
+        else then.set(key, image);
+      });
+      await renew();
+    }
+    const changes = new Map<string, string | null>();
+    for (const [key, now] of since) {
+      const was = then.get(key) ?? null;
+      if (was !== now) changes.set(key, was);
+    }
+    return changes;
+  }
+
+  #entries(epoch: number, cut: number, changes: ReadonlyMap<string, string | null>): Entry[] {
+    const at = new Date().toISOString();
+    const process = randomBytes(6).toString("hex");
+    const notes = { op: "restore", to: this.#to === null ? 0 : `${this.#to.epoch}:${this.#to.n}` };
+    const entries: Entry[] = [];
+    let bytes = 0;
+    const images = [...changes];
+    for (let i = 0; i < images.length; i += RECORD_KEYS) {
+      const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, new Map(images.slice(i, i + RECORD_KEYS)));
+      bytes += body.length;
+      if (bytes > MOST_BYTES) throw new RangeError(`more than ${MOST_BYTES / 1024 / 1024} MiB have changed since then: too much for one frame`);
+      entries.push({ epoch, n: cut + entries.length + 1, body });
+    }
+    return entries;
+  }
+}

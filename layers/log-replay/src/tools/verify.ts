@@ -1,0 +1,137 @@
+import type { LogDamageError } from "../errors.ts";
+import { eachImage, parseRecord, type LogRecord } from "../record.ts";
+import { chain, lastBegun, type Stretch } from "../protocol.ts";
+import type { LogStore } from "../store.ts";
+import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
+
+/** Something that was found in a log. */
+export interface Finding {
+  /** `damage`: a restore would stop at it, or give a wrong state. `note`: worth knowing, and what crashes leave. */
+  readonly kind: "damage" | "note";
+  readonly file: string;
+  /** From 1; 0 where it is in no single line. */
+  readonly line: number;
+  readonly what: string;
+}
+
+/** What must be true of a record, given the state before it. @returns what is not, in words */
+export type Law = (record: LogRecord, before: (key: string) => unknown) => string[];
+
+export interface VerifyOptions {
+  /** What the records' author promises about them, beyond the format. */
+  readonly law?: Law;
+}
+
+/** What was read. */
+export interface Verified {
+  readonly records: number;
+  readonly epochs: number;
+  readonly damages: number;
+}
+
+/**
+ * Reads all of a log and tells everything that is wrong with it, not only the first: checksums, order, holes, epochs, and
+ * the law. Memory for the state where there is a law.
+ * @throws StoreUnavailableError
+ */
+export async function* verify(store: LogStore, { law }: VerifyOptions = {}): AsyncGenerator<Finding, Verified> {
+  const found = new Findings();
+  const begins = await store.begins(found.onDamage);
+  const last = lastBegun(begins);
+  const history = chain(begins, last);
+  if (history === null) found.add("damage", "begin", 0, `the chain of epochs below ${last} is broken: a beginning is lost, or refers to one that is`);
+  const claims = await store.claims();
+  for (const epoch of begins.keys()) if (!claims.includes(epoch)) found.add("damage", `epoch ${epoch}`, 0, "it has begun, and its claim is gone");
+  yield* found.take();
+
+  const check = law === undefined ? () => undefined : lawful(law, found);
+  let records = 0;
+  for (const epoch of [...new Set([...claims, ...begins.keys()])].sort((a, b) => a - b)) {
+    const part = history?.find((stretch) => stretch.epoch === epoch);
+    if (part === undefined) await readOutside(store, epoch, begins.has(epoch) || history === null, found);
+    else {
+      for await (const record of readPart(store, part, found)) {
+        records++;
+        check(record);
+        yield* found.take();
+      }
+    }
+    yield* found.take();
+  }
+  return { records, epochs: history?.length ?? 0, damages: found.damages };
+}
+
+/** The part of an epoch that counts, record by record; then whatever else is in its segments. */
+async function* readPart(store: LogStore, { epoch, from, to }: Stretch, found: Findings): AsyncGenerator<PlacedLine> {
+  const reader = new EpochReader(store, { epoch, from }, found);
+  try {
+    yield* reader.read(to);
+    const above = to === Infinity ? 0 : await countIntact(reader);
+    if (above > 0) found.add("note", `epoch ${epoch}`, 0, `${above} commits above ${to}, where a later epoch goes on from, came too late and do not count`);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** An epoch that is no part of the history. */
+async function readOutside(store: LogStore, epoch: number, begun: boolean, found: Findings): Promise<void> {
+  const [segment] = await store.segments(epoch);
+  if (segment === undefined) return;
+  const reader = new EpochReader(store, { epoch, from: 0 }, found);
+  const records = await countIntact(reader);
+  await reader.close();
+  if (!begun) found.add("damage", segment.name, 0, `epoch ${epoch} has ${records} records, and its beginning is gone`);
+  else found.add("note", `epoch ${epoch}`, 0, `a later epoch passed over it: its ${records} records do not count`);
+}
+
+/** What does not count may have holes: nobody was answered for it. */
+async function countIntact(reader: EpochReader): Promise<number> {
+  let count = 0;
+  for await (const _ of reader.rest()) count++;
+  return count;
+}
+
+function lawful(law: Law, found: Findings): (record: PlacedLine) => void {
+  const state = new Map<string, string>();
+  const before = (key: string): unknown => {
+    const image = state.get(key);
+    return image === undefined ? null : JSON.parse(image);
+  };
+  return ({ line, file, number }) => {
+    // Behind a hole nothing can be said about what follows from what.
+    if (found.isBroken) return;
+    for (const problem of law(parseRecord(line, file), before)) found.add("damage", file, number, problem);
+    eachImage(line, file, (key, image) => void (image === null ? state.delete(key) : state.set(key, image)));
+  };
+}
+
+/** Each finding once, however often the place is read. */
+class Findings {
+  readonly #told = new Set<string>();
+  #waiting: Finding[] = [];
+  damages = 0;
+
+  /** True once the log itself is damaged. */
+  isBroken = false;
+
+  readonly onDamage = ({ file, line, what }: LogDamageError): void => {
+    this.isBroken = true;
+    this.add("damage", file, line, what);
+  };
+
+  readonly onTorn = ({ name }: { readonly name: string }, { offset, bytes }: { readonly offset: number; readonly bytes: number }): void => {
+    this.add("note", name, 0, `the last frame is torn, or being written: ${bytes} bytes from byte ${offset} on count for nothing`);
+  };
+
+  add(kind: Finding["kind"], file: string, line: number, what: string): void {
+    const id = `${file}:${line}:${what}`;
+    if (this.#told.has(id)) return;
+    this.#told.add(id);
+    this.#waiting.push({ kind, file, line, what });
+    if (kind === "damage") this.damages++;
+  }
+
+  take(): Finding[] {
+    return this.#waiting.splice(0);
+  }
+}

@@ -1,0 +1,156 @@
+/** Where stock and credit went, as the records of the three logs tell. */
+import { SAGAS, type Saga } from "../functions/order/sagas.ts";
+import type { Charge } from "../functions/payment/charges.ts";
+import type { Reservation } from "../functions/stock/reservations.ts";
+import type { ShopRecord } from "./laws.ts";
+import type { Place } from "./places.ts";
+
+/** Sums over all rows of a service. */
+export interface Sums {
+  /** Created, added, and what a batch made of its rows. */
+  putIn: number;
+  /** Taken directly, by no checkout. */
+  takenOut: number;
+  /** Taken by checkouts, less what they gave back. */
+  spent: number;
+  /** Changed by restores to an earlier state. */
+  turnedBack: number;
+  left: number;
+}
+
+export interface AuditResult {
+  readonly checkouts: { readonly paid: number; readonly failed: number; readonly open: number };
+  readonly credit: Sums;
+  readonly stock: Sums;
+  readonly violations: readonly string[];
+}
+
+/** One checkout: what it came to by the order service, and what it holds of the others. */
+interface Checkout {
+  saga: Saga | null;
+  charged: number;
+  reserved: string;
+}
+
+/** Takes the records of each service in their order, the services in any. Memory for each row, and for each checkout there ever was. */
+export class Accounts {
+  readonly #checkouts = new Map<string, Checkout>();
+  readonly #credit = new Account("user:", "credit");
+  readonly #stock = new Account("item:", "stock");
+
+  add(service: Place["service"], { op, set }: ShopRecord): void {
+    if (service === "stock") this.#stock.add(op, set);
+    if (service === "payment") this.#credit.add(op, set);
+    for (const [key, image] of Object.entries(set)) {
+      // What is forgotten after its retention stays done; what a restore takes away never was.
+      if (image === null && op !== "restore") continue;
+      const id = key.slice(key.indexOf(":") + 1);
+      if (key.startsWith(SAGAS)) this.#checkout(id).saga = image as Saga | null;
+      if (key.startsWith("charge:")) this.#checkout(id).charged = chargedBy(image as Charge | null);
+      if (key.startsWith("reservation:")) this.#checkout(id).reserved = reservedBy(image as Reservation | null);
+    }
+  }
+
+  result(): AuditResult {
+    const violations = [...this.#stock.violations, ...this.#credit.violations];
+    const checkouts = { paid: 0, failed: 0, open: 0 };
+    const payers = new Map<string, string>();
+    let charged = 0;
+    for (const [id, checkout] of this.#checkouts) {
+      const { saga } = checkout;
+      charged += checkout.charged;
+      violations.push(...judge(id, checkout));
+      if (saga === null) continue;
+      checkouts[saga.state === "paid" || saga.state === "failed" ? saga.state : "open"]++;
+      if (saga.state !== "paid") continue;
+      const order = `${saga.order} ${saga.generation}`;
+      const other = payers.get(order);
+      if (other !== undefined) violations.push(`order ${saga.order} was paid twice, by checkout ${other} and by checkout ${id}`);
+      payers.set(order, id);
+    }
+    const { spent } = this.#credit.sums;
+    if (!this.#credit.wasReplaced && spent !== charged) violations.push(`${spent} of credit were spent in checkouts, and their charges come to ${charged}`);
+    return { checkouts, credit: this.#credit.sums, stock: this.#stock.sums, violations };
+  }
+
+  #checkout(id: string): Checkout {
+    let checkout = this.#checkouts.get(id);
+    if (checkout === undefined) this.#checkouts.set(id, (checkout = { saga: null, charged: 0, reserved: "" }));
+    return checkout;
+  }
+}
+
+/** A paid checkout has both effects, a failed one neither; one that is open may have either. */
+function judge(id: string, { saga, charged, reserved }: Checkout): string[] {
+  if (saga === null) return charged === 0 && reserved === "" ? [] : [`checkout ${id} is unknown to the order service, and holds ${held(charged, reserved)}`];
+  if (saga.state !== "paid" && saga.state !== "failed") return [];
+  const owed = saga.state === "paid" ? { charged: saga.total, reserved: text(saga.items) } : { charged: 0, reserved: "" };
+  if (charged === owed.charged && reserved === owed.reserved) return [];
+  return [`checkout ${id} is ${saga.state}, and should hold ${held(owed.charged, owed.reserved)}: it holds ${held(charged, reserved)}`];
+}
+
+function held(charged: number, reserved: string): string {
+  return `${charged} of credit and ${reserved === "" ? "no stock" : `stock ${reserved}`}`;
+}
+
+function chargedBy(marker: Charge | null): number {
+  return marker?.state === "charged" ? marker.amount : 0;
+}
+
+function reservedBy(marker: Reservation | null): string {
+  return marker?.state === "reserved" ? text(marker.lines.map(({ item, quantity }) => [item, quantity])) : "";
+}
+
+function text(lines: readonly (readonly [item: string, quantity: number])[]): string {
+  return lines.map(([item, quantity]) => `${quantity}×${item}`).sort().join(" ");
+}
+
+/** The rows of one service that have an amount. */
+class Account {
+  readonly sums: Sums = { putIn: 0, takenOut: 0, spent: 0, turnedBack: 0, left: 0 };
+  readonly violations: string[] = [];
+  /** True once a row was made anew over another one, or turned back: what checkouts held of it is in no sum any more. */
+  wasReplaced = false;
+  readonly #prefix: string;
+  readonly #member: string;
+  readonly #amounts = new Map<string, number>();
+
+  constructor(prefix: string, member: string) {
+    this.#prefix = prefix;
+    this.#member = member;
+  }
+
+  add(op: string, set: ShopRecord["set"]): void {
+    for (const [key, image] of Object.entries(set)) {
+      if (!key.startsWith(this.#prefix)) continue;
+      const amount = Number((image as Readonly<Record<string, unknown>> | null)?.[this.#member] ?? 0);
+      const before = this.#amounts.get(key);
+      if (amount < 0) this.violations.push(`${key} has a ${this.#member} of ${amount}`);
+      this.#amounts.set(key, amount);
+      this.sums.left += amount - (before ?? 0);
+      this.#book(op, amount - (before ?? 0), before !== undefined);
+    }
+  }
+
+  #book(op: string, by: number, wasThere: boolean): void {
+    switch (op) {
+      case "subtract":
+      case "pay":
+        this.sums.takenOut -= by;
+        break;
+      case "reserve":
+      case "release":
+      case "charge":
+      case "refund":
+        this.sums.spent -= by;
+        break;
+      case "restore":
+        this.sums.turnedBack += by;
+        this.wasReplaced = true;
+        break;
+      default:
+        this.sums.putIn += by;
+        if (op === "batch_init" && wasThere) this.wasReplaced = true;
+    }
+  }
+}

@@ -1,0 +1,27 @@
+import { parseRecord, readHistory } from "log-replay/tools";
+import { Accounts, type Sums } from "../accounts.ts";
+import { EXIT } from "../exit.ts";
+import type { ShopRecord } from "../laws.ts";
+import { count, paint, print, printJson } from "../output.ts";
+import { openPlaces } from "../places.ts";
+
+export async function audit({ json = false }: { readonly json?: boolean }): Promise<void> {
+  const accounts = new Accounts();
+  for (const { service, store } of await openPlaces([])) {
+    for await (const { line, file } of readHistory(store)) accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
+  }
+  const result = accounts.result();
+  if (result.violations.length > 0) process.exitCode = EXIT.wrong;
+  if (json) return printJson(result);
+  const { paid, failed, open } = result.checkouts;
+  await print(`checkouts  ${paid} paid, ${failed} failed, ${open} open`);
+  await print(`credit     ${summed(result.credit)}`);
+  await print(`stock      ${summed(result.stock)}`);
+  for (const violation of result.violations) await print(`${paint("red", "violation")}  ${violation}`);
+  await print(result.violations.length === 0 ? paint("green", "conserved") : paint(["red", "bold"], count(result.violations.length, "violation")));
+}
+
+function summed({ putIn, takenOut, spent, turnedBack, left }: Sums): string {
+  const back = turnedBack === 0 ? "" : `, ${turnedBack} by restores`;
+  return `${putIn} put in, ${takenOut} taken out directly, ${spent} spent in checkouts${back}, ${left} left`;
+}

@@ -1,0 +1,34 @@
+import { commitAt, restoreTo, type Moment } from "log-replay/tools";
+import { EXIT, ToolError } from "../exit.ts";
+import { confirmed, count, print } from "../output.ts";
+import { openPlaces, redisUrl } from "../places.ts";
+
+export interface RestoreOptions {
+  readonly at: Moment;
+  readonly redis?: string;
+  readonly yes?: boolean;
+}
+
+export async function restore(services: readonly string[], { at, redis, yes = false }: RestoreOptions): Promise<void> {
+  const places = await openPlaces(services);
+  if ("n" in at && places.length > 1) throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
+  if (redis !== undefined && places.length > 1) throw new ToolError("--redis names the Redis of one service: name that service");
+  const plans = [];
+  for (const place of places) plans.push({ ...place, url: redis ?? redisUrl(place.service), to: await commitAt(place.store, at) });
+  for (const { service, to, url } of plans) {
+    const where = to === null ? "before its first commit" : `after commit ${to.epoch}:${to.n} of ${new Date(to.time).toISOString()}`;
+    await print(`${service.padEnd(7)}  to the state ${where}, ${url === undefined ? "in the log alone: no Redis of it runs" : "in the log and in its Redis"}`);
+  }
+  if (plans.some(({ url }) => url !== undefined)) await print("The shop runs: a checkout that is under way now can keep stock or credit without an order. Stop it first, if you can.");
+  if (!(await confirmed("Restore?", yes))) {
+    await print("Nothing was changed.");
+    process.exitCode = EXIT.wrong;
+    return;
+  }
+  for (const { service, store, indexes, url, to } of plans) {
+    // By its number: whatever the clocks say, it is the commit that was shown.
+    const moment = to === null ? { n: 0 } : { epoch: to.epoch, n: to.n };
+    const { epoch, changed } = await restoreTo({ store, moment, indexes, ...(url === undefined ? {} : { url }) });
+    await print(`${service.padEnd(7)}  restored: epoch ${epoch} sets ${count(changed, "key")} to what they were`);
+  }
+}

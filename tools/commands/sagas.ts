@@ -1,0 +1,74 @@
+import { stateAt } from "log-replay/tools";
+import { SAGAS, isSettled, type Saga } from "../../functions/order/sagas.ts";
+import { ToolError } from "../exit.ts";
+import { count, paint, print, printJson } from "../output.ts";
+import { openPlace, openPlaces } from "../places.ts";
+import { chosen } from "../records.ts";
+import { timeline } from "../timeline.ts";
+import { teller } from "./show.ts";
+
+export interface SagasOptions {
+  readonly open?: boolean;
+  readonly stuck?: boolean;
+  readonly done?: boolean;
+  readonly long?: boolean;
+  readonly json?: boolean;
+}
+
+export async function sagas(id: string | undefined, options: SagasOptions): Promise<void> {
+  if (id !== undefined) return story(id, options);
+  const { store } = await openPlace("order");
+  const { images } = await stateAt(store);
+  const all = [...images].filter(([key]) => key.startsWith(SAGAS)).map(([key, image]) => ({ id: key.slice(SAGAS.length), saga: JSON.parse(image) as Saga }));
+  const now = Date.now();
+  const wanted = all.filter(({ saga }) => isWanted(saga, options, now)).sort((a, b) => a.saga.startedAt - b.saga.startedAt);
+  for (const { id: name, saga } of wanted) await (options.json ? printJson({ saga: name, ...saga, standing: standing(saga, now) }) : print(described(name, saga, now)));
+  if (!options.json) {
+    const open = all.filter(({ saga }) => !isSettled(saga));
+    await print(`${count(all.length, "checkout")}: ${open.length} open, ${open.filter(({ saga }) => saga.deadline < now).length} of them past the deadline`);
+  }
+}
+
+function isWanted(saga: Saga, { open = false, stuck = false, done = false }: SagasOptions, now: number): boolean {
+  const is = standing(saga, now);
+  if (!open && !stuck && !done) return true;
+  return (open && is !== "done") || (stuck && is === "stuck") || (done && is === "done");
+}
+
+/** Past its deadline a saga is anybody's; one that stays so is stuck: a service is down, or fails for it alone. */
+function standing(saga: Saga, now: number): "open" | "stuck" | "done" {
+  if (isSettled(saga)) return "done";
+  return saga.deadline < now ? "stuck" : "open";
+}
+
+function described(id: string, saga: Saga, now: number): string {
+  const colour = { open: "yellow", stuck: "red", done: saga.state === "paid" ? "green" : "dim" } as const;
+  const late = standing(saga, now) === "stuck" ? `, ${Math.round((now - saga.deadline) / 1_000)} s past its deadline` : "";
+  const why = saga.failure === undefined ? "" : `  ${saga.failure.code}: ${saga.failure.message}`;
+  return `${new Date(saga.startedAt).toISOString()}  ${id}  ${paint(colour[standing(saga, now)], saga.state + late)}  order ${saga.order}, user ${saga.user}, total ${saga.total}${why}`;
+}
+
+/** All that one checkout did, in all three logs; also after its record was deleted. */
+async function story(beginning: string, options: SagasOptions): Promise<void> {
+  const saga = await fullId(beginning);
+  const tell = teller(true, options);
+  let found = 0;
+  for await (const { place, line } of timeline(await openPlaces([]))) {
+    const record = chosen({ saga }, line);
+    if (record === null) continue;
+    await tell({ service: place.service, record });
+    found++;
+  }
+  if (found === 0) throw new ToolError(`no checkout ${beginning} is in the logs`);
+}
+
+/** @throws ToolError where several begin so */
+async function fullId(beginning: string): Promise<string> {
+  const ids = new Set<string>();
+  for await (const { line } of timeline([await openPlace("order")])) {
+    const id = chosen({ op: "checkout" }, line)?.["saga"];
+    if (typeof id === "string" && id.startsWith(beginning)) ids.add(id);
+  }
+  if (ids.size > 1) throw new ToolError(`several checkouts begin with ${beginning}: ${[...ids].slice(0, 5).join(", ")}`);
+  return [...ids][0] ?? beginning;
+}

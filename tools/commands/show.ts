@@ -1,0 +1,38 @@
+import type { Moment } from "log-replay/tools";
+import { ToolError } from "../exit.ts";
+import { print, printJson } from "../output.ts";
+import { openPlaces } from "../places.ts";
+import { chosen, plain, pretty, type Choice, type ServiceRecord } from "../records.ts";
+import { timeline } from "../timeline.ts";
+
+export interface ShowOptions extends Choice {
+  readonly since?: Moment;
+  readonly until?: Moment;
+  readonly last?: number;
+  readonly long?: boolean;
+  readonly json?: boolean;
+}
+
+export async function show(services: readonly string[], options: ShowOptions): Promise<void> {
+  const places = await openPlaces(services);
+  for (const moment of [options.since, options.until]) {
+    if (moment !== undefined && "n" in moment && places.length > 1) throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
+  }
+  const tell = teller(places.length > 1, options);
+  const kept: ServiceRecord[] = [];
+  for await (const { place, line } of timeline(places, options)) {
+    const record = chosen(options, line);
+    if (record === null) continue;
+    if (options.last === undefined) await tell({ service: place.service, record });
+    else {
+      kept.push({ service: place.service, record });
+      if (kept.length > options.last) kept.shift();
+    }
+  }
+  for (const record of kept) await tell(record);
+}
+
+/** How one record is printed. */
+export function teller(withService: boolean, { long, json }: { readonly long?: boolean; readonly json?: boolean }): (record: ServiceRecord) => Promise<void> {
+  return (record) => (json ? printJson(plain(record)) : print(pretty(record, { long: long ?? false, withService })));
+}

@@ -1,0 +1,17 @@
+import { stateAt, type Moment } from "log-replay/tools";
+import { count, paint, print, printJson } from "../output.ts";
+import { openPlace } from "../places.ts";
+import { matches } from "../records.ts";
+
+export async function state(service: string, { at, key, json = false }: { readonly at?: Moment; readonly key?: string; readonly json?: boolean }): Promise<void> {
+  const { store } = await openPlace(service);
+  const { last, images } = await stateAt(store, at);
+  const keys = [...images.keys()].filter((candidate) => key === undefined || matches(key, candidate)).sort();
+  for (const name of keys) {
+    const image = images.get(name) ?? "null";
+    await (json ? printJson({ key: name, value: JSON.parse(image) as unknown }) : print(`${paint("green", name)}  ${image}`));
+  }
+  const where = last === null ? "before the first commit" : `after commit ${last.epoch}:${last.n} of ${new Date(last.time).toISOString()}`;
+  // Not on stdout: that is for the keys alone.
+  process.stderr.write(`${count(keys.length, "key")} of ${service} ${where}\n`);
+}

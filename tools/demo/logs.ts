@@ -1,0 +1,50 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { LogRecord } from "log-replay/tools";
+import { openPlaces, type Place } from "../places.ts";
+import { chosen, pretty, type Choice } from "../records.ts";
+import { timeline } from "../timeline.ts";
+import type { Narrator } from "./narrator.ts";
+
+const PATIENCE = 60_000;
+
+/** The three logs of the demo's shop, as `shoplog` reads them. */
+export class Logs {
+  readonly places: readonly Place[];
+  readonly #narrator: Narrator;
+
+  private constructor(places: readonly Place[], narrator: Narrator) {
+    this.places = places;
+    this.#narrator = narrator;
+  }
+
+  static async open(narrator: Narrator): Promise<Logs> {
+    return new Logs(await openPlaces([]), narrator);
+  }
+
+  /** The last record that fits, once there is one. */
+  async awaited(fits: (record: LogRecord) => boolean, choice: Choice): Promise<LogRecord> {
+    for (const end = Date.now() + PATIENCE; ; await sleep(20)) {
+      let last: LogRecord | undefined;
+      for await (const { line } of timeline(this.places)) {
+        const record = chosen(choice, line);
+        if (record !== null && fits(record)) last = record;
+      }
+      if (last !== undefined) return last;
+      if (Date.now() > end) throw new Error(`no such record within ${PATIENCE} ms`);
+    }
+  }
+
+  /** The id of the last checkout of an order. */
+  async sagaOf(order: string): Promise<string> {
+    const { saga } = await this.awaited(({ set }) => `claim:${order}` in set, { op: "checkout" });
+    return String(saga);
+  }
+
+  /** Shows what a checkout has written, all three logs on one time line. */
+  async story(saga: string): Promise<void> {
+    for await (const { place, line } of timeline(this.places)) {
+      const record = chosen({ saga }, line);
+      if (record !== null) await this.#narrator.show(pretty({ service: place.service, record }));
+    }
+  }
+}

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+/** `npx shoplog`: the project's own Node runs TypeScript, the one that npx was started with may not. */
+import { spawnSync } from "node:child_process";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const prepared = spawnSync(process.execPath, [join(root, "host", "bootstrap.mjs"), "--no-redis"], { stdio: "inherit" });
+if (prepared.status !== 0) process.exit(2);
+// Ctrl-C goes to the whole group: the tool ends by itself, and this waits for it.
+process.on("SIGINT", () => undefined);
+const env = { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node-compile") };
+const { status } = spawnSync(join(root, "node_modules", ".bin", "node"), [join(root, "tools", "main.ts"), ...process.argv.slice(2)], { stdio: "inherit", env });
+process.exit(status ?? 2);

@@ -1,0 +1,118 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
+import { insteadOf } from "../../functions/test/support/faults.ts";
+import { basket, PAID, stateOf, UNTOUCHED } from "../../functions/test/support/goods.ts";
+import { Shop } from "../../functions/test/support/shop.ts";
+import { copyOf, launched, redisOf, shoplog, spoil } from "./support.ts";
+
+let shop: Shop;
+beforeAll(async () => (shop = await Shop.open()));
+afterAll(() => shop.close());
+afterEach(() => shop.reset());
+
+const run = (...args: string[]) => shoplog(shop.folder, args, redisOf(shop));
+
+/** Until no clock of one millisecond can tell what was before from what comes. */
+async function now(): Promise<string> {
+  await sleep(5);
+  const time = new Date().toISOString();
+  await sleep(5);
+  return time;
+}
+
+test("repair: says what it would do, does it when asked to, and the log is sound again", async () => {
+  const goods = await basket(shop);
+  expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+  const { folder, remove } = copyOf(shop.folder);
+  try {
+    const place = spoil(folder, "stock", (line) => line.includes(`item:${goods.item}`) && line.includes('"add"'), (line) => line.replace('"stock":10', '"stock":11'));
+    const refused = await shoplog(folder, ["repair", "stock"]);
+    expect(refused.code).toBe(2);
+    expect(refused.stdout).toContain(place);
+    expect(refused.stdout).toMatch(/end the history behind commit 1:\d+, in a new epoch: \d+ commits? after it will not count any more/);
+    expect((await shoplog(folder, ["verify", "stock"])).code).toBe(1);
+
+    const { code, stdout } = await shoplog(folder, ["repair", "stock", "--yes"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/kept: .*damaged/);
+    expect((await shoplog(folder, ["verify", "stock"])).code).toBe(0);
+    // The credit was charged, and the stock is not there any more: it is told, not hidden.
+    const audited = await shoplog(folder, ["audit"]);
+    expect(audited.code).toBe(1);
+    expect(audited.stdout).toContain("is paid, and should hold 15 of credit and stock 3×");
+    expect((await shoplog(folder, ["repair", "stock"])).stdout).toContain("nothing is to be repaired");
+  } finally {
+    remove();
+  }
+});
+
+test("restore to a time, into the Redis servers of a shop that runs: all three services are as they were, and go on", async () => {
+  const goods = await basket(shop);
+  const before = await now();
+  expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+  expect(await stateOf(shop, goods)).toEqual(PAID);
+  const paid = await now();
+
+  const { code, stdout } = await run("restore", "--at", before, "--yes");
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/order +restored: epoch \d+ sets 2 keys/);
+  expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  expect((await run("verify")).code).toBe(0);
+  expect((await run("diff")).code).toBe(0);
+  expect((await run("audit")).code).toBe(0);
+
+  // Nothing was unwritten: the checkout is in the history, and can be had back.
+  expect((await run("restore", "--at", paid, "--yes")).code).toBe(0);
+  expect(await stateOf(shop, goods)).toEqual(PAID);
+  expect((await run("audit")).code).toBe(0);
+  expect((await shop.post(`/orders/checkout/${goods.order}`)).body).toBe("paid");
+});
+
+test("restore in the log alone, for a shop that does not run", async () => {
+  const goods = await basket(shop);
+  const before = await now();
+  expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+  const { folder, remove } = copyOf(shop.folder);
+  try {
+    expect(await shoplog(folder, ["restore", "--at", before, "--yes"])).toMatchObject({ code: 0, stdout: expect.stringContaining("in the log alone: no Redis of it runs") as unknown });
+    const { stdout } = await shoplog(folder, ["state", "payment", "--key", `user:${goods.user}`]);
+    expect(stdout).toContain('"credit":100');
+    expect((await shoplog(folder, ["verify"])).code).toBe(0);
+  } finally {
+    remove();
+  }
+});
+
+test("a checkout that cannot be undone is stuck, until it is settled", async () => {
+  shop.hurry();
+  const goods = await basket(shop);
+  shop.gateway.always("/payment/charge", insteadOf(500));
+  shop.gateway.always("/payment/refund", insteadOf(503));
+  expect((await shop.post(`/orders/checkout/${goods.order}`, { time: 3_000 })).status).toBe(503);
+  const stuck = await run("sagas", "--stuck", "--json");
+  expect(stuck.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ order: goods.order, state: "compensating", standing: "stuck", undo: ["charge", "reserve"] }]);
+  expect((await run("sagas", "--stuck")).stdout).toMatch(/compensating, \d+ s past its deadline/);
+  expect((await run("audit", "--json")).stdout).toContain('"open":1');
+  shop.gateway.heal();
+  await shop.run("order/resume-sagas");
+  expect((await run("sagas", "--stuck", "--json")).lines).toEqual([]);
+  expect((await run("audit")).code).toBe(0);
+});
+
+test("follow: what is appended while it runs, until Ctrl-C", async () => {
+  const { child, said } = launched(join("node_modules", ".bin", "node"), ["tools/main.ts", "follow", "payment", "--last", "1", "--json"], { DATA_DIR: shop.folder });
+  const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
+  const seen = async (ops: readonly string[]): Promise<void> => {
+    const told = (): string[] => said.stdout.split("\n").filter(Boolean).map((line) => String((JSON.parse(line) as { op?: string }).op));
+    for (const end = Date.now() + 20_000; told().slice(1).join() !== ops.join(); await sleep(20)) if (Date.now() > end) throw new Error(`told: ${said.stdout}${said.stderr}`);
+  };
+  await seen([]);
+  for (const end = Date.now() + 20_000; said.stdout === ""; await sleep(20)) if (Date.now() > end) throw new Error(said.stderr);
+  await shop.post("/payment/create_user");
+  await seen(["create_user"]);
+  await shop.post("/payment/batch_init/3/5");
+  await seen(["create_user", "batch_init"]);
+  child.kill("SIGINT");
+  expect(await ended).toBe(0);
+});
