@@ -76,7 +76,7 @@ test("every function has both layers, and no function's archive has code of the 
     expect(map.sources.length).toBeGreaterThan(0);
     expect(map.sources.filter((source) => /layers\/|ioredis|redis-occ|log-replay|@aws-sdk/.test(source))).toEqual([]);
   }
-});
+}, 5 * MINUTES);
 
 test("only functions that sign or check signatures have the code that fetches the secret", () => {
   const bundle = (name: string): string => content(join(plain.folder, `${name}.zip`), `functions/${name.replace("-", "/")}.mjs`);
@@ -180,4 +180,14 @@ test("with a network, the functions are in it and the caches are reached by them
   expect(group).toEqual([{ IpProtocol: "tcp", FromPort: 6379, ToPort: 6379, SourceSecurityGroupId: { "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] } }]);
   expect(made.resources["CacheParameters"]?.Properties.Properties).toEqual({ "maxmemory-policy": "noeviction" });
   expect(made.resources["OrderRole"]?.Properties.Policies[0].PolicyDocument.Statement.some(({ Action }: { Action: string | string[] }) => [Action].flat().some((action) => action.startsWith("s3:")))).toBe(false);
+}, 5 * MINUTES);
+
+test("with packaging=bundled a function needs no layer: its one file loads where no package is", () => {
+  const made = packaged({ packaging: "bundled" });
+  for (const [, { Properties }] of functions(made)) expect(Properties.Layers).toBeUndefined();
+  const folder = mkdtempSync(join(tmpdir(), "bundled-"));
+  folders.push(folder);
+  execFileSync("python3", ["-m", "zipfile", "-e", join(made.folder, "order-checkout.zip"), folder]);
+  const script = `const { handler } = await import(${JSON.stringify(join(folder, "functions", "order", "checkout.mjs"))}); console.log(typeof handler);`;
+  expect(execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: folder }).toString()).toBe("function\n");
 }, 5 * MINUTES);
