@@ -47,10 +47,10 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
       SAGA_TIMEOUT_MS: String(integer(environment, "SAGA_TIMEOUT_MS", 5_000, 1, 3_600_000)),
       STEP_TIMEOUT_MS: String(integer(environment, "STEP_TIMEOUT_MS", 2_000, 1, 3_600_000)),
       RETENTION_MS: String(integer(environment, "RETENTION_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),
-      COMPACT_BYTES: String(integer(environment, "COMPACT_BYTES", 67_108_864, 1, Number.MAX_SAFE_INTEGER)),
-      COMPACT_AGE_MS: String(integer(environment, "COMPACT_AGE_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),
       // Who names a gateway wants the calls between the services to go through it.
       DISPATCH: oneOf(environment, "DISPATCH", environment.GATEWAY_URL ? "http" : "direct", ["direct", "http"]),
+      COMPACT_BYTES: String(integer(environment, "COMPACT_BYTES", 67_108_864, 1, Number.MAX_SAFE_INTEGER)),
+      COMPACT_AGE_MS: String(integer(environment, "COMPACT_AGE_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),
       LOG_LEVEL: oneOf(environment, "LOG_LEVEL", "info", ["silent", "error", "warn", "info", "debug"]),
     },
     serveSettings: {
