@@ -20,7 +20,7 @@ export default {
       comment: "Each layer is useful to somebody who has never heard of orders.",
       severity: "error",
       from: { path: "^layers/" },
-      to: { path: "^(functions|host|bench|test|tools)/" },
+      to: { path: "^(functions|host|bench|deploy|test|tools)/" },
     },
     {
       name: "redis-occ-knows-no-log",

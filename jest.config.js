@@ -10,19 +10,29 @@ const project = (name, match, globals = {}) => ({
   },
 });
 
+/** `npm run test:local`: what can be asked of a shop that is deployed somewhere, through its base URL. */
+const deployed = [
+  project("deployed", "test/contract.test.ts"),
+  project("deployed-faults", "deploy/test/deployed/**/*.test.ts"),
+];
+
+const all = [
+  project("layers", "layers/*/test/**/*.test.ts"),
+  // What a store does, it does in either mode.
+  { ...project("layers-script", "layers/*/test/**/*.test.ts", { commitMode: "script" }), testPathIgnorePatterns: ["-store.test.ts$"] },
+  project("functions", "functions/*/test/**/*.test.ts"),
+  project("host", "host/test/**/*.test.ts"),
+  project("deploy", "deploy/test/*.test.ts"),
+  project("bench", "bench/test/**/*.test.ts"),
+  project("model", "model/test/**/*.test.ts"),
+  project("tools", "tools/test/**/*.test.ts"),
+  project("shop", "test/**/*.test.ts"),
+  // The same tests on the host of `npm run serve`.
+  { ...project("serve", "test/**/*.test.ts"), setupFiles: ["<rootDir>/host/test/support/on-serve.ts"] },
+];
+
 export default {
   maxWorkers: 2,
-  testTimeout: 30_000,
-  projects: [
-    project("layers", "layers/*/test/**/*.test.ts"),
-    project("layers-script", "layers/*/test/**/*.test.ts", { commitMode: "script" }),
-    project("functions", "functions/*/test/**/*.test.ts"),
-    project("host", "host/test/**/*.test.ts"),
-    project("bench", "bench/test/**/*.test.ts"),
-    project("model", "model/test/**/*.test.ts"),
-    project("tools", "tools/test/**/*.test.ts"),
-    project("shop", "test/**/*.test.ts"),
-    // The same tests on the host of `npm run serve`.
-    { ...project("serve", "test/**/*.test.ts"), setupFiles: ["<rootDir>/host/test/support/on-serve.ts"] },
-  ],
+  testTimeout: process.env.SHOP_DEPLOYED ? 120_000 : 30_000,
+  projects: process.env.SHOP_DEPLOYED ? deployed : all,
 };

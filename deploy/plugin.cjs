@@ -15,7 +15,8 @@ module.exports = class Deployment {
     this.#serverless = serverless;
     this.hooks = {
       "before:package:initialize": () => this.#layers(),
-      "after:package:compileEvents": () => this.#template(),
+      // What `resources` of serverless.yml has is in the template from here on.
+      "after:aws:package:finalize:mergeCustomProviderResources": () => this.#template(),
       "before:deploy:deploy": () => this.#requireRedis(),
     };
   }

@@ -1,16 +1,18 @@
-/** The HTTP contract, route by route, over the shop as `npm start` runs it. */
+/** The HTTP contract, route by route, over the shop as `npm start` runs it; with `npm run test:local` as it is deployed. */
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { randomUUID } from "node:crypto";
 import { renameSync } from "node:fs";
 import { join } from "node:path";
-import { startShop, type Shop } from "../host/test/support/shop.ts";
+import { type Shop } from "../host/test/support/shop.ts";
 import { check, type ShopState } from "./support/checker.ts";
 import { History } from "./support/history.ts";
 import { Client, errorCode, signedStep, type Answer, type Request } from "./support/http.ts";
 import { openClaims } from "./support/live-state.ts";
+import { DEPLOYED, shopUnderTest } from "./support/shop-under-test.ts";
 import { until, untilServing, untilSettled } from "./support/cluster.ts";
 
-const JSON_TYPE = "application/json; charset=utf-8";
+// The local host names the character set of JSON, which has only one.
+const JSON_TYPE = DEPLOYED ? "application/json" : "application/json; charset=utf-8";
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const LARGEST = Number.MAX_SAFE_INTEGER;
 const MINUTE = 60_000;
@@ -19,8 +21,9 @@ let shop: Shop;
 let client: Client;
 
 beforeAll(async () => {
-  shop = await startShop({ environment: { LOG_LEVEL: "error" } });
-  client = new Client([shop.url]);
+  shop = await shopUnderTest({ environment: { LOG_LEVEL: "error" } });
+  // Of one that is deployed, each request that is under way has a process or a machine of its own.
+  client = new Client([shop.url], DEPLOYED ? 4 : 64);
 }, 2 * MINUTE);
 
 afterAll(async () => {
@@ -300,9 +303,10 @@ describe("refusals", () => {
 
   const ids = ["POST /stock/add/$/1", "POST /stock/subtract/$/1", "GET /stock/find/$", "POST /payment/add_funds/$/1", "POST /payment/pay/$/1", "GET /payment/find_user/$"];
   const orderIds = ["POST /orders/create/$", "GET /orders/find/$", "POST /orders/addItem/$/x/1", "POST /orders/addItem/x/$/1", "POST /orders/checkout/$"];
+  // A gateway may take %2F for a slash, and so for another path.
   test.each([...ids, ...orderIds])("%s: an id that does not match [A-Za-z0-9_-]{1,64} is 400", async (route) => {
     const [method, path] = route.split(" ") as ["GET" | "POST", string];
-    for (const wrong of ["a.b", "a%20b", "%C3%A9", "a:b", "x".repeat(65), "%2F"]) expectError(await client.send({ method, path: path.replace("$", wrong) }), 400, "invalid_id");
+    for (const wrong of ["a.b", "a%20b", "%C3%A9", "a:b", "x".repeat(65), ...(DEPLOYED ? [] : ["%2F"])]) expectError(await client.send({ method, path: path.replace("$", wrong) }), 400, "invalid_id");
   });
 
   test("ids of 64 characters of every kind are taken", async () => {
@@ -553,7 +557,8 @@ describe("while something is down", () => {
     expectText(await post(`/orders/checkout/${order}`), "paid");
   }, 3 * MINUTE);
 
-  test("while a log cannot be reached no change is acknowledged, and when it is back each was made once or not at all", async () => {
+  // The log of a shop that is deployed is no folder that could be moved away; its store has such tests of its own.
+  (DEPLOYED ? test.skip : test)("while a log cannot be reached no change is acknowledged, and when it is back each was made once or not at all", async () => {
     const [item, log] = [await itemWith(10), join(shop.dataDir, "log", "stock")];
     const before: ShopState = { items: new Map([[item, { stock: 10, price: 5 }]]), users: new Map(), orders: new Map() };
     const history = new History();

@@ -1,7 +1,7 @@
 "use strict";
 /** From metrics that the functions write into their logs (functions/request-log.ts), and from AWS's own. */
 const SERVICES = ["order", "stock", "payment"];
-const TASKS = ["order-resume-sagas", ...SERVICES.map((service) => `${service}-maintain`)];
+const TASKS = ["order-resume-sagas", ...SERVICES.flatMap((service) => [`${service}-maintain`, `${service}-compact`])];
 
 module.exports = async ({ resolveVariable }) => {
   const [service, stage, topic] = await Promise.all(["self:service", "sls:stage", "param:alarmTopic"].map((name) => resolveVariable(name)));

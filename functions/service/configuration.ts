@@ -71,7 +71,7 @@ export function retention(env: NodeJS.ProcessEnv = process.env): number {
 
 /** When a service's log is compacted: bytes of the log, and milliseconds since its first commit. */
 export function compactThresholds(env: NodeJS.ProcessEnv = process.env): { readonly bytes: number; readonly age: number } {
-  return { bytes: wholeNumber(env, "COMPACT_BYTES", 64 * 1024 * 1024, "bytes"), age: milliseconds(env, "COMPACT_AGE_MS", 24 * 60 * 60 * 1_000) };
+  return { bytes: wholeNumber(env, "COMPACT_BYTES", 64 * 1024 * 1024, "bytes"), age: wholeNumber(env, "COMPACT_AGE_MS", 24 * 60 * 60 * 1_000, "milliseconds") };
 }
 
 /** The base URL by which the services reach each other. */
@@ -106,10 +106,6 @@ function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, values: r
   const value = values.find((candidate) => candidate === text);
   if (value === undefined) throw new Error(`${name} is "${text}", must be ${values.map((candidate) => `"${candidate}"`).join(" or ")}`);
   return value;
-}
-
-function milliseconds(env: NodeJS.ProcessEnv, name: string, otherwise: number): number {
-  return wholeNumber(env, name, otherwise, "milliseconds");
 }
 
 function wholeNumber(env: NodeJS.ProcessEnv, name: string, otherwise: number, unit: string): number {

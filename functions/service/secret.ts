@@ -27,7 +27,7 @@ export async function signingSecret(now: number, env: NodeJS.ProcessEnv = proces
 }
 
 async function fetchSecret(arn: string, env: NodeJS.ProcessEnv): Promise<string> {
-  // Not the SDK: it takes many times as long to load as the answer takes to come, in each cold start.
+  // Not the SDK: each cold start would wait for it to load.
   const { AwsClient } = await import("aws4fetch");
   const region = env["AWS_REGION"] ?? "";
   const client = new AwsClient({

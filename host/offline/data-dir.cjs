@@ -1,4 +1,5 @@
 "use strict";
+/* global __dirname */
 /** For serverless.yml: the data folder as an absolute path, since `serverless invoke local` changes the working directory. */
 const { join, resolve } = require("node:path");
 

@@ -33,12 +33,15 @@ export class NoAnswerError extends Error {
 const PATIENCE = 180_000;
 
 export class Client {
-  readonly #pools: readonly Pool[];
+  readonly #hosts: readonly { readonly pool: Pool; readonly base: string }[];
   #next = 0;
 
-  /** @param connections for each host */
+  /** @param urls may have a path, which the routes' own paths follow @param connections for each host */
   constructor(urls: readonly string[], connections = 64) {
-    this.#pools = urls.map((url) => new Pool(url, { connections, headersTimeout: PATIENCE, bodyTimeout: PATIENCE, connectTimeout: PATIENCE }));
+    this.#hosts = urls.map((url) => {
+      const { origin, pathname } = new URL(url);
+      return { pool: new Pool(origin, { connections, headersTimeout: PATIENCE, bodyTimeout: PATIENCE, connectTimeout: PATIENCE }), base: pathname.replace(/\/$/, "") };
+    });
   }
 
   /**
@@ -46,9 +49,9 @@ export class Client {
    * @throws UnreachedError; NoAnswerError
    */
   async send({ method, path, headers = {}, body }: Request): Promise<Answer> {
-    const pool = this.#pools[this.#next++ % this.#pools.length]!;
+    const { pool, base } = this.#hosts[this.#next++ % this.#hosts.length]!;
     try {
-      const response = await pool.request({ method, path, headers, ...(body === undefined ? {} : { body }) });
+      const response = await pool.request({ method, path: base + path, headers, ...(body === undefined ? {} : { body }) });
       const text = await response.body.text();
       return { status: response.statusCode, type: one(response.headers["content-type"]) ?? "", retryAfter: one(response.headers["retry-after"]), body: text };
     } catch (error) {
@@ -80,7 +83,7 @@ export class Client {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#pools.map((pool) => pool.destroy()));
+    await Promise.all(this.#hosts.map(({ pool }) => pool.destroy()));
   }
 }
 

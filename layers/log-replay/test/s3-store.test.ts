@@ -123,6 +123,20 @@ test("names of frames sort in the order of the commits, and a listing goes on th
   expect((await contents(store, only as Segment)).toString()).toBe(frames.join(""));
 }, MINUTE);
 
+test("a segment is read from any byte on, also where that came after it was listed, and what is before is not fetched", async () => {
+  const { open, proxy } = await newPlace();
+  const store = await open();
+  const writer = store.createSegment(1);
+  for (const frame of ["abc", "de"]) await writer.append(Buffer.from(frame));
+  const [segment] = (await store.segments(1)) as [Segment];
+  for (const frame of ["fgh", "i"]) await writer.append(Buffer.from(frame));
+  const whole = "abcdefghi";
+  for (let from = 0; from <= whole.length; from++) expect((await collect(store.read(segment, 100, from))).toString()).toBe(whole.slice(from));
+  proxy.seen.length = 0;
+  await collect(store.read(segment, 100, 6));
+  expect(proxy.seen.filter(({ path }) => path.includes(".jsonl") && !path.includes("list-type"))).toHaveLength(2);
+});
+
 test("frames are fetched in parallel, within the memory that the reader allows, and given in order however they arrive", async () => {
   const { open, proxy } = await newPlace();
   const store = await open();

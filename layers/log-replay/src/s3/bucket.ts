@@ -46,7 +46,7 @@ interface Response {
  * As much of the S3 API as a log needs. What may pass by itself is tried again; all else, and what does not pass, is a
  * StoreUnavailableError.
  *
- * Signed by aws4fetch and sent by Node's own client: the SDK takes 40 times as long to load, which each cold start pays.
+ * Signed by aws4fetch and sent by Node's own client: the SDK takes twice the time to load, which each cold start pays.
  */
 export class Bucket {
   readonly #url: string;

@@ -42,21 +42,14 @@ export class S3Segments {
     return objects.map((object) => this.#segment(this.#name(object), true, [object]));
   }
 
-  /** The bytes behind the first `from`. */
-  async *read(segment: Segment, chunk: number, from: number): AsyncGenerator<Buffer> {
-    let skip = from;
-    for await (const bytes of this.#readAll(segment, chunk)) {
-      if (skip < bytes.length) yield bytes.subarray(skip);
-      skip = Math.max(0, skip - bytes.length);
-    }
-  }
-
-  async *#readAll(segment: Segment, chunk: number): AsyncGenerator<Buffer> {
+  async *read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
     const key = `${this.#prefix}${segment.name}/`;
     const objects = this.#listed.get(segment) ?? (await this.#bucket.list(key));
     if (objects.length === 0) throw new GoneError(`${segment.name} is no longer there`);
-    yield* readInOrder(this.#bucket, objects, chunk);
-    if (!segment.closed) yield* readInOrder(this.#bucket, await this.#bucket.list(key, objects.at(-1)?.key), chunk);
+    const { content, from: left } = this.#readFrom(objects, chunk, from);
+    yield* content;
+    if (segment.closed) return;
+    yield* this.#readFrom(await this.#bucket.list(key, objects.at(-1)?.key), chunk, left).content;
   }
 
   /** @throws GoneError where one of them is no longer there */
@@ -85,6 +78,15 @@ export class S3Segments {
     await this.#bucket.delete(frames.map((frame) => frame.key));
   }
 
+  /** Without what is before `from`; objects that are wholly before it are not fetched. `from` of the result: what is left of that. */
+  #readFrom(objects: readonly Listed[], chunk: number, from: number): { readonly content: AsyncIterable<Buffer>; readonly from: number } {
+    let left = from;
+    let first = 0;
+    for (; first < objects.length && left >= (objects[first]?.size ?? 0); first++) left -= objects[first]?.size ?? 0;
+    const content = readInOrder(this.#bucket, objects.slice(first), chunk);
+    return first < objects.length ? { content: without(content, left), from: 0 } : { content, from: left };
+  }
+
   #segment(name: string, closed: boolean, objects: readonly Listed[]): Segment {
     const segment: Segment = { epoch: Number(/segment-(\d+)-/.exec(name)?.[1]), name, closed, bytes: objects.reduce((sum, { size }) => sum + size, 0) };
     this.#listed.set(segment, objects);
@@ -93,5 +95,13 @@ export class S3Segments {
 
   #name({ key }: Listed): string {
     return key.slice(this.#prefix.length);
+  }
+}
+
+/** The chunks without their first `bytes`. */
+async function* without(chunks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    if (bytes < chunk.length) yield chunk.subarray(bytes);
+    bytes = Math.max(0, bytes - chunk.length);
   }
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "../errors.ts";
 import { parseBegin } from "../begin-text.ts";
 import { beginName, claimName, segmentPrefix } from "../file-names.ts";
+import { raise, type OnDamage } from "../frame.ts";
 import type { Position } from "../record.ts";
 import type { Begin, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
 import { Bucket, type BucketOptions } from "./bucket.ts";
@@ -90,10 +91,10 @@ class S3Store implements LogStore {
     if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`)))) throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
   }
 
-  async begins(): Promise<Map<number, Begin>> {
+  async begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
-    const begins = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch)] as const));
-    return new Map(begins.sort(([a], [b]) => a - b));
+    const found = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch, onDamage)] as const));
+    return new Map(found.flatMap(([epoch, begin]) => (begin === null ? [] : [[epoch, begin] as const])).sort(([a], [b]) => a - b));
   }
 
   createSegment(epoch: number): SegmentWriter {
@@ -105,7 +106,7 @@ class S3Store implements LogStore {
     return this.#segments.list(epoch);
   }
 
-  read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
+  read(segment: Segment, chunk: number, from?: number): AsyncGenerator<Buffer> {
     return this.#segments.read(segment, chunk, from);
   }
 
@@ -149,15 +150,15 @@ class S3Store implements LogStore {
     return names.map((name) => pattern.exec(name)?.[1]).filter((epoch) => epoch !== undefined).map(Number);
   }
 
-  async #begin(epoch: number): Promise<Begin> {
+  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null> {
     const known = this.#begins.get(epoch);
     if (known !== undefined) return known;
     const key = this.#prefix + beginName(epoch);
     const content = await this.#bucket.get(key);
     if (content === null) throw new StoreUnavailableError(`${key} is gone`);
     const begin = parseBegin(content.toString("utf8"));
-    if (begin === null) throw new LogDamageError(key, 1, "does not say how the epoch begins");
-    this.#begins.set(epoch, begin);
+    if (begin === null) onDamage(new LogDamageError(key, 1, "does not say how the epoch begins"));
+    else this.#begins.set(epoch, begin);
     return begin;
   }
 }

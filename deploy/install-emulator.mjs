@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+/**
+ * Installs the emulator of AWS, MiniStack, from PyPI into `.emulator/venv`, a virtual environment of this project's own.
+ * With Python 3.10 or newer; on Debian, as root, it installs what Python needs for that. Silent where it is there already.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const requirements = join(root, "deploy", "emulator-requirements.txt");
+const folder = join(root, ".emulator");
+const venv = join(folder, "venv");
+const stamp = join(folder, "installed");
+
+try {
+  install();
+} catch (error) {
+  process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
+
+function install() {
+  const wanted = readFileSync(requirements, "utf8");
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
+  process.stderr.write("installing the emulator of AWS into .emulator ...\n");
+  rmSync(stamp, { force: true });
+  rmSync(venv, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  if (!run("python3", ["-m", "venv", venv])) {
+    installPython();
+    rmSync(venv, { recursive: true, force: true });
+    if (!run("python3", ["-m", "venv", venv])) throw new Error("python3 -m venv failed: Python 3.10 or newer with venv is needed");
+  }
+  if (!run(join(venv, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", "--requirement", requirements])) throw new Error("pip could not install the emulator");
+  // Last: an installation that was cut short leaves none.
+  writeFileSync(stamp, wanted);
+}
+
+function installPython() {
+  if (process.getuid?.() !== 0 || !run("apt-get", ["--version"])) throw new Error("Python 3.10 or newer with venv is needed (on Debian: apt-get install python3-venv)");
+  run("apt-get", ["update", "-qq"]);
+  if (!run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "python3-venv"])) throw new Error("apt-get could not install python3-venv");
+}
+
+/** @param {string} command @param {string[]} args */
+function run(command, args) {
+  return spawnSync(command, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } }).status === 0;
+}

@@ -1,0 +1,77 @@
+/** The shop on an emulator of AWS, with three Redis beside it: what `npm run deploy:local` and `npm run test:local` start. */
+import { mkdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomically } from "../host/atomic-file.ts";
+import { readConfiguration, SERVICES, type Service } from "../host/configuration.ts";
+import { openDataFolder, readSecrets } from "../host/data-folder.ts";
+import { Diagnostics } from "../host/diagnostics.ts";
+import { Ledger } from "../host/ledger.ts";
+import { takeLock } from "../host/lock.ts";
+import { requireFreePort } from "../host/ports.ts";
+import { RedisServers } from "../host/redis-servers.ts";
+import { StartError } from "../host/start-error.ts";
+import { SupervisedProcess } from "../host/supervised-process.ts";
+import { emulator } from "./emulator.ts";
+import { osls } from "./osls.ts";
+import { deployLocally, emulatorEnvironment } from "./stage-local.ts";
+
+const EMULATOR_PATIENCE_MS = 5_000;
+
+export class LocalShop {
+  readonly #dataDir: string;
+  readonly #port: number;
+  readonly #undo: (() => Promise<void> | void)[] = [];
+
+  /** @param dataDir made anew: an emulator that ended has forgotten everything, so what is beside it must be gone, too */
+  constructor(dataDir: string, port: number) {
+    this.#dataDir = dataDir;
+    this.#port = port;
+  }
+
+  /** @returns the base URL of the routes @throws StartError; then, too, `stop` undoes what was begun */
+  async start(): Promise<string> {
+    const folder = openDataFolder(this.#dataDir);
+    this.#undo.push(await takeLock(join(folder.runDir, "supervisor.lock"), ({ pid }) => `${folder.path} is in use by another deployment (pid ${pid})`));
+    const diagnostics = new Diagnostics(folder.runDir, "supervisor");
+    const ledger = new Ledger(folder.runDir, "supervisor.json");
+    await ledger.stopLeftovers();
+    this.#undo.push(() => ledger.remove());
+    await requireFreePort(this.#port, "EMULATOR_PORT");
+
+    // Nothing has to be told when a Redis is back: the next request finds it empty, and restores it.
+    const redis = new RedisServers(readConfiguration({ DATA_DIR: folder.path }), folder, ledger, diagnostics, () => undefined);
+    this.#undo.push(() => redis.stop());
+    const urls = await redis.start(readSecrets(folder, true).redisPassword);
+
+    const state = join(folder.path, "emulator");
+    rmSync(state, { recursive: true, force: true });
+    mkdirSync(state, { recursive: true });
+    const server = new SupervisedProcess(emulator(this.#port, state, diagnostics), ledger, diagnostics, () => undefined);
+    this.#undo.push(() => server.stop(EMULATOR_PATIENCE_MS));
+    await server.start().catch((error: unknown) => {
+      throw new StartError(`the emulator did not start: ${(error as Error).message}`);
+    });
+    return this.#deploy(urls, folder.path);
+  }
+
+  /** Removes the stack, then stops everything. Never rejects. */
+  async stop(): Promise<void> {
+    for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
+      try {
+        await undo();
+      } catch (error) {
+        process.stderr.write(`while stopping: ${(error as Error).message}\n`);
+      }
+    }
+  }
+
+  async #deploy(urls: Record<Service, string>, folder: string): Promise<string> {
+    const endpoint = `http://127.0.0.1:${this.#port}`;
+    const environment = emulatorEnvironment(endpoint);
+    for (const service of SERVICES) environment[`REDIS_URL_${service.toUpperCase()}`] = urls[service];
+    this.#undo.push(() => osls(["remove", "--stage", "local"], environment));
+    const { url, secret } = await deployLocally(endpoint, environment);
+    writeFileAtomically(join(folder, "secrets", "internal-secret"), `${secret}\n`);
+    return url;
+  }
+}

@@ -1,0 +1,33 @@
+/** `npm run test:local`: deploys the shop to an emulator, runs the HTTP suite against it, removes it. Its exit code is that of the tests. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "../host/ports.ts";
+import { LocalShop } from "./local-shop.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+
+const dataDir = mkdtempSync(join(tmpdir(), "shop-deployed-"));
+const [port = 0] = await freePorts(1);
+const shop = new LocalShop(dataDir, port);
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void shop.stop().then(() => process.exit(1)));
+try {
+  const url = await shop.start();
+  process.stdout.write(`deployed: ${url}\n`);
+  process.exitCode = await test({ SHOP_DEPLOYED: url, SHOP_DATA_DIR: dataDir });
+} catch (error) {
+  process.stderr.write(`error: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
+await shop.stop();
+rmSync(dataDir, { recursive: true, force: true });
+
+async function test(environment: Record<string, string>): Promise<number> {
+  const jest = spawn(process.execPath, ["--experimental-vm-modules", join(ROOT, "node_modules", "jest", "bin", "jest.js"), "--maxWorkers=1", ...process.argv.slice(2)], {
+    cwd: ROOT,
+    env: { ...process.env, ...environment },
+    stdio: "inherit",
+  });
+  return new Promise((done) => jest.once("close", (code) => done(code ?? 1)));
+}

@@ -1,0 +1,42 @@
+/** The shop that the HTTP suite asks: one of its own, or the one that `npm run test:local` has deployed. */
+import type { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { startShop, type Shop, type ShopOptions } from "../../host/test/support/shop.ts";
+
+const { SHOP_DEPLOYED: url, SHOP_DATA_DIR: dataDir } = process.env;
+
+/** What only a shop on this machine's files has is not asked of one that is deployed. */
+export const DEPLOYED = url !== undefined;
+
+export async function shopUnderTest(options: ShopOptions): Promise<Shop> {
+  return url === undefined || dataDir === undefined ? startShop(options) : deployedShop(url, dataDir);
+}
+
+/** Its Redis servers run here, under the supervisor that has deployed it. */
+export function deployedShop(url: string, dataDir: string): Shop {
+  const pid = (name: string): number => Number(readFileSync(join(dataDir, "run", `${name}.pid`), "utf8"));
+  const only = (): never => {
+    throw new Error("this is of a shop on this machine, not of one that is deployed");
+  };
+  return {
+    url,
+    httpPort: Number(new URL(url).port),
+    dataDir,
+    get supervisor(): ReturnType<typeof spawn> {
+      return only();
+    },
+    pid,
+    kill(name) {
+      const killed = pid(name);
+      process.kill(killed, "SIGKILL");
+      return killed;
+    },
+    redisUrl: (service) => readFileSync(join(dataDir, "run", `redis-${service}.url`), "utf8").trim(),
+    stdout: only,
+    stderr: only,
+    addHost: only,
+    // Whoever has deployed it removes it.
+    stop: async () => 0,
+  };
+}
