@@ -18,8 +18,8 @@ const deployed = [
 
 const all = [
   project("layers", "layers/*/test/**/*.test.ts"),
-  // What a store does, it does in either mode.
-  { ...project("layers-script", "layers/*/test/**/*.test.ts", { commitMode: "script" }), testPathIgnorePatterns: ["-store.test.ts$"] },
+  // What rests on how a transaction is committed, once more by the script.
+  project("layers-script", "layers/{redis-occ/test/*,log-replay/test/{answers,failed-append,lost-exec,missing-state,processes,replay,sealed-epochs}}.test.ts", { commitMode: "script" }),
   project("functions", "functions/*/test/**/*.test.ts"),
   project("host", "host/test/**/*.test.ts"),
   project("deploy", "deploy/test/*.test.ts"),
@@ -27,8 +27,8 @@ const all = [
   project("model", "model/test/**/*.test.ts"),
   project("tools", "tools/test/**/*.test.ts"),
   project("shop", "test/**/*.test.ts"),
-  // The same tests on the host of `npm run serve`.
-  { ...project("serve", "test/**/*.test.ts"), setupFiles: ["<rootDir>/host/test/support/on-serve.ts"] },
+  // The same on the host of `npm run serve`.
+  { ...project("serve", "test/{contract,races,restart}.test.ts"), setupFiles: ["<rootDir>/host/test/support/on-serve.ts"] },
 ];
 
 export default {

@@ -3,7 +3,7 @@ import https from "node:https";
 import { AmbiguousError, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { gatewayUrl } from "../service/configuration.ts";
-import { outgoing, type ServiceClient, type ServiceRequest, type ServiceResponse } from "./service-client.ts";
+import { outgoing, type Outgoing, type ServiceClient, type ServiceRequest, type ServiceResponse } from "./service-client.ts";
 
 const agents = {
   "http:": new http.Agent({ keepAlive: true, maxSockets: 256 }),
@@ -12,11 +12,12 @@ const agents = {
 
 /** Through the gateway, over connections that are kept. */
 export const httpClient: ServiceClient = async (request) => {
+  const travelling = await outgoing(request);
   try {
-    return await send(request);
+    return await send(request, travelling);
   } catch (error) {
     // A kept connection may have been closed by the other side just now: once more on another one.
-    if (error instanceof StaleConnectionError) return send(request);
+    if (error instanceof StaleConnectionError) return send(request, travelling);
     throw error;
   }
 };
@@ -24,10 +25,10 @@ export const httpClient: ServiceClient = async (request) => {
 /** A connection from the pool broke before any answer came. */
 class StaleConnectionError extends AmbiguousError {}
 
-async function send(request: ServiceRequest): Promise<ServiceResponse> {
+async function send(request: ServiceRequest, travelling: Outgoing): Promise<ServiceResponse> {
   try {
     await failPoint("call.before");
-    const response = await exchange(request);
+    const response = await exchange(request, travelling);
     await failPoint("call.after");
     return response;
   } catch (cause) {
@@ -36,10 +37,8 @@ async function send(request: ServiceRequest): Promise<ServiceResponse> {
   }
 }
 
-async function exchange(asked: ServiceRequest): Promise<ServiceResponse> {
-  const { method, path, timeout } = asked;
+function exchange({ method, path, timeout }: ServiceRequest, { headers, body }: Outgoing): Promise<ServiceResponse> {
   const url = new URL(gatewayUrl() + path);
-  const { headers, body } = await outgoing(asked);
   const payload = body ?? "";
   const options: http.RequestOptions = { method, headers: { ...headers, "content-length": Buffer.byteLength(payload) } };
   const secure = url.protocol === "https:";

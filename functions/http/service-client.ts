@@ -25,7 +25,13 @@ export interface ServiceResponse {
 export type ServiceClient = (request: ServiceRequest) => Promise<ServiceResponse>;
 
 /** What travels, whichever way it goes: the body as text, null where there is none, and its signature. */
-export async function outgoing({ method, path, body }: ServiceRequest): Promise<{ readonly headers: Record<string, string>; readonly body: string | null }> {
+export interface Outgoing {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | null;
+}
+
+/** The body is made text before anything is waited for: what its owner does with it afterwards changes nothing. */
+export async function outgoing({ method, path, body }: ServiceRequest): Promise<Outgoing> {
   if (body === undefined) return { headers: {}, body: null };
   const text = JSON.stringify(body);
   const signature = sign({ method, path, body: text }, await signingSecret(Date.now()), Date.now());
