@@ -9,9 +9,10 @@ const { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require
 const { join } = require("node:path");
 
 const ROOT = join(__dirname, "..");
+/** What a function imports of each: the tools of the log stay out. */
 const LAYERS = {
-  "redis-occ": ["index"],
-  "log-replay": ["index", "s3/index"],
+  "redis-occ": { ".": "index", "./fail-points": "fail-points" },
+  "log-replay": { ".": "index", "./s3": "s3/index" },
 };
 // ioredis is CommonJS, and asks for Node's modules by require.
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
@@ -24,13 +25,13 @@ async function buildLayers() {
     rmSync(layer, { recursive: true, force: true });
     mkdirSync(target, { recursive: true });
     await build({
-      entryPoints: entries.map((entry) => join(source, "src", `${entry}.ts`)),
+      entryPoints: Object.values(entries).map((entry) => join(source, "src", `${entry}.ts`)),
       outbase: join(source, "src"),
       outdir: join(target, "dist"),
       bundle: true,
       // What several entries share is in one chunk: an error has one class, whoever imports it.
       splitting: true,
-      external: Object.keys(LAYERS).filter((other) => other !== name),
+      external: Object.keys(LAYERS).filter((other) => other !== name).flatMap((other) => [other, `${other}/*`]),
       platform: "node",
       target: "node24",
       format: "esm",
@@ -41,7 +42,8 @@ async function buildLayers() {
       banner: { js: BANNER },
       logLevel: "warning",
     });
-    const { version, license, type, exports } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
+    const { version, license, type } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
+    const exports = Object.fromEntries(Object.entries(entries).map(([path, entry]) => [path, `./dist/${entry}.js`]));
     writeFileSync(join(target, "package.json"), `${JSON.stringify({ name, version, license, type, exports }, null, 2)}\n`);
     copyFileSync(join(source, "README.md"), join(target, "README.md"));
   }
