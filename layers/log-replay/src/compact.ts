@@ -4,7 +4,7 @@ import type { FramedLine } from "./frame.ts";
 import { fromNewestSnapshot, stretchesAfter } from "./ground.ts";
 import { readStretch } from "./history.ts";
 import { Merge } from "./merge.ts";
-import { chain, lastBegun, type Stretch } from "./protocol.ts";
+import { chain, lastBegun, mayCompact, type Stretch } from "./protocol.ts";
 import type { Position } from "./record.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import type { LogStore, Segment, Snapshot } from "./store.ts";
@@ -87,7 +87,8 @@ async function pass(store: LogStore, older: Snapshot | null, memory: number, onR
   // A beginning can be seen before it is durable.
   await store.sync([]);
   // Sealed: whoever claimed the next epoch may have looked before this beginning was there, and go on from elsewhere.
-  if (live === 0 || (await store.isSealed(live))) return NOTHING;
+  const mayFold = async (): Promise<boolean> => mayCompact(live, live > 0 && (await store.isSealed(live)));
+  if (!(await mayFold())) return NOTHING;
   const history = chain(begins, live);
   if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${live} is broken`);
 
@@ -98,7 +99,7 @@ async function pass(store: LogStore, older: Snapshot | null, memory: number, onR
   }
   const { end, commits, bytes, changes } = reading;
   // Only now: all that was read was there, and is durable, before anybody claims. Every later epoch goes on from behind it.
-  if (end === null || (await store.isSealed(live))) return NOTHING;
+  if (end === null || !(await mayFold())) return NOTHING;
 
   const below = (await store.segments()).filter(({ epoch }) => isWhollyBelow(epoch, end, history));
   const segments = [...below, ...reading.covered];
