@@ -22,7 +22,7 @@ interface Mutant {
 /** What a mutant takes out stands once in its file, with what is around it. */
 const MUTANTS: readonly Mutant[] = [
   { what: "a frame's data", file: "file-segment.ts", before: `if (this.#durability === "always") await file.datasync();`, after: "" },
-  { what: "the name of a segment", file: "file-segment.ts", before: "if (this.#size === 0) await syncFolder(dirname(this.#path));", after: "" },
+  { what: "the name of a segment", file: "file-segment.ts", before: "if (this.#size === 0) await syncFolder(dirname(path));", after: "" },
   { what: "a file that is written as a whole", file: "durable-files.ts", before: "await file.sync();", after: "" },
   { what: "the name of a claim", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("claim.after");`, after: "" },
   { what: "the name of a beginning", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("begin.after");`, after: "" },
