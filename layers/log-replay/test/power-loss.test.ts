@@ -92,6 +92,25 @@ test("a beginning whose name is not durable yet is, once a reader has synced the
   expect([...(await (await openFileStore({ folder })).begins()).keys()]).toEqual([2]);
 });
 
+test("a snapshot that was installed is there, whole", async () => {
+  await done("install a snapshot");
+  lose();
+  const store = await openFileStore({ folder });
+  const snapshot = await store.snapshot();
+  expect(snapshot).toMatchObject({ epoch: 1, n: 2 });
+  const content: string[] = [];
+  for await (const bytes of store.readSnapshot(snapshot!, 1_024)) content.push(bytes.toString());
+  expect(content.join("")).toBe("folded\n");
+});
+
+test("a segment that was archived is in the archive", async () => {
+  await done("append one frame");
+  await done("archive");
+  expect(lose()).toEqual([]);
+  expect(await appended()).toEqual([]);
+  expect(readdirSync(join(folder, "archive"))).toHaveLength(1);
+});
+
 test("what was cut off is in a copy, also where the cut is durable before anything else", async () => {
   await done("append two frames");
   await done("cut");

@@ -32,6 +32,16 @@ const acts = {
     await opened.sync(await Promise.all(segments.map(async (segment) => ({ segment, offset: 0, bytes: await readFile(join(folder, segment.name)) }))));
   },
   "sync nothing but the names": async () => (await store()).sync([]),
+  "install a snapshot": async () => {
+    const content = async function* (): AsyncGenerator<Buffer> {
+      yield frame("folded");
+    };
+    await (await store()).installSnapshot({ epoch: 1, n: 2 }, content());
+  },
+  archive: async () => {
+    const opened = await store();
+    await opened.archive(await opened.segments(1));
+  },
   cut: async () => {
     const opened = await store();
     for (const segment of await opened.segments(1)) if ((await opened.cut(segment, 4)) === null) throw new Error(`not cut: ${(await readdir(folder)).join()}`);
