@@ -1,10 +1,9 @@
 import { Changes } from "./changes.ts";
-import { LogDamageError } from "./errors.ts";
 import type { FramedLine } from "./frame.ts";
-import { fromNewestSnapshot, stretchesAfter } from "./ground.ts";
+import { fromNewestSnapshot, stretchesAfter, unbroken } from "./ground.ts";
 import { readStretch } from "./history.ts";
 import { Merge } from "./merge.ts";
-import { chain, lastBegun, mayCompact, type Stretch } from "./protocol.ts";
+import { lastBegun, mayCompact, type Stretch } from "./protocol.ts";
 import type { Position } from "./record.ts";
 import { encodeSnapshot } from "./snapshot.ts";
 import type { LogStore, Segment, Snapshot } from "./store.ts";
@@ -89,8 +88,7 @@ async function pass(store: LogStore, older: Snapshot | null, memory: number, onR
   // Sealed: whoever claimed the next epoch may have looked before this beginning was there, and go on from elsewhere.
   const mayFold = async (): Promise<boolean> => mayCompact(live, live > 0 && (await store.isSealed(live)));
   if (!(await mayFold())) return NOTHING;
-  const history = chain(begins, live);
-  if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${live} is broken`);
+  const history = unbroken(begins, live);
 
   const reading = new Reading(store, memory, onRead, older);
   for (const stretch of stretchesAfter(history, older)) {

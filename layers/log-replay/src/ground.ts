@@ -1,6 +1,6 @@
 import { GoneError, LogDamageError } from "./errors.ts";
-import { after, type Stretch } from "./protocol.ts";
-import type { LogStore, Snapshot } from "./store.ts";
+import { after, chain, lastBegun, type Stretch } from "./protocol.ts";
+import type { Begin, LogStore, Snapshot } from "./store.ts";
 
 /**
  * Reads from the newest snapshot on, and again where a compaction has taken away meanwhile what was being read: then a
@@ -29,4 +29,29 @@ export function stretchesAfter(history: readonly Stretch[], snapshot: Snapshot |
   const stretches = after(history, snapshot);
   if (stretches === null) throw new LogDamageError(snapshot?.name ?? "snapshot", 0, "its commit is not in the history that the beginnings tell");
   return stretches;
+}
+
+/** The history that ends with epoch `last`, oldest first. @throws LogDamageError where a beginning is lost */
+export function unbroken(begins: ReadonlyMap<number, Begin>, last: number): readonly Stretch[] {
+  const history = chain(begins, last);
+  if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${last} is broken`);
+  return history;
+}
+
+/** The history of all epochs that have begun, oldest first. @throws LogDamageError where a beginning is lost */
+export async function wholeHistory(store: LogStore): Promise<readonly Stretch[]> {
+  const begins = await store.begins();
+  const last = lastBegun(begins);
+  const history = unbroken(begins, last);
+  await assertNoneBeyond(store, last);
+  return history;
+}
+
+/** Nothing is appended in an epoch before its beginning is durable: records without one mean that the beginning was lost. */
+async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
+  for (const epoch of await store.claims()) {
+    if (epoch <= parent) continue;
+    const [segment] = await store.segments(epoch);
+    if (segment !== undefined) throw new LogDamageError(segment.name, 0, `epoch ${epoch} has records, and its beginning is gone`);
+  }
 }

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { LogDamageError } from "./errors.ts";
-import { chain, lastBegun, type Stretch } from "./protocol.ts";
+import { wholeHistory } from "./ground.ts";
 import type { LogStore } from "./store.ts";
-import { assertNoneBeyond } from "./survey.ts";
 import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
 import type { OnTorn } from "./segment-cursor.ts";
 
@@ -62,14 +60,4 @@ export async function* followHistory(store: LogStore, { after = 0, pause = 200, 
   } finally {
     await reader?.close();
   }
-}
-
-/** The epochs' parts of the history, oldest first. @throws LogDamageError where one is lost */
-export async function wholeHistory(store: LogStore): Promise<readonly Stretch[]> {
-  const begins = await store.begins();
-  const last = lastBegun(begins);
-  const stretches = chain(begins, last);
-  if (stretches === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${last} is broken`);
-  await assertNoneBeyond(store, last);
-  return stretches;
 }

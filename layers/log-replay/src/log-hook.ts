@@ -3,12 +3,12 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionLostError, OutcomeUnknownError, RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
 import { LogDamageError, RestoringError, StoreMismatchError } from "./errors.ts";
-import { fromNewestSnapshot } from "./ground.ts";
+import { fromNewestSnapshot, unbroken } from "./ground.ts";
 import { readStretch } from "./history.ts";
 import { indexCommands } from "./images.ts";
 import { GUARD, isInternal } from "./keys.ts";
 import { EpochOverError, EpochWriter } from "./log-writer.ts";
-import { chain, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, parseGuard, readWaitsFor, type Stretch } from "./protocol.ts";
+import { isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, parseGuard, readWaitsFor, type Stretch } from "./protocol.ts";
 import { encodeBody, keysOf, parseRecord, type Entry, type Position } from "./record.ts";
 import { recover, type RecoveryOptions } from "./recovery.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "./tail.ts";
@@ -205,9 +205,7 @@ export class LogHook implements CommitHook<Session> {
         // A beginning can be seen before it is durable. What a caller is told now must not be undone by a power loss.
         if (last > epoch) await store.sync([]);
         if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) {
-          const history = chain(begins, last);
-          if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${last} is broken`);
-          return history;
+          return unbroken(begins, last);
         }
         await this.#recover(epoch);
       } catch (error) {

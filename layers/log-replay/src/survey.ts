@@ -1,8 +1,8 @@
-import { GoneError, LogDamageError } from "./errors.ts";
+import { GoneError } from "./errors.ts";
 import type { FramedLine } from "./frame.ts";
-import { fromNewestSnapshot, isNewest, stretchesAfter } from "./ground.ts";
+import { fromNewestSnapshot, isNewest, stretchesAfter, wholeHistory } from "./ground.ts";
 import { readStretch } from "./history.ts";
-import { chain, lastBegun, type Stretch } from "./protocol.ts";
+import type { Stretch } from "./protocol.ts";
 import type { SegmentEnd } from "./merge.ts";
 import { readSnapshot } from "./snapshot.ts";
 import type { LogStore, Snapshot } from "./store.ts";
@@ -36,11 +36,8 @@ export function surveyHistory(store: LogStore, onProgress: () => Promise<void>):
 }
 
 async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: () => Promise<void>): Promise<Survey> {
-  const begins = await store.begins();
-  const parent = lastBegun(begins);
-  const history = chain(begins, parent);
-  if (history === null) throw new LogDamageError("begin", 0, `the chain of epochs below ${parent} is broken`);
-  await assertNoneBeyond(store, parent);
+  const history = await wholeHistory(store);
+  const parent = history.at(-1)?.epoch ?? 0;
 
   const ends: SegmentEnd[] = [];
   let records = 0;
@@ -77,13 +74,4 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     cut,
     cutSegments,
   };
-}
-
-/** Nothing is appended in an epoch before its beginning is durable: records without one mean that the beginning was lost. */
-export async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> {
-  for (const epoch of await store.claims()) {
-    if (epoch <= parent) continue;
-    const [segment] = await store.segments(epoch);
-    if (segment !== undefined) throw new LogDamageError(segment.name, 0, `epoch ${epoch} has records, and its beginning is gone`);
-  }
 }
