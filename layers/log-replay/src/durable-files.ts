@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { StoreUnavailableError } from "./errors.ts";
 
@@ -26,6 +26,16 @@ export async function writeDurably(path: string, text: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/**
+ * Writes all of the bytes: a write may take only a part (a full disk, a signal); the rest follows or fails by itself.
+ * @param position in the file; null where it is, at its end
+ */
+export async function writeFully(file: FileHandle, bytes: Buffer, position: number | null = null): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written, bytes.length - written, position === null ? null : position + written)).bytesWritten;
   }
 }
 

@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { guard, syncFolder } from "./durable-files.ts";
+import { guard, syncFolder, writeFully } from "./durable-files.ts";
 import { failPoint } from "./fail-points.ts";
 import type { Durability, SegmentWriter } from "./store.ts";
 
@@ -27,10 +27,7 @@ export class FileSegmentWriter implements SegmentWriter {
     return guard(`appending to ${path}`, async () => {
       await failPoint("append.before");
       const file = (this.#file ??= await open(path, "ax"));
-      // A write may take only a part (a full disk, a signal); the rest follows or fails by itself.
-      for (let written = 0; written < frame.length; ) {
-        written += (await file.write(frame, written)).bytesWritten;
-      }
+      await writeFully(file, frame);
       await failPoint("append.written");
       if (this.#durability === "always") await file.datasync();
       await failPoint("append.synced");

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { link, open, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, sizeOf, syncFolder } from "./durable-files.ts";
+import { codeOf, sizeOf, syncFolder, writeFully } from "./durable-files.ts";
 import type { Position } from "./record.ts";
 import type { Snapshot } from "./store.ts";
 
@@ -68,9 +68,7 @@ function snapshotName({ epoch, n }: Position): string {
 async function writeAll(path: string, content: AsyncIterable<Buffer>): Promise<void> {
   const file = await open(path, "wx");
   try {
-    for await (const bytes of content) {
-      for (let written = 0; written < bytes.length; ) written += (await file.write(bytes, written)).bytesWritten;
-    }
+    for await (const bytes of content) await writeFully(file, bytes);
     await file.sync();
   } finally {
     await file.close();

@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseBegin } from "./begin-text.ts";
-import { codeOf, exists, guard, makeFolder, sizeOf, syncFolder, syncPath, writeDurably } from "./durable-files.ts";
+import { codeOf, exists, guard, makeFolder, sizeOf, syncFolder, syncPath, writeDurably, writeFully } from "./durable-files.ts";
 import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
 import { IDENTITY, readIdentity } from "./file-identity.ts";
@@ -237,9 +237,7 @@ class FileStore implements RepairableStore {
   async #writeAgain({ segment, offset, bytes }: LastFrame): Promise<void> {
     const file = await this.#open(segment.name, "r+");
     try {
-      for (let written = 0; written < bytes.length; ) {
-        written += (await file.write(bytes, written, bytes.length - written, offset + written)).bytesWritten;
-      }
+      await writeFully(file, bytes, offset);
       await file.datasync();
     } finally {
       await file.close();
