@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compact, createFileStore, openFileStore, stateAt, type LogStore } from "log-replay";
+import { median } from "./load/figures.ts";
 import { withRedis, restore } from "./replay.ts";
 
 const [updates = 1_000_000, keys = 100_000] = process.argv.slice(2).map(Number);
@@ -78,10 +79,6 @@ async function medianOf(measure: () => Promise<number>): Promise<number> {
   const all: number[] = [];
   for (let round = 0; round < (updates > 2_000_000 ? 1 : ROUNDS); round++) all.push(await measure());
   return median(all);
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }
 
 function print(what: string, figure: string): void {

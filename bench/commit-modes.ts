@@ -4,6 +4,7 @@
  */
 import { Redis } from "ioredis";
 import { Occ, type CommitMode, type View } from "redis-occ";
+import { median } from "./load/figures.ts";
 import { spawnRedis } from "./spare-redis.ts";
 
 const MODES: readonly CommitMode[] = ["watch", "script"];
@@ -81,8 +82,4 @@ async function serverCpu(): Promise<number> {
   const info = await observer.info("cpu");
   const seconds = (field: string): number => Number(new RegExp(`^${field}:([\\d.]+)`, "m").exec(info)?.[1]);
   return seconds("used_cpu_user") + seconds("used_cpu_sys");
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }

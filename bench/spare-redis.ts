@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
 import { Connection } from "redis-occ";
+import { freePorts } from "../host/ports.ts";
 
 export interface SpareRedis {
   readonly url: string;
@@ -10,7 +10,7 @@ export interface SpareRedis {
 
 /** An empty redis-server of the benchmark's own, without persistence. */
 export async function spawnRedis(): Promise<SpareRedis> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const server = spawn(process.env["REDIS_SERVER"] || "redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], { stdio: "ignore" });
   const ended = once(server, "close");
   const url = `redis://127.0.0.1:${port}`;
@@ -22,14 +22,6 @@ export async function spawnRedis(): Promise<SpareRedis> {
       await ended;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
 }
 
 async function answering(url: string): Promise<void> {

@@ -1,5 +1,4 @@
 "use strict";
-/* global __dirname */
 /** For serverless.yml: the data folder as an absolute path, since `serverless invoke local` changes the working directory. */
 const { join, resolve } = require("node:path");
 

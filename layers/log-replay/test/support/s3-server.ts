@@ -1,10 +1,9 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../../redis-occ/test/support/redis.ts";
 import { Bucket } from "../../src/s3/bucket.ts";
 
 /** A program that serves S3 on $GATEWAY_PORT; `npm run emulator:install` puts it there. */
@@ -63,13 +62,4 @@ async function createBucket(endpoint: string, bucket: string): Promise<void> {
 /** A way into the server's bucket for a test that looks or interferes from outside. */
 export function outside({ endpoint, bucket }: S3Server): Bucket {
   return new Bucket({ endpoint, bucket, region: REGION, credentials });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
