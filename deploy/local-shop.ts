@@ -11,6 +11,7 @@ import { requireFreePort } from "../host/ports.ts";
 import { RedisServers } from "../host/redis-servers.ts";
 import { StartError } from "../host/start-error.ts";
 import { SupervisedProcess } from "../host/supervised-process.ts";
+import { Undo } from "../host/undo.ts";
 import { emulator } from "./emulator.ts";
 import { osls } from "./osls.ts";
 import { deployLocally, emulatorEnvironment } from "./stage-local.ts";
@@ -20,7 +21,7 @@ const EMULATOR_PATIENCE_MS = 5_000;
 export class LocalShop {
   readonly #dataDir: string;
   readonly #port: number;
-  readonly #undo: (() => Promise<void> | void)[] = [];
+  readonly #undo = new Undo();
 
   /** @param dataDir made anew: an emulator that ended has forgotten everything, so what is beside it must be gone, too */
   constructor(dataDir: string, port: number) {
@@ -56,13 +57,7 @@ export class LocalShop {
 
   /** Removes the stack, then stops everything. Never rejects. */
   async stop(): Promise<void> {
-    for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
-      try {
-        await undo();
-      } catch (error) {
-        process.stderr.write(`while stopping: ${(error as Error).message}\n`);
-      }
-    }
+    await this.#undo.run();
   }
 
   async #deploy(urls: Record<Service, string>, folder: string): Promise<string> {

@@ -4,23 +4,23 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
+import { readDescription } from "../host/gateway/description.ts";
 import { StartError } from "../host/start-error.ts";
 import { LocalShop } from "./local-shop.ts";
-import { routes } from "./routes.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
 if (process.env["EMULATOR"] !== "ministack" && spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0) {
   const compose = spawn("docker", ["compose", "up", "--wait"], { cwd: ROOT, stdio: "inherit" });
   process.exitCode = await new Promise<number>((done) => compose.once("close", (code) => done(code ?? 1)));
-  if (process.exitCode === 0) show("http://127.0.0.1:8000", "docker compose down removes it");
+  if (process.exitCode === 0) await show("http://127.0.0.1:8000", "docker compose down removes it");
 } else {
   const shop = new LocalShop(resolve(process.env["DATA_DIR"] || ".emulator/data"), Number(process.env["EMULATOR_PORT"] || 4566));
   const stopped = new Promise<void>((done) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => done());
   });
   try {
-    show(await shop.start(), "Ctrl-C removes it");
+    await show(await shop.start(), "Ctrl-C removes it");
     await stopped;
   } catch (error) {
     process.stderr.write(`error: ${error instanceof StartError ? error.message : String((error as Error).stack)}\n`);
@@ -29,7 +29,8 @@ if (process.env["EMULATOR"] !== "ministack" && spawnSync("docker", ["info"], { s
   await shop.stop();
 }
 
-function show(url: string, ending: string): void {
-  for (const { method, path } of routes(ROOT)) process.stdout.write(`${method.padEnd(4)} ${url}${path}\n`);
+async function show(url: string, ending: string): Promise<void> {
+  const { functions } = await readDescription(ROOT, "local");
+  for (const { method, resource } of functions.flatMap(({ routes }) => routes)) process.stdout.write(`${method.padEnd(4)} ${url}${resource}\n`);
   process.stdout.write(`ready: ${url}  ${ending}\n`);
 }

@@ -12,6 +12,7 @@ import { Recovery } from "./recovery.ts";
 import { RedisServers } from "./redis-servers.ts";
 import { StartError } from "./start-error.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
+import { Undo } from "./undo.ts";
 
 /** Makes the host of the functions. @param name of its pid file */
 export type MakeFunctionHost = (name: string, configuration: Configuration, diagnostics: Diagnostics) => FunctionHost;
@@ -21,8 +22,7 @@ export class HostedShop {
   readonly #makeFunctionHost: MakeFunctionHost;
   /** host, or host-8001 for a further one */
   readonly #hostName: string;
-  /** What is taken and begun, last first. */
-  readonly #undo: (() => Promise<void> | void)[] = [];
+  readonly #undo = new Undo();
   readonly #stopping = new AbortController();
   #redis: RedisServers | undefined;
   #host: SupervisedProcess | undefined;
@@ -83,13 +83,7 @@ export class HostedShop {
   /** Stops everything that `start` began, the host before the Redis servers. Never rejects. */
   async stop(): Promise<void> {
     this.#stopping.abort();
-    for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) {
-      try {
-        await undo();
-      } catch (error) {
-        process.stderr.write(`while stopping: ${(error as Error).message}\n`);
-      }
-    }
+    await this.#undo.run();
   }
 
   hurry(): void {
