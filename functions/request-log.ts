@@ -12,16 +12,20 @@ export type Level = (typeof LEVELS)[number];
 export function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   const threshold = LEVELS.indexOf((process.env["LOG_LEVEL"] || "info") as Level);
   if (LEVELS.indexOf(level) < threshold) return;
+  write({ time: new Date().toISOString(), level, message, ...fields });
+}
+
+const waiting: string[] = [];
+let flushesAtExit = false;
+
+function write(line: object): void {
   if (waiting.length === 0) {
     setImmediate(flush);
     if (!flushesAtExit) process.once("exit", flush);
     flushesAtExit = true;
   }
-  waiting.push(`${JSON.stringify({ time: new Date().toISOString(), level, message, ...fields })}\n`);
+  waiting.push(`${JSON.stringify(line)}\n`);
 }
-
-const waiting: string[] = [];
-let flushesAtExit = false;
 
 function flush(): void {
   if (waiting.length > 0) process.stdout.write(waiting.splice(0).join(""));
@@ -35,7 +39,7 @@ export function metric(service: string, name: string, value: number): void {
   const namespace = process.env["METRICS_NAMESPACE"];
   if (!namespace) return;
   const about = { Timestamp: Date.now(), CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [["service"]], Metrics: [{ Name: name }] }] };
-  process.stdout.write(`${JSON.stringify({ _aws: about, service, [name]: value })}\n`);
+  write({ _aws: about, service, [name]: value });
 }
 
 /** An error with what caused it, for the log. A stack only where the error was not expected. */
