@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import { Command as RedisCommand, Redis } from "ioredis";
 import { asOccError, ConnectionLostError, isServerReply } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
 
@@ -6,6 +6,11 @@ import { failPoint } from "./fail-points.ts";
 export type Command = readonly [string, ...(string | number | Buffer)[]];
 /** A reply as ioredis gives it for strings. */
 export type Reply = string | number | null | Reply[];
+
+/** Of one command, its name included. Redis takes more, and serves nobody else while it works on them. */
+export const MAX_WORDS = 65_536;
+
+const UTF8 = { replyEncoding: "utf8" } as const;
 
 export interface ConnectionOptions {
   /** `redis://[:password@]host:port[/db]` */
@@ -67,16 +72,16 @@ export class Connection {
   /**
    * Sends the commands in one write and gives their replies.
    * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise;
-   *   RangeError where a command has more arguments than ioredis can pass on (about 100,000): nothing was sent
+   *   RangeError where a command has more than {@link MAX_WORDS} words: nothing was sent
    */
   async pipeline(commands: readonly Command[]): Promise<Reply[]> {
     this.#assertUsable();
-    const pipeline = this.#redis.pipeline(commands as unknown as unknown[][]);
-    const replies = await this.#send(pipeline.exec());
-    return (replies ?? []).map(([error, reply]) => {
-      if (error) throw asOccError(error);
-      return reply as Reply;
-    });
+    const replies = this.#write(commands);
+    try {
+      return await this.#bounded(Promise.all(replies));
+    } catch (error) {
+      throw asOccError(error);
+    }
   }
 
   /**
@@ -89,8 +94,9 @@ export class Connection {
    */
   async transaction(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
     this.#assertUsable();
-    const replies = await this.#sendWrite(() => this.#redis.multi(commands as unknown as unknown[][]).exec());
-    return replies === null ? null : replies.map(([error, reply]) => error ?? (reply as Reply));
+    // Where a command is refused, its own error comes first: EXEC says only that there was one.
+    const replies = await this.#sendWrite(() => Promise.all(this.#write([["multi"], ...commands, ["exec"]])));
+    return replies.at(-1) as (Reply | Error)[] | null;
   }
 
   /**
@@ -100,7 +106,7 @@ export class Connection {
    */
   async script(sha: string, keys: number, args: Command[number][]): Promise<unknown> {
     this.#assertUsable();
-    return this.#sendWrite(() => this.#redis.call("evalsha", [sha, keys, ...args]));
+    return this.#sendWrite(async () => this.#write([["evalsha", sha, keys, ...args]])[0]);
   }
 
   close(): void {
@@ -115,7 +121,30 @@ export class Connection {
     }
   }
 
-  #send<T>(replies: Promise<T>): Promise<T> {
+  /**
+   * Puts the commands into one write.
+   *
+   * Not by a Pipeline of ioredis: each of those gets a property of its own, and with it a hidden class that V8 keeps until
+   * it collects all of its memory, and the pipeline's commands and replies with it.
+   * @returns the replies to come, in order
+   */
+  #write(commands: readonly Command[]): Promise<Reply>[] {
+    const longest = commands.find(({ length }) => length > MAX_WORDS);
+    if (longest !== undefined) throw new RangeError(`${longest[0]} has more than ${MAX_WORDS} words`);
+    const { stream } = this.#redis;
+    stream.cork();
+    try {
+      return commands.map(([name, ...args]) => {
+        const command = new RedisCommand(name, args, UTF8);
+        void this.#redis.sendCommand(command);
+        return command.promise as Promise<Reply>;
+      });
+    } finally {
+      stream.uncork();
+    }
+  }
+
+  #bounded<T>(replies: Promise<T>): Promise<T> {
     return bounded(this.#redis, this.#timeout, replies);
   }
 
@@ -124,7 +153,7 @@ export class Connection {
     await failPoint("exec.before");
     const sent = send();
     try {
-      const reply = await this.#send(sent);
+      const reply = await this.#bounded(sent);
       await failPoint("exec.after");
       return reply;
     } catch (error) {

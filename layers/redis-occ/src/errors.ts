@@ -68,12 +68,7 @@ export function asOccError(error: unknown): OccError {
   if (error instanceof OccError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (!isServerReply(error)) return new ConnectionLostError(message, { cause: error });
-  return new ServerRefusedError(firstRefusal(error) ?? message, { cause: error });
-}
-
-/** Why EXEC was aborted: it says only that a command before it was refused; ioredis attaches those errors. */
-function firstRefusal(error: unknown): string | undefined {
-  return (error as { previousErrors?: readonly Error[] }).previousErrors?.[0]?.message;
+  return new ServerRefusedError(message, { cause: error });
 }
 
 /** True for an error that Redis itself sent as a reply; false for one that arose on the way there. */
