@@ -1,6 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { guard, syncFolder, writeFully } from "./durable-files.ts";
+import { guard, syncFolder, writeAtOnce } from "./durable-files.ts";
 import { failPoint } from "./fail-points.ts";
 import type { Durability, SegmentWriter } from "./store.ts";
 
@@ -27,7 +27,7 @@ export class FileSegmentWriter implements SegmentWriter {
     return guard(`appending to ${path}`, async () => {
       await failPoint("append.before");
       const file = (this.#file ??= await open(path, "ax"));
-      await writeFully(file, frame);
+      writeAtOnce(file, frame);
       await failPoint("append.written");
       if (this.#durability === "always") await file.datasync();
       await failPoint("append.synced");

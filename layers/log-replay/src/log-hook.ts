@@ -117,6 +117,12 @@ export class LogHook implements CommitHook<Session> {
     return appended.catch((error: unknown) => this.#resolve(error, last ?? null));
   }
 
+  /** Between two groups lies the append of the first: what both wrote would share no frame otherwise, and EXECs only pile up. */
+  async idle(): Promise<void> {
+    // Of a failure those are told whom it concerns.
+    await this.#turns?.writer.flush().catch(() => undefined);
+  }
+
   readCommands(): Command[] {
     return [readTailAfter(this.epoch, this.#turns?.writer.enqueued ?? null)];
   }

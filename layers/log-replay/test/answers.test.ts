@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { add, outcome, records, replayed, segmentsIn, stage, stateOf, until, waits } from "./support/stage.ts";
 import { door, tampered, type Tampering } from "./support/tampered-store.ts";
@@ -82,7 +84,7 @@ describe("while a write is on its way to the log, in this process", () => {
 
   test("a commit that rests on it is answered after it, and both are in the log in order", async () => {
     const { folder, state, stop, answer } = await pending();
-    const next = state.occ.transact(["i:n"], add("i:n"));
+    const next = state.occ.transactAlone(["i:n"], add("i:n"));
     await until(async () => (await on.outside.get("i:n")) === "2");
     expect(await waits(next)).toBe(true);
     stop.open();
@@ -164,13 +166,30 @@ test("what is only on its way to the log stays in the tail for the others, also 
   const answers = [state.occ.transact(["n"], add("n"))];
   await stop.reached;
   for (let i = 2; i <= 4; i++) {
-    answers.push(state.occ.transact(["n"], add("n")));
+    answers.push(state.occ.transactAlone(["n"], add("n")));
     await until(async () => (await on.outside.get("n")) === String(i));
   }
   expect(await other.occ.transact(["n"], add("n"))).toBe(5);
   expect((await records(folder)).map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7]);
   stop.open();
   expect(await Promise.all(answers)).toEqual([1, 2, 3, 4]);
+});
+
+test("who comes while an append is under way joins the next group: one frame for all of them, however many", async () => {
+  const { folder, state, tampering } = await slow();
+  const stop = door();
+  tampering.beforeAppend = stop.reach;
+  const answers = [state.occ.transact(["n"], add("n"))];
+  await stop.reached;
+  for (let i = 2; i <= 20; i++) {
+    answers.push(state.occ.transact(["n"], add("n")));
+    await new Promise(setImmediate);
+  }
+  stop.open();
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  const [segment = ""] = await segmentsIn(folder);
+  const text = await readFile(join(folder, segment), "utf8");
+  expect([...text.matchAll(/"frame":\{"lines":(\d+)/g)].map(([, lines]) => Number(lines)).slice(-2)).toEqual([1, 19]);
 });
 
 test("what is known to be durable is not carried over to the next epoch", async () => {
@@ -217,7 +236,7 @@ test("close appends what was executed and answers it, and leaves the epoch to th
   tampering.beforeAppend = stop.reach;
   const answer = state.occ.transact(["n"], add("n"));
   await stop.reached;
-  const next = state.occ.transact(["n"], add("n"));
+  const next = state.occ.transactAlone(["n"], add("n"));
   await until(async () => (await on.outside.get("n")) === "2");
   const closed = state.close();
   stop.open();

@@ -76,7 +76,7 @@ describe("a failed append is never taken for one that succeeded: the epoch is gi
     };
     const first = state.occ.transact(["n"], add("n"));
     await stop.reached;
-    const second = state.occ.transact(["n"], add("n"));
+    const second = state.occ.transactAlone(["n"], add("n"));
     const read = state.occ.read(["n"]);
     await until(async () => (await on.outside.get("n")) === "3");
     stop.open();

@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { mkdtemp, open, readFile, rm, writeFile, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,13 +19,22 @@ async function withFailingSync(path: () => string, work: (fail: () => void) => P
   const prototype = Object.getPrototypeOf(handle) as Prototype;
   await handle.close();
   const { write, datasync } = prototype;
+  const { writeSync } = fs;
   const disk: { readonly at: number; readonly bytes: Buffer }[] = [];
   const pages: typeof disk = [];
   let failing = false;
   let length = 0;
-  prototype.write = async function (this: FileHandle, buffer: Buffer, offset = 0, count = buffer.length - offset, position: number | null = null) {
-    pages.push({ at: position ?? length, bytes: Buffer.from(buffer.subarray(offset, offset + count)) });
-    length = Math.max(length, (position ?? length) + count);
+  const dirty = (buffer: Buffer, position: number | null): void => {
+    const at = position ?? length;
+    pages.push({ at, bytes: Buffer.from(buffer) });
+    length = Math.max(length, at + buffer.length);
+  };
+  fs.writeSync = ((file: number, buffer: Buffer, offset: number) => {
+    dirty(buffer.subarray(offset), null);
+    return writeSync(file, buffer, offset);
+  }) as typeof writeSync;
+  prototype.write = async function (this: FileHandle, buffer: Buffer, offset: number = 0, count: number = buffer.length - offset, position: number | null = null) {
+    dirty(buffer.subarray(offset, offset + count), position);
     return Reflect.apply(write, this, [buffer, offset, count, position]) as ReturnType<Prototype["write"]>;
   } as Prototype["write"];
   prototype.datasync = async function (this: FileHandle) {
@@ -40,6 +50,7 @@ async function withFailingSync(path: () => string, work: (fail: () => void) => P
     await work(() => (failing = true));
   } finally {
     Object.assign(prototype, { write, datasync });
+    fs.writeSync = writeSync;
   }
   const image = Buffer.alloc((await readFile(path())).length);
   for (const { at, bytes } of disk) bytes.copy(image, at);

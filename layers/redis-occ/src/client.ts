@@ -66,7 +66,7 @@ export class Occ {
     this.#timeout = timeout;
     this.#pool = new Pool(laneOpener(commit, () => Connection.open({ url, roundTripTimeout })), connections);
     this.#committer = new Committer({ pool: this.#pool, hook, maxAttempts, random });
-    this.#group = new GroupCommit(this.#committer);
+    this.#group = new GroupCommit(this.#committer, hook);
     this.#reader = new Reader({ pool: this.#pool, hook, random });
   }
 

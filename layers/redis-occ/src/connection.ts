@@ -76,6 +76,7 @@ export class Connection {
    */
   async pipeline(commands: readonly Command[]): Promise<Reply[]> {
     this.#assertUsable();
+    assertShort(commands);
     const replies = this.#write(commands);
     try {
       return await this.#bounded(Promise.all(replies));
@@ -94,6 +95,7 @@ export class Connection {
    */
   async transaction(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
     this.#assertUsable();
+    assertShort(commands);
     // Where a command is refused, its own error comes first: EXEC says only that there was one.
     const replies = await this.#sendWrite(() => Promise.all(this.#write([["multi"], ...commands, ["exec"]])));
     return replies.at(-1) as (Reply | Error)[] | null;
@@ -106,7 +108,7 @@ export class Connection {
    */
   async script(sha: string, keys: number, args: Command[number][]): Promise<unknown> {
     this.#assertUsable();
-    return this.#sendWrite(async () => this.#write([["evalsha", sha, keys, ...args]])[0]);
+    return this.#sendWrite(() => Promise.all(this.#write([["evalsha", sha, keys, ...args]]))).then(([reply]) => reply);
   }
 
   close(): void {
@@ -129,8 +131,6 @@ export class Connection {
    * @returns the replies to come, in order
    */
   #write(commands: readonly Command[]): Promise<Reply>[] {
-    const longest = commands.find(({ length }) => length > MAX_WORDS);
-    if (longest !== undefined) throw new RangeError(`${longest[0]} has more than ${MAX_WORDS} words`);
     const { stream } = this.#redis;
     stream.cork();
     try {
@@ -162,6 +162,11 @@ export class Connection {
       throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
     }
   }
+}
+
+function assertShort(commands: readonly Command[]): void {
+  const long = commands.find(({ length }) => length > MAX_WORDS);
+  if (long !== undefined) throw new RangeError(`${long[0]} has more than ${MAX_WORDS} words`);
 }
 
 /** EXEC was sent and its answer is lost: whether it ran has to be found out (see settle.ts). */

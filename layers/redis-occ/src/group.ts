@@ -1,4 +1,5 @@
 import type { Committer } from "./committer.ts";
+import type { CommitHook } from "./hook.ts";
 import type { Transaction } from "./transaction.ts";
 
 /**
@@ -12,17 +13,20 @@ const MAX_KEYS = 500;
 
 /**
  * Group commit: while one group is under way, whoever comes waits for the next one and shares its two round trips.
- * A transaction that is alone waits for nobody: there is no timer, the only thing waited for is the group before.
+ * A transaction that is alone waits for nobody: there is no timer, the only thing waited for is the group before, and what
+ * the hook has to do for it.
  *
  * One group at a time also means that transactions of one process never conflict with each other.
  */
 export class GroupCommit {
   readonly #committer: Committer;
+  readonly #hook: CommitHook;
   #queue: Transaction[] = [];
   #running = false;
 
-  constructor(committer: Committer) {
+  constructor(committer: Committer, hook: CommitHook) {
     this.#committer = committer;
+    this.#hook = hook;
   }
 
   submit(transaction: Transaction): void {
@@ -36,6 +40,7 @@ export class GroupCommit {
     // All that is submitted in this turn of the event loop belongs to the first group.
     await Promise.resolve();
     while (this.#queue.length > 0) {
+      await this.#hook.idle();
       await this.#committer.commit(this.#take(), (transactions) => this.#putBack(transactions));
     }
     this.#running = false;

@@ -41,6 +41,13 @@ export interface CommitHook<Session = unknown> {
    */
   executed(session: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void>;
 
+  /**
+   * Resolves as soon as the hook has time for another group: each group waits for that before it begins, and whoever comes
+   * meanwhile joins it. Fewer and larger groups cost less, and a group that starts earlier would only queue in the hook.
+   * Never rejects, and waits for nothing that could take long: what became of a group whose `executed` failed is not its concern.
+   */
+  idle(): Promise<void>;
+
   /** Commands for the MULTI of a read, before `check` has seen the watched values. */
   readCommands(): readonly Command[];
 
@@ -77,6 +84,7 @@ export const noHook: CommitHook<true> = {
   restore: () => Promise.resolve(),
   commands: () => [],
   executed: () => Promise.resolve(),
+  idle: () => Promise.resolve(),
   readCommands: () => [],
   observed: () => Promise.resolve(),
   recall: (_session, _writes, ran) =>

@@ -114,6 +114,26 @@ test("an error of check or commands is the error of the whole group, and nothing
   expect(await on.outside.exists("n")).toBe(0);
 });
 
+test("a group begins once idle() lets it, and whoever comes meanwhile joins it", async () => {
+  const free = gate();
+  let asked = 0;
+  const sizes: number[] = [];
+  const occ = on.client({
+    hook: hookWith({
+      idle: () => (asked++ === 0 ? Promise.resolve() : free.promise),
+      executed: (_session, writes) => (sizes.push(writes.length), Promise.resolve()),
+    }),
+  });
+  expect(await occ.transact(["n"], add("n"))).toBe(1);
+  const second = occ.transact(["n"], add("n"));
+  await until(() => asked === 2);
+  const third = occ.transact(["n"], add("n"));
+  expect(sizes).toEqual([1]);
+  free.open();
+  expect(await Promise.all([second, third])).toEqual([2, 3]);
+  expect(sizes).toEqual([1, 2]);
+});
+
 test("results wait for executed(), and meanwhile the next group is under way", async () => {
   const gates = [gate(), gate()];
   let executed = 0;

@@ -48,7 +48,7 @@ async function strike({ point, action, ms = DELAY }: Fault): Promise<void> {
     case "torn":
       return cutNextWrite(() => {
         process.kill(process.pid, "SIGKILL");
-        return new Promise(() => undefined);
+        throw new Error("killed");
       });
   }
 }

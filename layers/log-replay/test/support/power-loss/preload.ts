@@ -11,13 +11,20 @@ import { syncBuiltinESMExports } from "node:module";
 import { resolve, sep } from "node:path";
 import type { JournalEntry } from "./entries.ts";
 
+interface OpenFile {
+  readonly path: string;
+  size: number;
+}
+
 const root = resolve(process.env["POWER_LOSS_ROOT"] ?? "");
 const journalFile = process.env["POWER_LOSS_JOURNAL"] ?? "";
 const journal = openSync(journalFile, "a");
 const { promises } = fs;
 const real = { ...promises };
 /** Open files and folders below the root, with the size that they have reached. */
-const handles = new WeakMap<fs.promises.FileHandle, { readonly path: string; size: number }>();
+const handles = new WeakMap<fs.promises.FileHandle, OpenFile>();
+/** The same by descriptor, until it is used for another file. */
+const descriptors = new Map<number, OpenFile>();
 let graves = 0;
 
 const note = (entry: JournalEntry): void => appendFileSync(journal, `${JSON.stringify(entry)}\n`);
@@ -26,10 +33,16 @@ const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false 
 
 Object.assign(promises, {
   async open(path: string, flags = "r", mode?: number) {
-    if (!isOurs(path) && resolve(path) !== root) return real.open(path, flags, mode);
+    if (!isOurs(path) && resolve(path) !== root) {
+      const other = await real.open(path, flags, mode);
+      descriptors.delete(other.fd);
+      return other;
+    }
     if (flags !== "r") note({ op: "create", path: resolve(path) });
     const handle = await real.open(path, flags, mode);
-    handles.set(handle, { path: resolve(path), size: sizeOf(path) });
+    const file = { path: resolve(path), size: sizeOf(path) };
+    handles.set(handle, file);
+    descriptors.set(handle.fd, file);
     return handle;
   },
   async mkdir(path: string, options?: fs.MakeDirectoryOptions) {
@@ -77,6 +90,12 @@ for (const name of ["appendFile", "cp", "rm", "rmdir", "symlink", "writeFile"] a
     },
   });
 }
+
+const { writeSync } = fs;
+fs.writeSync = ((descriptor: number, data: Buffer, offset: number) => {
+  grow(descriptors.get(descriptor), data.length - offset);
+  return writeSync(descriptor, data, offset);
+}) as typeof writeSync;
 syncBuiltinESMExports();
 
 // The class of file handles is not exported.
@@ -87,8 +106,7 @@ const prototype = Object.getPrototypeOf(some) as Handle;
 const own = { write: prototype.write, writeFile: prototype.writeFile, sync: prototype.sync, datasync: prototype.datasync };
 
 /** @param at where in the file; default: at its end */
-function grow(handle: Handle, bytes: number, at?: number): void {
-  const known = handles.get(handle);
+function grow(known: OpenFile | undefined, bytes: number, at?: number): void {
   if (known === undefined) return;
   const from = at ?? known.size;
   note({ op: "write", path: known.path, from, to: from + bytes });
@@ -104,12 +122,12 @@ async function synced(handle: Handle, sync: () => Promise<void>): Promise<void> 
 
 Object.assign(prototype, {
   write(this: Handle, data: Buffer, offset = 0, length: number = data.length - offset, position: number | null = null) {
-    grow(this, length, position ?? undefined);
+    grow(handles.get(this), length, position ?? undefined);
     return (own.write as (...args: unknown[]) => unknown).call(this, data, offset, length, position);
   },
   writeFile(this: Handle, data: string, ...rest: unknown[]) {
     // It goes through `write` of the C++ side, not through the method above.
-    grow(this, Buffer.byteLength(data));
+    grow(handles.get(this), Buffer.byteLength(data));
     return (own.writeFile as (...args: unknown[]) => unknown).call(this, data, ...rest);
   },
   sync(this: Handle) {
