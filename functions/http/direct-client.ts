@@ -17,8 +17,14 @@ export const directClient: ServiceClient = async (request) => {
     const unknown = (what: string, cause?: unknown): void => reject(new AmbiguousError(`${method} ${path}: ${what}`, { cause }));
     const timer = setTimeout(() => unknown(`no answer within ${timeout} ms`), timeout);
     answer.then(
-      ({ statusCode, body }) => resolve({ status: statusCode, body }),
-      (error: unknown) => unknown("the function failed", error),
-    ).finally(() => clearTimeout(timer));
+      ({ statusCode, body }) => {
+        clearTimeout(timer);
+        resolve({ status: statusCode, body });
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        unknown("the function failed", error);
+      },
+    );
   });
 };

@@ -53,8 +53,12 @@ const BOUNDED: middy.PluginObject = { timeoutEarlyInMillis: 0 };
 
 type Middleware = middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
 
-/** What the handlers of the invocations under way want in the request log. */
-const notesOf = new WeakMap<object, Record<string, unknown>>();
+/** What the request log says of an invocation: kept on its context, which the handler and the middleware share. */
+const RECORD = Symbol("request log");
+
+interface Recorded {
+  [RECORD]?: { readonly started: number; readonly notes: Record<string, unknown> };
+}
 
 /** A route as a Lambda handler: what all of them share, around the handler of one. */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no entries is what it says
@@ -73,8 +77,6 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
     .use(restored)
     .handler(async (event, context) => {
       const now = Date.now();
-      const notes = {};
-      notesOf.set(context, notes);
       const answer = await route.handle({
         path: parse(pathSchema, event.pathParameters ?? {}),
         body: (bodySchema ? parse(bodySchema, parseJson(event.body)) : {}) as Output<B>,
@@ -82,7 +84,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         idempotency: idempotencyOf(event, now),
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
-        notes,
+        notes: (context as Recorded)[RECORD]?.notes ?? {},
       });
       await failPoint("answer.before");
       return toResult(answer);
@@ -95,25 +97,24 @@ const mappedErrors: Middleware = {
 
 /** One line for each request: what it was, what it came to, how long it took. */
 function requestLog({ name }: Service): Middleware {
-  const started = new WeakMap<object, number>();
   const write = (request: middy.Request<APIGatewayProxyEvent, APIGatewayProxyResult>): void => {
     const { event, context, response, error } = request;
     const status = response?.statusCode ?? 500;
-    const trouble = error ? { error: describe(error, status === 500) } : {};
+    const { started, notes } = (context as Recorded)[RECORD] ?? { started: performance.now(), notes: {} };
+    if (error) notes["error"] = describe(error, status === 500);
     log(status >= 500 ? "error" : "info", "request", {
       service: name,
       requestId: context.awsRequestId,
       method: event.httpMethod,
       path: event.path,
       status,
-      ms: Math.round((performance.now() - (started.get(context) ?? 0)) * 10) / 10,
-      ...notesOf.get(context),
-      ...trouble,
+      ms: Math.round((performance.now() - started) * 10) / 10,
+      ...notes,
     });
   };
   return {
     before: ({ context }) => {
-      started.set(context, performance.now());
+      (context as Recorded)[RECORD] = { started: performance.now(), notes: {} };
       // Open connections are kept for the next invocation; they are no reason to wait.
       context.callbackWaitsForEmptyEventLoop = false;
     },

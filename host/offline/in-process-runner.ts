@@ -5,7 +5,8 @@ import { pathToFileURL } from "node:url";
 import type { Context } from "aws-lambda";
 import { offerDispatch } from "../../functions/http/dispatch.ts";
 import { readDescription } from "../gateway/description.ts";
-import { Functions, importFrom, type Handler, type LoadHandler } from "../gateway/functions.ts";
+import { Functions } from "../gateway/functions.ts";
+import { importFrom, type Handler, type LoadHandler } from "../gateway/local-function.ts";
 
 interface FunctionOptions {
   codeDir: string;

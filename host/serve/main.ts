@@ -8,7 +8,8 @@ import { payment } from "../../functions/payment/service.ts";
 import { openState } from "../../functions/service/state.ts";
 import { stock } from "../../functions/stock/service.ts";
 import { readDescription } from "../gateway/description.ts";
-import { Functions, importFrom } from "../gateway/functions.ts";
+import { Functions } from "../gateway/functions.ts";
+import { importFrom } from "../gateway/local-function.ts";
 import { Admission } from "./admission.ts";
 import type { HostMessage, Invoke } from "./messages.ts";
 import { startSchedules } from "./schedules.ts";
@@ -25,7 +26,8 @@ const PROBE_PATIENCE = 1_000;
 const setting = (name: string): number => Number(process.env[name]);
 
 const description = await readDescription(ROOT, "offline");
-Object.assign(process.env, description.environment);
+// A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
+process.env = { ...process.env, ...description.environment };
 const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
 await functions.loadAll();
 if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);

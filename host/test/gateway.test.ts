@@ -5,7 +5,8 @@ import { join } from "node:path";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { readDescription, type FunctionDescription, type ServiceDescription } from "../gateway/description.ts";
 import type { GatewayRequest } from "../gateway/event.ts";
-import { Functions, type Handler } from "../gateway/functions.ts";
+import { Functions } from "../gateway/functions.ts";
+import type { Handler } from "../gateway/local-function.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 

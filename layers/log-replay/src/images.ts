@@ -1,14 +1,21 @@
 import type { Command } from "redis-occ";
 import { indexKey } from "./keys.ts";
 
+/** What an index has to know of a written key. */
+export interface Indexed {
+  /** False where it was deleted. */
+  readonly present: boolean;
+  /** When it was written; milliseconds since 1970. */
+  readonly at: number;
+}
+
 /**
  * The commands that keep the indexes in step with the keys written at `at`. In the same MULTI as the write itself, and
  * again at replay from the record's own time: an index is a function of the log like everything else.
  *
- * @param images each written key, with null where it was deleted
- * @param at milliseconds since 1970
+ * @param images each written key
  */
-export function indexCommands(prefixes: readonly string[], images: Iterable<readonly [string, { readonly present: boolean; readonly at: number }]>): Command[] {
+export function indexCommands(prefixes: readonly string[], images: Iterable<readonly [string, Indexed]>): Command[] {
   if (prefixes.length === 0) return [];
   const added = new Map<string, (string | number)[]>();
   const removed = new Map<string, string[]>();

@@ -5,7 +5,7 @@ import { AppendTurns } from "./append-turns.ts";
 import { LogDamageError, RestoringError, StoreMismatchError } from "./errors.ts";
 import { fromNewestSnapshot, unbroken } from "./ground.ts";
 import { readStretch } from "./history.ts";
-import { indexCommands } from "./images.ts";
+import { indexCommands, type Indexed } from "./images.ts";
 import { GUARD, isInternal } from "./keys.ts";
 import { EpochOverError, EpochWriter } from "./log-writer.ts";
 import { isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, parseGuard, readWaitsFor, type Stretch } from "./protocol.ts";
@@ -99,7 +99,10 @@ export class LogHook implements CommitHook<Session> {
     layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
     layout.ids = commands.length;
     for (const { body } of own) commands.push(appendToTail(epoch, body));
-    const images = new Map(writes.flatMap((write) => [...write.images].map(([key, image]) => [key, { present: image !== null, at: now.getTime() }])));
+    const images = new Map<string, Indexed>();
+    const present: Indexed = { present: true, at: now.getTime() };
+    const deleted: Indexed = { present: false, at: now.getTime() };
+    for (const write of writes) for (const [key, image] of write.images) images.set(key, image === null ? deleted : present);
     commands.push(...indexCommands(this.#options.indexes, images));
     return commands;
   }

@@ -102,12 +102,17 @@ export class EpochWriter {
         break;
       }
       this.#durable = Math.max(this.#durable ?? 0, ...requests.map(({ upTo }) => upTo));
-      for (const [key, n] of this.#pending) if (n <= this.#durable) this.#pending.delete(key);
+      this.#forgetDurable(this.#durable);
       for (const { resolve } of requests) resolve();
     }
     this.#running = false;
     // Only now: an append that is under way may have yet to open its file.
     if (this.#over) this.#letGo();
+  }
+
+  #forgetDurable(durable: number): void {
+    if (this.#enqueued !== null && this.#enqueued <= durable) return this.#pending.clear();
+    for (const [key, n] of this.#pending) if (n <= durable) this.#pending.delete(key);
   }
 
   /** @throws where the frame may not be durable, or may not count */

@@ -58,9 +58,10 @@ export async function attempt(lane: Lane, hook: CommitHook, group: readonly Tran
 
 async function run(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
   const { connection, identity } = lane;
-  const keys = [...new Set(group.flatMap((transaction) => [...transaction.keys]))];
-  const fetched = [...hook.watch, ...keys];
-  const values = await lane.read(fetched);
+  const declared = new Set<string>();
+  for (const transaction of group) for (const key of transaction.keys) declared.add(key);
+  const keys = [...declared];
+  const values = await lane.read([...hook.watch, ...keys]);
   const watched = values.slice(0, hook.watch.length);
 
   const session = await hook.check(watched, connection);
@@ -69,7 +70,8 @@ async function run(lane: Lane, hook: CommitHook, group: readonly Transaction[]):
     return { kind: "restore" };
   }
 
-  const images = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
+  const images = new Map<string, string | null>();
+  keys.forEach((key, i) => images.set(key, values[hook.watch.length + i] ?? null));
   const { decided, writes, again } = decideAll(group, images);
   if (decided.length === 0) {
     await lane.abandon();
@@ -145,7 +147,8 @@ function decideAll(group: readonly Transaction[], images: Map<string, string | n
 
 /** The commands that put the last image of each written key. */
 function imageCommands(writes: readonly Write[]): Command[] {
-  const last = new Map(writes.flatMap((write) => [...write.images]));
+  const last = new Map<string, string | null>();
+  for (const write of writes) for (const [key, image] of write.images) last.set(key, image);
   const put: string[] = [];
   const deleted: string[] = [];
   for (const [key, image] of last) {

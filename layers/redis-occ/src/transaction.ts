@@ -97,7 +97,8 @@ export class Transaction {
         throw new TypeError("a rule must not be asynchronous");
       }
       const { result, set = {} } = decision as Decision<unknown>;
-      written = new Map(Object.entries(set).map(([key, value]) => [key, toImage(key, value)]));
+      written = new Map();
+      for (const [key, value] of Object.entries(set)) written.set(key, toImage(key, value));
       this.#verdict = { result };
     } catch (error) {
       this.#verdict = { error };
