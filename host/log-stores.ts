@@ -32,7 +32,7 @@ async function createStores(folder: DataFolder): Promise<LogStores> {
   if (used.length > 0 && missing.length > 0) {
     throw new StartError(`${folder.storesFile} is missing, ${folder.logDir(used[0] as Service)} holds a log, and the log of ${missing.join(" and ")} is not there: bring the data folder back whole`);
   }
-  const { createFileStore } = await import("log-replay");
+  const { createFileStore } = await import("log-replay/create-file-store");
   const stores: Partial<LogStores> = {};
   for (const service of SERVICES) stores[service] = (await createFileStore(folder.logDir(service))).id;
   writeFileAtomically(folder.storesFile, `${JSON.stringify(stores, null, 2)}\n`);

@@ -5,9 +5,7 @@
  *   node host/main.ts [serve]
  */
 import { readConfiguration } from "./configuration.ts";
-import { HostedShop } from "./hosted-shop.ts";
-import { offlineHost } from "./offline/offline-host.ts";
-import { serveHost } from "./serve/serve-host.ts";
+import { HostedShop, type MakeFunctionHost } from "./hosted-shop.ts";
 import { StartError } from "./start-error.ts";
 
 const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
@@ -28,6 +26,11 @@ async function stop(exitCode: number): Promise<void> {
   return stopping;
 }
 
+/** Only the one that is needed: the other would stay in this process's memory as long as the shop runs. */
+async function functionHost(kind: string | undefined): Promise<MakeFunctionHost> {
+  return kind === "serve" ? (await import("./serve/serve-host.ts")).serveHost : (await import("./offline/offline-host.ts")).offlineHost;
+}
+
 function fail(error: unknown): void {
   if (stopping) return; // what was under way was cut short by the stop
   const text = error instanceof StartError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
@@ -46,7 +49,7 @@ if (process.env.npm_lifecycle_event === "start" || process.env.npm_lifecycle_eve
 
 try {
   const configuration = readConfiguration(process.env);
-  shop = new HostedShop(configuration, process.argv[2] === "serve" ? serveHost : offlineHost);
+  shop = new HostedShop(configuration, await functionHost(process.argv[2]));
   await shop.start();
   const address = `http://127.0.0.1:${configuration.httpPort}`;
   process.stdout.write(`ready: ${address}  try: curl -X POST ${address}/stock/item/create/5\n`);

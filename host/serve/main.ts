@@ -7,7 +7,7 @@ import { order } from "../../functions/order/service.ts";
 import { payment } from "../../functions/payment/service.ts";
 import { openState } from "../../functions/service/state.ts";
 import { stock } from "../../functions/stock/service.ts";
-import { readDescription } from "../gateway/description.ts";
+import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
 import { Admission } from "./admission.ts";
@@ -25,7 +25,7 @@ const PROBE_PATIENCE = 1_000;
 
 const setting = (name: string): number => Number(process.env[name]);
 
-const description = await readDescription(ROOT, "offline");
+const description = await readDescriptionApart(ROOT, "offline");
 // A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
 process.env = { ...process.env, ...description.environment };
 const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
