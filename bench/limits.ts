@@ -10,7 +10,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { Functions } from "../host/gateway/functions.ts";
-import { Admission } from "../host/serve/admission.ts";
 import { FunctionServer } from "../host/serve/server.ts";
 import { Load } from "./load/load.ts";
 import { range } from "./shop.ts";
@@ -91,7 +90,7 @@ async function serveEmpty(): Promise<void> {
   const description = { name: "run", handler: "", timeout: 30_000, memoryMegabytes: 512, routes: [{ method: "POST", resource: "/run/{x}" }], schedules: [] };
   const empty = async (): Promise<object> => ({ statusCode: 200, body: "" });
   const functions = new Functions({ service: "limits", stage: "offline", environment: {}, functions: [description] }, async () => empty);
-  const admission = new Admission({ concurrency: 512, queue: 0, patience: 1 });
+  const admission = { concurrency: 512, queue: 0, patience: 1 };
   const server = new FunctionServer({ functions, admission, probe: async () => ({}) });
   process.on("message", () => {
     const { user, system } = process.cpuUsage();

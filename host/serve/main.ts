@@ -10,7 +10,6 @@ import { stock } from "../../functions/stock/service.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
-import { Admission } from "./admission.ts";
 import type { HostMessage, Invoke } from "./messages.ts";
 import { startSchedules } from "./schedules.ts";
 import { FunctionServer } from "./server.ts";
@@ -32,7 +31,7 @@ const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`
 await functions.loadAll();
 if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
-const admission = new Admission({ concurrency: setting("MAX_CONCURRENCY"), queue: setting("MAX_QUEUE"), patience: setting("QUEUE_TIMEOUT_MS") });
+const admission = { concurrency: setting("MAX_CONCURRENCY"), queue: setting("MAX_QUEUE"), patience: setting("QUEUE_TIMEOUT_MS") };
 const server = new FunctionServer({ functions, admission, probe });
 await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
 

@@ -5,11 +5,12 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyResult } from "aws-lambda";
 import type { Functions } from "../gateway/functions.ts";
-import { type Admission, OverloadedError } from "./admission.ts";
+import { Admission, type AdmissionOptions, OverloadedError } from "./admission.ts";
 
 export interface ServerOptions {
   readonly functions: Functions;
-  readonly admission: Admission;
+  /** For clients' requests, and once more as much for the services' calls to each other. */
+  readonly admission: AdmissionOptions;
   /** What each service says of itself: null where it can serve, else why not. */
   readonly probe: () => Promise<Readonly<Record<string, string | null>>>;
 }
@@ -27,16 +28,21 @@ const KEEP_ALIVE = 65_000;
 const BACKLOG = 2_048;
 /** Seconds after which a request that was turned away may come again. */
 const RETRY_AFTER = "1";
-/** The services' calls to each other; the header is checked by the function. They belong to requests that have their place already. */
+/** On the services' calls to each other; checked by the function. */
 const SIGNATURE = "x-shop-signature";
 
 export class FunctionServer {
   readonly #options: ServerOptions;
   readonly #server: Server;
+  readonly #clients: Admission;
+  /** Their calls belong to requests that have a place already: they must not wait behind others who wait for one. */
+  readonly #services: Admission;
   #draining = false;
 
   constructor(options: ServerOptions) {
     this.#options = options;
+    this.#clients = new Admission(options.admission);
+    this.#services = new Admission(options.admission);
     const limits = { maxHeaderSize: LARGEST_HEADERS, headersTimeout: HEADERS_WITHIN, requestTimeout: REQUEST_WITHIN, keepAliveTimeout: KEEP_ALIVE };
     this.#server = createServer(limits, (request, response) => void this.#serve(request, response));
   }
@@ -65,7 +71,7 @@ export class FunctionServer {
       const url = request.url ?? "/";
       const mark = url.indexOf("?");
       const path = mark < 0 ? url : url.slice(0, mark);
-      if (path === "/health") return this.#json(response, 200, { active: this.#options.admission.active, queued: this.#options.admission.queued });
+      if (path === "/health") return this.#json(response, 200, { active: this.#clients.active + this.#services.active, queued: this.#clients.queued + this.#services.queued });
       if (path === "/ready") return await this.#ready(response);
       if (this.#draining) return this.#turnAway(response, "the host is stopping");
       const body = hasBody(request) ? await read(request) : null;
@@ -80,13 +86,13 @@ export class FunctionServer {
   }
 
   #answer(request: IncomingMessage, path: string, query: string, body: string | null): Promise<APIGatewayProxyResult> | null {
-    const { functions, admission } = this.#options;
+    const { functions } = this.#options;
     const { method = "", rawHeaders, socket } = request;
     const target = functions.match(method, path);
     if (target === null) return null;
     const run = (): Promise<APIGatewayProxyResult> =>
       functions.run(target, { method, path, query, rawHeaders, body, isBase64Encoded: false, sourceIp: socket.remoteAddress ?? "" });
-    return request.headers[SIGNATURE] === undefined ? admission.run(run) : run();
+    return (request.headers[SIGNATURE] === undefined ? this.#clients : this.#services).run(run);
   }
 
   async #ready(response: ServerResponse): Promise<void> {

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyEvent } from "aws-lambda";
 import { Functions } from "../gateway/functions.ts";
 import type { Handler } from "../gateway/local-function.ts";
-import { Admission, type AdmissionOptions } from "../serve/admission.ts";
+import type { AdmissionOptions } from "../serve/admission.ts";
 import { startSchedules } from "../serve/schedules.ts";
 import { FunctionServer, LARGEST_BODY, LARGEST_HEADERS } from "../serve/server.ts";
 
@@ -32,7 +32,7 @@ async function serve(handler: Handler, options: { readonly admission?: Admission
     async () => handler,
   );
   const { admission = ROOMY, probe = async () => ({}) } = options;
-  const server = new FunctionServer({ functions, admission: new Admission(admission), probe });
+  const server = new FunctionServer({ functions, admission, probe });
   const port = await server.listen(0, "127.0.0.1");
   endings.push(() => server.drain(0));
   return { url: `http://127.0.0.1:${port}`, port, server };
@@ -157,6 +157,18 @@ test("the services' own calls need no turn: a full host does not wait for itself
   await reached(2);
   open();
   expect([(await outer).status, (await inner).status]).toEqual([200, 200]);
+});
+
+test("calls between the services have a place of their own, and no more than clients have: past it 503", async () => {
+  const { handler, reached, open } = gated();
+  const { url } = await serve(handler, { admission: { concurrency: 1, queue: 0, patience: 60_000 } });
+  const headers = { "x-shop-signature": "any" };
+  const first = post(`${url}/inner`, { headers });
+  await reached(1);
+  const second = await post(`${url}/inner`, { headers });
+  expect([second.status, second.headers.get("retry-after")]).toEqual([503, "1"]);
+  open();
+  expect((await first).status).toBe(200);
 });
 
 test("drain: what is under way is answered, kept connections are told to close, nobody new gets in", async () => {

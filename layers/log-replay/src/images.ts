@@ -31,7 +31,7 @@ export function indexCommands(prefixes: readonly string[], images: Iterable<read
   ];
 }
 
-/** Arguments of one command, an even number: ioredis and Lua pass them as arguments of a function, whose number is limited. */
+/** Arguments of one command, an even number: Lua passes them as arguments of a function, whose number is limited. */
 const MAX_ARGUMENTS = 5_000;
 
 /** As many commands as the arguments need; none for none. */

@@ -34,7 +34,7 @@ export interface LostExec {
 /** Seconds that a marker outlives its last EXEC: longer than anybody waits for an answer. */
 const MARKER_TTL = 3600;
 
-/** Arguments of one command, an even number: ioredis and Lua pass them as arguments of a function, whose number is limited. */
+/** Arguments of one command, an even number: Lua passes them as arguments of a function, whose number is limited. */
 const MAX_ARGUMENTS = 5_000;
 
 /**
