@@ -41,8 +41,8 @@ export async function writeFully(file: FileHandle, bytes: Buffer, position: numb
 
 /**
  * Writes all of the bytes at the file's end, without leaving the thread: the page cache takes them in microseconds, and
- * the way through the thread pool costs many times that. For what is small and synced at once, so that the kernel has no
- * reason to make a writer wait.
+ * the way through the thread pool costs many times that. For frames: they are small, and as a rule each is synced before the
+ * next one, so that the kernel has no reason to make a writer wait. A network disk that hangs stops the thread.
  */
 export function writeAtOnce(file: FileHandle, bytes: Buffer): void {
   for (let written = 0; written < bytes.length; ) written += fs.writeSync(file.fd, bytes, written);

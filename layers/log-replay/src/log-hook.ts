@@ -25,6 +25,9 @@ interface Session {
   readonly layout: { tail: number; ids: number };
 }
 
+/** Milliseconds that a group waits for the append of the one before. */
+const LONGEST_IDLE = 100;
+
 export interface LogHookOptions extends Omit<RecoveryOptions, "signal"> {
   readonly now: () => Date;
   /** Milliseconds that a caller of `restore` waits; Infinity for as long as it takes. */
@@ -120,10 +123,22 @@ export class LogHook implements CommitHook<Session> {
     return appended.catch((error: unknown) => this.#resolve(error, last ?? null));
   }
 
-  /** Between two groups lies the append of the first: what both wrote would share no frame otherwise, and EXECs only pile up. */
-  async idle(): Promise<void> {
-    // Of a failure those are told whom it concerns.
-    await this.#turns?.writer.flush().catch(() => undefined);
+  /**
+   * Between two groups lies the append of the first: a group that began earlier would execute, and then wait for that all the
+   * same. Not for one that hangs: whoever comes shall find out what is the matter.
+   */
+  idle(): Promise<void> {
+    const appended = this.#turns?.writer.latest;
+    if (appended === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, LONGEST_IDLE);
+      const settled = (): void => {
+        clearTimeout(timer);
+        resolve();
+      };
+      // Of a failure those are told whom it concerns.
+      appended.then(settled, settled);
+    });
   }
 
   readCommands(): Command[] {

@@ -31,6 +31,7 @@ export class EpochWriter {
   readonly #pending = new Map<string, number>();
   #segment: SegmentWriter | undefined;
   #requests: Request[] = [];
+  #latest: Promise<void> = Promise.resolve();
   #running = false;
   #over: EpochOverError | undefined;
   #enqueued: number | null = null;
@@ -56,6 +57,11 @@ export class EpochWriter {
     return this.#over !== undefined;
   }
 
+  /** What was asked for last: once it has settled, so has all before it. */
+  get latest(): Promise<void> {
+    return this.#latest;
+  }
+
   /** True where one of the keys was written by a commit that is enqueued and not durable. */
   isPending(keys: readonly string[]): boolean {
     return this.#pending.size > 0 && keys.some((key) => this.#pending.has(key));
@@ -73,10 +79,11 @@ export class EpochWriter {
     for (const entry of news) for (const key of keysOf(entry)) this.#pending.set(key, entry.n);
     this.#enqueued = Math.max(this.#enqueued ?? 0, upTo);
     if (news.length === 0 && this.#durable !== null && this.#durable >= upTo) return Promise.resolve();
-    return new Promise((resolve, reject) => {
+    this.#latest = new Promise((resolve, reject) => {
       this.#requests.push({ entries: news, upTo, resolve, reject });
       if (!this.#running) void this.#run();
     });
+    return this.#latest;
   }
 
   /** Waits for all that is enqueued. @throws EpochOverError */

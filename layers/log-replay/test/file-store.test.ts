@@ -1,3 +1,4 @@
+import fs from "node:fs";
 import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, truncate, unlink, writeFile, type FileHandle } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -195,13 +196,8 @@ test("what recovery stands on is synced: each segment and the folder", async () 
 test("a frame that the disk takes in small pieces is appended whole", async () => {
   const folder = await newFolder();
   await createFileStore(folder);
-  const handle = await open(root, "r");
-  const prototype = Object.getPrototypeOf(handle) as { write: (...args: unknown[]) => unknown };
-  await handle.close();
-  const write = prototype.write;
-  prototype.write = function (buffer: unknown, offset: unknown) {
-    return write.call(this, buffer, offset, Math.min(3, (buffer as Buffer).length - Number(offset)));
-  };
+  const { writeSync } = fs;
+  fs.writeSync = ((file: number, buffer: Buffer, offset: number) => writeSync(file, buffer, offset, Math.min(3, buffer.length - offset))) as typeof writeSync;
   const store = await openFileStore({ folder });
   try {
     const segment = store.createSegment(1);
@@ -210,7 +206,7 @@ test("a frame that the disk takes in small pieces is appended whole", async () =
     expect(segment.size).toBe(38);
     await segment.close();
   } finally {
-    prototype.write = write;
+    fs.writeSync = writeSync;
   }
   const [only] = await store.segments(1);
   expect(await readFile(join(folder, only?.name ?? ""), "utf8")).toBe("a frame of several pieces, and another");

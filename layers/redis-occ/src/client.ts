@@ -134,7 +134,10 @@ export class Occ {
     return images.map((image) => (image === null ? null : (JSON.parse(image) as T)));
   }
 
-  /** The replies to commands that only read, at one instant, behind the same check as `read`. */
+  /**
+   * The replies to commands that only read, at one instant, behind the same check as `read`. As they stand in the reply of
+   * EXEC: what ioredis makes of some (an object of HGETALL's) it does not make there.
+   */
   async query(commands: readonly Command[], options: TransactOptions = {}): Promise<Reply[]> {
     return this.#reader.query(commands, this.#timeoutOf(options));
   }

@@ -129,19 +129,24 @@ export class Connection {
    * Not by a Pipeline of ioredis: each of those gets a property of its own, and with it a hidden class that V8 keeps until
    * it collects all of its memory, and the pipeline's commands and replies with it.
    * @returns the replies to come, in order
+   * @throws RangeError where a command is longer than a string can be: nothing was sent, and the connection is closed
    */
   #write(commands: readonly Command[]): Promise<Reply>[] {
+    const sent = commands.map(([name, ...args]) => new RedisCommand(name, args, UTF8));
     const { stream } = this.#redis;
     stream.cork();
     try {
-      return commands.map(([name, ...args]) => {
-        const command = new RedisCommand(name, args, UTF8);
-        void this.#redis.sendCommand(command);
-        return command.promise as Promise<Reply>;
-      });
+      for (const command of sent) void this.#redis.sendCommand(command);
+    } catch (error) {
+      // A command that is too long for a string: those before it must not leave without it.
+      for (const { promise } of sent) promise.catch(() => undefined);
+      stream.destroy();
+      this.close();
+      throw error;
     } finally {
       stream.uncork();
     }
+    return sent.map(({ promise }) => promise as Promise<Reply>);
   }
 
   #bounded<T>(replies: Promise<T>): Promise<T> {

@@ -40,22 +40,27 @@ export class GroupCommit {
     // All that is submitted in this turn of the event loop belongs to the first group.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      await this.#hook.idle();
+      // A hook that fails here says so again where it is asked for the group.
+      if (!this.#isFull()) await this.#hook.idle().catch(() => undefined);
       await this.#committer.commit(this.#take(), (transactions) => this.#putBack(transactions));
     }
     this.#running = false;
   }
 
-  #take(): Transaction[] {
-    const group: Transaction[] = [];
+  /** Whether there are more than one group can have. */
+  #isFull(): boolean {
+    return this.#size() < this.#queue.length;
+  }
+
+  /** How many of those that wait the next group can have. */
+  #size(): number {
     let keys = 0;
-    for (const transaction of this.#queue) {
-      keys += transaction.keys.size;
-      if (group.length > 0 && (group.length >= MAX_TRANSACTIONS || keys > MAX_KEYS)) break;
-      group.push(transaction);
-    }
-    this.#queue = this.#queue.slice(group.length);
-    return group;
+    const beyond = this.#queue.findIndex((transaction, i) => (keys += transaction.keys.size) > MAX_KEYS || i >= MAX_TRANSACTIONS);
+    return beyond === -1 ? this.#queue.length : Math.max(1, beyond);
+  }
+
+  #take(): Transaction[] {
+    return this.#queue.splice(0, this.#size());
   }
 
   /** Those that start over go first: they have waited longest. */

@@ -42,9 +42,9 @@ export interface CommitHook<Session = unknown> {
   executed(session: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void>;
 
   /**
-   * Resolves as soon as the hook has time for another group: each group waits for that before it begins, and whoever comes
-   * meanwhile joins it. Fewer and larger groups cost less, and a group that starts earlier would only queue in the hook.
-   * Never rejects, and waits for nothing that could take long: what became of a group whose `executed` failed is not its concern.
+   * Resolves as soon as the hook has time for another group: a group that is not full waits for that before it begins, and
+   * whoever comes meanwhile joins it. Fewer and larger groups cost less, and one that starts earlier would only queue in the
+   * hook. All wait behind it: it must not take long, whatever has become of earlier groups.
    */
   idle(): Promise<void>;
 

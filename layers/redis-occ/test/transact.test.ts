@@ -154,8 +154,7 @@ test("a group costs two round trips, however many transactions are in it", async
 test("transactions that come while a group is under way wait for the next one and share it", async () => {
   const occ = on.client();
   const first = occ.transact(["a"], add("a"));
-  await Promise.resolve();
-  await Promise.resolve();
+  await new Promise(setImmediate);
   const others = Array.from({ length: 30 }, () => occ.transact(["a"], add("a")));
   await Promise.all([first, ...others]);
   expect(await on.json("a")).toBe(31);
