@@ -69,12 +69,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
   const restored: Middleware = restoreState({ state: () => openState(service), timeout: RESTORE_PATIENCE, reserve: RESERVE });
 
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
-    .use(requestLog(service))
-    .use(mappedErrors)
-    .before(async ({ event }) => {
-      if (bodySchema) verify(signedPart(event), header(event, SIGNATURE_HEADER), await signingSecret(Date.now()), Date.now());
-    })
-    .use(restored)
+    .use([requestLog(service), mappedErrors, ...(bodySchema ? [signed] : []), restored])
     .handler(async (event, context) => {
       const now = Date.now();
       const answer = await route.handle({
@@ -90,6 +85,10 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
       return toResult(answer);
     });
 }
+
+const signed: Middleware = {
+  before: async ({ event }) => verify(signedPart(event), header(event, SIGNATURE_HEADER), await signingSecret(Date.now()), Date.now()),
+};
 
 const mappedErrors: Middleware = {
   onError: (request) => void (request.response = toResult(errorAnswer(request.error))),

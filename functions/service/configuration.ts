@@ -23,7 +23,7 @@ export interface Configuration extends LogPlace {
 /** The settings of one service's state. @throws Error naming the variable that is missing or wrong */
 export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): Configuration {
   return {
-    redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, join("run", `redis-${service}.url`)),
+    redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, `run/redis-${service}.url`),
     commit: oneOf(env, "COMMIT_MODE", ["watch", "script"]),
     ...logPlace(service, env),
   };
@@ -81,7 +81,7 @@ export function gatewayUrl(env: NodeJS.ProcessEnv = process.env): string {
 
 /** The key that the services sign their calls to each other with. */
 export function internalSecret(env: NodeJS.ProcessEnv = process.env): string {
-  return setting(env, "INTERNAL_SECRET", join("secrets", "internal-secret"));
+  return setting(env, "INTERNAL_SECRET", "secrets/internal-secret");
 }
 
 /** From the environment, else from the file that the local host leaves in the data folder while it runs. */
