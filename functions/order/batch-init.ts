@@ -1,9 +1,10 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomInt } from "node:crypto";
 import { CheckoutRunningError } from "../errors.ts";
 import { endpoint, type Call } from "../http/endpoint.ts";
 import { amount, batchSize, price } from "../http/parameters.ts";
 import { product } from "../numbers.ts";
 import { BATCH_PATIENCE, runBatch } from "../http/batch.ts";
+import { newGeneration } from "../service/generation.ts";
 import { CLAIMS, claimKey, orderKey, type Order } from "./orders.ts";
 import { order } from "./service.ts";
 
@@ -21,7 +22,7 @@ export const handler = endpoint({
     const { n, n_items, n_users, item_price } = call.path;
     const total = product("an order's total", 2, item_price);
     // One generation for the batch: it tells its rows from those of any other.
-    const generation = randomUUID();
+    const generation = newGeneration();
     const make = (): Order => {
       const [first, second] = [draw(n_items), draw(n_items)];
       const items: Order["items"] = first === second ? [[first, 2]] : [[first, 1], [second, 1]];

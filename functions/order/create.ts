@@ -3,6 +3,7 @@ import { json } from "../http/answer.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { id } from "../http/parameters.ts";
 import { run } from "../http/command.ts";
+import { newGeneration } from "../service/generation.ts";
 import { newOrder, orderKey } from "./orders.ts";
 import { order } from "./service.ts";
 
@@ -12,10 +13,11 @@ export const handler = endpoint({
   path: { user_id: id },
   handle: (call) => {
     const id = randomUUID();
+    const created = newOrder(call.path.user_id, newGeneration());
     return run(call, {
       op: "create_order",
       keys: [],
-      decide: () => ({ set: { [orderKey(id)]: newOrder(call.path.user_id, randomUUID()) }, answer: json({ order_id: id }) }),
+      decide: () => ({ set: { [orderKey(id)]: created }, answer: json({ order_id: id }) }),
     });
   },
 });

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { json } from "../http/answer.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { run } from "../http/command.ts";
+import { newGeneration } from "../service/generation.ts";
 import { payment } from "./service.ts";
 import { newUser, userKey } from "./users.ts";
 
@@ -10,10 +11,11 @@ export const handler = endpoint({
   service: payment,
   handle: (call) => {
     const id = randomUUID();
+    const created = newUser(0, newGeneration());
     return run(call, {
       op: "create_user",
       keys: [],
-      decide: () => ({ set: { [userKey(id)]: newUser(0, randomUUID()) }, answer: json({ user_id: id }) }),
+      decide: () => ({ set: { [userKey(id)]: created }, answer: json({ user_id: id }) }),
     });
   },
 });

@@ -1,7 +1,7 @@
-import { randomUUID } from "node:crypto";
 import { endpoint } from "../http/endpoint.ts";
 import { batchSize, price } from "../http/parameters.ts";
 import { BATCH_PATIENCE, runBatch } from "../http/batch.ts";
+import { newGeneration } from "../service/generation.ts";
 import { itemKey, newItem } from "./items.ts";
 import { stock } from "./service.ts";
 
@@ -13,7 +13,7 @@ export const handler = endpoint({
   handle: (call) => {
     const { n, starting_stock, item_price } = call.path;
     // One generation for the batch: it tells its rows from those of any other.
-    const generation = randomUUID();
+    const generation = newGeneration();
     return runBatch(call, {
       op: "batch_init",
       count: n,

@@ -3,6 +3,7 @@ import { json } from "../http/answer.ts";
 import { endpoint } from "../http/endpoint.ts";
 import { price } from "../http/parameters.ts";
 import { run } from "../http/command.ts";
+import { newGeneration } from "../service/generation.ts";
 import { itemKey, newItem } from "./items.ts";
 import { stock } from "./service.ts";
 
@@ -12,10 +13,11 @@ export const handler = endpoint({
   path: { price },
   handle: (call) => {
     const id = randomUUID();
+    const created = newItem(call.path.price, 0, newGeneration());
     return run(call, {
       op: "create_item",
       keys: [],
-      decide: () => ({ set: { [itemKey(id)]: newItem(call.path.price, 0, randomUUID()) }, answer: json({ item_id: id }) }),
+      decide: () => ({ set: { [itemKey(id)]: created }, answer: json({ item_id: id }) }),
     });
   },
 });

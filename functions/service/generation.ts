@@ -1,0 +1,6 @@
+import { randomBytes } from "node:crypto";
+
+/** Tells the rows that were made together from any others with the same ids. Short: each of them carries it, and so does each marker and log record. */
+export function newGeneration(): string {
+  return randomBytes(9).toString("base64url");
+}
