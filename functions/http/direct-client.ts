@@ -2,6 +2,7 @@ import { AmbiguousError } from "../errors.ts";
 import { offeredDispatch } from "./dispatch.ts";
 import { httpClient } from "./http-client.ts";
 import { outgoing, type ServiceClient, type ServiceResponse } from "./service-client.ts";
+import { within } from "./within.ts";
 
 /**
  * Without HTTP, to the handler itself where it is in this process; else through the gateway. Both ways the handler sees
@@ -13,18 +14,14 @@ export const directClient: ServiceClient = async (request) => {
   const answer = offeredDispatch()?.({ method, path, headers, body });
   if (!answer) return httpClient(request);
   // Nobody can take back what was handed over: from here on only its answer tells what came of it.
-  return new Promise<ServiceResponse>((resolve, reject) => {
-    const unknown = (what: string, cause?: unknown): void => reject(new AmbiguousError(`${method} ${path}: ${what}`, { cause }));
-    const timer = setTimeout(() => unknown(`no answer within ${timeout} ms`), timeout);
-    answer.then(
-      ({ statusCode, body }) => {
-        clearTimeout(timer);
-        resolve({ status: statusCode, body });
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        unknown("the function failed", error);
-      },
-    );
+  const unknown = (what: string, cause?: unknown): AmbiguousError => new AmbiguousError(`${method} ${path}: ${what}`, { cause });
+  const answered = answer.then(
+    ({ statusCode, body }): ServiceResponse => ({ status: statusCode, body }),
+    (error: unknown) => {
+      throw unknown("the function failed", error);
+    },
+  );
+  return within(answered, timeout, () => {
+    throw unknown(`no answer within ${timeout} ms`);
   });
 };

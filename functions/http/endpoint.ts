@@ -57,7 +57,12 @@ type Middleware = middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResul
 const RECORD = Symbol("request log");
 
 interface Recorded {
-  [RECORD]?: { readonly started: number; readonly notes: Record<string, unknown> };
+  [RECORD]?: { readonly started: number; readonly notes: Record<string, unknown> } | undefined;
+}
+
+function recordOf(context: object): NonNullable<Recorded[typeof RECORD]> {
+  const recorded: Recorded = context;
+  return (recorded[RECORD] ??= { started: performance.now(), notes: {} });
 }
 
 /** A route as a Lambda handler: what all of them share, around the handler of one. */
@@ -79,7 +84,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         idempotency: idempotencyOf(event, now),
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
-        notes: (context as Recorded)[RECORD]?.notes ?? {},
+        notes: recordOf(context).notes,
       });
       await failPoint("answer.before");
       return toResult(answer);
@@ -99,7 +104,7 @@ function requestLog({ name }: Service): Middleware {
   const write = (request: middy.Request<APIGatewayProxyEvent, APIGatewayProxyResult>): void => {
     const { event, context, response, error } = request;
     const status = response?.statusCode ?? 500;
-    const { started, notes } = (context as Recorded)[RECORD] ?? { started: performance.now(), notes: {} };
+    const { started, notes } = recordOf(context);
     if (error) notes["error"] = describe(error, status === 500);
     log(status >= 500 ? "error" : "info", "request", {
       service: name,
@@ -113,7 +118,7 @@ function requestLog({ name }: Service): Middleware {
   };
   return {
     before: ({ context }) => {
-      (context as Recorded)[RECORD] = { started: performance.now(), notes: {} };
+      recordOf(context);
       // Open connections are kept for the next invocation; they are no reason to wait.
       context.callbackWaitsForEmptyEventLoop = false;
     },

@@ -2,6 +2,7 @@
 import type { APIGatewayProxyResult } from "aws-lambda";
 import findMyWay from "find-my-way";
 import type { Dispatch } from "../../functions/http/dispatch.ts";
+import { within } from "../../functions/http/within.ts";
 import type { ServiceDescription } from "./description.ts";
 import { proxyEvent, type GatewayRequest } from "./event.ts";
 import { LocalFunction, type LoadHandler } from "./local-function.ts";
@@ -61,7 +62,8 @@ export class Functions {
     const { called } = target;
     const { name, timeout } = called.description;
     try {
-      const result = await inTime(called.invoke(proxyEvent(request, target, this.#stage)), timeout);
+      const answer = Promise.resolve(called.invoke(proxyEvent(request, target, this.#stage)) as APIGatewayProxyResult | undefined);
+      const result = await within(answer, timeout, () => unanswered(504, "Endpoint request timed out"));
       return typeof result?.statusCode === "number" ? result : unanswered(502, "Internal server error");
     } catch (error) {
       process.stderr.write(`${name} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
@@ -82,21 +84,4 @@ export class Functions {
     if (called === undefined) throw new Error(`there is no function ${name}`);
     return called.invoke(event);
   }
-}
-
-/** The answer, or 504 after `timeout` milliseconds: the handler goes on then, and nobody listens any more. */
-function inTime(answer: unknown, timeout: number): Promise<APIGatewayProxyResult | undefined> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve(unanswered(504, "Endpoint request timed out")), timeout);
-    Promise.resolve(answer as APIGatewayProxyResult | undefined).then(
-      (result) => {
-        clearTimeout(timer);
-        resolve(result);
-      },
-      (error: unknown) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    );
-  });
 }

@@ -15,12 +15,18 @@ async function slow(): Promise<{ folder: string; state: ReturnType<typeof on.ope
   return { folder: store.folder, state, tampering, other };
 }
 
-test("a commit is answered only once its append has ended", async () => {
-  const { folder, state, tampering } = await slow();
+/** A transaction that Redis has executed, and whose append waits for the door to be opened. */
+async function executed({ state, tampering }: Pick<Awaited<ReturnType<typeof slow>>, "state" | "tampering">, key = "n") {
   const stop = door();
   tampering.beforeAppend = stop.reach;
-  const answer = state.occ.transact(["n"], add("n"));
+  const answer = state.occ.transact([key], add(key));
   await stop.reached;
+  return { stop, answer };
+}
+
+test("a commit is answered only once its append has ended", async () => {
+  const { folder, state, tampering } = await slow();
+  const { stop, answer } = await executed({ state, tampering });
   expect(await on.outside.get("n")).toBe("1");
   expect(await waits(answer)).toBe(true);
   expect((await records(folder)).length).toBe(1);
@@ -43,11 +49,7 @@ test("a commit is answered only after the look for a claim that follows its appe
 describe("while a write is on its way to the log, in this process", () => {
   async function pending() {
     const all = await slow();
-    const stop = door();
-    all.tampering.beforeAppend = stop.reach;
-    const answer = all.state.occ.transact(["i:n"], add("i:n"));
-    await stop.reached;
-    return { ...all, stop, answer };
+    return { ...all, ...(await executed(all, "i:n")) };
   }
 
   test("a read that saw it waits", async () => {
@@ -95,13 +97,11 @@ describe("while a write of another process is not in the log yet", () => {
   async function abandoned() {
     const all = await slow();
     // Never lets go: as if that process were stopped for good between its EXEC and its append.
-    const stop = door();
-    all.tampering.beforeAppend = stop.reach;
-    const answer = outcome(all.state.occ.transact(["i:n"], add("i:n")));
-    await stop.reached;
+    const { stop, answer } = await executed(all, "i:n");
+    const ended = outcome(answer);
     on.after(async () => {
       stop.open();
-      await answer;
+      await ended;
     });
     return all;
   }
@@ -159,10 +159,8 @@ test("what is durable is dropped from the tail in Redis", async () => {
 test("what is only on its way to the log stays in the tail for the others, also when its own process goes on", async () => {
   const { folder, state, tampering, other } = await slow();
   await state.occ.transact(["before"], add("before"));
-  const stop = door();
-  tampering.beforeAppend = stop.reach;
-  const answers = [state.occ.transact(["n"], add("n"))];
-  await stop.reached;
+  const { stop, answer } = await executed({ state, tampering });
+  const answers = [answer];
   for (let i = 2; i <= 4; i++) {
     answers.push(state.occ.transactAlone(["n"], add("n")));
     await until(async () => (await on.outside.get("n")) === String(i));
@@ -175,10 +173,8 @@ test("what is only on its way to the log stays in the tail for the others, also 
 
 test("who comes while an append is under way joins the next group: one EXEC for all of them", async () => {
   const { state, tampering } = await slow();
-  const stop = door();
-  tampering.beforeAppend = stop.reach;
-  const answers = [state.occ.transact(["n"], add("n"))];
-  await stop.reached;
+  const { stop, answer } = await executed({ state, tampering });
+  const answers = [answer];
   const before = await execs();
   for (let i = 2; i <= 20; i++) {
     answers.push(state.occ.transact(["n"], add("n")));
@@ -192,10 +188,7 @@ test("who comes while an append is under way joins the next group: one EXEC for 
 
 test("who comes while an append hangs is not kept from finding out what is the matter", async () => {
   const { state, tampering } = await slow();
-  const stop = door();
-  tampering.beforeAppend = stop.reach;
-  const first = state.occ.transact(["n"], add("n"));
-  await stop.reached;
+  const { stop, answer: first } = await executed({ state, tampering });
   const second = state.occ.transact(["n"], add("n"));
   await until(async () => (await on.outside.get("n")) === "2");
   stop.open();
@@ -248,10 +241,7 @@ test("a transaction on a key of the log itself, or with a note that the log writ
 
 test("close appends what was executed and answers it, and leaves the epoch to the others", async () => {
   const { folder, state, tampering, other } = await slow();
-  const stop = door();
-  tampering.beforeAppend = stop.reach;
-  const answer = state.occ.transact(["n"], add("n"));
-  await stop.reached;
+  const { stop, answer } = await executed({ state, tampering });
   const next = state.occ.transactAlone(["n"], add("n"));
   await until(async () => (await on.outside.get("n")) === "2");
   const closed = state.close();

@@ -8,7 +8,7 @@ export type Command = readonly [string, ...(string | number | Buffer)[]];
 export type Reply = string | number | null | Reply[];
 
 /** Of one command, its name included. Redis takes more, and serves nobody else while it works on them. */
-export const MAX_WORDS = 65_536;
+const MAX_WORDS = 65_536;
 
 const UTF8 = { replyEncoding: "utf8" } as const;
 
@@ -108,7 +108,8 @@ export class Connection {
    */
   async script(sha: string, keys: number, args: Command[number][]): Promise<unknown> {
     this.#assertUsable();
-    return this.#sendWrite(() => Promise.all(this.#write([["evalsha", sha, keys, ...args]]))).then(([reply]) => reply);
+    const [reply] = await this.#sendWrite(() => Promise.all(this.#write([["evalsha", sha, keys, ...args]])));
+    return reply;
   }
 
   close(): void {

@@ -1,0 +1,25 @@
+/**
+ * What the promise comes to, or what `late` gives or throws where that takes longer than `timeout` milliseconds. What the
+ * promise stands for goes on then, and nobody listens to it any more.
+ */
+export function within<T>(promise: Promise<T>, timeout: number, late: () => T): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      try {
+        resolve(late());
+      } catch (error) {
+        reject(error);
+      }
+    }, timeout);
+    promise.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
+  });
+}
