@@ -1,3 +1,4 @@
+import type { Change } from "redis-occ";
 import type { Call } from "./endpoint.ts";
 import { json, type Answer } from "./answer.ts";
 import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
@@ -12,7 +13,7 @@ export interface Batch {
   readonly op: string;
   /** Rows "0" to "count - 1" are made. */
   readonly count: number;
-  readonly row: (id: string) => { readonly key: string; readonly value: unknown };
+  readonly row: (id: string) => Change;
   /** The key whose presence forbids to overwrite a row, and what it is refused with. */
   readonly guard?: { readonly key: (id: string) => string; readonly refuse: (id: string) => Error };
   /** Looks whether all of it can be done, before anything is; a request that was answered before is not looked at again. */
@@ -49,9 +50,7 @@ export async function runBatch({ state, idempotency, deadline, now }: Call, { op
         if (idempotency !== null && recall<Answer | "started">(view, idempotency) !== "started") return { result: true };
         const forbidden = guard && ids.find((id) => view.get(guard.key(id)) !== null);
         if (guard && forbidden !== undefined) throw guard.refuse(forbidden);
-        const set: Record<string, unknown> = {};
-        for (const { key, value } of ids.map(row)) set[key] = value;
-        return { result: false, set };
+        return { result: false, set: ids.map(row) };
       },
     };
   }), options);

@@ -1,4 +1,4 @@
-import type { View } from "redis-occ";
+import type { Change, View } from "redis-occ";
 import { Refusal } from "../errors.ts";
 import type { Answer } from "./answer.ts";
 import type { Call } from "./endpoint.ts";
@@ -11,7 +11,7 @@ export interface Command {
   readonly op: string;
   readonly keys: readonly string[];
   /** The rules, on what is there. @throws Refusal */
-  readonly decide: (view: View) => { readonly set: Readonly<Record<string, unknown>>; readonly answer: Answer };
+  readonly decide: (view: View) => { readonly set: readonly Change[]; readonly answer: Answer };
 }
 
 /**
@@ -32,7 +32,7 @@ export function run({ state, idempotency, deadline, now }: Pick<Call, "state" | 
     const first = recall<Answer>(view, idempotency);
     if (first !== null) return { result: first };
     const { set, answer } = decideOrRefuse(decide, view);
-    return { result: answer, set: { ...set, ...remember(idempotency, answer) } };
+    return { result: answer, set: [...set, ...remember(idempotency, answer)] };
   }, options);
 }
 
@@ -41,6 +41,6 @@ function decideOrRefuse(decide: Command["decide"], view: View): ReturnType<Comma
     return decide(view);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { set: {}, answer: errorAnswer(error) };
+    return { set: [], answer: errorAnswer(error) };
   }
 }

@@ -25,7 +25,7 @@ export const handler = endpoint({
         assertFree(view.get<Claim>(claim), order_id);
         if (price instanceof Refusal) throw price;
         const changed = addItem(present, item_id, quantity, price);
-        return { set: { [orderRow]: changed }, answer: text(changed.total) };
+        return { set: [[orderRow, changed]], answer: text(changed.total) };
       },
     });
   },

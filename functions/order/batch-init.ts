@@ -31,7 +31,7 @@ export const handler = endpoint({
     return runBatch(call, {
       op: "batch_init",
       count: n,
-      row: (id) => ({ key: orderKey(id), value: make() }),
+      row: (id) => [orderKey(id), make()],
       guard: { key: claimKey, refuse: running },
       precheck: () => assertNoneRuns(call, n),
       done: "Batch init for orders successful",

@@ -17,7 +17,7 @@ export const handler = endpoint({
     return run(call, {
       op: "create_order",
       keys: [],
-      decide: () => ({ set: { [orderKey(id)]: created }, answer: json({ order_id: id }) }),
+      decide: () => ({ set: [[orderKey(id), created]], answer: json({ order_id: id }) }),
     });
   },
 });

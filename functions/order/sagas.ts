@@ -35,7 +35,7 @@ export const SAGAS = "saga:";
 export const sagaKey = (id: string): string => `${SAGAS}${id}`;
 
 /** Rows that change, by key; null deletes. */
-export type Changes = Record<string, Saga | Order | Claim | null>;
+export type Changes = readonly (readonly [key: string, row: Saga | Order | Claim | null])[];
 
 /** Another driver has moved the saga on: this one stops and looks what became of it. */
 export class LostRaceError extends Error {
@@ -77,7 +77,7 @@ export function start(id: string, orderId: string, order: Order, at: { readonly 
     startedAt: at.now,
     deadline: at.now + at.timeout,
   };
-  return { saga, set: { [sagaKey(id)]: saga, [claimKey(orderId)]: { saga: id } } };
+  return { saga, set: [[sagaKey(id), saga], [claimKey(orderId), { saga: id }]] };
 }
 
 /**
@@ -89,7 +89,7 @@ export function pay(id: string, expected: Saga, current: Saga | null, order: Ord
   assertCurrent(expected, current, "running");
   if (claim?.saga !== id || order?.generation !== expected.generation) return null;
   const saga: Saga = { ...expected, state: "paid", version: expected.version + 1 };
-  return { saga, set: { [sagaKey(id)]: saga, [orderKey(saga.order)]: { ...order, paid: true }, [claimKey(saga.order)]: null } };
+  return { saga, set: [[sagaKey(id), saga], [orderKey(saga.order), { ...order, paid: true }], [claimKey(saga.order), null]] };
 }
 
 /**
@@ -101,7 +101,7 @@ export function abandon(id: string, expected: Saga, current: Saga | null, claim:
   const version = expected.version + 1;
   if (undo.length > 0) {
     const saga: Saga = { ...expected, state: "compensating", version, undo, failure };
-    return { saga, set: { [sagaKey(id)]: saga } };
+    return { saga, set: [[sagaKey(id), saga]] };
   }
   return failed(id, { ...expected, version, failure }, claim);
 }
@@ -114,8 +114,8 @@ export function close(id: string, expected: Saga, current: Saga | null, claim: C
 
 function failed(id: string, last: Saga, claim: Claim | null): { saga: Saga; set: Changes } {
   const saga: Saga = { ...last, state: "failed" };
-  const free: Changes = claim?.saga === id ? { [claimKey(saga.order)]: null } : {};
-  return { saga, set: { [sagaKey(id)]: saga, ...free } };
+  const free: Changes = claim?.saga === id ? [[claimKey(saga.order), null]] : [];
+  return { saga, set: [[sagaKey(id), saga], ...free] };
 }
 
 function assertCurrent(expected: Saga, current: Saga | null, state: Saga["state"]): void {

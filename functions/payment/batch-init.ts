@@ -17,7 +17,7 @@ export const handler = endpoint({
     return runBatch(call, {
       op: "batch_init",
       count: n,
-      row: (id) => ({ key: userKey(id), value: newUser(starting_money, generation) }),
+      row: (id) => [userKey(id), newUser(starting_money, generation)],
       done: "Batch init for users successful",
     });
   },

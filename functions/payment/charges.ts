@@ -9,7 +9,7 @@ export type Charge =
   | { readonly state: "refunded" };
 
 /** Rows that change, by key; null deletes. */
-export type Changes = Record<string, User | Charge | null>;
+export type Changes = readonly (readonly [key: string, row: User | Charge | null])[];
 
 /** Gives the stored user, null where there is none. */
 export type FindUser = (id: string) => User | null;
@@ -21,38 +21,38 @@ export const chargeKey = (saga: string): string => `charge:${saga}`;
  * @returns what changes, and the refusal if it is one
  */
 export function charge(saga: string, id: string, amount: number, marker: Charge | null, find: FindUser): { set: Changes; refusal?: Refusal } {
-  if (marker?.state === "charged") return { set: {} };
-  if (marker?.state === "refused") return { set: {}, refusal: new Refusal(marker.code, marker.message) };
-  if (marker?.state === "refunded") return { set: {}, refusal: new Refusal("step_compensated", `the charge of saga ${saga} was refunded`) };
+  if (marker?.state === "charged") return { set: [] };
+  if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
+  if (marker?.state === "refunded") return { set: [], refusal: new Refusal("step_compensated", `the charge of saga ${saga} was refunded`) };
   try {
     const user = known(find(id), id);
     return {
-      set: {
-        [chargeKey(saga)]: { state: "charged", user: id, amount, generation: user.generation },
-        [userKey(id)]: hold(user, amount, id),
-      },
+      set: [
+        [chargeKey(saga), { state: "charged", user: id, amount, generation: user.generation }],
+        [userKey(id), hold(user, amount, id)],
+      ],
     };
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     const { code, message } = refusal;
-    return { set: { [chargeKey(saga)]: { state: "refused", code, message } }, refusal };
+    return { set: [[chargeKey(saga), { state: "refused", code, message }]], refusal };
   }
 }
 
 /** Puts the credit back, if the user is still the same one, and refuses the step for ever. */
 export function refund(saga: string, marker: Charge | null, find: FindUser): Changes {
-  if (marker?.state === "refunded" || marker?.state === "refused") return {};
-  return { ...settle(marker, find, giveBack), [chargeKey(saga)]: { state: "refunded" } };
+  if (marker?.state === "refunded" || marker?.state === "refused") return [];
+  return [...settle(marker, find, giveBack), [chargeKey(saga), { state: "refunded" }]];
 }
 
 /** Drops the marker of a saga that is settled for good; what it still held is spent. */
 export function forget(saga: string, marker: Charge | null, find: FindUser): Changes {
-  if (marker === null) return {};
-  return { ...settle(marker, find, letGo), [chargeKey(saga)]: null };
+  if (marker === null) return [];
+  return [...settle(marker, find, letGo), [chargeKey(saga), null]];
 }
 
 function settle(marker: Charge | null, find: FindUser, change: (user: User, amount: number) => User): Changes {
-  if (marker?.state !== "charged") return {};
+  if (marker?.state !== "charged") return [];
   const user = find(marker.user);
-  return user?.generation === marker.generation ? { [userKey(marker.user)]: change(user, marker.amount) } : {};
+  return user?.generation === marker.generation ? [[userKey(marker.user), change(user, marker.amount)]] : [];
 }

@@ -15,7 +15,7 @@ export const handler = endpoint({
     return run(call, {
       op: "create_user",
       keys: [],
-      decide: () => ({ set: { [userKey(id)]: created }, answer: json({ user_id: id }) }),
+      decide: () => ({ set: [[userKey(id), created]], answer: json({ user_id: id }) }),
     });
   },
 });

@@ -17,7 +17,7 @@ export const handler = endpoint({
       keys: [key],
       decide: (view) => {
         const user = pay(known(view.get<User>(key), user_id), amount, user_id);
-        return { set: { [key]: user }, answer: text(user.credit) };
+        return { set: [[key, user]], answer: text(user.credit) };
       },
     });
   },

@@ -18,7 +18,7 @@ export async function expireIdempotency(state: LoggedRedis, until: number, deadl
     // Read again: since they were listed another process may have deleted one, and its key been used anew.
     expired += await state.occ.transactAlone(keys, (view) => {
       const old = keys.filter((key) => (view.get<Remembered>(key)?.at ?? Infinity) <= until);
-      return { result: old.length, set: Object.fromEntries(old.map((key) => [key, null])) };
+      return { result: old.length, set: old.map((key) => [key, null] as const) };
     }, { meta: { op: "expire" }, timeout: left });
   }
   return expired;

@@ -31,7 +31,7 @@ export function recall<K>(view: View, { key, request }: Idempotency): K | null {
   return first?.kept ?? null;
 }
 
-/** The rows that keep something for the key. Written in the same transaction as the request's effect. */
-export function remember<K>({ key, request, at }: Idempotency, kept: K): Record<string, Remembered<K>> {
-  return { [idempotencyKey(key)]: { request, at, kept } };
+/** The row that keeps something for the key. Written in the same transaction as the request's effect. */
+export function remember<K>({ key, request, at }: Idempotency, kept: K): readonly [readonly [key: string, row: Remembered<K>]] {
+  return [[idempotencyKey(key), { request, at, kept }]];
 }

@@ -17,7 +17,7 @@ export const handler = endpoint({
       keys: [key],
       decide: (view) => {
         const item = add(known(view.get<Item>(key), item_id), amount);
-        return { set: { [key]: item }, answer: text(item.stock) };
+        return { set: [[key, item]], answer: text(item.stock) };
       },
     });
   },

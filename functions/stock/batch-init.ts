@@ -17,7 +17,7 @@ export const handler = endpoint({
     return runBatch(call, {
       op: "batch_init",
       count: n,
-      row: (id) => ({ key: itemKey(id), value: newItem(item_price, starting_stock, generation) }),
+      row: (id) => [itemKey(id), newItem(item_price, starting_stock, generation)],
       done: "Batch init for stock successful",
     });
   },

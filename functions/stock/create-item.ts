@@ -17,7 +17,7 @@ export const handler = endpoint({
     return run(call, {
       op: "create_item",
       keys: [],
-      decide: () => ({ set: { [itemKey(id)]: created }, answer: json({ item_id: id }) }),
+      decide: () => ({ set: [[itemKey(id), created]], answer: json({ item_id: id }) }),
     });
   },
 });

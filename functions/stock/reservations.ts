@@ -11,14 +11,11 @@ export type Reservation =
   /** Also where there was nothing to release yet: the execute that comes too late is refused. */
   | { readonly state: "released" };
 
-interface ReservedLine {
-  readonly item: string;
-  readonly quantity: number;
-  readonly generation: string;
-}
+/** Short: as many of them are kept as there were checkouts in the retention. */
+type ReservedLine = readonly [item: string, quantity: number, generation: string];
 
 /** Rows that change, by key; null deletes. */
-export type Changes = Record<string, Item | Reservation | null>;
+export type Changes = readonly (readonly [key: string, row: Item | Reservation | null])[];
 
 /** Gives the stored item, null where there is none. */
 export type FindItem = (id: string) => Item | null;
@@ -31,48 +28,50 @@ export const reservationKey = (saga: string): string => `reservation:${saga}`;
  * @returns what changes, and the refusal if it is one
  */
 export function reserve(saga: string, lines: Lines, marker: Reservation | null, find: FindItem): { set: Changes; refusal?: Refusal } {
-  if (marker?.state === "reserved") return { set: {} };
-  if (marker?.state === "refused") return { set: {}, refusal: new Refusal(marker.code, marker.message) };
-  if (marker?.state === "released") return { set: {}, refusal: new Refusal("step_compensated", `the reservation of saga ${saga} was released`) };
+  if (marker?.state === "reserved") return { set: [] };
+  if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
+  if (marker?.state === "released") return { set: [], refusal: new Refusal("step_compensated", `the reservation of saga ${saga} was released`) };
   try {
     const items = new Map<string, Item>();
     const reserved = lines.map(([id, quantity]): ReservedLine => {
       const item = items.get(id) ?? known(find(id), id);
       items.set(id, hold(item, quantity, id));
-      return { item: id, quantity, generation: item.generation };
+      return [id, quantity, item.generation];
     });
-    const set: Changes = { [reservationKey(saga)]: { state: "reserved", lines: reserved } };
-    for (const [id, item] of items) set[itemKey(id)] = item;
-    return { set };
+    return { set: [[reservationKey(saga), { state: "reserved", lines: reserved }], ...rows(items)] };
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
     const { code, message } = refusal;
-    return { set: { [reservationKey(saga)]: { state: "refused", code, message } }, refusal };
+    return { set: [[reservationKey(saga), { state: "refused", code, message }]], refusal };
   }
 }
 
 /** Puts back what was reserved, to the items that are still the same, and refuses the step for ever. */
 export function release(saga: string, marker: Reservation | null, find: FindItem): Changes {
-  if (marker?.state === "released" || marker?.state === "refused") return {};
-  return { ...settle(marker, find, giveBack), [reservationKey(saga)]: { state: "released" } };
+  if (marker?.state === "released" || marker?.state === "refused") return [];
+  return [...settle(marker, find, giveBack), [reservationKey(saga), { state: "released" }]];
 }
 
 /** Drops the marker of a saga that is settled for good; what it still held is sold. */
 export function forget(saga: string, marker: Reservation | null, find: FindItem): Changes {
-  if (marker === null) return {};
-  return { ...settle(marker, find, letGo), [reservationKey(saga)]: null };
+  if (marker === null) return [];
+  return [...settle(marker, find, letGo), [reservationKey(saga), null]];
 }
 
 /** The items that a marker's release or its forgetting changes. */
 export function heldItems(marker: Reservation | null): string[] {
-  return marker?.state === "reserved" ? marker.lines.map(({ item }) => item) : [];
+  return marker?.state === "reserved" ? marker.lines.map(([item]) => item) : [];
 }
 
 function settle(marker: Reservation | null, find: FindItem, change: (item: Item, quantity: number) => Item): Changes {
   const items = new Map<string, Item>();
-  for (const { item: id, quantity, generation } of marker?.state === "reserved" ? marker.lines : []) {
+  for (const [id, quantity, generation] of marker?.state === "reserved" ? marker.lines : []) {
     const item = items.get(id) ?? find(id);
     if (item?.generation === generation) items.set(id, change(item, quantity));
   }
-  return Object.fromEntries([...items].map(([id, item]) => [itemKey(id), item]));
+  return rows(items);
+}
+
+function rows(items: ReadonlyMap<string, Item>): Changes {
+  return Array.from(items, ([id, item]) => [itemKey(id), item] as const);
 }

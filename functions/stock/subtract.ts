@@ -17,7 +17,7 @@ export const handler = endpoint({
       keys: [key],
       decide: (view) => {
         const item = subtract(known(view.get<Item>(key), item_id), amount, item_id);
-        return { set: { [key]: item }, answer: text(item.stock) };
+        return { set: [[key, item]], answer: text(item.stock) };
       },
     });
   },

@@ -33,7 +33,7 @@ export function sagaModel(configuration: SagaConfiguration): Model<SagaState> {
   const order: Order = { ...newOrder(USER, "0"), items: [[ITEM, 1]], total: 1 };
   return {
     initial: {
-      rows: written({}, { [orderKey(ORDER)]: order, [itemKey(ITEM)]: newItem(1, configuration.stock, "0"), [userKey(USER)]: newUser(configuration.credit, "0") }),
+      rows: written({}, [[orderKey(ORDER), order], [itemKey(ITEM), newItem(1, configuration.stock, "0")], [userKey(USER), newUser(configuration.credit, "0")]]),
       drivers,
       sent: [],
       overdue: [],
@@ -110,7 +110,7 @@ function forgetting(state: SagaState, flaw: SagaFlaw | undefined, visit: Visit<S
     if (saga === null || (!isSettled(saga) && flaw !== "forget before settled")) continue;
     if (chargeKey(id) in state.rows) visit(`payment forgets ${id}`, forget(state, "payment", id));
     else if (reservationKey(id) in state.rows) visit(`stock forgets ${id}`, forget(state, "stock", id));
-    else if (isSettled(saga)) visit(`order forgets ${id}`, { ...state, rows: written(state.rows, { [sagaKey(id)]: null }) });
+    else if (isSettled(saga)) visit(`order forgets ${id}`, { ...state, rows: written(state.rows, [[sagaKey(id), null]]) });
   }
 }
 
@@ -123,17 +123,17 @@ function disturb(state: SagaState, { stock, credit, careless = false, flaw }: Sa
   }
   if (budget.funds > 0) {
     const user = addFunds(row<User>(rows, userKey(USER)) as User, 1);
-    visit("the user gets one credit more", { ...state, rows: written(rows, { [userKey(USER)]: user }), funded: state.funded + 1, budget: { ...budget, funds: budget.funds - 1 } }, "fault");
+    visit("the user gets one credit more", { ...state, rows: written(rows, [[userKey(USER), user]]), funded: state.funded + 1, budget: { ...budget, funds: budget.funds - 1 } }, "fault");
   }
   if (budget.remakes === 0) return;
   const generation = (n: number): string => (flaw === "generation not compared" ? "0" : String(n));
   const left = { ...state, budget: { ...budget, remakes: budget.remakes - 1 } };
-  visit("batch_init makes the item anew", { ...left, made: { ...made, item: made.item + 1 }, rows: written(rows, { [itemKey(ITEM)]: newItem(1, stock, generation(made.item + 1)) }) }, "fault");
-  visit("batch_init makes the user anew", { ...left, funded: 0, made: { ...made, user: made.user + 1 }, rows: written(rows, { [userKey(USER)]: newUser(credit, generation(made.user + 1)) }) }, "fault");
+  visit("batch_init makes the item anew", { ...left, made: { ...made, item: made.item + 1 }, rows: written(rows, [[itemKey(ITEM), newItem(1, stock, generation(made.item + 1))]]) }, "fault");
+  visit("batch_init makes the user anew", { ...left, funded: 0, made: { ...made, user: made.user + 1 }, rows: written(rows, [[userKey(USER), newUser(credit, generation(made.user + 1))]]) }, "fault");
   if (row<Claim>(rows, claimKey(ORDER)) === null || careless) {
     const order: Order = { ...newOrder(USER, generation(made.order + 1)), items: [[ITEM, 1]], total: 1 };
     const drivers = state.drivers;
-    visit("batch_init makes the order anew", { ...left, drivers, made: { ...made, order: made.order + 1 }, rows: written(rows, { [orderKey(ORDER)]: order }) }, "fault");
+    visit("batch_init makes the order anew", { ...left, drivers, made: { ...made, order: made.order + 1 }, rows: written(rows, [[orderKey(ORDER), order]]) }, "fault");
   }
 }
 

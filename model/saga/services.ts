@@ -4,7 +4,7 @@ import { userKey, type User } from "../../functions/payment/users.ts";
 import { itemKey, type Item } from "../../functions/stock/items.ts";
 import { forget as forgetReservation, release, reservationKey, reserve, type Reservation } from "../../functions/stock/reservations.ts";
 import type { SagaFlaw } from "./flaws.ts";
-import { ITEM, ORDER, row, USER, withStory, written, type Call, type Rows, type SagaState, type Story } from "./state.ts";
+import { ITEM, ORDER, row, USER, withStory, written, type Call, type Changes, type Rows, type SagaState, type Story } from "./state.ts";
 
 export type Answer = "done" | "refused" | "too late";
 
@@ -14,13 +14,13 @@ export function deliver(state: SagaState, call: Call, id: string, flaw: SagaFlaw
   if (state.expired.includes(id) && (call === "reserve" || call === "charge") && flaw !== "age not checked") return { next: state, answer: "too late" };
   const { set, refusal } = decide(state.rows, call, flaw === "marker derived from the order id" ? ORDER : id);
   const skipped = (flaw === "no tombstone" && isTombstoneOnly(call, set)) || (flaw === "refusal not marked" && refusal !== undefined);
-  const next = told({ ...state, rows: written(state.rows, skipped ? {} : set) }, state.rows, id);
+  const next = told({ ...state, rows: written(state.rows, skipped ? [] : set) }, state.rows, id);
   if (refusal === undefined) return { next, answer: "done" };
   // TOO_LATE of functions/order/services.ts.
   return { next, answer: refusal.code === "step_compensated" || refusal.code === "saga_expired" ? "too late" : "refused" };
 }
 
-function decide(rows: Rows, call: Call, id: string): { set: Readonly<Record<string, Rows[string] | null>>; refusal?: { readonly code: string } } {
+function decide(rows: Rows, call: Call, id: string): { set: Changes; refusal?: { readonly code: string } } {
   const findItem = (item: string): Item | null => row<Item>(rows, itemKey(item));
   const findUser = (user: string): User | null => row<User>(rows, userKey(user));
   const reservation = row<Reservation>(rows, reservationKey(id));
@@ -37,7 +37,7 @@ function decide(rows: Rows, call: Call, id: string): { set: Readonly<Record<stri
   }
 }
 
-const isTombstoneOnly = (call: Call, set: object): boolean => (call === "release" || call === "refund") && Object.keys(set).length === 1;
+const isTombstoneOnly = (call: Call, set: Changes): boolean => (call === "release" || call === "refund") && set.length === 1;
 
 /** The markers of a saga go, in one service after the other. */
 export function forget(state: SagaState, service: "stock" | "payment", id: string): SagaState {

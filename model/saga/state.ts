@@ -63,9 +63,12 @@ export const USER = "u";
 
 export const NOBODY: Driver = { stage: "gone", id: "", saga: null, attempted: [], refused: false, undo: [] };
 
-/** Rows after a transaction, in the order of their keys: null deletes. */
-export function written(rows: Rows, changes: Readonly<Record<string, Rows[string] | null>>): Rows {
-  const next = Object.entries({ ...rows, ...changes }).filter((entry): entry is [string, Rows[string]] => entry[1] !== null);
+/** What a transaction makes of rows; null deletes. */
+export type Changes = readonly (readonly [key: string, row: Rows[string] | null])[];
+
+/** Rows after a transaction, in the order of their keys. */
+export function written(rows: Rows, changes: Changes): Rows {
+  const next = Object.entries({ ...rows, ...Object.fromEntries(changes) }).filter((entry): entry is [string, Rows[string]] => entry[1] !== null);
   return Object.fromEntries(next.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

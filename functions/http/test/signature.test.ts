@@ -1,4 +1,5 @@
 import { expect, test } from "@jest/globals";
+import { createHmac } from "node:crypto";
 import fc from "fast-check";
 import { sign, VALIDITY, verify, type Signed } from "../signature.ts";
 
@@ -15,6 +16,28 @@ test("one that has expired is an error to be retried: nothing was done", () => {
   for (const now of [NOW + VALIDITY + 1, NOW - VALIDITY - 1]) {
     expect(() => verify(request, good, "secret", now)).toThrow(expect.objectContaining({ statusCode: 503, code: "signature_expired", retryable: true }));
   }
+});
+
+test("one that another process made holds as well, and any as often as it comes", () => {
+  const mac = createHmac("sha256", "secret").update(`POST\n/stock/reserve\n${NOW}\n{"saga":"another"}`).digest("hex");
+  for (let i = 0; i < 3; i++) {
+    expect(() => verify({ ...request, body: '{"saga":"another"}' }, `t=${NOW},v1=${mac}`, "secret", NOW)).not.toThrow();
+    expect(() => verify(request, good, "secret", NOW)).not.toThrow();
+  }
+});
+
+test("what was signed with one secret does not hold for another, nor a wrong one where the right one was just made", () => {
+  const one = sign(request, "old", NOW);
+  expect(() => verify(request, one, "new", NOW)).toThrow(forbidden);
+  const right = sign(request, "secret", NOW);
+  expect(() => verify(request, `t=${NOW},v1=${"0".repeat(64)}`, "secret", NOW)).toThrow(forbidden);
+  expect(() => verify(request, right, "secret", NOW)).not.toThrow();
+});
+
+test("however many are made and never verified, each holds", () => {
+  const many = Array.from({ length: 2_500 }, (_, i) => ({ ...request, body: String(i) }));
+  const signatures = many.map((one) => sign(one, "secret", NOW));
+  many.forEach((one, i) => expect(() => verify(one, signatures[i], "secret", NOW)).not.toThrow());
 });
 
 test("it does not hold for another method, path, body, time or secret", () => {

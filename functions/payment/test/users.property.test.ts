@@ -34,7 +34,7 @@ class Rows {
   find = (id: string): User | null => (id === "u" ? this.user : null);
 
   apply(changes: Changes): void {
-    for (const [key, row] of Object.entries(changes)) {
+    for (const [key, row] of changes) {
       if (key === "user:u") this.user = row as User;
       else if (row === null) this.markers.delete(key.slice("charge:".length));
       else this.markers.set(key.slice("charge:".length), row as Charge);

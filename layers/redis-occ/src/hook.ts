@@ -30,7 +30,10 @@ export interface CommitHook<Session = unknown> {
    */
   restore(): Promise<void>;
 
-  /** Commands for the MULTI, after the writes. Called also with no writes: then every rule of the group has refused. */
+  /**
+   * Commands for the MULTI, after the writes. Called also with no writes: then every rule of the group has refused. In script
+   * mode none of them may be a script.
+   */
   commands(session: Session, writes: readonly Write[]): readonly Command[];
 
   /**

@@ -10,4 +10,4 @@ export {
   TimeoutError,
 } from "./errors.ts";
 export { RolledBackError, type CommitHook, type Write } from "./hook.ts";
-export type { Decide, Decision, Json, TransactOptions, View } from "./transaction.ts";
+export type { Change, Changes, Decide, Decision, Json, TransactOptions, View } from "./transaction.ts";

@@ -14,10 +14,19 @@ export interface View {
   need(keys: Iterable<string>): void;
 }
 
-/** What a rule came to: the result for the caller, and the new values of the keys that change (null deletes). */
+/** The new value of a key; null deletes it. */
+export type Change = readonly [key: string, value: unknown];
+
+/**
+ * An object, or changes one by one, of which the last one of a key counts. Those cost less where keys hold ids: V8 makes
+ * a hidden class of its own for each object whose keys are like no other's.
+ */
+export type Changes = Readonly<Record<string, unknown>> | Iterable<Change>;
+
+/** What a rule came to: the result for the caller, and what changes. */
 export interface Decision<T> {
   readonly result: T;
-  readonly set?: Readonly<Record<string, unknown>>;
+  readonly set?: Changes;
 }
 
 /**
@@ -98,7 +107,7 @@ export class Transaction {
       }
       const { result, set = {} } = decision as Decision<unknown>;
       written = new Map();
-      for (const [key, value] of Object.entries(set)) written.set(key, toImage(key, value));
+      for (const [key, value] of isIterable(set) ? set : Object.entries(set)) written.set(key, toImage(key, value));
       this.#verdict = { result };
     } catch (error) {
       this.#verdict = { error };
@@ -153,6 +162,10 @@ class UndeclaredKeys extends Error {
   constructor(keys: readonly string[]) {
     super(`keys that were not declared: ${keys.join()}`);
   }
+}
+
+function isIterable(set: Changes): set is Iterable<Change> {
+  return Symbol.iterator in set;
 }
 
 function toImage(key: string, value: unknown): string | null {

@@ -13,6 +13,14 @@ test("a transaction returns its result and writes what its rule decided", async 
   expect(await occ.read(["b", "a", "c"])).toEqual([[1, "x", null], { n: 1 }, null]);
 });
 
+test("what a rule sets may be pairs: written in their order, of which the last one of a key counts", async () => {
+  const occ = on.client();
+  const pairs = new Map<string, unknown>([["a", { n: 1 }], ["b", 2], ["c", 3]]);
+  await occ.transact(["a"], () => ({ result: 0, set: pairs }));
+  await occ.transact(["a"], () => ({ result: 0, set: [["c", null], ["b", 4], ["b", 5]] }));
+  expect(await occ.read(["a", "b", "c"])).toEqual([{ n: 1 }, 5, null]);
+});
+
 test("null deletes a key", async () => {
   const occ = on.client();
   await occ.transact(["a"], () => ({ result: 0, set: { a: 1 } }));
