@@ -12,19 +12,22 @@ export type Level = (typeof LEVELS)[number];
 export function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   const threshold = LEVELS.indexOf((process.env["LOG_LEVEL"] || "info") as Level);
   if (LEVELS.indexOf(level) < threshold) return;
-  write({ time: new Date().toISOString(), level, message, ...fields });
+  const head = `{"time":"${new Date().toISOString()}","level":"${level}","message":${JSON.stringify(message)}`;
+  const rest = JSON.stringify(fields);
+  write(rest === "{}" ? `${head}}` : `${head},${rest.slice(1)}`);
 }
 
 const waiting: string[] = [];
 let flushesAtExit = false;
 
-function write(line: object): void {
+/** @param line JSON */
+function write(line: string): void {
   if (waiting.length === 0) {
     setImmediate(flush);
     if (!flushesAtExit) process.once("exit", flush);
     flushesAtExit = true;
   }
-  waiting.push(`${JSON.stringify(line)}\n`);
+  waiting.push(`${line}\n`);
 }
 
 function flush(): void {
@@ -39,7 +42,7 @@ export function metric(service: string, name: string, value: number): void {
   const namespace = process.env["METRICS_NAMESPACE"];
   if (!namespace) return;
   const about = { Timestamp: Date.now(), CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [["service"]], Metrics: [{ Name: name }] }] };
-  write({ _aws: about, service, [name]: value });
+  write(JSON.stringify({ _aws: about, service, [name]: value }));
 }
 
 /** An error with what caused it, for the log. A stack only where the error was not expected. */

@@ -24,22 +24,6 @@ export interface Matched {
 const ACCOUNT = "000000000000";
 const API = "local";
 
-const IDENTITY: Readonly<Record<string, null>> = {
-  accessKey: null,
-  accountId: null,
-  apiKey: null,
-  apiKeyId: null,
-  caller: null,
-  clientCert: null,
-  cognitoAuthenticationProvider: null,
-  cognitoAuthenticationType: null,
-  cognitoIdentityId: null,
-  cognitoIdentityPoolId: null,
-  principalOrgId: null,
-  user: null,
-  userArn: null,
-};
-
 export function proxyEvent(request: GatewayRequest, { resource, pathParameters }: Matched, stage: string): APIGatewayProxyEvent {
   const { method, path, query, rawHeaders, body, isBase64Encoded, sourceIp } = request;
   const headers: Record<string, string> = {};
@@ -68,7 +52,7 @@ export function proxyEvent(request: GatewayRequest, { resource, pathParameters }
       authorizer: null,
       protocol: "HTTP/1.1",
       httpMethod: method,
-      identity: { ...IDENTITY, sourceIp, userAgent } as APIGatewayProxyEvent["requestContext"]["identity"],
+      identity: identity(sourceIp, userAgent),
       path: `/${stage}${path}`,
       stage,
       requestId: randomUUID(),
@@ -78,6 +62,27 @@ export function proxyEvent(request: GatewayRequest, { resource, pathParameters }
     },
     body,
     isBase64Encoded,
+  };
+}
+
+/** Nobody in particular: spelt out, since an object that is made in one piece costs a fraction of one with parts spread into it. */
+function identity(sourceIp: string, userAgent: string | null): APIGatewayProxyEvent["requestContext"]["identity"] {
+  return {
+    accessKey: null,
+    accountId: null,
+    apiKey: null,
+    apiKeyId: null,
+    caller: null,
+    clientCert: null,
+    cognitoAuthenticationProvider: null,
+    cognitoAuthenticationType: null,
+    cognitoIdentityId: null,
+    cognitoIdentityPoolId: null,
+    principalOrgId: null,
+    sourceIp,
+    user: null,
+    userAgent,
+    userArn: null,
   };
 }
 

@@ -74,8 +74,10 @@ export class Functions {
   /** For calls between the functions. */
   readonly dispatch: Dispatch = ({ method, path, headers, body }) => {
     const target = this.match(method, path);
-    const rawHeaders = Object.entries(headers).flat();
-    return target && this.run(target, { method, path, query: "", rawHeaders, body, isBase64Encoded: false, sourceIp: "127.0.0.1" });
+    if (target === null) return null;
+    const rawHeaders: string[] = [];
+    for (const [name, value] of Object.entries(headers)) rawHeaders.push(name, value);
+    return this.run(target, { method, path, query: "", rawHeaders, body, isBase64Encoded: false, sourceIp: "127.0.0.1" });
   };
 
   /** Runs a function by its name, as the scheduler does. @throws Error where there is none, and what it throws */

@@ -20,7 +20,7 @@ export function indexCommands(prefixes: readonly string[], images: Iterable<read
   const added = new Map<string, (string | number)[]>();
   const removed = new Map<string, string[]>();
   for (const [key, { present, at }] of images) {
-    const prefix = prefixes.find((candidate) => key.startsWith(candidate));
+    const prefix = prefixOf(key, prefixes);
     if (prefix === undefined) continue;
     if (present) entry(added, prefix).push(at, key);
     else entry(removed, prefix).push(key);
@@ -29,6 +29,11 @@ export function indexCommands(prefixes: readonly string[], images: Iterable<read
     ...[...added].flatMap(([prefix, members]) => inParts(["zadd", indexKey(prefix)], members)),
     ...[...removed].flatMap(([prefix, members]) => inParts(["zrem", indexKey(prefix)], members)),
   ];
+}
+
+/** The prefix under which a key is indexed; undefined where it is not. */
+export function prefixOf(key: string, prefixes: readonly string[]): string | undefined {
+  return prefixes.find((candidate) => key.startsWith(candidate));
 }
 
 /** Arguments of one command, an even number: Lua passes them as arguments of a function, whose number is limited. */

@@ -1,11 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectionLostError, OutcomeUnknownError, RolledBackError, type Command, type CommitHook, type Connection, type Reply, type Write } from "redis-occ";
+import { ConnectionLostError, OutcomeUnknownError, RolledBackError, type Command, type CommitHook, type CommitMode, type Connection, type Reply, type Write } from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
 import { LogDamageError, RestoringError, StoreMismatchError } from "./errors.ts";
 import { fromNewestSnapshot, unbroken } from "./ground.ts";
 import { readStretch } from "./history.ts";
-import { indexCommands, type Indexed } from "./images.ts";
+import { indexCommands, prefixOf, type Indexed } from "./images.ts";
 import { GUARD, isInternal } from "./keys.ts";
 import { EpochOverError, EpochWriter } from "./log-writer.ts";
 import { isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, parseGuard, readWaitsFor, type Stretch } from "./protocol.ts";
@@ -22,13 +22,14 @@ interface Session {
   /** The entries of the group's writes, once they are on their way: all but their numbers. */
   readonly own: { readonly tx: string; readonly body: string }[];
   /** Which reply to `commands` is which. */
-  readonly layout: { tail: number; ids: number };
+  readonly layout: { tail: number; last: number };
 }
 
 /** Milliseconds that a group waits for the append of the one before. */
 const LONGEST_IDLE = 100;
 
 export interface LogHookOptions extends Omit<RecoveryOptions, "signal"> {
+  readonly commit: CommitMode;
   readonly now: () => Date;
   /** Milliseconds that a caller of `restore` waits; Infinity for as long as it takes. */
   readonly restorePatience: number;
@@ -89,6 +90,7 @@ export class LogHook implements CommitHook<Session> {
 
   commands(current: Session, writes: readonly Write[]): Command[] {
     const { epoch, writer, own, layout } = current;
+    const { indexes, commit } = this.#options;
     const now = this.#options.now();
     const at = now.toISOString();
     for (const { images, meta } of writes) {
@@ -100,20 +102,19 @@ export class LogHook implements CommitHook<Session> {
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
     // What this process has enqueued itself it need not be told again: it becomes durable before anything enqueued later.
     layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
-    layout.ids = commands.length;
-    for (const { body } of own) commands.push(appendToTail(epoch, body));
-    const images = new Map<string, Indexed>();
-    const present: Indexed = { present: true, at: now.getTime() };
-    const deleted: Indexed = { present: false, at: now.getTime() };
-    for (const write of writes) for (const [key, image] of write.images) images.set(key, image === null ? deleted : present);
-    commands.push(...indexCommands(this.#options.indexes, images));
+    layout.last = commands.push(...appendToTail(epoch, own.map(({ body }) => body), commit)) - 1;
+    const indexed = new Map<string, Indexed>();
+    for (const { images } of writes) {
+      for (const [key, image] of images) if (prefixOf(key, indexes) !== undefined) indexed.set(key, { present: image !== null, at: now.getTime() });
+    }
+    commands.push(...indexCommands(indexes, indexed));
     return commands;
   }
 
   executed(current: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void> {
     const { writer, turns, guard, own, layout } = current;
     const others = parseTail(replies[layout.tail]);
-    const mine = own.map(({ body }, i): Entry => ({ ...parseId(replies[layout.ids + i]), body }));
+    const mine = own.length > 0 ? numbered(own, parseId(replies[layout.last])) : [];
     const last = mine.at(-1) ?? others.at(-1);
     const keys = new Map(mine.map(({ n }, i) => [n, writes[i]?.images.keys() ?? []]));
     // A group in which all refused has seen what is still on its way to the log: it waits for that.
@@ -291,7 +292,12 @@ export class LogHook implements CommitHook<Session> {
 
 function session(turns: AppendTurns, guard: string): Session {
   const { writer } = turns;
-  return { epoch: writer.epoch, writer, turns, guard, own: [], layout: { tail: 0, ids: 0 } };
+  return { epoch: writer.epoch, writer, turns, guard, own: [], layout: { tail: 0, last: 0 } };
+}
+
+/** A group's entries: all are made at one instant, so that their numbers end with the last one's. */
+function numbered(own: Session["own"], { epoch, n }: Position): Entry[] {
+  return own.map(({ body }, i) => ({ epoch, n: n - own.length + 1 + i, body }));
 }
 
 function notesOf(meta: unknown): Readonly<Record<string, unknown>> {

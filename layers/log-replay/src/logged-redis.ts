@@ -65,7 +65,7 @@ export class LoggedRedis {
     this.#indexes = indexes;
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
-    this.#hook = new LogHook({ store, open, indexes, lockTtl, restorePatience, onEvent, now });
+    this.#hook = new LogHook({ store, open, indexes, commit, lockTtl, restorePatience, onEvent, now });
     this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, commit, connections });
   }
 

@@ -26,8 +26,8 @@ export interface LogRecord extends Position {
   readonly [note: string]: unknown;
 }
 
-/** Members that the log itself writes; notes must not use them. */
-const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame"]);
+/** Notes must not use these: members that the log itself writes, and what would make something else of the notes. */
+const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"]);
 
 /** The members of a record, from images that are JSON text already. @throws TypeError for a reserved note */
 export function encodeBody(
@@ -36,18 +36,11 @@ export function encodeBody(
   notes: Readonly<Record<string, unknown>>,
   images: ReadonlyMap<string, string | null>,
 ): string {
-  let body = `"at":"${at}","tx":"${tx}"`;
-  for (const [name, value] of Object.entries(notes)) {
-    if (RESERVED.has(name)) throw new TypeError(`"${name}" is a member of the record itself`);
-    if (value !== undefined) body += `,${JSON.stringify(name)}:${JSON.stringify(value)}`;
-  }
-  body += `,"set":{`;
-  let separator = "";
-  for (const [key, image] of images) {
-    body += `${separator}${JSON.stringify(key)}:${image ?? "null"}`;
-    separator = ",";
-  }
-  return `${body}}`;
+  for (const name of Object.keys(notes)) if (RESERVED.has(name)) throw new TypeError(`"${name}" cannot be noted in a record`);
+  const noted = JSON.stringify({ ...notes }).slice(1, -1);
+  let set = "";
+  for (const [key, image] of images) set += `${set === "" ? "" : ","}${JSON.stringify(key)}:${image ?? "null"}`;
+  return `"at":"${at}","tx":"${tx}",${noted === "" ? "" : `${noted},`}"set":{${set}}`;
 }
 
 /** The record as one line of JSON with its checksum, without the line's end. */
@@ -58,7 +51,9 @@ export function encodeLine({ epoch, n, body }: Entry): string {
 
 /** CRC-32 (the polynomial of gzip) as eight hexadecimal digits. */
 export function checksum(data: string | Uint8Array): string {
-  return crc32(data).toString(16).padStart(8, "0");
+  const crc = crc32(data);
+  // In halves: beyond 31 bits V8 takes a number for a fraction, and is ten times as long about its digits.
+  return (crc >>> 16).toString(16).padStart(4, "0") + (crc & 0xffff).toString(16).padStart(4, "0");
 }
 
 const HEAD = /^\{"epoch":(\d{1,16}),"n":(\d{1,16}),/;

@@ -1,13 +1,27 @@
-import type { Command, Reply } from "redis-occ";
+import type { Command, CommitMode, Reply } from "redis-occ";
 import { BODY, TAIL } from "./keys.ts";
 import type { Entry } from "./record.ts";
 
 /**
- * The tail: a stream in Redis with the commits that may not be durable yet. Redis numbers them, in the same MULTI that
- * makes them: an entry's id is `epoch-n`.
+ * KEYS     the tail
+ * ARGV     the id, the field, and the value of each entry
+ * returns  the id of the last one
  */
-export function appendToTail(epoch: number, body: string): Command {
-  return ["xadd", TAIL, `${epoch}-*`, BODY, body];
+const APPEND = `
+local id
+for i = 3, #ARGV do id = redis.call('XADD', KEYS[1], ARGV[1], ARGV[2], ARGV[i]) end
+return id
+`;
+
+/**
+ * The tail: a stream in Redis with the commits that may not be durable yet. Redis numbers them, in the same MULTI that
+ * makes them: an entry's id is `epoch-n`. The last reply is the id of the last one; those before it have the numbers before.
+ */
+export function appendToTail(epoch: number, bodies: readonly string[], commit: CommitMode): Command[] {
+  const id = `${epoch}-*`;
+  // A command of its own for each costs a client more than all else that it sends of a transaction. Scripts call no scripts.
+  if (commit === "watch" && bodies.length > 1) return [["eval", APPEND, 1, TAIL, id, BODY, ...bodies]];
+  return bodies.map((body) => ["xadd", TAIL, id, BODY, body]);
 }
 
 /** Everything after commit `n`; everything there is where nothing is known. */

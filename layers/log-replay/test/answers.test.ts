@@ -35,6 +35,20 @@ test("a commit is answered only once its append has ended", async () => {
   expect((await records(folder)).at(-1)).toMatchObject({ n: 2, set: { n: 1 } });
 });
 
+test.each([1, 2, 7])("a group of %i: each transaction has a number of its own, in Redis as in the log, in the order of their decisions", async (size) => {
+  const { folder, state, tampering } = await slow();
+  const stop = door();
+  tampering.beforeAppend = stop.reach;
+  const keys = Array.from({ length: size }, (_, i) => `k${i}`);
+  const answers = keys.map((key) => state.occ.transact(["n", key], (view) => ({ result: 0, set: { [key]: 1, n: (view.get<number>("n") ?? 0) + 1 } })));
+  await stop.reached;
+  const tail = (await on.outside.xrange("log:tail", "-", "+")).slice(-size).map(([id, [, body]]) => ({ id, ...(JSON.parse(`{${body}}`) as object) }));
+  expect(tail).toEqual(keys.map((key, i) => expect.objectContaining({ id: `1-${2 + i}`, set: { [key]: 1, n: i + 1 } })));
+  stop.open();
+  await Promise.all(answers);
+  expect((await records(folder)).slice(1)).toEqual(keys.map((key, i) => expect.objectContaining({ epoch: 1, n: 2 + i, set: { [key]: 1, n: i + 1 } })));
+});
+
 test("a commit is answered only after the look for a claim that follows its append", async () => {
   const { state, tampering } = await slow();
   const stop = door();

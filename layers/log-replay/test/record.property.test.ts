@@ -10,7 +10,7 @@ const text = fc.oneof(fc.constantFrom(...NASTY), fc.string({ unit: "grapheme" })
 const name = text.filter((one) => one !== "\\");
 const value = fc.oneof(fc.jsonValue({ stringUnit: "grapheme" }), text, fc.dictionary(name, text)).filter((json) => json !== null && !JSON.stringify(json).includes('"\\\\":'));
 const images = fc.dictionary(name, fc.option(value), { maxKeys: 8 }).map((set) => new Map(Object.entries(set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)] as const)));
-const RESERVED = ["epoch", "n", "at", "tx", "set", "crc", "frame"];
+const RESERVED = ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"];
 const notes = fc.dictionary(name.filter((one) => !RESERVED.includes(one)), value, { maxKeys: 3 });
 const AT = "2026-01-31T12:00:00.123Z";
 const body = fc.record({ notes, images }).map((parts) => ({ ...parts, body: encodeBody(AT, "p-1", parts.notes, parts.images) }));
@@ -55,6 +55,13 @@ test("a line's checksum is the CRC-32 of gzip over all that stands before it", (
 
 test("a note cannot take the place of a member that the log writes itself", () => {
   for (const name of RESERVED) expect(() => encodeBody(AT, "t", { [name]: 1 }, new Map())).toThrow(TypeError);
+});
+
+test("notes are the own members of whatever object holds them, those that have no JSON form left out", () => {
+  const recorded = (meta: object): unknown => JSON.parse(`{${encodeBody(AT, "t", meta as Record<string, unknown>, new Map([["a", "1"]]))}}`);
+  const bare = { at: AT, tx: "t", set: { a: 1 } };
+  for (const empty of [{}, new Date(), { left: undefined, out: () => 1 }]) expect(recorded(empty)).toEqual(bare);
+  expect(recorded(["x", "y"])).toEqual({ ...bare, 0: "x", 1: "y" });
 });
 
 async function* inChunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
