@@ -29,7 +29,7 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
   const command = (name: string, what: string, examples: readonly string[]): Command =>
     shoplog.command(name).description(what).addHelpText("after", `\nExamples:\n${examples.map((example) => `  $ npx shoplog ${example}`).join("\n")}`);
 
-  command("show [service...]", "history in commit order; of several services on one time line", ["show stock", "show --saga 5f0c2e9a-…", "show payment --key user:7 --since 2026-01-31", "show order --op saga_paid --json | jq .saga"])
+  command("show [service...]", "history in commit order; of several services on one time line", ["show stock", "show --saga sf3qb2shXsy3KIabs8Kg_", "show payment --key user:7 --since 2026-01-31", "show order --op saga_paid --json | jq .saga"])
     .addHelpText("before", `service: ${SERVICE}; all without one\n`)
     .option("--key <key>", "only commits that write this key; user:* for all that begin so")
     .option("--saga <id>", "only commits of this checkout")
@@ -78,7 +78,7 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
   command("compact [service...]", "folds the log into a snapshot and archives what is in it, so that a restore reads less; beside the running shop, too, and safe to kill", ["compact", "compact stock"])
     .action(compactLogs);
 
-  command("sagas [id]", "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs", ["sagas --open", "sagas --stuck", "sagas 5f0c2e9a"])
+  command("sagas [id]", "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs", ["sagas --open", "sagas --stuck", "sagas sf3qb2"])
     .option("--open", "only those that are not settled")
     .option("--stuck", "only those that are not settled and past their deadline")
     .option("--done", "only those that are settled")
