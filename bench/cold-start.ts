@@ -39,7 +39,7 @@ try {
 /** Every key at least once where there are as many updates, then keys at random. */
 async function write(store: LogStore): Promise<void> {
   const { encodeFrame } = await import("../layers/log-replay/src/frame.ts");
-  const { encodeBody } = await import("../layers/log-replay/src/record.ts");
+  const { encodeBody, encodeNotes } = await import("../layers/log-replay/src/record.ts");
   await store.claim(1);
   await store.writeBegin(1, { parent: 0, cut: 0 });
   const writer = store.createSegment(1);
@@ -47,7 +47,7 @@ async function write(store: LogStore): Promise<void> {
     const entries = Array.from({ length: Math.min(FRAME, updates - n + 1) }, (_, i) => {
       const key = n + i <= keys ? n + i : 1 + Math.floor(Math.random() * keys);
       const image = JSON.stringify({ stock: n + i, price: 5, generation: "9f3c51d0a4be" });
-      return { epoch: 1, n: n + i, body: encodeBody(new Date().toISOString(), `t-${n + i}`, { op: "set" }, new Map([[`item:${key}`, image]])) };
+      return { epoch: 1, n: n + i, body: encodeBody(new Date().toISOString(), `t-${n + i}`, encodeNotes({ op: "set" }), new Map([[`item:${key}`, image]])) };
     });
     await writer.append(encodeFrame(entries));
     if (writer.size > 16 * 1024 * 1024) await writer.roll();

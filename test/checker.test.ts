@@ -70,7 +70,7 @@ describe("does not agree", () => {
 
 describe("the laws of the logs", () => {
   const item = (stock: number, held = 0) => ({ stock, price: 1, held, generation: "g" });
-  const marker = { state: "reserved", lines: [["i", 2, "g"]] };
+  const marker = { state: "reserved", lines: [{ item: "i", quantity: 2, generation: "g" }] };
   const made = { epoch: 1, n: 1, op: "create_item", set: { "item:i": item(0) } };
   const added = { epoch: 1, n: 2, op: "add", set: { "item:i": item(5) } };
   const reserved = { epoch: 1, n: 3, op: "reserve", saga: "s", set: { "item:i": item(3, 2), "reservation:s": marker } };

@@ -98,7 +98,7 @@ function chargedBy(marker: Charge | null): number {
 }
 
 function reservedBy(marker: Reservation | null): string {
-  return marker?.state === "reserved" ? text(marker.lines.map(([item, quantity]) => [item, quantity])) : "";
+  return marker?.state === "reserved" ? text(marker.lines.map(({ item, quantity }) => [item, quantity])) : "";
 }
 
 function text(lines: readonly (readonly [item: string, quantity: number])[]): string {

@@ -59,7 +59,7 @@ const STOCK: Accounts = {
   marker: "reservation:",
   done: "reserved",
   undone: "released",
-  moved: (marker) => (marker["lines"] as [item: string, quantity: number, generation: string][]).map(([id, amount, generation]) => ({ id, amount, generation })),
+  moved: (marker) => (marker["lines"] as { item: string; quantity: number; generation: string }[]).map(({ item, quantity, generation }) => ({ id: item, amount: quantity, generation })),
 };
 
 const PAYMENT: Accounts = {

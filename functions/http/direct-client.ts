@@ -10,8 +10,9 @@ import { within } from "./within.ts";
  */
 export const directClient: ServiceClient = async (request) => {
   const { method, path, timeout } = request;
-  const { headers, body } = await outgoing(request);
-  const answer = offeredDispatch()?.({ method, path, headers, body });
+  const dispatch = offeredDispatch();
+  const { headers, body } = await outgoing(request, { verifiedHere: dispatch !== null });
+  const answer = dispatch?.({ method, path, headers, body });
   if (!answer) return httpClient(request);
   // Nobody can take back what was handed over: from here on only its answer tells what came of it.
   const unknown = (what: string, cause?: unknown): AmbiguousError => new AmbiguousError(`${method} ${path}: ${what}`, { cause });

@@ -30,10 +30,13 @@ export interface Outgoing {
   readonly body: string | null;
 }
 
-/** The body is made text before anything is waited for: what its owner does with it afterwards changes nothing. */
-export async function outgoing({ method, path, body }: ServiceRequest): Promise<Outgoing> {
+/**
+ * The body is made text before anything is waited for: what its owner does with it afterwards changes nothing.
+ * @param options of the signature
+ */
+export async function outgoing({ method, path, body }: ServiceRequest, options?: Parameters<typeof sign>[3]): Promise<Outgoing> {
   if (body === undefined) return { headers: {}, body: null };
   const text = JSON.stringify(body);
-  const signature = sign({ method, path, body: text }, await signingSecret(Date.now()), Date.now());
+  const signature = sign({ method, path, body: text }, await signingSecret(Date.now()), Date.now(), options);
   return { headers: { "content-type": "application/json", [SIGNATURE_HEADER]: signature }, body: text };
 }

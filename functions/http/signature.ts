@@ -13,23 +13,28 @@ export const SIGNATURE_HEADER = "x-shop-signature";
 /** Milliseconds that a signature is valid, before and after its time. Markers of steps live longer (RETENTION_MS). */
 export const VALIDITY = 30_000;
 
-/**
- * What this process has signed and nobody has verified yet. Where the services share a process they find it here: the second
- * HMAC would cost as much as the first.
- */
+/** What was signed for this very process, and is not verified yet: the second HMAC would cost as much as the first. */
 const unverified = new Map<string, { readonly secret: string; readonly mac: string }>();
+/** Of those that never arrive, this many are kept. */
 const MOST_UNVERIFIED = 1_000;
 
-/** `t=<milliseconds since 1970>,v1=<HMAC-SHA256>` over method, path, time and body. */
-export function sign(request: Signed, secret: string, now: number): string {
+/**
+ * `t=<milliseconds since 1970>,v1=<HMAC-SHA256>` over method, path, time and body.
+ * @param verifiedHere whether the other service is in this process; where it is not, the signature holds all the same
+ */
+export function sign(request: Signed, secret: string, now: number, { verifiedHere = false }: { readonly verifiedHere?: boolean } = {}): string {
   const text = textOf(request, now);
   const mac = macOf(text, secret);
+  if (verifiedHere) remember(text, { secret, mac });
+  return `t=${now},v1=${mac}`;
+}
+
+function remember(text: string, made: { readonly secret: string; readonly mac: string }): void {
   for (const oldest of unverified.keys()) {
     if (unverified.size < MOST_UNVERIFIED) break;
     unverified.delete(oldest);
   }
-  unverified.set(text, { secret, mac });
-  return `t=${now},v1=${mac}`;
+  unverified.set(text, made);
 }
 
 /**

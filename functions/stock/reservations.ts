@@ -11,8 +11,11 @@ export type Reservation =
   /** Also where there was nothing to release yet: the execute that comes too late is refused. */
   | { readonly state: "released" };
 
-/** Short: as many of them are kept as there were checkouts in the retention. */
-type ReservedLine = readonly [item: string, quantity: number, generation: string];
+interface ReservedLine {
+  readonly item: string;
+  readonly quantity: number;
+  readonly generation: string;
+}
 
 /** Rows that change, by key; null deletes. */
 export type Changes = readonly (readonly [key: string, row: Item | Reservation | null])[];
@@ -36,7 +39,7 @@ export function reserve(saga: string, lines: Lines, marker: Reservation | null, 
     const reserved = lines.map(([id, quantity]): ReservedLine => {
       const item = items.get(id) ?? known(find(id), id);
       items.set(id, hold(item, quantity, id));
-      return [id, quantity, item.generation];
+      return { item: id, quantity, generation: item.generation };
     });
     return { set: [[reservationKey(saga), { state: "reserved", lines: reserved }], ...rows(items)] };
   } catch (refusal) {
@@ -60,12 +63,12 @@ export function forget(saga: string, marker: Reservation | null, find: FindItem)
 
 /** The items that a marker's release or its forgetting changes. */
 export function heldItems(marker: Reservation | null): string[] {
-  return marker?.state === "reserved" ? marker.lines.map(([item]) => item) : [];
+  return marker?.state === "reserved" ? marker.lines.map(({ item }) => item) : [];
 }
 
 function settle(marker: Reservation | null, find: FindItem, change: (item: Item, quantity: number) => Item): Changes {
   const items = new Map<string, Item>();
-  for (const [id, quantity, generation] of marker?.state === "reserved" ? marker.lines : []) {
+  for (const { item: id, quantity, generation } of marker?.state === "reserved" ? marker.lines : []) {
     const item = items.get(id) ?? find(id);
     if (item?.generation === generation) items.set(id, change(item, quantity));
   }

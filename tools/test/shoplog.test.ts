@@ -63,7 +63,7 @@ describe("show", () => {
 
   test("for people: a line a commit, short ids, colours only where they are wanted", async () => {
     const plain = (await run("show", "stock", "--op", "reserve")).lines[0];
-    expect(plain).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {2} *1:\d+ {2}reserve +saga=s[\w-]{20} {2}reservation:s[\w-]{20} \{"state":"reserved","lines":\[\["[0-9a-f]{8}…",3,/);
+    expect(plain).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {2} *1:\d+ {2}reserve +saga=s[\w-]{20} {2}reservation:s[\w-]{20} \{"state":"reserved","lines":\[\{"item":"[0-9a-f]{8}…","quantity":3,/);
     expect((await shoplog(shop.folder, ["show", "stock"], { FORCE_COLOR: "1" })).stdout).toContain("\u001b[1m");
   });
 

@@ -5,6 +5,7 @@ import { sign, VALIDITY, verify, type Signed } from "../signature.ts";
 
 const request: Signed = { method: "POST", path: "/stock/reserve", body: '{"saga":"s"}' };
 const NOW = 1_800_000_000_000;
+const HERE = { verifiedHere: true };
 const good = sign(request, "secret", NOW);
 const forbidden = expect.objectContaining({ statusCode: 403, code: "forbidden", retryable: false });
 
@@ -27,16 +28,16 @@ test("one that another process made holds as well, and any as often as it comes"
 });
 
 test("what was signed with one secret does not hold for another, nor a wrong one where the right one was just made", () => {
-  const one = sign(request, "old", NOW);
+  const one = sign(request, "old", NOW, HERE);
   expect(() => verify(request, one, "new", NOW)).toThrow(forbidden);
-  const right = sign(request, "secret", NOW);
+  const right = sign(request, "secret", NOW, HERE);
   expect(() => verify(request, `t=${NOW},v1=${"0".repeat(64)}`, "secret", NOW)).toThrow(forbidden);
   expect(() => verify(request, right, "secret", NOW)).not.toThrow();
 });
 
 test("however many are made and never verified, each holds", () => {
   const many = Array.from({ length: 2_500 }, (_, i) => ({ ...request, body: String(i) }));
-  const signatures = many.map((one) => sign(one, "secret", NOW));
+  const signatures = many.map((one) => sign(one, "secret", NOW, HERE));
   many.forEach((one, i) => expect(() => verify(one, signatures[i], "secret", NOW)).not.toThrow());
 });
 

@@ -99,7 +99,7 @@ test("what is held is exactly what the reservations of this very item have", () 
     for (const next of actions) rows.run(next);
     for (const [id, { held, generation }] of rows.items) {
       const reserved = [...rows.markers.values()].flatMap((marker) => (marker.state === "reserved" ? marker.lines : []));
-      expect(held).toBe(reserved.filter(([item, , made]) => item === id && made === generation).reduce((sum, [, quantity]) => sum + quantity, 0));
+      expect(held).toBe(reserved.filter((line) => line.item === id && line.generation === generation).reduce((sum, { quantity }) => sum + quantity, 0));
     }
   }), { numRuns: 200 });
 });

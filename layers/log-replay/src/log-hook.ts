@@ -9,7 +9,7 @@ import { indexCommands, prefixOf, type Indexed } from "./images.ts";
 import { GUARD, isInternal } from "./keys.ts";
 import { EpochOverError, EpochWriter } from "./log-writer.ts";
 import { isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, parseGuard, readWaitsFor, type Stretch } from "./protocol.ts";
-import { encodeBody, keysOf, parseRecord, type Entry, type Position } from "./record.ts";
+import { encodeBody, encodeNotes, keysOf, parseRecord, type Entry, type Position } from "./record.ts";
 import { recover, type RecoveryOptions } from "./recovery.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "./tail.ts";
 
@@ -88,21 +88,27 @@ export class LogHook implements CommitHook<Session> {
     }
   }
 
+  /** The notes as text. */
+  prepare(images: Write["images"], meta: unknown): string {
+    for (const key of images.keys()) if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
+    return encodeNotes(notesOf(meta));
+  }
+
   commands(current: Session, writes: readonly Write[]): Command[] {
     const { epoch, writer, own, layout } = current;
     const { indexes, commit } = this.#options;
     const now = this.#options.now();
     const at = now.toISOString();
     for (const { images, meta } of writes) {
-      for (const key of images.keys()) if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
       const tx = `${this.#process}-${++this.#commits}`;
-      own.push({ tx, body: encodeBody(at, tx, notesOf(meta), images) });
+      own.push({ tx, body: encodeBody(at, tx, meta as string, images) });
     }
     const commands: Command[] = [];
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
     // What this process has enqueued itself it need not be told again: it becomes durable before anything enqueued later.
     layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
     layout.last = commands.push(...appendToTail(epoch, own.map(({ body }) => body), commit)) - 1;
+    // Of the keys that are in no index none has to be looked up.
     const indexed = new Map<string, Indexed>();
     for (const { images } of writes) {
       for (const [key, image] of images) if (prefixOf(key, indexes) !== undefined) indexed.set(key, { present: image !== null, at: now.getTime() });

@@ -29,18 +29,17 @@ export interface LogRecord extends Position {
 /** Notes must not use these: members that the log itself writes, and what would make something else of the notes. */
 const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"]);
 
-/** The members of a record, from images that are JSON text already. @throws TypeError for a reserved note */
-export function encodeBody(
-  at: string,
-  tx: string,
-  notes: Readonly<Record<string, unknown>>,
-  images: ReadonlyMap<string, string | null>,
-): string {
+/** Notes as JSON members without braces. @throws TypeError for a reserved name, and for what has no JSON form */
+export function encodeNotes(notes: Readonly<Record<string, unknown>>): string {
   for (const name of Object.keys(notes)) if (RESERVED.has(name)) throw new TypeError(`"${name}" cannot be noted in a record`);
-  const noted = JSON.stringify({ ...notes }).slice(1, -1);
+  return JSON.stringify({ ...notes }).slice(1, -1);
+}
+
+/** The members of a record, from notes and images that are JSON text already. */
+export function encodeBody(at: string, tx: string, notes: string, images: ReadonlyMap<string, string | null>): string {
   let set = "";
   for (const [key, image] of images) set += `${set === "" ? "" : ","}${JSON.stringify(key)}:${image ?? "null"}`;
-  return `"at":"${at}","tx":"${tx}",${noted === "" ? "" : `${noted},`}"set":{${set}}`;
+  return `"at":"${at}","tx":"${tx}",${notes === "" ? "" : `${notes},`}"set":{${set}}`;
 }
 
 /** The record as one line of JSON with its checksum, without the line's end. */

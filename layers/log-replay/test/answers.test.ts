@@ -251,6 +251,8 @@ test("a transaction on a key of the log itself, or with a note that the log writ
   await expect(state.occ.transact(["a"], add("a"), { meta: { epoch: 7 } })).rejects.toThrow(TypeError);
   expect(await on.outside.get("log:guard")).toBe(before);
   expect(await records(store.folder)).toEqual([]);
+  const metas = [{ op: "first" }, { n: 1 }, { amount: 1n }, { op: "last" }];
+  expect(await Promise.all(metas.map((meta) => outcome(state.occ.transact(["a"], add("a"), { meta }))))).toEqual([1, expect.any(TypeError), expect.any(TypeError), 2]);
 });
 
 test("close appends what was executed and answers it, and leaves the epoch to the others", async () => {

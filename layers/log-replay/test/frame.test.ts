@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import { LogDamageError } from "../src/errors.ts";
 import { encodeFrame, readFrames, type Torn } from "../src/frame.ts";
-import { encodeBody } from "../src/record.ts";
+import { encodeBody, encodeNotes } from "../src/record.ts";
 
-const entry = (n: number, value: string) => ({ epoch: 1, n, body: encodeBody("2026-01-31T12:00:00.000Z", `t-${n}`, { op: "put" }, new Map([[`k:${n} @`, JSON.stringify(value)]])) });
+const entry = (n: number, value: string) => ({ epoch: 1, n, body: encodeBody("2026-01-31T12:00:00.000Z", `t-${n}`, encodeNotes({ op: "put" }), new Map([[`k:${n} @`, JSON.stringify(value)]])) });
 const first = encodeFrame([entry(1, "one  @@"), entry(2, "two")]);
 const middle = encodeFrame([entry(3, "three")]);
 const last = encodeFrame([entry(4, "four"), entry(5, "fi ve"), entry(6, "s@x")]);

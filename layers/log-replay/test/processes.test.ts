@@ -26,7 +26,7 @@ async function written(frames: number, size: number, bytes = 20) {
   const segment = store.createSegment(1);
   for (let n = 1; n <= frames; n++) {
     const set = new Map(Array.from({ length: size }, (_, k) => [`k:${(n * size + k) % 50_000}`, JSON.stringify(`${"x".repeat(bytes)}${n}`)] as const));
-    await segment.append(encodeFrame([{ epoch: 1, n, body: encodeBody("2026-01-31T12:00:00.000Z", `t-${n}`, {}, set) }]));
+    await segment.append(encodeFrame([{ epoch: 1, n, body: encodeBody("2026-01-31T12:00:00.000Z", `t-${n}`, "", set) }]));
   }
   await segment.close();
   return store;

@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { encodeFrame, readFrames, type Torn } from "../src/frame.ts";
-import { checksum, checksumOf, eachImage, encodeBody, encodeLine, isIntact, keysOf, parseRecord, positionOf } from "../src/record.ts";
+import { checksum, checksumOf, eachImage, encodeBody, encodeLine, encodeNotes, isIntact, keysOf, parseRecord, positionOf } from "../src/record.ts";
 
 /** Names that a careless reader takes for the log's own syntax. */
 const NASTY = ["frame", "crc", "set", "__proto__", "constructor", "1", "", '"', "\\", '","crc":"00000000"}', '"set":{', "\n", "\u2028", "\u0000", "🦊", "é", '"frame":{"lines":1,"bytes":1,"crc":"00000000"}}'];
@@ -13,7 +13,7 @@ const images = fc.dictionary(name, fc.option(value), { maxKeys: 8 }).map((set) =
 const RESERVED = ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"];
 const notes = fc.dictionary(name.filter((one) => !RESERVED.includes(one)), value, { maxKeys: 3 });
 const AT = "2026-01-31T12:00:00.123Z";
-const body = fc.record({ notes, images }).map((parts) => ({ ...parts, body: encodeBody(AT, "p-1", parts.notes, parts.images) }));
+const body = fc.record({ notes, images }).map((parts) => ({ ...parts, body: encodeBody(AT, "p-1", encodeNotes(parts.notes), parts.images) }));
 const entries = fc.array(body, { minLength: 1, maxLength: 5 }).map((bodies) => bodies.map((one, i) => ({ epoch: 3, n: 41 + i, body: one.body })));
 
 test("a record is one line of JSON that gives back its place, its notes and every key, whatever they contain", () => {
@@ -54,11 +54,11 @@ test("a line's checksum is the CRC-32 of gzip over all that stands before it", (
 });
 
 test("a note cannot take the place of a member that the log writes itself", () => {
-  for (const name of RESERVED) expect(() => encodeBody(AT, "t", { [name]: 1 }, new Map())).toThrow(TypeError);
+  for (const name of RESERVED) expect(() => encodeNotes({ [name]: 1 })).toThrow(TypeError);
 });
 
 test("notes are the own members of whatever object holds them, those that have no JSON form left out", () => {
-  const recorded = (meta: object): unknown => JSON.parse(`{${encodeBody(AT, "t", meta as Record<string, unknown>, new Map([["a", "1"]]))}}`);
+  const recorded = (meta: object): unknown => JSON.parse(`{${encodeBody(AT, "t", encodeNotes(meta as Record<string, unknown>), new Map([["a", "1"]]))}}`);
   const bare = { at: AT, tx: "t", set: { a: 1 } };
   for (const empty of [{}, new Date(), { left: undefined, out: () => 1 }]) expect(recorded(empty)).toEqual(bare);
   expect(recorded(["x", "y"])).toEqual({ ...bare, 0: "x", 1: "y" });

@@ -162,7 +162,7 @@ test("a read that helped to append looks for a claim too, and is read again in t
 test("two segments that disagree about a commit are damage that names it", async () => {
   const { folder, store } = await pair(on);
   const forged = store.createSegment(1);
-  await forged.append(encodeFrame([{ epoch: 1, n: 1, body: encodeBody("2026-01-31T12:00:00.000Z", "other", {}, new Map([["n", "7"]])) }]));
+  await forged.append(encodeFrame([{ epoch: 1, n: 1, body: encodeBody("2026-01-31T12:00:00.000Z", "other", "", new Map([["n", "7"]])) }]));
   await forged.close();
   await on.outside.flushall();
   const error = await outcome(on.open({ store: await on.store(folder) }).ready());

@@ -72,7 +72,7 @@ async function run(lane: Lane, hook: CommitHook, group: readonly Transaction[]):
 
   const images = new Map<string, string | null>();
   keys.forEach((key, i) => images.set(key, values[hook.watch.length + i] ?? null));
-  const { decided, writes, again } = decideAll(group, images);
+  const { decided, writes, again } = decideAll(group, images, hook);
   if (decided.length === 0) {
     await lane.abandon();
     return { kind: "nothing", again };
@@ -126,13 +126,13 @@ async function putRight(
 }
 
 /** Decides the transactions in turn, each on the images that the ones before it left. Those that refuse drop out alone. */
-function decideAll(group: readonly Transaction[], images: Map<string, string | null>) {
+function decideAll(group: readonly Transaction[], images: Map<string, string | null>, hook: CommitHook) {
   const decided: Transaction[] = [];
   const writes: Write[] = [];
   const again: Transaction[] = [];
   for (const transaction of group) {
     if (transaction.answered) continue;
-    const write = transaction.decide(images);
+    const write = transaction.decide(images, (written, meta) => hook.prepare(written, meta));
     if (write === "more") {
       again.push(transaction);
       continue;

@@ -3,7 +3,7 @@ import type { Command, Connection, Reply } from "./connection.ts";
 /** What one transaction writes: the new image of each key as JSON text, null where it deletes the key. */
 export interface Write {
   readonly images: ReadonlyMap<string, string | null>;
-  /** What the caller handed along with the transaction, untouched (an operation's name, a trace id). */
+  /** What the caller handed along with the transaction (an operation's name, a trace id), as `prepare` made it. */
   readonly meta: unknown;
 }
 
@@ -29,6 +29,12 @@ export interface CommitHook<Session = unknown> {
    * Groups, large transactions and reads each call it for themselves, also at the same time.
    */
   restore(): Promise<void>;
+
+  /**
+   * Looks at what one transaction is about to write. What it throws is the error of that one, which drops out of its group alone.
+   * @returns what the later calls find as its `meta`
+   */
+  prepare(images: Write["images"], meta: unknown): unknown;
 
   /**
    * Commands for the MULTI, after the writes. Called also with no writes: then every rule of the group has refused. In script
@@ -85,6 +91,7 @@ export const noHook: CommitHook<true> = {
   watch: [],
   check: () => true,
   restore: () => Promise.resolve(),
+  prepare: (_images, meta) => meta,
   commands: () => [],
   executed: () => Promise.resolve(),
   idle: () => Promise.resolve(),

@@ -1,5 +1,5 @@
 import { OutcomeUnknownError, TimeoutError, type OccError } from "./errors.ts";
-import type { Write } from "./hook.ts";
+import type { CommitHook, Write } from "./hook.ts";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -36,7 +36,7 @@ export interface Decision<T> {
 export type Decide<T> = (view: View) => Decision<T>;
 
 export interface TransactOptions {
-  /** Handed to the hook as it is. */
+  /** For the hook. */
   readonly meta?: unknown;
   /** Milliseconds after which the caller gets an error whatever is going on. Default: the client's `timeout`. */
   readonly timeout?: number;
@@ -82,9 +82,10 @@ export class Transaction {
 
   /**
    * Runs the rule on `images`.
+   * @param prepare gives what stands for its `meta` in what it writes
    * @returns what it writes; null where it refused and so writes nothing; "more" where it asked for keys that were not read
    */
-  decide(images: ReadonlyMap<string, string | null>): Write | null | "more" {
+  decide(images: ReadonlyMap<string, string | null>, prepare: CommitHook["prepare"]): Write | null | "more" {
     const missing: string[] = [];
     const need = (keys: Iterable<string>): void => {
       for (const key of keys) if (!images.has(key) || !this.keys.has(key)) missing.push(key);
@@ -98,7 +99,8 @@ export class Transaction {
         return image === undefined || image === null ? null : (JSON.parse(image) as T);
       },
     };
-    let written: Map<string, string | null>;
+    let written = new Map<string, string | null>();
+    let meta: unknown;
     try {
       const decision: unknown = this.#decide(view);
       if (decision instanceof Promise) {
@@ -106,8 +108,8 @@ export class Transaction {
         throw new TypeError("a rule must not be asynchronous");
       }
       const { result, set = {} } = decision as Decision<unknown>;
-      written = new Map();
       for (const [key, value] of isIterable(set) ? set : Object.entries(set)) written.set(key, toImage(key, value));
+      if (written.size > 0) meta = prepare(written, this.meta);
       this.#verdict = { result };
     } catch (error) {
       this.#verdict = { error };
@@ -117,7 +119,7 @@ export class Transaction {
       for (const key of missing) this.keys.add(key);
       return "more";
     }
-    return written.size > 0 ? { images: written, meta: this.meta } : null;
+    return written.size > 0 ? { images: written, meta } : null;
   }
 
   /** Its EXEC leaves now: from here on a timeout no longer means that nothing was changed. */

@@ -33,6 +33,21 @@ test("check judges the watched values, in their order; its session goes to the l
   expect(await on.outside.get("a")).toBe("22!");
 });
 
+test("prepare sees each write by itself: it makes the meta of later calls, and what it throws is that transaction's own", async () => {
+  const seen: unknown[] = [];
+  const hook = hookWith({
+    prepare: (images, meta) => {
+      if (meta === "bad") throw new RangeError("bad");
+      return [meta, ...images.keys()];
+    },
+    commands: (_session, writes) => (seen.push(...writes.map(({ meta }) => meta)), []),
+  });
+  const occ = on.client({ hook });
+  const answers = ["one", "bad", "two"].map((meta) => outcome(occ.transact(["a"], add("a"), { meta })));
+  expect(await Promise.all(answers)).toEqual([1, new RangeError("bad"), 2]);
+  expect(seen).toEqual([["one", "a"], ["two", "a"]]);
+});
+
 test("a group in which every rule refused asks the hook too, with no writes, and its refusals wait for it", async () => {
   const firm = gate();
   const seen: unknown[] = [];

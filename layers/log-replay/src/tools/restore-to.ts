@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, ConnectionLostError } from "redis-occ";
 import { encodeFrame } from "../frame.ts";
 import { historyLines } from "../history-lines.ts";
-import { eachImage, encodeBody, type Entry } from "../record.ts";
+import { eachImage, encodeBody, encodeNotes, type Entry } from "../record.ts";
 import { claimNext, recover, type LogEvent } from "../recovery.ts";
 import type { LogStore } from "../store.ts";
 import { surveyHistory, type Survey } from "../survey.ts";
@@ -131,7 +131,7 @@ class WayBack {
     let bytes = 0;
     const images = [...changes];
     for (let i = 0; i < images.length; i += RECORD_KEYS) {
-      const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, new Map(images.slice(i, i + RECORD_KEYS)));
+      const body = encodeBody(at, `${process}-${entries.length + 1}`, encodeNotes(notes), new Map(images.slice(i, i + RECORD_KEYS)));
       bytes += body.length;
       if (bytes > MOST_BYTES) throw new RangeError(`more than ${MOST_BYTES / 1024 / 1024} MiB have changed since then: too much for one frame`);
       entries.push({ epoch, n: cut + entries.length + 1, body });

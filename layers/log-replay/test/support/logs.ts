@@ -20,7 +20,7 @@ export async function filled(on: Stage, indexes: readonly string[] = ["i:"]) {
 export const entry = (epoch: number, n: number, set: Record<string, unknown>) => ({
   epoch,
   n,
-  body: encodeBody(new Date(1_000 * n).toISOString(), `t-${epoch}-${n}`, {}, new Map(Object.entries(set).map(([key, value]) => [key, JSON.stringify(value)] as const))),
+  body: encodeBody(new Date(1_000 * n).toISOString(), `t-${epoch}-${n}`, "", new Map(Object.entries(set).map(([key, value]) => [key, JSON.stringify(value)] as const))),
 });
 
 /** Frames in a segment of their own. */

@@ -107,7 +107,7 @@ export async function stateOf(client: Redis): Promise<Record<string, unknown>> {
 export async function replayed(on: Stage, folder: string, indexes: readonly string[] = []): Promise<Record<string, unknown>> {
   const server = await on.ownRedis();
   const state = on.open({ url: server.url, store: await openFileStore({ folder }), indexes });
-  await state.ready();
+  await state.ready({ timeout: 60_000 }); // However slow the machine is: what it restores is the question.
   await state.close();
   return stateOf(on.connect(server.url));
 }
