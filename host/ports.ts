@@ -1,4 +1,6 @@
+import { randomInt } from "node:crypto";
 import { createServer } from "node:net";
+import { besides } from "./configuration.ts";
 import { StartError } from "./start-error.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -20,10 +22,21 @@ export async function freePorts(count: number): Promise<number[]> {
   return [...ports];
 }
 
-/** A port whose neighbour for the Lambda endpoint is free, too, and outside the range from which the system takes ports for connections. */
+/**
+ * A port that is free, as is its neighbour for the Lambda endpoint, and outside the range from which the system takes ports for connections.
+ * Each worker of jest has a range of its own: the port is taken only seconds later, and another one would find it free till then.
+ */
 export async function freeHttpPort(): Promise<number> {
-  const [any = 0] = await freePorts(1);
-  return 10_000 + (any % 10_000);
+  const worker = Number(process.env["JEST_WORKER_ID"] ?? 0) % 10;
+  for (;;) {
+    const port = 10_000 + 1_000 * worker + randomInt(1_000);
+    try {
+      for (const needed of [port, besides(port)]) await listenOnce(needed);
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
 async function listenOnce(port: number): Promise<number> {
