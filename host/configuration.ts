@@ -62,6 +62,7 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
   };
 }
 
+/** The port that is taken besides one, where none is named: the Lambda endpoint of the emulator. */
 export function besides(port: number): number {
   return port + DERIVED_PORT_DISTANCE <= HIGHEST_PORT ? port + DERIVED_PORT_DISTANCE : port - DERIVED_PORT_DISTANCE;
 }
