@@ -1,5 +1,5 @@
 import { signingSecret } from "../service/secret.ts";
-import { sign, SIGNATURE_HEADER } from "./signature.ts";
+import { sign, SIGNATURE_HEADER, type SignOptions } from "./signature.ts";
 
 export interface ServiceRequest {
   readonly method: "GET" | "POST";
@@ -30,11 +30,8 @@ export interface Outgoing {
   readonly body: string | null;
 }
 
-/**
- * The body is made text before anything is waited for: what its owner does with it afterwards changes nothing.
- * @param options of the signature
- */
-export async function outgoing({ method, path, body }: ServiceRequest, options?: Parameters<typeof sign>[3]): Promise<Outgoing> {
+/** The body is made text before anything is waited for: what its owner does with it afterwards changes nothing. */
+export async function outgoing({ method, path, body }: ServiceRequest, options?: SignOptions): Promise<Outgoing> {
   if (body === undefined) return { headers: {}, body: null };
   const text = JSON.stringify(body);
   const signature = sign({ method, path, body: text }, await signingSecret(Date.now()), Date.now(), options);

@@ -18,11 +18,13 @@ const unverified = new Map<string, { readonly secret: string; readonly mac: stri
 /** Of those that never arrive, this many are kept. */
 const MOST_UNVERIFIED = 1_000;
 
-/**
- * `t=<milliseconds since 1970>,v1=<HMAC-SHA256>` over method, path, time and body.
- * @param verifiedHere whether the other service is in this process; where it is not, the signature holds all the same
- */
-export function sign(request: Signed, secret: string, now: number, { verifiedHere = false }: { readonly verifiedHere?: boolean } = {}): string {
+export interface SignOptions {
+  /** Whether the other service is in this process, as far as is known: where it is not, the signature holds all the same. */
+  readonly verifiedHere?: boolean;
+}
+
+/** `t=<milliseconds since 1970>,v1=<HMAC-SHA256>` over method, path, time and body. */
+export function sign(request: Signed, secret: string, now: number, { verifiedHere = false }: SignOptions = {}): string {
   const text = textOf(request, now);
   const mac = macOf(text, secret);
   if (verifiedHere) remember(text, { secret, mac });
@@ -30,8 +32,8 @@ export function sign(request: Signed, secret: string, now: number, { verifiedHer
 }
 
 function remember(text: string, made: { readonly secret: string; readonly mac: string }): void {
-  for (const oldest of unverified.keys()) {
-    if (unverified.size < MOST_UNVERIFIED) break;
+  if (unverified.size >= MOST_UNVERIFIED) {
+    const [oldest = ""] = unverified.keys();
     unverified.delete(oldest);
   }
   unverified.set(text, made);

@@ -108,7 +108,7 @@ export class LogHook implements CommitHook<Session> {
     // What this process has enqueued itself it need not be told again: it becomes durable before anything enqueued later.
     layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
     layout.last = commands.push(...appendToTail(epoch, own.map(({ body }) => body), commit)) - 1;
-    // Of the keys that are in no index none has to be looked up.
+    // Only these, before the last write of each is told from the others: most keys are in no index.
     const indexed = new Map<string, Indexed>();
     for (const { images } of writes) {
       for (const [key, image] of images) if (prefixOf(key, indexes) !== undefined) indexed.set(key, { present: image !== null, at: now.getTime() });

@@ -132,7 +132,7 @@ function decideAll(group: readonly Transaction[], images: Map<string, string | n
   const again: Transaction[] = [];
   for (const transaction of group) {
     if (transaction.answered) continue;
-    const write = transaction.decide(images, (written, meta) => hook.prepare(written, meta));
+    const write = transaction.decide(images, hook);
     if (write === "more") {
       again.push(transaction);
       continue;

@@ -82,10 +82,10 @@ export class Transaction {
 
   /**
    * Runs the rule on `images`.
-   * @param prepare gives what stands for its `meta` in what it writes
+   * @param hook gives what stands for its `meta` in what it writes
    * @returns what it writes; null where it refused and so writes nothing; "more" where it asked for keys that were not read
    */
-  decide(images: ReadonlyMap<string, string | null>, prepare: CommitHook["prepare"]): Write | null | "more" {
+  decide(images: ReadonlyMap<string, string | null>, hook: Pick<CommitHook, "prepare">): Write | null | "more" {
     const missing: string[] = [];
     const need = (keys: Iterable<string>): void => {
       for (const key of keys) if (!images.has(key) || !this.keys.has(key)) missing.push(key);
@@ -109,7 +109,7 @@ export class Transaction {
       }
       const { result, set = {} } = decision as Decision<unknown>;
       for (const [key, value] of isIterable(set) ? set : Object.entries(set)) written.set(key, toImage(key, value));
-      if (written.size > 0) meta = prepare(written, this.meta);
+      if (written.size > 0) meta = hook.prepare(written, this.meta);
       this.#verdict = { result };
     } catch (error) {
       this.#verdict = { error };

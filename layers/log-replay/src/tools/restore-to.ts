@@ -126,12 +126,12 @@ class WayBack {
   #entries(epoch: number, cut: number, changes: ReadonlyMap<string, string | null>): Entry[] {
     const at = new Date().toISOString();
     const process = randomBytes(6).toString("hex");
-    const notes = { op: "restore", to: this.#to === null ? 0 : `${this.#to.epoch}:${this.#to.n}` };
+    const notes = encodeNotes({ op: "restore", to: this.#to === null ? 0 : `${this.#to.epoch}:${this.#to.n}` });
     const entries: Entry[] = [];
     let bytes = 0;
     const images = [...changes];
     for (let i = 0; i < images.length; i += RECORD_KEYS) {
-      const body = encodeBody(at, `${process}-${entries.length + 1}`, encodeNotes(notes), new Map(images.slice(i, i + RECORD_KEYS)));
+      const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, new Map(images.slice(i, i + RECORD_KEYS)));
       bytes += body.length;
       if (bytes > MOST_BYTES) throw new RangeError(`more than ${MOST_BYTES / 1024 / 1024} MiB have changed since then: too much for one frame`);
       entries.push({ epoch, n: cut + entries.length + 1, body });
