@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * Brings a fresh clone to where the shop can run: checks Node, installs the packages, builds the layers, finds Redis.
+ * Brings a fresh clone to where the shop can run: checks Node, installs the packages, builds the layers, compiles the rest,
+ * finds Redis.
  *
  *   node host/bootstrap.mjs [--no-redis] [--no-build]
  *
@@ -22,7 +23,7 @@ const flags = new Set(process.argv.slice(2));
 try {
   requireNode();
   installPackages();
-  if (!flags.has("--no-build")) buildLayers();
+  if (!flags.has("--no-build")) build();
   if (!flags.has("--no-redis") && startsRedis()) await installRedis();
 } catch (error) {
   process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`);
@@ -72,22 +73,35 @@ function npmSaysComplete(lock) {
   }
 }
 
-/** `tsc -b` is incremental, but asking it costs a second: it is asked only when a file of the layers, built or not, has changed since. */
-function buildLayers() {
-  const stamp = join(modules, ".layers-built");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === layersFingerprint()) return;
-  run(join(modules, ".bin", "node"), [join(modules, "typescript", "bin", "tsc"), "-b"], "building the layers failed (npx tsc -b)");
-  writeAtomically(stamp, layersFingerprint());
+/** Both are incremental, but asking them costs a second: they are asked only when a file has changed since, built ones included. */
+function build() {
+  const node = join(modules, ".bin", "node");
+  onceFor("layers-built", ["layers"], () => run(node, [join(modules, "typescript", "bin", "tsc"), "-b"], "building the layers failed (npx tsc -b)"));
+  onceFor("host-compiled", ["layers", "functions", "host"], () => {
+    const environment = { ...process.env, NODE_COMPILE_CACHE: join(modules, ".cache", "node-compile") };
+    // What cannot be loaded says so itself when it is started.
+    spawnSync(node, [join(root, "host", "compile.ts")], { cwd: root, stdio: "ignore", env: environment });
+  });
 }
 
-function layersFingerprint() {
+/** @param {string} name of the stamp @param {string[]} folders @param {() => void} work for what is in them now */
+function onceFor(name, folders, work) {
+  const stamp = join(modules, `.${name}`);
+  if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(folders)) return;
+  work();
+  writeAtomically(stamp, fingerprint(folders));
+}
+
+/** @param {string[]} folders */
+function fingerprint(folders) {
   const hash = createHash("sha256");
-  const folder = join(root, "layers");
   for (const path of ["tsconfig.json", "tsconfig.base.json"]) hash.update(readFileSync(join(root, path)));
-  for (const path of readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()) {
-    if (path.includes("node_modules") || path.split("/")[1] === "test") continue;
-    const { size, mtimeMs } = statSync(join(folder, path));
-    hash.update(`${path} ${size} ${mtimeMs}\n`);
+  for (const folder of folders) {
+    for (const path of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).sort()) {
+      if (path.includes("node_modules") || path.split("/").includes("test")) continue;
+      const { size, mtimeMs } = statSync(join(root, folder, path));
+      hash.update(`${folder}/${path} ${size} ${mtimeMs}\n`);
+    }
   }
   return hash.digest("hex");
 }

@@ -38,21 +38,25 @@ function fail(error: unknown): void {
   void stop(1);
 }
 
-for (const signal of STOP_SIGNALS) process.on(signal, () => void stop(0));
-process.on("uncaughtException", fail);
-process.on("unhandledRejection", fail);
-process.on("exit", () => shop?.killNow());
+async function main(): Promise<void> {
+  for (const signal of STOP_SIGNALS) process.on(signal, () => void stop(0));
+  process.on("uncaughtException", fail);
+  process.on("unhandledRejection", fail);
+  process.on("exit", () => shop?.killNow());
 
-// npm passes SIGINT and SIGTERM on, but an npm that is killed takes nobody with it.
-const parent = process.ppid;
-if (process.env.npm_lifecycle_event === "start" || process.env.npm_lifecycle_event === "serve") setInterval(() => void (process.ppid !== parent && stop(0)), PARENT_CHECK_MS).unref();
+  // npm passes SIGINT and SIGTERM on, but an npm that is killed takes nobody with it.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event === "start" || process.env.npm_lifecycle_event === "serve") setInterval(() => void (process.ppid !== parent && stop(0)), PARENT_CHECK_MS).unref();
 
-try {
-  const configuration = readConfiguration(process.env);
-  shop = new HostedShop(configuration, await functionHost(process.argv[2]));
-  await shop.start();
-  const address = `http://127.0.0.1:${configuration.httpPort}`;
-  process.stdout.write(`ready: ${address}  try: curl -X POST ${address}/stock/item/create/5\n`);
-} catch (error) {
-  fail(error);
+  try {
+    const configuration = readConfiguration(process.env);
+    shop = new HostedShop(configuration, await functionHost(process.argv[2]));
+    await shop.start();
+    const address = `http://127.0.0.1:${configuration.httpPort}`;
+    process.stdout.write(`ready: ${address}  try: curl -X POST ${address}/stock/item/create/5\n`);
+  } catch (error) {
+    fail(error);
+  }
 }
+
+if (import.meta.main) await main();

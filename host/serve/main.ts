@@ -24,28 +24,30 @@ const PROBE_PATIENCE = 1_000;
 
 const setting = (name: string): number => Number(process.env[name]);
 
-const description = await readDescriptionApart(ROOT, "offline");
-// A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
-process.env = { ...process.env, ...description.environment };
-const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
-await functions.loadAll();
-if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
+async function main(): Promise<void> {
+  const description = await readDescriptionApart(ROOT, "offline");
+  // A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
+  process.env = { ...process.env, ...description.environment };
+  const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
+  await functions.loadAll();
+  if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
-const admission = { concurrency: setting("MAX_CONCURRENCY"), queue: setting("MAX_QUEUE"), patience: setting("QUEUE_TIMEOUT_MS") };
-const server = new FunctionServer({ functions, admission, probe });
-await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
+  const admission = { concurrency: setting("MAX_CONCURRENCY"), queue: setting("MAX_QUEUE"), patience: setting("QUEUE_TIMEOUT_MS") };
+  const server = new FunctionServer({ functions, admission, probe });
+  await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
 
-const invoke = (name: string): Promise<unknown> => functions.invoke(name, { id: randomUUID(), source: "aws.events", "detail-type": "Scheduled Event", time: new Date().toISOString() });
-const endSchedules = startSchedules(description.functions, invoke);
+  const invoke = (name: string): Promise<unknown> => functions.invoke(name, { id: randomUUID(), source: "aws.events", "detail-type": "Scheduled Event", time: new Date().toISOString() });
+  const endSchedules = startSchedules(description.functions, invoke);
 
-process.on("message", ({ id, invoke: name }: Invoke) => {
-  invoke(name).then(
-    () => tell({ id, error: null }),
-    (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
-  );
-});
-process.once("SIGTERM", () => void stop());
-tell({ serving: true });
+  process.on("message", ({ id, invoke: name }: Invoke) => {
+    invoke(name).then(
+      () => tell({ id, error: null }),
+      (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
+    );
+  });
+  process.once("SIGTERM", () => void stop(server, endSchedules));
+  tell({ serving: true });
+}
 
 /** What this service's state says: a read, behind the same checks as any other. */
 async function probe(): Promise<Record<string, string | null>> {
@@ -61,7 +63,7 @@ async function probe(): Promise<Record<string, string | null>> {
 }
 
 /** No new work; what is under way is answered; what was executed is appended to the log; then the process ends. */
-async function stop(): Promise<void> {
+async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
   await Promise.allSettled(SERVICES.map(async (service) => (await openState(service)).close()));
@@ -72,3 +74,5 @@ async function stop(): Promise<void> {
 function tell(message: HostMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
+
+if (import.meta.main) await main();
