@@ -4,7 +4,7 @@ import type { Connection, Reply } from "redis-occ";
 import { GUARD, TURN } from "./keys.ts";
 import type { EpochWriter } from "./log-writer.ts";
 import { parseGuard } from "./protocol.ts";
-import { keysOf, processOf, type Entry } from "./record.ts";
+import { processOf, type Entry } from "./record.ts";
 import { parseTail, readTailAfter, trimTail } from "./tail.ts";
 
 /** Other processes with a commit in the tail, from which on taking turns pays; below, each appends at once what it sees. */
@@ -20,7 +20,6 @@ const LONGEST_PAUSE = 8;
 interface Waiter {
   readonly entries: readonly Entry[];
   readonly upTo: number;
-  readonly keysOf: (entry: Entry) => Iterable<string>;
   readonly guard: string;
   readonly settle: (appended: Promise<void>) => void;
 }
@@ -54,11 +53,11 @@ export class AppendTurns {
    * @param others the entries among `entries` that are of other transactions than this caller's
    * @param guard as it was when the entries were read
    */
-  append(entries: readonly Entry[], upTo: number, keysOf: (entry: Entry) => Iterable<string>, { others, guard }: { readonly others: readonly Entry[]; readonly guard: string }): Promise<void> {
+  append(entries: readonly Entry[], upTo: number, { others, guard }: { readonly others: readonly Entry[]; readonly guard: string }): Promise<void> {
     this.#look(others);
-    if (!this.#crowded || this.#closed || this.writer.over) return this.writer.append(entries, upTo, keysOf);
+    if (!this.#crowded || this.#closed || this.writer.over) return this.writer.append(entries, upTo);
     return new Promise((resolve) => {
-      this.#waiting.push({ entries, upTo, keysOf, guard, settle: resolve });
+      this.#waiting.push({ entries, upTo, guard, settle: resolve });
       if (!this.#running) void this.#run();
     });
   }
@@ -110,7 +109,7 @@ export class AppendTurns {
     const entries = parseTail(tail);
     const last = entries.at(-1);
     if (turn === "OK") {
-      if (last !== undefined) await writer.append(entries, last.n, ({ body }) => keysOf(body));
+      if (last !== undefined) await writer.append(entries, last.n);
       // Before anybody is answered: a function may be frozen right after that.
       const trim = writer.durable === null ? [] : [trimTail(writer.epoch, writer.durable)];
       const released = connection.transaction([...trim, ["del", TURN]]);
@@ -126,12 +125,12 @@ export class AppendTurns {
   #settle(waiters: readonly Waiter[]): number {
     const settled = this.#waiting.filter((waiter) => waiters.includes(waiter));
     this.#waiting = this.#waiting.filter((waiter) => !waiters.includes(waiter));
-    for (const { upTo, settle } of settled) settle(this.writer.append([], upTo, () => []));
+    for (const { upTo, settle } of settled) settle(this.writer.append([], upTo));
     return settled.length;
   }
 
   #appendAtOnce(): void {
-    for (const { entries, upTo, keysOf, settle } of this.#waiting.splice(0)) settle(this.writer.append(entries, upTo, keysOf));
+    for (const { entries, upTo, settle } of this.#waiting.splice(0)) settle(this.writer.append(entries, upTo));
   }
 
   async #connected(): Promise<Connection> {

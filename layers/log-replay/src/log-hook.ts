@@ -20,7 +20,7 @@ interface Session {
   readonly turns: AppendTurns;
   readonly guard: string;
   /** The entries of the group's writes, once they are on their way: all but their numbers. */
-  readonly own: { readonly tx: string; readonly body: string }[];
+  readonly own: { readonly tx: string; readonly body: string; readonly images: Write["images"] }[];
   /** Which reply to `commands` is which. */
   readonly layout: { tail: number; last: number };
 }
@@ -101,7 +101,7 @@ export class LogHook implements CommitHook<Session> {
     const at = now.toISOString();
     for (const { images, meta } of writes) {
       const tx = `${this.#process}-${++this.#commits}`;
-      own.push({ tx, body: encodeBody(at, tx, meta as string, images) });
+      own.push({ tx, body: encodeBody(at, tx, meta as string, images), images });
     }
     const commands: Command[] = [];
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
@@ -117,15 +117,14 @@ export class LogHook implements CommitHook<Session> {
     return commands;
   }
 
-  executed(current: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void> {
+  executed(current: Session, _writes: readonly Write[], replies: readonly Reply[]): Promise<void> {
     const { writer, turns, guard, own, layout } = current;
     const others = parseTail(replies[layout.tail]);
     const mine = own.length > 0 ? numbered(own, parseId(replies[layout.last])) : [];
     const last = mine.at(-1) ?? others.at(-1);
-    const keys = new Map(mine.map(({ n }, i) => [n, writes[i]?.images.keys() ?? []]));
     // A group in which all refused has seen what is still on its way to the log: it waits for that.
     const appended = last
-      ? turns.append([...others, ...mine], last.n, ({ n, body }) => keys.get(n) ?? keysOf(body), { others, guard })
+      ? turns.append([...others, ...mine], last.n, { others, guard })
       : writer.flush();
     return appended.catch((error: unknown) => this.#resolve(error, last ?? null));
   }
@@ -158,11 +157,11 @@ export class LogHook implements CommitHook<Session> {
     const last = others.at(-1);
     // A read that names no keys may have seen any: it waits for all.
     const seen = keys.length > 0 ? new Set(keys) : null;
-    const touched = others.some(({ body }) => seen === null || keysOf(body).some((key) => seen.has(key)));
+    const touched = others.some((entry) => seen === null || [...keysOf(entry)].some((key) => seen.has(key)));
     const awaited = readWaitsFor(touched, seen === null || writer.isPending(keys));
     if (awaited === "nothing") return;
     try {
-      await (awaited === "the tail" && last ? turns.append(others, last.n, ({ body }) => keysOf(body), { others, guard }) : writer.flush());
+      await (awaited === "the tail" && last ? turns.append(others, last.n, { others, guard }) : writer.flush());
     } catch (error) {
       await this.#resolve(error, null);
     }
@@ -261,7 +260,7 @@ export class LogHook implements CommitHook<Session> {
       if (replies?.[0] !== current.guard) return "other state";
       const entries = parseTail(replies[1] as Reply);
       const last = entries.at(-1);
-      await (last ? current.writer.append(entries, last.n, ({ body }) => keysOf(body)) : current.writer.flush());
+      await (last ? current.writer.append(entries, last.n) : current.writer.flush());
       return "durable";
     } catch (error) {
       if (error instanceof EpochOverError) return "other state";
@@ -303,7 +302,7 @@ function session(turns: AppendTurns, guard: string): Session {
 
 /** A group's entries: all are made at one instant, so that their numbers end with the last one's. */
 function numbered(own: Session["own"], { epoch, n }: Position): Entry[] {
-  return own.map(({ body }, i) => ({ epoch, n: n - own.length + 1 + i, body }));
+  return own.map(({ body, images }, i) => ({ epoch, n: n - own.length + 1 + i, body, images }));
 }
 
 function notesOf(meta: unknown): Readonly<Record<string, unknown>> {

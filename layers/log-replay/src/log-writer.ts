@@ -1,6 +1,6 @@
 import { failPoint } from "./fail-points.ts";
 import { encodeFrame } from "./frame.ts";
-import type { Entry } from "./record.ts";
+import { keysOf, type Entry } from "./record.ts";
 import type { LogStore, SegmentWriter } from "./store.ts";
 
 /** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be archived. */
@@ -70,10 +70,9 @@ export class EpochWriter {
   /**
    * Makes everything up to `upTo` durable.
    * @param entries all commits above `enqueued` up to `upTo`, in order, as far as they are not durable already
-   * @param keysOf the keys that an entry writes
    * @throws EpochOverError
    */
-  append(entries: readonly Entry[], upTo: number, keysOf: (entry: Entry) => Iterable<string>): Promise<void> {
+  append(entries: readonly Entry[], upTo: number): Promise<void> {
     if (this.#over) return Promise.reject(this.#over);
     const news = entries.filter(({ n }) => n > (this.#enqueued ?? -1));
     for (const entry of news) for (const key of keysOf(entry)) this.#pending.set(key, entry.n);
@@ -88,7 +87,7 @@ export class EpochWriter {
 
   /** Waits for all that is enqueued. @throws EpochOverError */
   flush(): Promise<void> {
-    return this.append([], this.#enqueued ?? 0, () => []);
+    return this.append([], this.#enqueued ?? 0);
   }
 
   close(): void {

@@ -12,6 +12,8 @@ export interface Position {
 export interface Entry extends Position {
   /** JSON members without braces: `"at":…,"tx":…,…,"set":{…}`. The same bytes whoever appends them. */
   readonly body: string;
+  /** What it writes, where its author is this process; else the body tells. */
+  readonly images?: ReadonlyMap<string, unknown>;
 }
 
 /** A record as it is read back. */
@@ -102,7 +104,8 @@ export function processOf(body: string): string {
 }
 
 /** The keys that an entry writes. */
-export function keysOf(body: string): string[] {
+export function keysOf({ body, images }: Pick<Entry, "body" | "images">): Iterable<string> {
+  if (images !== undefined) return images.keys();
   const keys: string[] = [];
   const json = Buffer.from(`{${body}}`);
   eachMember(json, 0, (name, from) => {

@@ -41,7 +41,7 @@ test("a replay takes each key's image byte for byte as it was written, with the 
         seen.set(key, image);
       });
       expect(seen).toEqual(one.images);
-      expect(new Set(keysOf(one.body))).toEqual(new Set(one.images.keys()));
+      expect(new Set(keysOf({ body: one.body }))).toEqual(new Set(one.images.keys()));
     }),
   );
 });

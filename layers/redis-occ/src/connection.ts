@@ -133,7 +133,7 @@ export class Connection {
    * @throws RangeError where a command is longer than a string can be: nothing was sent, and the connection is closed
    */
   #write(commands: readonly Command[]): Promise<Reply>[] {
-    const sent = commands.map(([name, ...args]) => new RedisCommand(name, args, UTF8));
+    const sent = commands.map((command) => new RedisCommand(command[0], command.slice(1), UTF8));
     const { stream } = this.#redis;
     stream.cork();
     try {
