@@ -38,7 +38,7 @@ async function main(): Promise<number> {
     const report: Report = { conditions: conditions(options), targets: targets.map(({ name }) => name), lines };
     process.stdout.write(`\n${table(report)}`);
     if (options.page !== undefined) writeFileSync(options.page, page(report));
-    return 0;
+    return lines.some(({ rows }) => rows.some((row) => row?.untrue !== undefined)) ? 1 : 0;
   } finally {
     load.stop();
     for (const { own } of targets) await own?.stop();

@@ -17,6 +17,7 @@ export const HELP = `npm run bench -- [options]
 
 Measures shops side by side: every scenario on each target in turn, several rounds, medians and ratios.
 Only what turned out to be true counts: each checkout that was answered 200 is read again, and stock and credit are counted.
+What does not agree is said beside the figure, and the exit code is 1.
 
   --target T         serve (default), start: a shop of this project, started on a data folder of its own;
                      or NAME=URL: one that runs already, of any implementation of the same routes. WHAT IT HAS IS OVERWRITTEN.

@@ -13,6 +13,8 @@ export interface Row {
   readonly figures?: Figures;
   /** What else was counted. */
   readonly note?: string;
+  /** What was answered and turned out not to be so, in any of the rounds. */
+  readonly untrue?: string;
 }
 
 export interface Bench {
@@ -33,7 +35,7 @@ export interface Scenario {
   readonly needsOwn?: boolean;
   /** Once, however many rounds there are: what it does to the target is too much to repeat. */
   readonly once?: boolean;
-  /** One round on one target. @throws Error where an answer turned out not to be true: then no figure counts */
+  /** One round on one target. @throws Error where it cannot be measured */
   run(bench: Bench): Promise<readonly Row[]>;
 }
 
@@ -42,10 +44,12 @@ export function medianRow(rounds: readonly Row[]): Row {
   const [first] = rounds;
   if (first === undefined) throw new Error("no round was run");
   const measured = rounds.flatMap(({ figures }) => figures ?? []);
+  const untrue = rounds.find((round) => round.untrue !== undefined)?.untrue;
   return {
     ...first,
     value: median(rounds.map(({ value }) => value)),
     ...(measured.length > 0 ? { figures: medianFigures(measured) } : {}),
     ...(rounds.at(-1)?.note === undefined ? {} : { note: rounds.at(-1)?.note ?? "" }),
+    ...(untrue === undefined ? {} : { untrue }),
   };
 }

@@ -25,12 +25,12 @@ export function cells({ what, rows }: Line, targets: readonly string[]): string[
   const first = rows[0]?.value;
   return rows.flatMap((row, i) => {
     if (row === undefined) return [];
-    const { value, unit, figures, note = "" } = row;
+    const { value, unit, figures, note = "", untrue } = row;
     const ratio = first === undefined || rows.length === 1 ? "" : (value / first).toFixed(2);
     const latency = SHOWN.map((name) => figures?.latency[name].toFixed(1) ?? "");
     const statuses = Object.entries(figures?.statuses ?? {}).map(([status, count]) => `${status}: ${count}`).join(", ");
     const client = figures === undefined ? "" : `${(100 * figures.clientLoad).toFixed(0)} %`;
-    return [[i === 0 ? what : "", targets[i] ?? "", shown(value, unit), ratio, ...latency, statuses, client, note]];
+    return [[i === 0 ? what : "", targets[i] ?? "", shown(value, unit), ratio, ...latency, statuses, client, untrue === undefined ? note : `NOT TRUE: ${untrue}`]];
   });
 }
 

@@ -42,9 +42,10 @@ export const adds: Scenario = {
     const uncertain = result.statuses.filter((status) => status === 0 || status >= 500).length;
     const [row] = await shop.read<{ stock: number }>(["/stock/find/0"]);
     const stock = row?.stock ?? NaN;
-    if (!(stock >= answered && stock <= answered + uncertain)) throw new Error(`${answered} adds were answered 200, ${stock} are there`);
-    const measured = figures(result, answered);
-    return [{ what: "adds to one item, 50 connections", value: measured.perSecond, unit: "/s", figures: measured, note: "none lost" }];
+    const isTrue = stock >= answered && stock <= answered + uncertain;
+    const measured = figures(result, Math.min(answered, stock));
+    const found = isTrue ? { note: "none lost" } : { untrue: `${answered} adds were answered 200, ${stock} are there` };
+    return [{ what: "adds to one item, 50 connections", value: measured.perSecond, unit: "/s", figures: measured, ...found }];
   },
 };
 
