@@ -16,6 +16,11 @@ const stock: number[] = [];
 const credit: number[] = [];
 const orders: { items: number[]; user: number; paid: boolean }[] = [];
 
+function fill<T>(rows: T[], count: number, row: (i: number) => T): [status: number, body: unknown] {
+  rows.splice(0, Infinity, ...Array.from({ length: count }, (_, i) => row(i)));
+  return [200, "done"];
+}
+
 /** The smallest shop that the benchmark can measure: one process, nothing kept. */
 const server = createServer((request, response) => {
   const [service, call, ...path] = (request.url ?? "").slice(1).split("/");
@@ -23,9 +28,9 @@ const server = createServer((request, response) => {
   const lies = (what: Lie): boolean => lie === what && requests % 10 === 0;
   requests++;
   const answers: Record<string, () => [status: number, body: unknown]> = {
-    "stock/batch_init": () => [200, stock.splice(0, Infinity, ...Array.from({ length: a }, () => b)) && "done"],
-    "payment/batch_init": () => [200, credit.splice(0, Infinity, ...Array.from({ length: a }, () => b)) && "done"],
-    "orders/batch_init": () => [200, orders.splice(0, Infinity, ...Array.from({ length: a }, (_, i) => ({ items: [i % b, (i + 1) % b], user: i % c, paid: false }))) && "done"],
+    "stock/batch_init": () => fill(stock, a, () => b),
+    "payment/batch_init": () => fill(credit, a, () => b),
+    "orders/batch_init": () => fill(orders, a, (i) => ({ items: [i % b, (i + 1) % b], user: i % c, paid: false })),
     "stock/find": () => [200, { stock: (stock[a] ?? 0) + (lies("a read is wrong") ? 1 : 0), price: 5 }],
     "stock/add": () => [200, lies("an add is lost") ? "lost" : (stock[a] = (stock[a] ?? 0) + b)],
     "payment/find_user": () => [200, { credit: credit[a] }],
