@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { nanoid } from "nanoid";
 import { text, type Answer } from "../http/answer.ts";
 import { endpoint, type Call } from "../http/endpoint.ts";
 import { errorAnswer } from "../http/error-answer.ts";
@@ -37,10 +37,11 @@ export const handler = endpoint({
 
 /**
  * 120 random bits. Short: each row, marker, index and log record of the checkout carries it. It begins with a letter, since a
- * command line takes a dash for an option.
+ * command line takes a dash for an option. By nanoid, which draws bits for many at a time: `randomBytes` would cost a tenth of
+ * its transaction.
  */
 function newSagaId(): string {
-  return `s${randomBytes(15).toString("base64url")}`;
+  return `s${nanoid(20)}`;
 }
 
 /** Claims the order for a new saga, unless it is paid or claimed already. One transaction. */
