@@ -5,7 +5,6 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { readDescription } from "./gateway/description.ts";
-import { Functions } from "./gateway/functions.ts";
 import { importFrom } from "./gateway/local-function.ts";
 import "./main.ts";
 import "./offline/offline-host.ts";
@@ -14,4 +13,5 @@ import "./serve/serve-host.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-await new Functions(await readDescription(ROOT, "offline"), importFrom(pathToFileURL(`${ROOT}/`).href, ".ts")).loadAll();
+const { functions } = await readDescription(ROOT, "offline");
+await Promise.all(functions.map(importFrom(pathToFileURL(`${ROOT}/`).href, ".ts")));

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { Load, type LoadResult } from "../load/load.ts";
 import type { Bench, Row, Scenario } from "../rows.ts";
 import { failures, hotItem } from "../scenarios/checkouts.ts";
@@ -98,4 +101,14 @@ test.each([
   const { seconds = NaN } = (await run.mock.results[0]?.value as LoadResult | undefined) ?? {};
   run.mockRestore();
   expect((row?.value ?? 0) * seconds).toBeCloseTo(counted);
+});
+
+test.each([["nothing", 0], ["an add is lost", 1]] as const)("npm run bench, where %s: every figure is printed, and the exit code is %i", async (wrong, code) => {
+  lie = wrong;
+  const main = join(import.meta.dirname, "..", "main.ts");
+  const program = spawn(process.execPath, [main, "--target", `small=${bench.target.url}`, "--scenario", "adds", "--scenario", "reads", "--rounds", "1", "--scale", "0.04"], { stdio: ["ignore", "pipe", "inherit"] });
+  const [printed, [exitCode]] = await Promise.all([text(program.stdout), once(program, "exit") as Promise<[number | null]>]);
+  expect(exitCode).toBe(code);
+  expect(printed.includes("NOT TRUE: 400 adds were answered 200, 3")).toBe(code === 1);
+  expect(printed).toMatch(/^reads, 50 connections .*\/s/m);
 });
