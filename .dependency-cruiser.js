@@ -29,12 +29,41 @@ export default {
       from: { path: "^layers/redis-occ/" },
       to: { path: ["^layers/log-replay/", "(^|/)node_modules/log-replay"] },
     },
-    {
-      name: "layers-by-name",
-      comment: "In Lambda a layer is a package in /opt/nodejs/node_modules: a path into its sources does not exist there.",
+    ...["format", "redis", "stores", "read", "recover", "commit", "compact"].map((room, floor, rooms) => ({
+      name: `log-replay-${room}`,
+      comment: "The rooms of log-replay stand on each other in this order: docs/architecture.md.",
       severity: "error",
-      from: { path: "^(functions|host|tools|layers/log-replay/src)/", pathNot: "/test/" },
-      to: { path: "^layers/([^/]+)/src/", pathNot: "^layers/log-replay/src/", dependencyTypes: ["local"] },
+      from: { path: `^layers/log-replay/src/${room}/` },
+      to: { path: `^layers/log-replay/src/(${[...rooms.slice(floor + 1).filter((other) => other !== "compact" || room !== "commit"), "tools"].join("|")})/` },
+    })),
+    {
+      name: "two-kinds-of-store",
+      comment: "Files and S3 are twins behind one port: neither knows the other.",
+      severity: "error",
+      from: { path: "^layers/log-replay/src/stores/(file|s3)/" },
+      to: { path: "^layers/log-replay/src/stores/(file|s3)/", pathNot: "^layers/log-replay/src/stores/$1/" },
+    },
+    ...["settings", "state", "http", "calls", "handler"].map((room, floor, rooms) => ({
+      name: `functions-${room}`,
+      comment: "What the routes share stands on each other in this order, and knows no service: docs/architecture.md.",
+      severity: "error",
+      from: { path: `^functions/${room}/`, pathNot: "/test/" },
+      to: { path: `^functions/(${[...rooms.slice(floor + 1), "order", "stock", "payment"].join("|")})/` },
+    })),
+    {
+      name: "services-know-no-other",
+      comment: "Services share nothing but HTTP.",
+      severity: "error",
+      from: { path: "^functions/(order|stock|payment)/", pathNot: "/test/" },
+      to: { path: "^functions/(order|stock|payment)/", pathNot: "^functions/$1/" },
+    },
+    {
+      name: "declared",
+      comment: "A package that no package.json names is there by accident.",
+      severity: "error",
+      // The layers' tests run with what the whole project installs for its tests.
+      from: { pathNot: "^layers/[^/]+/test/" },
+      to: { dependencyTypes: ["npm-no-pkg", "npm-unknown"] },
     },
     {
       name: "pure-rules",

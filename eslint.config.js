@@ -34,8 +34,16 @@ export default tseslint.config(
     },
   },
   {
+    files: ["functions/**/*.ts", "host/**/*.ts", "tools/**/*.ts", "layers/*/src/**/*.ts"],
+    rules: {
+      // In Lambda a layer is a package in /opt/nodejs/node_modules: a path into its sources does not exist there.
+      "no-restricted-imports": ["error", { patterns: [{ regex: "(layers|redis-occ|log-replay)/(.*/)?src/", message: "import a layer by its package's name" }] }],
+    },
+  },
+  {
     files: ["**/test/**/*.ts"],
     rules: {
+      "no-restricted-imports": "off",
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/unbound-method": "off",
       "@typescript-eslint/no-empty-function": "off",

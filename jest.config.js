@@ -19,7 +19,7 @@ const deployed = [
 const all = [
   project("layers", "layers/*/test/**/*.test.ts"),
   // What rests on how a transaction is committed, once more by the script.
-  project("layers-script", "layers/{redis-occ/test/*,log-replay/test/{answers,failed-append,lost-exec,missing-state,processes,replay,sealed-epochs}}.test.ts", { commitMode: "script" }),
+  project("layers-script", "layers/{redis-occ/test/*,log-replay/test/{commit/{answers,failed-append,lost-exec,processes},recover/{missing-state,replay,sealed-epochs}}}.test.ts", { commitMode: "script" }),
   project("functions", "functions/*/test/**/*.test.ts"),
   project("host", "host/test/**/*.test.ts"),
   project("deploy", "deploy/test/*.test.ts"),

@@ -38,8 +38,8 @@ try {
 
 /** Every key at least once where there are as many updates, then keys at random. */
 async function write(store: LogStore): Promise<void> {
-  const { encodeFrame } = await import("../layers/log-replay/src/frame.ts");
-  const { encodeBody, encodeNotes } = await import("../layers/log-replay/src/record.ts");
+  const { encodeFrame } = await import("../layers/log-replay/src/format/frame.ts");
+  const { encodeBody, encodeNotes } = await import("../layers/log-replay/src/format/record.ts");
   await store.claim(1);
   await store.writeBegin(1, { parent: 0, cut: 0 });
   const writer = store.createSegment(1);

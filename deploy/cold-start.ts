@@ -16,7 +16,7 @@ for (const name of ["stock-find", "payment-charge", "order-checkout", "order-res
   const [service, ...operation] = name.split("-");
   print(name, pathToFileURL(join(made.unpack(name), "functions", service ?? "", `${operation.join("-")}.mjs`)).href);
 }
-print("log-replay/s3, loaded at the first request", pathToFileURL(join(made.unpack("stock-find"), "..", "node_modules", "log-replay", "dist", "s3", "index.js")).href);
+print("log-replay/s3, loaded at the first request", pathToFileURL(join(made.unpack("stock-find"), "..", "node_modules", "log-replay", "dist", "stores", "s3", "index.js")).href);
 print("@aws-sdk/client-s3, for comparison", import.meta.resolve("@aws-sdk/client-s3"));
 made.remove();
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * Brings a fresh clone to where the shop can run: checks Node, installs the packages, builds the layers, compiles the rest,
+ * Brings a fresh clone to where the shop can run: checks Node, installs the packages, compiles the sources,
  * finds Redis.
  *
  *   node host/bootstrap.mjs [--no-redis] [--no-build]
@@ -73,10 +73,9 @@ function npmSaysComplete(lock) {
   }
 }
 
-/** Both are incremental, but asking them costs a second: they are asked only when a file has changed since, built ones included. */
+/** Loading everything once costs a second: it is done only when a file has changed since. */
 function build() {
   const node = join(modules, ".bin", "node");
-  onceFor("layers-built", ["layers"], () => run(node, [join(modules, "typescript", "bin", "tsc"), "-b"], "building the layers failed (npx tsc -b)"));
   onceFor("host-compiled", ["layers", "functions", "host"], () => {
     const environment = { ...process.env, NODE_COMPILE_CACHE: join(modules, ".cache", "node-compile") };
     // What cannot be loaded says so itself when it is started.

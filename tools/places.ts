@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { openFileStore } from "log-replay";
 import { order } from "../functions/order/service.ts";
 import { payment } from "../functions/payment/service.ts";
-import type { ServiceName } from "../functions/service/configuration.ts";
+import type { ServiceName } from "../functions/settings/configuration.ts";
 import { stock } from "../functions/stock/service.ts";
 import { ToolError } from "./exit.ts";
 

@@ -9,7 +9,7 @@ import { join } from "node:path";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const MINUTES = 60_000;
-/** Milliseconds that a handler takes at most (PATIENCE of functions/http/endpoint.ts): once to restore, once to work. */
+/** Milliseconds that a handler takes at most (PATIENCE of functions/handler/endpoint.ts): once to restore, once to work. */
 const PATIENCE = 10_000;
 const GATEWAY_LIMIT = 29;
 const NETWORK = { vpcId: "vpc-1", subnetIds: "subnet-1,subnet-2" };
@@ -85,7 +85,7 @@ test("only functions that sign or check signatures have the code that fetches th
 });
 
 test("each layer is a package under nodejs/node_modules, in built JavaScript, and nothing else", () => {
-  const layers = { "redis-occ": ["dist/index.js"], "log-replay": ["dist/index.js", "dist/s3/index.js"] };
+  const layers = { "redis-occ": ["dist/index.js"], "log-replay": ["dist/index.js", "dist/stores/s3/index.js"] };
   for (const [layer, entries] of Object.entries(layers)) {
     const files = names(join(plain.folder, `${layer}.zip`)).filter((name) => !name.endsWith("/"));
     const at = `nodejs/node_modules/${layer}/`;

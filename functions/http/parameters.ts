@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { Refusal, type RefusalCode } from "../errors.ts";
 import { MAX_AMOUNT } from "../numbers.ts";
-import { largestBatch } from "../service/configuration.ts";
+import { largestBatch } from "../settings/configuration.ts";
 
 const integer = (least: number, most: number) =>
   v.pipe(

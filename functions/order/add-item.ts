@@ -1,13 +1,13 @@
 import { Refusal } from "../errors.ts";
 import { text } from "../http/answer.ts";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { amount, id } from "../http/parameters.ts";
-import { directClient } from "../http/direct-client.ts";
-import { run } from "../http/command.ts";
-import { stepTimeout } from "../service/configuration.ts";
+import { directClient } from "../calls/direct-client.ts";
+import { run } from "../handler/command.ts";
+import { stepTimeout } from "../settings/configuration.ts";
 import { addItem, assertFree, claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import { order } from "./service.ts";
-import { servicesBehind } from "./services.ts";
+import { peersBehind } from "./peers.ts";
 
 /** POST /orders/addItem/{order_id}/{item_id}/{quantity} */
 export const handler = endpoint({
@@ -34,7 +34,7 @@ export const handler = endpoint({
 /** An unknown item refuses the request only after the order was looked at, in the same transaction as everything else. */
 async function priceOrRefusal(item: string, timeout: number): Promise<number | Refusal> {
   try {
-    return await servicesBehind(directClient).priceOf(item, timeout);
+    return await peersBehind(directClient).priceOf(item, timeout);
   } catch (error) {
     if (error instanceof Refusal) return error;
     throw error;

@@ -1,10 +1,10 @@
 import { randomInt } from "node:crypto";
 import { CheckoutRunningError } from "../errors.ts";
-import { endpoint, type Call } from "../http/endpoint.ts";
+import { endpoint, type Call } from "../handler/endpoint.ts";
 import { amount, batchSize, price } from "../http/parameters.ts";
 import { product } from "../numbers.ts";
-import { BATCH_PATIENCE, runBatch } from "../http/batch.ts";
-import { newGeneration } from "../service/generation.ts";
+import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
+import { newGeneration } from "../state/generation.ts";
 import { CLAIMS, claimKey, orderKey, type Order } from "./orders.ts";
 import { order } from "./service.ts";
 

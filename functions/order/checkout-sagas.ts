@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LoggedRedis } from "log-replay";
-import { directClient } from "../http/direct-client.ts";
-import { stepTimeout } from "../service/configuration.ts";
+import { directClient } from "../calls/direct-client.ts";
+import { stepTimeout } from "../settings/configuration.ts";
 import { SagaDriver } from "./saga-driver.ts";
 import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
 import { CHECKOUT } from "./saga-steps.ts";
 import { isOverdue, isSettled, LostRaceError, type Saga } from "./sagas.ts";
-import { servicesBehind } from "./services.ts";
+import { peersBehind } from "./peers.ts";
 
 /** Milliseconds between two looks at a saga that somebody else drives, at first and at most. */
 const FIRST_POLL = 5;
@@ -16,7 +16,7 @@ const LONGEST_POLL = 100;
 export function checkoutDriver(state: LoggedRedis): SagaDriver {
   return new SagaDriver({
     journal: new SagaJournal(state),
-    services: servicesBehind(directClient),
+    peers: peersBehind(directClient),
     steps: CHECKOUT,
     stepTimeout: stepTimeout(),
   });

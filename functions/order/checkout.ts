@@ -1,12 +1,12 @@
 import { nanoid } from "nanoid";
 import { text, type Answer } from "../http/answer.ts";
-import { endpoint, type Call } from "../http/endpoint.ts";
+import { endpoint, type Call } from "../handler/endpoint.ts";
 import { errorAnswer } from "../http/error-answer.ts";
 import { id } from "../http/parameters.ts";
 import { Refusal, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { sagaTimeout } from "../service/configuration.ts";
-import { idempotencyKey, recall, remember } from "../service/idempotency.ts";
+import { sagaTimeout } from "../settings/configuration.ts";
+import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import type { HeldSaga } from "./saga-journal.ts";

@@ -1,10 +1,10 @@
-import { task, type Run } from "../http/task.ts";
-import { directClient } from "../http/direct-client.ts";
-import { retention, stepTimeout } from "../service/configuration.ts";
-import { expireIdempotency } from "../service/expire.ts";
+import { task, type Run } from "../handler/task.ts";
+import { directClient } from "../calls/direct-client.ts";
+import { retention, stepTimeout } from "../settings/configuration.ts";
+import { expireIdempotency } from "../state/expire.ts";
 import { isSettled, SAGAS, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
-import { servicesBehind } from "./services.ts";
+import { peersBehind } from "./peers.ts";
 
 /** Sagas whose markers are dropped by one call. */
 const CHUNK = 100;
@@ -24,7 +24,7 @@ export const handler = task(order, "maintain", async (run) => {
  * saga is deleted only once nobody has anything of it. A step of such a saga that still comes is refused for its age.
  */
 async function forgetSagas({ state, deadline }: Run, until: number): Promise<number> {
-  const services = servicesBehind(directClient);
+  const peers = peersBehind(directClient);
   let forgotten = 0;
   // Those that are still open stay in the list, however old: they must not hide the others.
   let passedOver = 0;
@@ -37,8 +37,8 @@ async function forgetSagas({ state, deadline }: Run, until: number): Promise<num
     passedOver += keys.length - settled.length;
     if (settled.length === 0) continue;
     const sagas = settled.map((key) => key.slice(SAGAS.length));
-    await services.step("/payment/forget", { sagas }, stepTimeout());
-    await services.step("/stock/forget", { sagas }, stepTimeout());
+    await peers.step("/payment/forget", { sagas }, stepTimeout());
+    await peers.step("/stock/forget", { sagas }, stepTimeout());
     await state.occ.transactAlone([], () => ({ result: null, set: settled.map((key) => [key, null] as const) }), { meta: { op: "expire" }, ...options });
     forgotten += settled.length;
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { task, type Run } from "../http/task.ts";
+import { task, type Run } from "../handler/task.ts";
 import { describe, log, metric } from "../request-log.ts";
-import { stepTimeout } from "../service/configuration.ts";
+import { stepTimeout } from "../settings/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
 import type { HeldSaga } from "./saga-journal.ts";

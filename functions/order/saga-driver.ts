@@ -3,7 +3,7 @@ import { Refusal, ShopError, UnavailableError } from "../errors.ts";
 import type { HeldSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
 import { stepsToUndo, type Failure } from "./sagas.ts";
-import type { Services } from "./services.ts";
+import type { Peers } from "./peers.ts";
 
 /** Milliseconds: the pause before a call is repeated, at first and at most. */
 const FIRST_PAUSE = 20;
@@ -11,7 +11,7 @@ const LONGEST_PAUSE = 500;
 
 export interface DriverOptions {
   readonly journal: SagaJournal;
-  readonly services: Services;
+  readonly peers: Peers;
   readonly steps: readonly SagaStep[];
   /** Milliseconds for one call to another service. */
   readonly stepTimeout: number;
@@ -35,7 +35,7 @@ export class SagaDriver {
    * @throws LostRaceError; OccError and LogError where the saga's own state cannot be changed now
    */
   async run(held: HeldSaga, deadline: number): Promise<HeldSaga> {
-    const { journal, services, steps, stepTimeout } = this.#options;
+    const { journal, peers, steps, stepTimeout } = this.#options;
     const attempted: string[] = [];
     const forwards = Math.min(held.saga.deadline, deadline);
     try {
@@ -43,7 +43,7 @@ export class SagaDriver {
         // A process that was frozen in between: others may have taken over long ago.
         if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", "the checkout did not end in time");
         attempted.unshift(step.name);
-        await patiently(forwards, stepTimeout, (timeout) => step.execute(services, held.id, held.saga, timeout));
+        await patiently(forwards, stepTimeout, (timeout) => step.execute(peers, held.id, held.saga, timeout));
       }
     } catch (error) {
       const undo = stepsToUndo(attempted, error instanceof Refusal);
@@ -68,13 +68,13 @@ export class SagaDriver {
    * @returns the saga: failed, or still compensating where the deadline came first
    */
   async compensate(held: HeldSaga, deadline: number): Promise<HeldSaga> {
-    const { journal, services, steps, stepTimeout } = this.#options;
+    const { journal, peers, steps, stepTimeout } = this.#options;
     if (held.saga.state !== "compensating") return held;
     for (const name of held.saga.undo ?? []) {
       const step = steps.find((candidate) => candidate.name === name);
       if (step === undefined) throw new Error(`saga ${held.id} has to undo "${name}", which is no step`);
       try {
-        await persistently(deadline, stepTimeout, (timeout) => step.compensate(services, held.id, held.saga, timeout));
+        await persistently(deadline, stepTimeout, (timeout) => step.compensate(peers, held.id, held.saga, timeout));
       } catch (error) {
         if (error instanceof ShopError) return held;
         throw error;

@@ -1,5 +1,5 @@
 import { failPoint } from "../fail-points.ts";
-import type { Services } from "./services.ts";
+import type { Peers } from "./peers.ts";
 import type { Saga } from "./sagas.ts";
 
 /**
@@ -8,8 +8,8 @@ import type { Saga } from "./sagas.ts";
  */
 export interface SagaStep {
   readonly name: string;
-  readonly execute: (services: Services, id: string, saga: Saga, timeout: number) => Promise<void>;
-  readonly compensate: (services: Services, id: string, saga: Saga, timeout: number) => Promise<void>;
+  readonly execute: (peers: Peers, id: string, saga: Saga, timeout: number) => Promise<void>;
+  readonly compensate: (peers: Peers, id: string, saga: Saga, timeout: number) => Promise<void>;
 }
 
 /** The checkout: executed from top to bottom, compensated from bottom to top. */
@@ -27,9 +27,9 @@ export const CHECKOUT: readonly SagaStep[] = [
 ];
 
 function call(name: "reserve" | "charge" | "refund" | "release", path: string, more: (saga: Saga) => object = () => ({})): SagaStep["execute"] {
-  return async (services, id, saga, timeout) => {
+  return async (peers, id, saga, timeout) => {
     await failPoint(`saga.${name}.before`);
-    await services.step(path, { saga: id, startedAt: saga.startedAt, ...more(saga) }, timeout);
+    await peers.step(path, { saga: id, startedAt: saga.startedAt, ...more(saga) }, timeout);
     await failPoint(`saga.${name}.after`);
   };
 }

@@ -1,5 +1,5 @@
-import { IDEMPOTENCY } from "../service/idempotency.ts";
-import type { Service } from "../service/state.ts";
+import { IDEMPOTENCY } from "../state/idempotency.ts";
+import type { Service } from "../state/open-state.ts";
 import { CLAIMS } from "./orders.ts";
 import { SAGAS } from "./sagas.ts";
 

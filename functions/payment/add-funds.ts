@@ -1,7 +1,7 @@
 import { json } from "../http/answer.ts";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { amount, id } from "../http/parameters.ts";
-import { run } from "../http/command.ts";
+import { run } from "../handler/command.ts";
 import { payment } from "./service.ts";
 import { addFunds, known, userKey, type User } from "./users.ts";
 

@@ -1,8 +1,8 @@
 import * as v from "valibot";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { id } from "../http/parameters.ts";
-import { assertRecent, step, stepAnswer } from "../http/steps.ts";
-import { retention } from "../service/configuration.ts";
+import { assertRecent, step, stepAnswer } from "../handler/steps.ts";
+import { retention } from "../settings/configuration.ts";
 import { charge, chargeKey, type Charge } from "./charges.ts";
 import { payment } from "./service.ts";
 import { userKey, type User } from "./users.ts";

@@ -1,4 +1,4 @@
-import { compaction } from "../service/compact.ts";
+import { compaction } from "../handler/compaction.ts";
 import { payment } from "./service.ts";
 
 /** Scheduled: keeps a cold start short, however long the history is. */

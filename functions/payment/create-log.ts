@@ -1,4 +1,4 @@
-import { creatingLog } from "../service/create-log.ts";
+import { creatingLog } from "../handler/create-log.ts";
 import { payment } from "./service.ts";
 
 /** Invoked by a deployment. */

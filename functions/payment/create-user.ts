@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { json } from "../http/answer.ts";
-import { endpoint } from "../http/endpoint.ts";
-import { run } from "../http/command.ts";
-import { newGeneration } from "../service/generation.ts";
+import { endpoint } from "../handler/endpoint.ts";
+import { run } from "../handler/command.ts";
+import { newGeneration } from "../state/generation.ts";
 import { payment } from "./service.ts";
 import { newUser, userKey } from "./users.ts";
 

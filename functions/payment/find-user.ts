@@ -1,5 +1,5 @@
 import { json } from "../http/answer.ts";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { id } from "../http/parameters.ts";
 import { payment } from "./service.ts";
 import { known, userKey, type User } from "./users.ts";

@@ -1,5 +1,5 @@
-import { endpoint } from "../http/endpoint.ts";
-import { sagas, stepAnswer } from "../http/steps.ts";
+import { endpoint } from "../handler/endpoint.ts";
+import { sagas, stepAnswer } from "../handler/steps.ts";
 import { chargeKey, forget, type Charge } from "./charges.ts";
 import { payment } from "./service.ts";
 import { userKey, type User } from "./users.ts";

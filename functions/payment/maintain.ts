@@ -1,6 +1,6 @@
-import { task } from "../http/task.ts";
-import { retention } from "../service/configuration.ts";
-import { expireIdempotency } from "../service/expire.ts";
+import { task } from "../handler/task.ts";
+import { retention } from "../settings/configuration.ts";
+import { expireIdempotency } from "../state/expire.ts";
 import { payment } from "./service.ts";
 
 /** Scheduled: restores the state where it is missing, and deletes what is past the retention. */

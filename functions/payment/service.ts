@@ -1,4 +1,4 @@
-import { IDEMPOTENCY } from "../service/idempotency.ts";
-import type { Service } from "../service/state.ts";
+import { IDEMPOTENCY } from "../state/idempotency.ts";
+import type { Service } from "../state/open-state.ts";
 
 export const payment: Service = { name: "payment", indexes: [IDEMPOTENCY] };

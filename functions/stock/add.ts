@@ -1,7 +1,7 @@
 import { text } from "../http/answer.ts";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { amount, id } from "../http/parameters.ts";
-import { run } from "../http/command.ts";
+import { run } from "../handler/command.ts";
 import { add, itemKey, known, type Item } from "./items.ts";
 import { stock } from "./service.ts";
 

@@ -1,7 +1,7 @@
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { batchSize, price } from "../http/parameters.ts";
-import { BATCH_PATIENCE, runBatch } from "../http/batch.ts";
-import { newGeneration } from "../service/generation.ts";
+import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
+import { newGeneration } from "../state/generation.ts";
 import { itemKey, newItem } from "./items.ts";
 import { stock } from "./service.ts";
 

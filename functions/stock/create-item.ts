@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { json } from "../http/answer.ts";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { price } from "../http/parameters.ts";
-import { run } from "../http/command.ts";
-import { newGeneration } from "../service/generation.ts";
+import { run } from "../handler/command.ts";
+import { newGeneration } from "../state/generation.ts";
 import { itemKey, newItem } from "./items.ts";
 import { stock } from "./service.ts";
 

@@ -1,5 +1,5 @@
 import { json } from "../http/answer.ts";
-import { endpoint } from "../http/endpoint.ts";
+import { endpoint } from "../handler/endpoint.ts";
 import { id } from "../http/parameters.ts";
 import { itemKey, known, type Item } from "./items.ts";
 import { stock } from "./service.ts";

@@ -1,5 +1,5 @@
-import { endpoint } from "../http/endpoint.ts";
-import { sagas, stepAnswer } from "../http/steps.ts";
+import { endpoint } from "../handler/endpoint.ts";
+import { sagas, stepAnswer } from "../handler/steps.ts";
 import { itemKey, type Item } from "./items.ts";
 import { forget, heldItems, reservationKey, type Reservation } from "./reservations.ts";
 import { stock } from "./service.ts";

@@ -1,8 +1,8 @@
 /** The functions of serverless.yml in this process: what API Gateway and Lambda do for them elsewhere. */
 import type { APIGatewayProxyResult } from "aws-lambda";
 import findMyWay from "find-my-way";
-import type { Dispatch } from "../../functions/http/dispatch.ts";
-import { within } from "../../functions/http/within.ts";
+import type { Dispatch } from "../../functions/calls/dispatch.ts";
+import { within } from "../../functions/calls/within.ts";
 import type { ServiceDescription } from "./description.ts";
 import { proxyEvent, type GatewayRequest } from "./event.ts";
 import { LocalFunction, type LoadHandler } from "./local-function.ts";

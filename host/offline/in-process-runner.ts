@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Context } from "aws-lambda";
-import { offerDispatch } from "../../functions/http/dispatch.ts";
+import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { readDescription } from "../gateway/description.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom, type Handler, type LoadHandler } from "../gateway/local-function.ts";

@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { offerDispatch } from "../../functions/http/dispatch.ts";
+import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { order } from "../../functions/order/service.ts";
 import { payment } from "../../functions/payment/service.ts";
-import { openState } from "../../functions/service/state.ts";
+import { openState } from "../../functions/state/open-state.ts";
 import { stock } from "../../functions/stock/service.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";

@@ -10,13 +10,13 @@ export type Answer = "done" | "refused" | "too late";
 
 /** Runs a call, however often it comes. */
 export function deliver(state: SagaState, call: Call, id: string, flaw: SagaFlaw | undefined): { readonly next: SagaState; readonly answer: Answer } {
-  // `assertRecent` of functions/http/steps.ts stands before the steps, the signature's age before late calls of any kind.
+  // `assertRecent` of functions/handler/steps.ts stands before the steps, the signature's age before late calls of any kind.
   if (state.expired.includes(id) && (call === "reserve" || call === "charge") && flaw !== "age not checked") return { next: state, answer: "too late" };
   const { set, refusal } = decide(state.rows, call, flaw === "marker derived from the order id" ? ORDER : id);
   const skipped = (flaw === "no tombstone" && isTombstoneOnly(call, set)) || (flaw === "refusal not marked" && refusal !== undefined);
   const next = told({ ...state, rows: written(state.rows, skipped ? [] : set) }, state.rows, id);
   if (refusal === undefined) return { next, answer: "done" };
-  // TOO_LATE of functions/order/services.ts.
+  // TOO_LATE of functions/order/peers.ts.
   return { next, answer: refusal.code === "step_compensated" || refusal.code === "saga_expired" ? "too late" : "refused" };
 }
 

@@ -21,20 +21,20 @@ interface Mutant {
 
 /** What a mutant takes out stands once in its file, with what is around it. */
 const MUTANTS: readonly Mutant[] = [
-  { what: "a frame's data", file: "file-segment.ts", before: `if (this.#durability === "always") await file.datasync();`, after: "" },
-  { what: "the name of a segment", file: "file-segment.ts", before: "if (this.#size === 0) await syncFolder(dirname(path));", after: "" },
-  { what: "a file that is written as a whole", file: "durable-files.ts", before: "await file.sync();", after: "" },
-  { what: "the name of a claim", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("claim.after");`, after: "" },
-  { what: "the name of a beginning", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("begin.after");`, after: "" },
-  { what: "the data of others that was read", file: "file-store.ts", before: "      await file.datasync();\n", after: "" },
-  { what: "the names of others that were seen", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("sync.after");`, after: "" },
-  { what: "the data of a snapshot", file: "file-snapshots.ts", before: "await file.sync();", after: "" },
-  { what: "the name of a snapshot", file: "file-snapshots.ts", before: "await unlink(draft).catch(() => undefined);\n    await syncFolder(this.#folder);", after: "await unlink(draft).catch(() => undefined);" },
-  { what: "the names in the archive", file: "file-store.ts", before: "await syncFolder(this.#path(ARCHIVE));", after: "" },
-  { what: "the copy of what is cut off", file: "file-store.ts", before: "await syncPath(this.#path(copy));", after: "" },
-  { what: "the name of that copy", file: "file-store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("cut.copied");`, after: "" },
-  { what: "the names in a new store", file: "file-identity.ts", before: "await unlink(draft);\n    await syncFolder(folder);", after: "await unlink(draft);" },
-  { what: "the folders of a new store", file: "durable-files.ts", before: "await syncFolder(dirname(made));", after: "" },
+  { what: "a frame's data", file: "stores/file/segment.ts", before: `if (this.#durability === "always") await file.datasync();`, after: "" },
+  { what: "the name of a segment", file: "stores/file/segment.ts", before: "if (this.#size === 0) await syncFolder(dirname(path));", after: "" },
+  { what: "a file that is written as a whole", file: "stores/file/durable-files.ts", before: "await file.sync();", after: "" },
+  { what: "the name of a claim", file: "stores/file/store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("claim.after");`, after: "" },
+  { what: "the name of a beginning", file: "stores/file/store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("begin.after");`, after: "" },
+  { what: "the data of others that was read", file: "stores/file/store.ts", before: "      await file.datasync();\n", after: "" },
+  { what: "the names of others that were seen", file: "stores/file/store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("sync.after");`, after: "" },
+  { what: "the data of a snapshot", file: "stores/file/snapshots.ts", before: "await file.sync();", after: "" },
+  { what: "the name of a snapshot", file: "stores/file/snapshots.ts", before: "await unlink(draft).catch(() => undefined);\n    await syncFolder(this.#folder);", after: "await unlink(draft).catch(() => undefined);" },
+  { what: "the names in the archive", file: "stores/file/store.ts", before: "await syncFolder(this.#path(ARCHIVE));", after: "" },
+  { what: "the copy of what is cut off", file: "stores/file/store.ts", before: "await syncPath(this.#path(copy));", after: "" },
+  { what: "the name of that copy", file: "stores/file/store.ts", before: `await syncFolder(this.#folder);\n      await failPoint("cut.copied");`, after: "" },
+  { what: "the names in a new store", file: "stores/file/identity.ts", before: "await unlink(draft);\n    await syncFolder(folder);", after: "await unlink(draft);" },
+  { what: "the folders of a new store", file: "stores/file/durable-files.ts", before: "await syncFolder(dirname(made));", after: "" },
 ];
 
 const { values } = parseArgs({ options: { rounds: { type: "boolean", default: false } } });
@@ -63,8 +63,6 @@ try {
 function verdict(): string[] {
   const store = run("node_modules/.bin/jest", ["-w", "1", "--selectProjects", "layers", "--testPathPatterns", "power-loss"], { NODE_OPTIONS: "--experimental-vm-modules" });
   if (!values.rounds) return [store];
-  // The shop loads the built layers; a sync that is no longer used is an error of the build and no matter here.
-  run("node_modules/.bin/tsc", ["-b"], {});
   return [store, run("node_modules/.bin/node", ["test/crash/main.ts", "--chapters", "2", "--seed", "1"], {})];
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Pool } from "undici";
-import { sign, SIGNATURE_HEADER } from "../../functions/http/signature.ts";
+import { sign, SIGNATURE_HEADER } from "../../functions/calls/signature.ts";
 
 export interface Answer {
   readonly status: number;

@@ -7,8 +7,8 @@ import { claimKey, orderKey, type Order } from "../orders.ts";
 import { SagaJournal, type HeldSaga } from "../saga-journal.ts";
 import { CHECKOUT } from "../saga-steps.ts";
 import { LostRaceError, sagaKey, start, type Failure, type Saga } from "../sagas.ts";
-import { servicesBehind } from "../services.ts";
-import { httpClient } from "../../http/http-client.ts";
+import { peersBehind } from "../peers.ts";
+import { httpClient } from "../../calls/http-client.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
@@ -18,7 +18,7 @@ afterEach(() => shop.reset());
 const [RESERVE, CHARGE, REFUND] = ["/stock/reserve", "/payment/charge", "/payment/refund"];
 const FAILURE: Failure = { kind: "aborted", code: "checkout_aborted", message: "a test's" };
 const [reserve, charge] = CHECKOUT as [(typeof CHECKOUT)[number], (typeof CHECKOUT)[number]];
-const services = servicesBehind(httpClient);
+const peers = peersBehind(httpClient);
 let sagas = 0;
 
 /** Writes a saga's intent, as a checkout does, and drives it no further. @param timeout milliseconds until others may take it over */
@@ -48,24 +48,24 @@ describe.each([
   const both = ["charge", "reserve"];
   const deaths: readonly (readonly [string, (held: HeldSaga, journal: SagaJournal) => Promise<unknown>])[] = [
     ["once the intent is written", async () => undefined],
-    ["once the stock is reserved", async ({ id, saga }) => reserve.execute(services, id, saga, 500)],
-    ["once the credit is charged", async ({ id, saga }) => (await reserve.execute(services, id, saga, 500), charge.execute(services, id, saga, 500))],
+    ["once the stock is reserved", async ({ id, saga }) => reserve.execute(peers, id, saga, 500)],
+    ["once the credit is charged", async ({ id, saga }) => (await reserve.execute(peers, id, saga, 500), charge.execute(peers, id, saga, 500))],
     ["once it has given up and written that down", async (held, journal) => {
-      await reserve.execute(services, held.id, held.saga, 500);
-      await charge.execute(services, held.id, held.saga, 500);
+      await reserve.execute(peers, held.id, held.saga, 500);
+      await charge.execute(peers, held.id, held.saga, 500);
       return journal.abandoned(held, both, FAILURE, 500);
     }],
     ["once it has refunded", async (held, journal) => {
-      await reserve.execute(services, held.id, held.saga, 500);
-      await charge.execute(services, held.id, held.saga, 500);
+      await reserve.execute(peers, held.id, held.saga, 500);
+      await charge.execute(peers, held.id, held.saga, 500);
       await journal.abandoned(held, both, FAILURE, 500);
-      return charge.compensate(services, held.id, held.saga, 500);
+      return charge.compensate(peers, held.id, held.saga, 500);
     }],
     ["once all is undone, but not that it is", async (held, journal) => {
-      await reserve.execute(services, held.id, held.saga, 500);
+      await reserve.execute(peers, held.id, held.saga, 500);
       await journal.abandoned(held, both, FAILURE, 500);
-      await charge.compensate(services, held.id, held.saga, 500);
-      return reserve.compensate(services, held.id, held.saga, 500);
+      await charge.compensate(peers, held.id, held.saga, 500);
+      return reserve.compensate(peers, held.id, held.saga, 500);
     }],
   ];
   test.each(deaths)("its driver dies %s: resume-sagas leaves neither effect, and the order free", async (_point, live) => {
@@ -82,7 +82,7 @@ describe.each([
   test("its driver dies, and a second checkout of the order settles it and gets its answer: 503, then a retry pays", async () => {
     const goods = await prepare();
     const { held } = await begun(goods, 200);
-    await reserve.execute(services, held.id, held.saga, 500);
+    await reserve.execute(peers, held.id, held.saga, 500);
     expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_aborted" });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
     expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
@@ -91,8 +91,8 @@ describe.each([
   test("its driver dies once the order is paid: it stays paid, and nothing is left to resume", async () => {
     const goods = await prepare();
     const { held, journal } = await begun(goods);
-    await reserve.execute(services, held.id, held.saga, 500);
-    await charge.execute(services, held.id, held.saga, 500);
+    await reserve.execute(peers, held.id, held.saga, 500);
+    await charge.execute(peers, held.id, held.saga, 500);
     await journal.paid(held, 500);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 0, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -101,17 +101,17 @@ describe.each([
   test("a saga within its deadline is not taken over", async () => {
     const goods = await prepare();
     const { held, journal } = await begun(goods, 5_000);
-    await reserve.execute(services, held.id, held.saga, 500);
+    await reserve.execute(peers, held.id, held.saga, 500);
     expect(await shop.run("order/resume-sagas", 1_400)).toEqual({ settled: 0, open: 1 });
     expect(await settledAs(held)).toBe("running");
     await journal.abandoned(held, [], FAILURE, 500);
-    await reserve.compensate(services, held.id, held.saga, 500);
+    await reserve.compensate(peers, held.id, held.saga, 500);
   });
 
   test("a saga that was started by a clock ten minutes ahead is not left open for ten minutes", async () => {
     const goods = await prepare();
     const { held } = await begun(goods, 1_000, Date.now() + 600_000);
-    await reserve.execute(services, held.id, held.saga, 500);
+    await reserve.execute(peers, held.id, held.saga, 500);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
@@ -119,7 +119,7 @@ describe.each([
   test("resume-sagas waits for the deadline of a saga that still runs, as far as its time goes", async () => {
     const goods = await prepare();
     const { held } = await begun(goods, 400);
-    await reserve.execute(services, held.id, held.saga, 500);
+    await reserve.execute(peers, held.id, held.saga, 500);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
@@ -151,8 +151,8 @@ describe.each([
   test("two who resume at once, and a checkout that follows: undone once", async () => {
     const goods = await prepare();
     const { held } = await begun(goods);
-    await reserve.execute(services, held.id, held.saga, 500);
-    await charge.execute(services, held.id, held.saga, 500);
+    await reserve.execute(peers, held.id, held.saga, 500);
+    await charge.execute(peers, held.id, held.saga, 500);
     shop.gateway.always(REFUND, delay(30));
     const results = await Promise.all([shop.run("order/resume-sagas"), shop.run("order/resume-sagas"), shop.post(`/orders/checkout/${goods.order}`)]);
     expect(results.slice(0, 2)).toEqual([expect.objectContaining({ open: 0 }), expect.objectContaining({ open: 0 })]);
@@ -196,7 +196,7 @@ describe.each([
     shop.set({ STEP_TIMEOUT_MS: 100 });
     const { held: first } = await begun(stuck);
     const { held: second } = await begun(goods);
-    for (const { id, saga } of [first, second]) await reserve.execute(services, id, saga, 500);
+    for (const { id, saga } of [first, second]) await reserve.execute(peers, id, saga, 500);
     shop.gateway.always(REFUND, async (execute) => (shop.gateway.deliveries.at(-1)?.body.includes(`"${first.id}"`) ? "hang" : execute()));
     expect(await shop.run("order/resume-sagas", 2_500)).toEqual({ settled: 1, open: 1 });
     expect(await settledAs(second)).toBe("failed");

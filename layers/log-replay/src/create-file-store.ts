@@ -1,2 +1,2 @@
 /** `import { createFileStore } from "log-replay/create-file-store"`: who only makes a store loads nothing else of this package. */
-export { createFileStore } from "./file-identity.ts";
+export { createFileStore } from "./stores/file/identity.ts";

@@ -1,11 +1,11 @@
 import { ClosedError, Connection, Occ, TimeoutError, type CommitMode, type TransactOptions } from "redis-occ";
-import { compact, type CompactOptions, type CompactResult } from "./compact.ts";
-import { isCompactionDue, type CompactThresholds } from "./compact-due.ts";
+import { compact, type CompactOptions, type CompactResult } from "./compact/compact.ts";
+import { isCompactionDue, type CompactThresholds } from "./compact/due.ts";
 import { GoneError, RestoringError } from "./errors.ts";
-import { GUARD, indexKey, isInternal } from "./keys.ts";
-import { LogHook } from "./log-hook.ts";
-import type { LogEvent } from "./recovery.ts";
-import type { LogStore } from "./store.ts";
+import { GUARD, indexKey, isInternal } from "./redis/keys.ts";
+import { LogHook } from "./commit/log-hook.ts";
+import type { LogEvent } from "./recover/recovery.ts";
+import type { LogStore } from "./stores/store.ts";
 
 export interface LoggedRedisOptions {
   /** `redis://[:password@]host:port[/db]`. The database belongs to this state alone: it is wiped before a restore. */

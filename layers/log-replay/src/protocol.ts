@@ -2,8 +2,8 @@
  * The decisions of the protocol, as pure functions: what a guard is worth, which epochs make up the history, whether a
  * commit is part of it. Nothing here reads, writes or waits.
  */
-import type { Position } from "./record.ts";
-import type { Begin } from "./store.ts";
+import type { Position } from "./format/record.ts";
+import type { Begin } from "./stores/store.ts";
 
 /** Present in Redis exactly while the state is: names the epoch, the server process that it was restored into, and the log. */
 export interface Guard {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { after, chain, goesOnBehind, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, mayCompact, mayStay, parseGuard, readWaitsFor } from "../src/protocol.ts";
-import type { Begin } from "../src/store.ts";
+import type { Begin } from "../src/stores/store.ts";
 
 describe("what a guard is worth", () => {
   const guard = { epoch: 3, run_id: "run", store: "log" };

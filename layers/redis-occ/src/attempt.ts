@@ -80,7 +80,7 @@ async function run(lane: Lane, hook: CommitHook, group: readonly Transaction[]):
 
   const stamp = identity.nextStamp();
   const own: Command[] = writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes)] : [];
-  const added = hook.commands(session, writes);
+  const added = hook.stage(session, writes);
   await failPoint("commit.before");
   for (const transaction of decided) transaction.markSent();
 

@@ -37,14 +37,14 @@ export interface CommitHook<Session = unknown> {
   prepare(images: Write["images"], meta: unknown): unknown;
 
   /**
-   * Commands for the MULTI, after the writes. Called also with no writes: then every rule of the group has refused. In script
-   * mode none of them may be a script.
+   * Notes in the session what the group writes, and gives the commands that go into its MULTI after the writes. Called once an
+   * attempt, also with no writes: then every rule of the group has refused. In script mode none of the commands may be a script.
    */
-  commands(session: Session, writes: readonly Write[]): readonly Command[];
+  stage(session: Session, writes: readonly Write[]): readonly Command[];
 
   /**
    * Called synchronously for each EXEC that ran, in the order in which their replies came, with the replies to
-   * `commands`. All results of the group, refusals too, wait for the promise.
+   * what was staged. All results of the group, refusals too, wait for the promise.
    * @throws RolledBackError where the group's effect is undone for good: it then starts over; for anything else the
    *   callers get an OutcomeUnknownError
    */
@@ -92,7 +92,7 @@ export const noHook: CommitHook<true> = {
   check: () => true,
   restore: () => Promise.resolve(),
   prepare: (_images, meta) => meta,
-  commands: () => [],
+  stage: () => [],
   executed: () => Promise.resolve(),
   idle: () => Promise.resolve(),
   readCommands: () => [],

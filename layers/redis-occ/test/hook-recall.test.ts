@@ -88,7 +88,7 @@ test.each<[string, () => Promise<boolean>, unknown]>([
   const calls: unknown[] = [];
   const hook = hookWith<string>({
     check: () => "session",
-    commands: () => [["xadd", "text", "*", "a", "1"]],
+    stage: () => [["xadd", "text", "*", "a", "1"]],
     executed: () => refuse("must not be called"),
     halfDone: (session, writes) => (calls.push([session, plain(writes)]), halfDone()),
   });
@@ -107,7 +107,7 @@ test("while halfDone() uses the connection nobody else does", async () => {
       if (connection === held) lentMeanwhile = true;
       return true;
     },
-    commands: () => (bad ? [["xadd", "text", "*", "a", "1"]] : []),
+    stage: () => (bad ? [["xadd", "text", "*", "a", "1"]] : []),
     halfDone(_session, _writes, connection) {
       held = connection;
       bad = false;

@@ -4,13 +4,13 @@ import { add, beforeExec, gate, hookWith, outcome, plain, refuse, stage, until }
 
 const on = stage();
 
-test("check judges the watched values, in their order; its session goes to the later calls; its commands run in the MULTI after the writes", async () => {
+test("check judges the watched values, in their order; its session goes to the later calls; what it stages runs in the MULTI after the writes", async () => {
   await on.outside.mset("guard", "g", "other", "o");
   const calls: unknown[] = [];
   const hook = hookWith<{ id: number }>({
     watch: ["guard", "other", "none"],
     check: (values) => (calls.push(["check", values]), { id: calls.length }),
-    commands: (session, writes) => (calls.push(["commands", session.id, plain(writes)]), [["append", "a", "!"], ["strlen", "a"]]),
+    stage: (session, writes) => (calls.push(["stage", session.id, plain(writes)]), [["append", "a", "!"], ["strlen", "a"]]),
     executed: async (session, writes, replies) => {
       calls.push(["executed", session.id, plain(writes), replies]);
     },
@@ -27,7 +27,7 @@ test("check judges the watched values, in their order; its session goes to the l
   ];
   expect(calls).toEqual([
     ["check", ["g", "o", null]],
-    ["commands", 1, writes],
+    ["stage", 1, writes],
     ["executed", 1, writes, [3, 3]],
   ]);
   expect(await on.outside.get("a")).toBe("22!");
@@ -40,7 +40,7 @@ test("prepare sees each write by itself: it makes the meta of later calls, and w
       if (meta === "bad") throw new RangeError("bad");
       return [meta, ...images.keys()];
     },
-    commands: (_session, writes) => (seen.push(...writes.map(({ meta }) => meta)), []),
+    stage: (_session, writes) => (seen.push(...writes.map(({ meta }) => meta)), []),
   });
   const occ = on.client({ hook });
   const answers = ["one", "bad", "two"].map((meta) => outcome(occ.transact(["a"], add("a"), { meta })));
@@ -52,7 +52,7 @@ test("a group in which every rule refused asks the hook too, with no writes, and
   const firm = gate();
   const seen: unknown[] = [];
   const hook = hookWith({
-    commands: (_session, writes) => (seen.push(writes.length), [["incr", "asked"]]),
+    stage: (_session, writes) => (seen.push(writes.length), [["incr", "asked"]]),
     executed: (_session, writes, replies) => (seen.push(writes.length, replies), firm.promise),
   });
   let ended = false;
@@ -117,12 +117,12 @@ test("callers that cannot wait for a restore leave by their timeout; one that fa
   expect(await on.outside.exists("n")).toBe(0);
 });
 
-test("an error of check or commands is the error of the whole group, and nothing was changed", async () => {
+test("an error of check or stage is the error of the whole group, and nothing was changed", async () => {
   const damage = new Error("foreign state");
   const reject = (): never => {
     throw damage;
   };
-  for (const hook of [hookWith({ check: reject }), hookWith({ commands: reject }), hookWith({ check: () => Promise.reject(damage) })]) {
+  for (const hook of [hookWith({ check: reject }), hookWith({ stage: reject }), hookWith({ check: () => Promise.reject(damage) })]) {
     expect(await outcome(on.client({ hook }).transact(["n"], add("n")))).toBe(damage);
   }
   expect(await outcome(on.client({ hook: hookWith({ check: reject }) }).read(["n"]))).toBe(damage);
@@ -171,7 +171,7 @@ test("results wait for executed(), and meanwhile the next group is under way", a
 test("executed() is called in the order in which the EXECs ran", async () => {
   const order: unknown[] = [];
   const hook = hookWith({
-    commands: (_session, writes) => writes.map(() => ["incr", "sequence"] as const),
+    stage: (_session, writes) => writes.map(() => ["incr", "sequence"] as const),
     executed: async (_session, _writes, replies) => {
       order.push(...replies);
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 5));

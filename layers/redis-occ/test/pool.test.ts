@@ -138,7 +138,7 @@ test("close reaches every connection: idle, lent, just being opened or handed ov
 test("a connection on which an attempt failed is not lent with its WATCH: the next read is not aborted by it", async () => {
   let bad = true;
   const hook = hookWith({
-    commands: () => {
+    stage: () => {
       if (bad) throw new Error("not today");
       return [];
     },

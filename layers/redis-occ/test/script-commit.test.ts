@@ -33,7 +33,7 @@ test("attempts that run at the same time share one connection, and do not distur
 test("a commit that is refused leaves the connection to those who share it", async () => {
   let bad = true;
   const hook = hookWith({
-    commands() {
+    stage() {
       if (bad) throw new Error("not today");
       return [];
     },
@@ -47,7 +47,7 @@ test("a commit that is refused leaves the connection to those who share it", asy
 });
 
 test("a command with more arguments than Lua can pass is refused before anything is run", async () => {
-  const hook = hookWith({ commands: () => [["sadd", "set", ...Array.from({ length: 7_000 }, (_, i) => i)]] });
+  const hook = hookWith({ stage: () => [["sadd", "set", ...Array.from({ length: 7_000 }, (_, i) => i)]] });
   const occ = on.client({ commit: "script", hook });
   expect(await outcome(occ.transact(["n"], add("n")))).toBeInstanceOf(RangeError);
   expect(await on.outside.exists("n", "set")).toBe(0);

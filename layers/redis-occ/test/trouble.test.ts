@@ -133,7 +133,7 @@ test("Redis is out of memory: ServerRefusedError that says so, nothing changed; 
 });
 
 test("a command that Redis refuses before EXEC undoes the whole MULTI; a script learns it only half way, and says that it does not know", async () => {
-  const hook = hookWith({ commands: () => [["set", "only-a-key"]] });
+  const hook = hookWith({ stage: () => [["set", "only-a-key"]] });
   const error = await outcome(on.client({ hook }).transact(["n"], add("n")));
   expect(error).toBeInstanceOf(COMMIT_MODE === "watch" ? ServerRefusedError : OutcomeUnknownError);
   expect(await on.outside.exists("n")).toBe(COMMIT_MODE === "watch" ? 0 : 1);

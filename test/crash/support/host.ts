@@ -8,7 +8,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { setTimeout as sleep } from "node:timers/promises";
 import { lambdaContext, proxyEvent } from "../../../functions/test/support/invocation.ts";
 import { handlerOf, match, ROUTES } from "../../../functions/test/support/routes.ts";
-import { SIGNATURE_HEADER } from "../../../functions/http/signature.ts";
+import { SIGNATURE_HEADER } from "../../../functions/calls/signature.ts";
 
 /** Milliseconds of an invocation; the connection of one that takes longer breaks. */
 const INVOCATION = 4_000;

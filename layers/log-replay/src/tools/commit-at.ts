@@ -1,6 +1,6 @@
-import { historyLines } from "../history-lines.ts";
-import { timeOf, type Position } from "../record.ts";
-import type { LogStore } from "../store.ts";
+import { historyLines } from "../read/history-lines.ts";
+import { timeOf, type Position } from "../format/record.ts";
+import type { LogStore } from "../stores/store.ts";
 import { isAfter, type Moment } from "./moment.ts";
 
 export interface CommitAt extends Position {

@@ -1,12 +1,12 @@
 import { Connection, type Reply } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
-import { historyLines } from "../history-lines.ts";
-import { GUARD, isInternal, TAIL } from "../keys.ts";
+import { historyLines } from "../read/history-lines.ts";
+import { GUARD, isInternal, TAIL } from "../redis/keys.ts";
 import { judgeGuard, parseGuard } from "../protocol.ts";
-import { stateAt } from "../reading.ts";
-import { eachImage, type Entry } from "../record.ts";
-import type { LogStore } from "../store.ts";
-import { parseId, parseTail, readTailAfter } from "../tail.ts";
+import { stateAt } from "../read/history.ts";
+import { eachImage, type Entry } from "../format/record.ts";
+import type { LogStore } from "../stores/store.ts";
+import { parseId, parseTail, readTailAfter } from "../redis/tail.ts";
 
 /** A key whose value in Redis is not the one that the log gives; JSON text, null where there is none. */
 export interface Difference {

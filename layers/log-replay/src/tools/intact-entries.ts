@@ -1,5 +1,5 @@
-import { isIntact, positionOf, type Entry } from "../record.ts";
-import type { LogStore, Segment } from "../store.ts";
+import { isIntact, positionOf, type Entry } from "../format/record.ts";
+import type { LogStore, Segment } from "../stores/store.ts";
 
 const CHUNK = 64 * 1024;
 const NEWLINE = 10;

@@ -1,12 +1,12 @@
-import { encodeFrame } from "../frame.ts";
-import { stretchesAfter } from "../ground.ts";
+import { encodeFrame } from "../format/frame.ts";
+import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
-import { claimNext } from "../recovery.ts";
-import type { Entry, Position } from "../record.ts";
-import type { Begin, LogStore, RepairableStore, Segment } from "../store.ts";
-import { EpochReader } from "../epoch-reader.ts";
+import { claimNext } from "../recover/recovery.ts";
+import type { Entry, Position } from "../format/record.ts";
+import type { Begin, LogStore, RepairableStore, Segment } from "../stores/store.ts";
+import { EpochReader } from "../read/epoch-reader.ts";
 import { intactEntries } from "./intact-entries.ts";
-import type { OnTorn } from "../segment-cursor.ts";
+import type { OnTorn } from "../read/segment-cursor.ts";
 import { verify, type Finding } from "./verify.ts";
 
 /** What can be done about the damage of a log. Nothing is done yet. */

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, ConnectionLostError } from "redis-occ";
-import { encodeFrame } from "../frame.ts";
-import { historyLines } from "../history-lines.ts";
-import { eachImage, encodeBody, encodeNotes, type Entry } from "../record.ts";
-import { claimNext, recover, type LogEvent } from "../recovery.ts";
-import type { LogStore } from "../store.ts";
-import { surveyHistory, type Survey } from "../survey.ts";
+import { encodeFrame } from "../format/frame.ts";
+import { historyLines } from "../read/history-lines.ts";
+import { eachImage, encodeBody, encodeNotes, type Entry } from "../format/record.ts";
+import { claimNext, recover, type LogEvent } from "../recover/recovery.ts";
+import type { LogStore } from "../stores/store.ts";
+import { surveyHistory, type Survey } from "../recover/survey.ts";
 import type { Moment } from "./moment.ts";
 import { commitAt, type CommitAt } from "./commit-at.ts";
 

@@ -1,9 +1,9 @@
 import { GoneError, LogDamageError } from "../errors.ts";
-import { eachImage, parseRecord, type LogRecord } from "../record.ts";
+import { eachImage, parseRecord, type LogRecord } from "../format/record.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
-import { readSnapshot } from "../snapshot.ts";
-import type { LogStore } from "../store.ts";
-import { EpochReader, type PlacedLine } from "../epoch-reader.ts";
+import { readSnapshot } from "../read/snapshot.ts";
+import type { LogStore } from "../stores/store.ts";
+import { EpochReader, type PlacedLine } from "../read/epoch-reader.ts";
 
 /** Something that was found in a log. */
 export interface Finding {

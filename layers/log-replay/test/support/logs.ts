@@ -1,6 +1,6 @@
-import { encodeFrame } from "../../src/frame.ts";
+import { encodeFrame } from "../../src/format/frame.ts";
 import type { Begin, LogStore, PastState, Snapshot } from "../../src/index.ts";
-import { encodeBody } from "../../src/record.ts";
+import { encodeBody } from "../../src/format/record.ts";
 import { collect } from "./contents.ts";
 import type { Stage } from "./stage.ts";
 

@@ -1,5 +1,5 @@
 /** Appends the frame of argument 5 to a segment of its own in epoch ARGV[4] of a store in S3, and is killed. */
-import { openS3Store } from "../../src/s3/index.ts";
+import { openS3Store } from "../../src/stores/s3/index.ts";
 import { credentials, REGION } from "./s3-server.ts";
 
 const [endpoint, bucket, prefix, epoch, frame] = process.argv.slice(2) as [string, string, string, string, string];

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../../../redis-occ/test/support/redis.ts";
-import { Bucket } from "../../src/s3/bucket.ts";
+import { Bucket } from "../../src/stores/s3/bucket.ts";
 
 /** A program that serves S3 on $GATEWAY_PORT; `npm run emulator:install` puts it there. */
 const PROGRAM = process.env["S3_SERVER"] || join(import.meta.dirname, "..", "..", "..", "..", ".emulator", "venv", "bin", "ministack");

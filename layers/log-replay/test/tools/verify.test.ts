@@ -108,7 +108,7 @@ test("two segments that disagree about a commit: both places", async () => {
 test("a commit of a sealed epoch that came too late is a note", async () => {
   const { store } = await twoEpochs(on);
   // The same bytes as its writer would have sent: commit 4 of epoch 1.
-  const { encodeFrame } = await import("../../src/frame.ts");
+  const { encodeFrame } = await import("../../src/format/frame.ts");
   const late = await open(join(store.folder, "segment-00000001-0-0-0-0-1.jsonl"), "w");
   await late.write(encodeFrame([{ epoch: 1, n: 4, body: '"at":"2026-01-01T00:00:00.000Z","tx":"late-1","set":{"n":0}' }]));
   await late.close();

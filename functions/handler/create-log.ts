@@ -1,0 +1,13 @@
+import { log } from "../request-log.ts";
+import { logPlace } from "../settings/configuration.ts";
+import { createLogStore } from "../state/log-store.ts";
+import type { Service } from "../state/open-state.ts";
+
+/** The handler that a deployment invokes once: makes the service's log where it is configured to be. Again, it only tells its id. */
+export function creatingLog({ name }: Service) {
+  return async (): Promise<{ id: string }> => {
+    const { id } = await createLogStore(logPlace(name));
+    log("info", "log store", { service: name, id });
+    return { id };
+  };
+}

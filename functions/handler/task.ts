@@ -1,0 +1,34 @@
+import middy from "@middy/core";
+import { restoreState, type LoggedRedis } from "log-replay";
+import { openState, type Service } from "../state/open-state.ts";
+import { describe, log } from "../request-log.ts";
+import { timeLeft } from "./time-left.ts";
+
+/** Milliseconds: how long a task works at most, where it does not say, and what it leaves of the invocation's own time. */
+const PATIENCE = 25_000;
+const RESERVE = 1_000;
+
+/** One run of a task. */
+export interface Run {
+  readonly state: LoggedRedis;
+  /** By when it has to end; milliseconds since 1970. What is left over is for the next run. */
+  readonly deadline: number;
+}
+
+/**
+ * A scheduled function as a Lambda handler. Its result goes into the log and to whoever invoked it.
+ * @param patience milliseconds that a run works at most
+ */
+export function task<R extends object>(service: Service, name: string, run: (run: Run) => Promise<R>, patience = PATIENCE) {
+  return middy<unknown, R>()
+    .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
+    .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
+    .use(restoreState({ state: () => openState(service), timeout: PATIENCE, reserve: RESERVE }))
+    .handler(async (_event, context) => {
+      const started = Date.now();
+      const deadline = started + timeLeft(context, patience, RESERVE);
+      const result = await run({ state: await openState(service), deadline });
+      if (Object.values(result).some((value) => value !== 0)) log("info", name, { service: service.name, ms: Date.now() - started, ...result });
+      return result;
+    });
+}

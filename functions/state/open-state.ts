@@ -1,0 +1,31 @@
+import { LoggedRedis, processWide } from "log-replay";
+import { log, metric } from "../request-log.ts";
+import { stateConfiguration, type ServiceName } from "../settings/configuration.ts";
+import { openLogStore } from "./log-store.ts";
+
+/** A service: its name, and the prefixes of the keys that it has to find without knowing them. */
+export interface Service {
+  readonly name: ServiceName;
+  readonly indexes: readonly string[];
+}
+
+/** Milliseconds that a request waits for a restore before it is answered 503: callers can do better than wait. */
+export const RESTORE_PATIENCE = 900;
+
+/** The service's state: one for the process, however many functions are in it. */
+export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
+  return processWide(`shop:${name}`, async () => {
+    const { redisUrl, commit, ...place } = stateConfiguration(name);
+    return new LoggedRedis({
+      url: redisUrl,
+      store: await openLogStore(place),
+      indexes,
+      restorePatience: RESTORE_PATIENCE,
+      commit,
+      onEvent: ({ event, ...fields }) => {
+        log("info", event, { service: name, ...fields });
+        if (event === "restore started") metric(name, "Restores", 1);
+      },
+    });
+  });
+}

@@ -1,0 +1,149 @@
+import { failPoint } from "../fail-points.ts";
+import { encodeFrame } from "../format/frame.ts";
+import { keysOf, type Entry } from "../format/record.ts";
+import type { LogStore, SegmentWriter } from "../stores/store.ts";
+
+/** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be archived. */
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+
+/** The commits of an epoch can no longer be answered for by appending them: a recovery decides what became of them. */
+export class EpochOverError extends Error {
+  override readonly name = "EpochOverError";
+}
+
+interface Request {
+  readonly entries: readonly Entry[];
+  readonly upTo: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * This process's appends to the log during one epoch: group commit into a segment of its own.
+ *
+ * Frames are written one after the other, each with all that came while the one before was under way. So what is
+ * enqueued becomes durable in order, and `enqueued` is how far a commit need not look at the tail any more.
+ */
+export class EpochWriter {
+  readonly epoch: number;
+  readonly #store: LogStore;
+  /** The highest commit of each key that is enqueued and not yet durable. */
+  readonly #pending = new Map<string, number>();
+  #segment: SegmentWriter | undefined;
+  #requests: Request[] = [];
+  #latest: Promise<void> = Promise.resolve();
+  #running = false;
+  #over: EpochOverError | undefined;
+  #enqueued: number | null = null;
+  #durable: number | null = null;
+
+  constructor(store: LogStore, epoch: number) {
+    this.#store = store;
+    this.epoch = epoch;
+  }
+
+  /** Everything up to this commit is durable or on its way there by this writer; null where nothing is known yet. */
+  get enqueued(): number | null {
+    return this.#enqueued;
+  }
+
+  /** Everything up to this commit is durable, and the epoch was not over when it became so; null where nothing is known yet. */
+  get durable(): number | null {
+    return this.#durable;
+  }
+
+  /** True once an append has failed or found the epoch sealed. */
+  get over(): boolean {
+    return this.#over !== undefined;
+  }
+
+  /** What was asked for last: once it has settled, so has all before it. */
+  get latest(): Promise<void> {
+    return this.#latest;
+  }
+
+  /** True where one of the keys was written by a commit that is enqueued and not durable. */
+  isPending(keys: readonly string[]): boolean {
+    return this.#pending.size > 0 && keys.some((key) => this.#pending.has(key));
+  }
+
+  /**
+   * Makes everything up to `upTo` durable.
+   * @param entries all commits above `enqueued` up to `upTo`, in order, as far as they are not durable already
+   * @throws EpochOverError
+   */
+  append(entries: readonly Entry[], upTo: number): Promise<void> {
+    if (this.#over) return Promise.reject(this.#over);
+    const news = entries.filter(({ n }) => n > (this.#enqueued ?? -1));
+    for (const entry of news) for (const key of keysOf(entry)) this.#pending.set(key, entry.n);
+    this.#enqueued = Math.max(this.#enqueued ?? 0, upTo);
+    if (news.length === 0 && this.#durable !== null && this.#durable >= upTo) return Promise.resolve();
+    this.#latest = new Promise((resolve, reject) => {
+      this.#requests.push({ entries: news, upTo, resolve, reject });
+      if (!this.#running) void this.#run();
+    });
+    return this.#latest;
+  }
+
+  /** Waits for all that is enqueued. @throws EpochOverError */
+  flush(): Promise<void> {
+    return this.append([], this.#enqueued ?? 0);
+  }
+
+  close(): void {
+    this.#end("the writer was closed");
+  }
+
+  /** Never rejects: each failure is told to the requests. */
+  async #run(): Promise<void> {
+    this.#running = true;
+    while (this.#requests.length > 0 && !this.#over) {
+      const requests = this.#requests;
+      this.#requests = [];
+      try {
+        await this.#write(requests.flatMap(({ entries }) => entries));
+      } catch (error) {
+        this.#end("an append failed", error);
+        for (const { reject } of requests) reject(this.#over);
+        break;
+      }
+      this.#durable = Math.max(this.#durable ?? 0, ...requests.map(({ upTo }) => upTo));
+      this.#forgetDurable(this.#durable);
+      for (const { resolve } of requests) resolve();
+    }
+    this.#running = false;
+    // Only now: an append that is under way may have yet to open its file.
+    if (this.#over) this.#letGo();
+  }
+
+  #forgetDurable(durable: number): void {
+    if (this.#enqueued !== null && this.#enqueued <= durable) return this.#pending.clear();
+    for (const [key, n] of this.#pending) if (n <= durable) this.#pending.delete(key);
+  }
+
+  /** @throws where the frame may not be durable, or may not count */
+  async #write(entries: readonly Entry[]): Promise<void> {
+    if (entries.length > 0) {
+      this.#segment ??= this.#store.createSegment(this.epoch);
+      await this.#segment.append(encodeFrame(entries));
+      await failPoint("append.after");
+    }
+    // Only now: a claim that came before this look may have cut the epoch off below the frame; a later one will find it.
+    if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
+    await failPoint("append.confirmed");
+    if (this.#segment && this.#segment.size >= SEGMENT_BYTES) await this.#segment.roll();
+  }
+
+  /** A failed append is never tried again as if it could still succeed: its segment is abandoned, the epoch given up. */
+  #end(why: string, cause?: unknown): void {
+    this.#over ??= cause instanceof EpochOverError ? cause : new EpochOverError(`${why} in epoch ${this.epoch}`, { cause });
+    for (const { reject } of this.#requests.splice(0)) reject(this.#over);
+    if (!this.#running) this.#letGo();
+  }
+
+  #letGo(): void {
+    const segment = this.#segment;
+    this.#segment = undefined;
+    segment?.close().catch(() => undefined);
+  }
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { OutcomeUnknownError, RolledBackError } from "redis-occ";
+import { LogDamageError } from "../errors.ts";
+import { parseRecord, type Position } from "../format/record.ts";
+import { isDecided, isInHistory, lastBegun, type Stretch } from "../protocol.ts";
+import { unbroken } from "../read/chain.ts";
+import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
+import { readStretch } from "../read/stretch.ts";
+import type { LogStore } from "../stores/store.ts";
+import { EpochOverError } from "./epoch-writer.ts";
+
+interface OutcomesOptions {
+  readonly store: LogStore;
+  /** Recovers the state, or waits for the recovery that runs, unless an epoch after `over` has begun. */
+  readonly recover: (over: number) => Promise<void>;
+  /** Aborted once the client is closed. */
+  readonly closing: AbortSignal;
+}
+
+/** What became of commits whose epoch ended before they were answered for. The log decides it, not Redis. */
+export class Outcomes {
+  readonly #options: OutcomesOptions;
+
+  constructor(options: OutcomesOptions) {
+    this.#options = options;
+  }
+
+  /** An append failed or came too late: the commit counts if the next epoch goes on from behind it, else it never was. */
+  async resolve(error: unknown, position: Position | null): Promise<void> {
+    if (!(error instanceof EpochOverError)) throw error;
+    if (position === null) throw new RolledBackError("what was read is being restored", { cause: error });
+    if (!isInHistory(position, await this.#decidedHistory(position.epoch))) {
+      throw new RolledBackError(`commit ${position.n} of epoch ${position.epoch} is not in the log`, { cause: error });
+    }
+  }
+
+  /**
+   * Whether a group's records are in the history: they are there together or not at all.
+   * @param tx the group's first transaction
+   * @throws OutcomeUnknownError where it may have been folded into a snapshot, and the archive does not have it any more
+   */
+  async isRecorded(epoch: number, tx: string | undefined): Promise<boolean> {
+    const { store } = this.#options;
+    const stretch = (await this.#decidedHistory(epoch)).find((candidate) => candidate.epoch === epoch);
+    if (stretch === undefined || tx === undefined) return false;
+    const needle = Buffer.from(`"tx":"${tx}"`);
+    return fromNewestSnapshot(store, async (snapshot) => {
+      const segments = [...(await store.segments(epoch)), ...(await store.archived(epoch))];
+      try {
+        for await (const lines of readStretch(store, stretch, { segments })) {
+          if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx)) return true;
+        }
+        return false;
+      } catch (error) {
+        if (!(error instanceof LogDamageError) || (snapshot?.n ?? 0) <= stretch.from) throw error;
+        throw new OutcomeUnknownError("the log that would tell was folded, and is not in the archive any more", { cause: error });
+      }
+    });
+  }
+
+  /**
+   * The history once it says for good what became of `epoch`. However long that takes: while Redis or the store is out
+   * of reach, nobody can say, and "nothing was changed" would be a guess.
+   */
+  async #decidedHistory(epoch: number): Promise<readonly Stretch[]> {
+    const { store } = this.#options;
+    for (let pause = 50; ; pause = Math.min(2 * pause, 1_000)) {
+      if (this.#options.closing.aborted) throw new OutcomeUnknownError("the client was closed before the outcome was known");
+      try {
+        const begins = await store.begins();
+        const last = lastBegun(begins);
+        // A beginning can be seen before it is durable. What a caller is told now must not be undone by a power loss.
+        if (last > epoch) await store.sync([]);
+        if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) {
+          return unbroken(begins, last);
+        }
+        await this.#options.recover(epoch);
+      } catch (error) {
+        if ((error as { retryable?: unknown }).retryable !== true) throw error;
+        await sleep(pause);
+      }
+    }
+  }
+}

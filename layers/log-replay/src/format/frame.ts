@@ -1,0 +1,222 @@
+import { LogDamageError } from "../errors.ts";
+import { checksum, encodeLine, isIntact, positionOf, type Entry } from "./record.ts";
+
+/** The lines of one group commit, which became durable together or not at all. */
+export function encodeFrame(entries: readonly Entry[]): Buffer {
+  return sealFrame(entries.map(encodeLine));
+}
+
+/**
+ * Lines of JSON objects as one frame. The last line names the frame's size and carries a checksum of all of its bytes
+ * before that: power loss can tear any page of a frame, not only its end.
+ */
+export function sealFrame(lines: readonly string[]): Buffer {
+  const covered = Buffer.from(lines.join("\n").slice(0, -1));
+  const seal = `,"frame":{"lines":${lines.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
+  return Buffer.concat([covered, Buffer.from(seal)]);
+}
+
+/** One record's line of an intact frame. `line` is valid until the next frame is asked for. */
+export interface FramedLine {
+  readonly epoch: number;
+  readonly n: number;
+  readonly line: Buffer;
+  /** Number of the line in its file, from 1. */
+  readonly number: number;
+}
+
+/** An intact frame of a segment, and how many bytes stand before it. */
+export interface Frame {
+  readonly offset: number;
+  readonly lines: readonly FramedLine[];
+}
+
+/** Where a segment was torn: everything from `offset` on belongs to a frame that never became durable. */
+export interface Torn {
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** How a segment ends: its last intact frame, null where there is none, and what is torn behind that, null where it ends whole. */
+export interface End {
+  readonly last: { readonly offset: number; readonly bytes: Buffer } | null;
+  readonly torn: Torn | null;
+}
+
+/** What to do about damage. A reader goes on behind it where this returns. */
+export type OnDamage = (damage: LogDamageError) => void;
+
+export const raise: OnDamage = (damage) => {
+  throw damage;
+};
+
+/** How far a segment was read: behind its last whole frame. */
+export interface Place {
+  /** Bytes. */
+  offset: number;
+  /** Number of the next line, from 1. */
+  line: number;
+}
+
+export interface ReadFramesOptions {
+  /** Where the chunks begin; moved on with each frame. Default: the beginning. */
+  readonly place?: Place;
+  /** Default: throws it. */
+  readonly onDamage?: OnDamage;
+}
+
+const SEAL = /,"frame":\{"lines":(\d{1,9}),"bytes":(\d{1,12}),"crc":"([0-9a-f]{8})"\}\}$/;
+const NEWLINE = 10;
+const SMALLEST_BUFFER = 64 * 1024;
+
+/** A line of the frame that is being read: where it stands in the buffer. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Reads a segment frame by frame, with memory for two frames and one chunk.
+ *
+ * @throws LogDamageError for anything bad that a crash during an append cannot have left behind
+ */
+export async function* readFrames(
+  chunks: AsyncIterable<Buffer>,
+  file: string,
+  { place = { offset: 0, line: 1 }, onDamage = raise }: ReadFramesOptions = {},
+): AsyncGenerator<Frame, End> {
+  // One buffer for all chunks: at the pace of a restore, the garbage would take more memory than the restore itself.
+  let held: Buffer = Buffer.allocUnsafe(SMALLEST_BUFFER);
+  let length = 0;
+  let searched = 0;
+  let spans: Span[] = [];
+  const last = new Kept();
+
+  for await (const chunk of chunks) {
+    if (length + chunk.length > held.length) held = enlarged(held, length + chunk.length);
+    length += chunk.copy(held, length);
+    const buffer = held.subarray(0, length);
+    let consumed = 0;
+    let begun = 0;
+    for (let end = buffer.indexOf(NEWLINE, searched); end >= 0; end = buffer.indexOf(NEWLINE, end + 1)) {
+      spans.push({ from: (spans.at(-1)?.to ?? consumed - 1) + 1, to: end });
+      searched = end + 1;
+      const frame = sealedFrame(buffer, spans);
+      if (frame === null) continue;
+      // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
+      const bad = spans.slice(0, spans.length - frame.length);
+      for (const line of worst(buffer, bad)) onDamage(new LogDamageError(file, place.line + line, "a bad checksum in the middle of the log"));
+      begun = frame[0]?.from ?? consumed;
+      const lines = toLines(buffer, frame, file, place.line + bad.length);
+      place.offset += end + 1 - consumed;
+      place.line += spans.length;
+      consumed = end + 1;
+      spans = [];
+      yield { offset: place.offset - (consumed - begun), lines };
+    }
+    if (consumed > 0) last.keep(buffer.subarray(begun, consumed), place.offset - (consumed - begun));
+    held.copyWithin(0, consumed, length);
+    length -= consumed;
+    searched -= consumed;
+    spans = spans.map(({ from, to }) => ({ from: from - consumed, to: to - consumed }));
+  }
+  const torn = length === 0 ? null : judgeRest(held.subarray(0, length), spans, place, file, onDamage);
+  return { last: last.frame, torn };
+}
+
+/** A frame's bytes beyond the time that the reader's buffer holds them. */
+class Kept {
+  #buffer: Buffer = Buffer.alloc(0);
+  #length = 0;
+  #offset = 0;
+
+  keep(bytes: Buffer, offset: number): void {
+    if (bytes.length > this.#buffer.length) this.#buffer = enlarged(this.#buffer, bytes.length);
+    this.#length = bytes.copy(this.#buffer);
+    this.#offset = offset;
+  }
+
+  get frame(): End["last"] {
+    return this.#length === 0 ? null : { offset: this.#offset, bytes: this.#buffer.subarray(0, this.#length) };
+  }
+}
+
+function enlarged(buffer: Buffer, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(2 * buffer.length, needed));
+  buffer.copy(larger);
+  return larger;
+}
+
+/** The spans that the last line's seal covers, where that seal is intact; null where the last line seals nothing. */
+function sealedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | null {
+  const last = spans.at(-1);
+  if (last === undefined) return null;
+  const seal = SEAL.exec(buffer.toString("latin1", Math.max(last.from, last.to - 100), last.to));
+  if (seal === null) return null;
+  const lines = Number(seal[1]);
+  const covered = spans.slice(-lines);
+  const first = covered[0];
+  if (first === undefined || lines === 0 || lines > spans.length) return null;
+  const bytes = buffer.subarray(first.from, last.to - seal[0].length);
+  return bytes.length === Number(seal[2]) && checksum(bytes) === seal[3] ? covered : null;
+}
+
+/** The spoilt lines; where each is intact by itself, the first that seals a frame which it does not fit. None of none. */
+function worst(buffer: Buffer, spans: readonly Span[]): number[] {
+  if (spans.length === 0) return [];
+  const spoilt = spans.flatMap(({ from, to }, i) => (isIntact(buffer.subarray(from, to)) ? [] : [i]));
+  return spoilt.length > 0 ? spoilt : [Math.max(0, spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to)))];
+}
+
+function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumber: number): FramedLine[] {
+  return spans.map(({ from, to }, i) => {
+    const line = buffer.subarray(from, to);
+    const position = positionOf(line);
+    if (position === null) throw new LogDamageError(file, lineNumber + i, "a line that is no record");
+    return { ...position, line, number: lineNumber + i };
+  });
+}
+
+/**
+ * What stands after the last intact frame. A crash leaves a beginning of one frame, or that frame with sectors of zeros
+ * where they were not written. Anything else was spoilt later, and may have been answered for.
+ */
+function judgeRest(buffer: Buffer, spans: readonly Span[], { offset, line }: Place, file: string, onDamage: OnDamage): Torn {
+  const end = buffer.length - 1;
+  const sealed = spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to));
+  const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
+  const damage = (at: number, what: string): void => onDamage(new LogDamageError(file, line + at, what));
+  // Its writer went on behind it, and does so only once a frame is durable.
+  if (sealed >= 0 && spans[sealed]?.to !== end) {
+    for (const at of worst(buffer, spans.slice(0, sealed + 1))) damage(at, "a bad checksum in the middle of the log");
+  } else if (!hasZeroedSector(buffer, offset)) {
+    if (spoilt >= 0) damage(spoilt, "a bad checksum");
+    else if (sealed >= 0) damage(sealed, "the frame's checksum does not fit its lines");
+    else if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end)) damage(spans.length, "a whole frame without its last line's end");
+  }
+  return { offset, bytes: buffer.length };
+}
+
+/** The line by itself, without the seal of the frame that it ends. */
+export function withoutSeal(line: Buffer): string {
+  const text = line.toString("utf8");
+  const seal = SEAL.exec(text);
+  return seal === null ? text : `${text.slice(0, seal.index)}}`;
+}
+
+function endsInSeal(buffer: Buffer, from: number, to: number): boolean {
+  return SEAL.test(buffer.toString("latin1", Math.max(from, to - 100), to));
+}
+
+/** Bytes that a disk writes together, or a multiple of them. */
+const SECTOR = 512;
+
+/** True where all that the rest has of some sector is zeros. JSON has none: a single one is a flipped bit. */
+function hasZeroedSector(rest: Buffer, offset: number): boolean {
+  for (let from = rest.indexOf(0); from >= 0; from = rest.indexOf(0, from + 1)) {
+    if (from !== 0 && (offset + from) % SECTOR !== 0) continue;
+    const to = Math.min(rest.length, from + SECTOR - ((offset + from) % SECTOR));
+    if (rest.subarray(from, to).every((byte) => byte === 0)) return true;
+  }
+  return false;
+}

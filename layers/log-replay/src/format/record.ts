@@ -1,0 +1,136 @@
+import { crc32 } from "node:zlib";
+import { LogDamageError } from "../errors.ts";
+import { eachMember } from "./json-members.ts";
+
+/** The place of a record in the history: commit number `n` counts on through all epochs. */
+export interface Position {
+  readonly epoch: number;
+  readonly n: number;
+}
+
+/** A committed transaction on its way to the log: its place, and the JSON members that its author wrote. */
+export interface Entry extends Position {
+  /** JSON members without braces: `"at":…,"tx":…,…,"set":{…}`. The same bytes whoever appends them. */
+  readonly body: string;
+  /** What it writes, where its author is this process; else the body tells. */
+  readonly images?: ReadonlyMap<string, unknown>;
+}
+
+/** A record as it is read back. */
+export interface LogRecord extends Position {
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** Names this transaction for ever, wherever it was appended. */
+  readonly tx: string;
+  /** The new value of every key that it wrote; null where it deleted one. */
+  readonly set: Readonly<Record<string, unknown>>;
+  /** Whatever else its author noted. */
+  readonly [note: string]: unknown;
+}
+
+/** Notes must not use these: members that the log itself writes, and what would make something else of the notes. */
+const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"]);
+
+/** Notes as JSON members without braces. @throws TypeError for a reserved name, and for what has no JSON form */
+export function encodeNotes(notes: Readonly<Record<string, unknown>>): string {
+  for (const name of Object.keys(notes)) if (RESERVED.has(name)) throw new TypeError(`"${name}" cannot be noted in a record`);
+  return JSON.stringify({ ...notes }).slice(1, -1);
+}
+
+/** The members of a record, from notes and images that are JSON text already. */
+export function encodeBody(at: string, tx: string, notes: string, images: ReadonlyMap<string, string | null>): string {
+  let set = "";
+  for (const [key, image] of images) set += `${set === "" ? "" : ","}${JSON.stringify(key)}:${image ?? "null"}`;
+  return `"at":"${at}","tx":"${tx}",${notes === "" ? "" : `${notes},`}"set":{${set}}`;
+}
+
+/** The record as one line of JSON with its checksum, without the line's end. */
+export function encodeLine({ epoch, n, body }: Entry): string {
+  const covered = `{"epoch":${epoch},"n":${n},${body}`;
+  return `${covered},"crc":"${checksum(covered)}"}`;
+}
+
+/** CRC-32 (the polynomial of gzip) as eight hexadecimal digits. */
+export function checksum(data: string | Uint8Array): string {
+  const crc = crc32(data);
+  // In halves: beyond 31 bits V8 takes a number for a fraction, and is ten times as long about its digits.
+  return (crc >>> 16).toString(16).padStart(4, "0") + (crc & 0xffff).toString(16).padStart(4, "0");
+}
+
+const HEAD = /^\{"epoch":(\d{1,16}),"n":(\d{1,16}),/;
+const TAIL = /,"crc":"([0-9a-f]{8})"(?:,"frame":\{"lines":\d{1,9},"bytes":\d{1,12},"crc":"[0-9a-f]{8}"\})?\}$/;
+
+/** The place that a line names, or null where it is no record. Looks at the first bytes only. */
+export function positionOf(line: Buffer): Position | null {
+  const head = HEAD.exec(line.toString("latin1", 0, 60));
+  return head ? { epoch: Number(head[1]), n: Number(head[2]) } : null;
+}
+
+const TIME = /,"at":"([^"]{1,40})"/;
+
+/** When the record was committed, in milliseconds since 1970; NaN where the line does not say. Looks at the first bytes only. */
+export function timeOf(line: Buffer): number {
+  return Date.parse(TIME.exec(line.toString("latin1", 0, 120))?.[1] ?? "");
+}
+
+/** The checksum that the line carries, of all that stands before it; null where it is no record. */
+export function checksumOf(line: Buffer): string | null {
+  return tailOf(line)?.[1] ?? null;
+}
+
+/** True where the line is a record whose checksum fits. */
+export function isIntact(line: Buffer): boolean {
+  const tail = tailOf(line);
+  if (tail === null || positionOf(line) === null) return false;
+  return checksum(line.subarray(0, line.length - tail[0].length)) === tail[1];
+}
+
+function tailOf(line: Buffer): RegExpExecArray | null {
+  return TAIL.exec(line.toString("latin1", Math.max(0, line.length - 120)));
+}
+
+/** @throws LogDamageError where the line is no record, which its checksum should have told before */
+export function parseRecord(line: Buffer, file: string): LogRecord {
+  try {
+    return JSON.parse(line.toString("utf8")) as LogRecord;
+  } catch {
+    throw new LogDamageError(file, 0, "a record with a good checksum is not JSON");
+  }
+}
+
+/** The process that an entry is from: the first part of its `tx`. */
+export function processOf(body: string): string {
+  return /^"at":"[^"]*","tx":"([^"-]*)/.exec(body)?.[1] ?? "";
+}
+
+/** The keys that an entry writes. */
+export function keysOf({ body, images }: Pick<Entry, "body" | "images">): Iterable<string> {
+  if (images !== undefined) return images.keys();
+  const keys: string[] = [];
+  const json = Buffer.from(`{${body}}`);
+  eachMember(json, 0, (name, from) => {
+    if (name === "set") eachMember(json, from, (key) => keys.push(key));
+  });
+  return keys;
+}
+
+/**
+ * Visits what a replay takes from a record: the image of each key, null where it was deleted, and the record's time in
+ * milliseconds since 1970.
+ * @throws LogDamageError where the line is not as records are, which its checksum should have told before
+ */
+export function eachImage(line: Buffer, file: string, visit: (key: string, image: string | null, at: number) => void): void {
+  let at = NaN;
+  try {
+    eachMember(line, 0, (name, from, to) => {
+      if (name === "at") at = Date.parse(line.toString("latin1", from + 1, to - 1));
+      if (name !== "set") return;
+      eachMember(line, from, (key, begin, end) => {
+        const image = line.toString("utf8", begin, end);
+        visit(key, image === "null" ? null : image, at);
+      });
+    });
+  } catch {
+    throw new LogDamageError(file, 0, "a record with a good checksum is not as records are");
+  }
+}

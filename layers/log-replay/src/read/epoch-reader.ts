@@ -1,0 +1,118 @@
+import { LogDamageError } from "../errors.ts";
+import { raise, type FramedLine, type OnDamage } from "../format/frame.ts";
+import { checksumOf } from "../format/record.ts";
+import type { LogStore } from "../stores/store.ts";
+import { sameSegment, SegmentCursor, type OnTorn } from "./segment-cursor.ts";
+
+/** A record's line and where it was found. Valid until the next one is asked for. */
+export interface PlacedLine extends FramedLine {
+  readonly file: string;
+}
+
+export interface EpochReaderOptions {
+  readonly onTorn?: OnTorn;
+  /** Default: throws it. Where it returns, reading goes on behind the damage. */
+  readonly onDamage?: OnDamage;
+}
+
+/**
+ * Reads an epoch's commits in order, each once, while others may still append to it. What looks like a hole or the end is
+ * believed only after another look: a commit is durable before those that have seen it, but not in the same segment, and
+ * a segment may have been read before that commit was in it.
+ */
+export class EpochReader {
+  readonly epoch: number;
+  readonly #store: LogStore;
+  readonly #onTorn: OnTorn;
+  readonly #onDamage: OnDamage;
+  readonly #cursors = new Map<string, SegmentCursor>();
+  #last: number;
+
+  /** @param from the commit after which to begin */
+  constructor(store: LogStore, { epoch, from }: { readonly epoch: number; readonly from: number }, options: EpochReaderOptions = {}) {
+    this.epoch = epoch;
+    this.#store = store;
+    this.#last = from;
+    this.#onTorn = options.onTorn ?? (() => undefined);
+    this.#onDamage = options.onDamage ?? raise;
+  }
+
+  /** The last commit that was read. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /**
+   * The commits up to `to`, as far as they are there. Called again, it goes on with what has been appended since.
+   * @throws LogDamageError, unless `onDamage` returns: then a hole is passed over
+   */
+  async *read(to = Infinity): AsyncGenerator<PlacedLine> {
+    for (let looked = false; this.#last < to; ) {
+      const found = await this.#find(this.#last + 1);
+      if (found !== null) {
+        looked = false;
+        this.#last++;
+        yield found;
+      } else if (!looked) {
+        looked = true;
+        await this.#lookAgain();
+      } else {
+        const next = await this.#next();
+        if (next === Infinity && to === Infinity) return;
+        this.#onDamage(missing(this.epoch, this.#last + 1, Math.min(next - 1, to), next > to));
+        this.#last = Math.min(next - 1, to);
+      }
+    }
+  }
+
+  /** Whatever else is there, as far as it is intact: in order, each commit once, with holes. */
+  async *rest(): AsyncGenerator<PlacedLine> {
+    await this.#lookAgain();
+    for (;;) {
+      const next = await this.#next();
+      if (next === Infinity) return;
+      const found = await this.#find(next);
+      this.#last = next;
+      if (found !== null) yield found;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#cursors.values()].map((cursor) => cursor.close()));
+  }
+
+  /** The next commit that any segment has; Infinity where none has any more. */
+  async #next(): Promise<number> {
+    for (const cursor of this.#cursors.values()) await cursor.seek(this.#last + 1);
+    return Math.min(Infinity, ...[...this.#cursors.values()].map(({ n }) => n));
+  }
+
+  async #find(n: number): Promise<PlacedLine | null> {
+    let found: PlacedLine | null = null;
+    for (const cursor of this.#cursors.values()) {
+      await cursor.seek(n);
+      if (cursor.n !== n) continue;
+      const { name } = cursor.segment;
+      if (cursor.line.epoch !== this.epoch) this.#onDamage(new LogDamageError(name, cursor.line.number, `a record of epoch ${cursor.line.epoch} in a segment of epoch ${this.epoch}`));
+      else if (found === null) found = { ...cursor.line, file: name };
+      else if (checksumOf(found.line) !== checksumOf(cursor.line.line)) {
+        this.#onDamage(new LogDamageError(name, cursor.line.number, `commit ${n} of epoch ${this.epoch} differs from the one at ${found.file}:${found.number}`));
+      }
+    }
+    return found;
+  }
+
+  async #lookAgain(): Promise<void> {
+    for (const cursor of this.#cursors.values()) cursor.resume();
+    // The archive after the log: what is moved in between is in both lists, and none is missed.
+    for (const segment of [...(await this.#store.segments(this.epoch)), ...(await this.#store.archived(this.epoch))]) {
+      if ([...this.#cursors.keys()].some((name) => sameSegment(name, segment.name))) continue;
+      this.#cursors.set(segment.name, new SegmentCursor(this.#store, segment, this.#onTorn, this.#onDamage));
+    }
+  }
+}
+
+function missing(epoch: number, first: number, last: number, isEnd: boolean): LogDamageError {
+  const which = last > first ? `commits ${first} to ${last} are missing` : `commit ${first} is missing`;
+  return new LogDamageError(`epoch ${epoch}`, 0, `${which}, and ${isEnd ? "a later epoch goes on from there" : `the log goes on to commit ${last + 1}`}`);
+}

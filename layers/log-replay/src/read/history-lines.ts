@@ -1,0 +1,63 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { wholeHistory } from "./chain.ts";
+import type { LogStore } from "../stores/store.ts";
+import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
+import type { OnTorn } from "./segment-cursor.ts";
+
+export interface HistoryLinesOptions {
+  /** Only commits after this one. Default 0. */
+  readonly after?: number;
+  readonly onTorn?: OnTorn;
+}
+
+/**
+ * The commits of a log in their order, each once, up to the last that is there now; others may go on appending. Memory
+ * for a frame and a chunk of each segment of one epoch.
+ * @throws LogDamageError; StoreUnavailableError
+ */
+export async function* historyLines(store: LogStore, { after = 0, onTorn }: HistoryLinesOptions = {}): AsyncGenerator<PlacedLine> {
+  for (const { epoch, from, to } of await wholeHistory(store)) {
+    if (to <= after) continue;
+    const reader = new EpochReader(store, { epoch, from: Math.max(after, from) }, onTorn ? { onTorn } : {});
+    try {
+      yield* reader.read(to);
+    } finally {
+      await reader.close();
+    }
+  }
+}
+
+/** What somebody who follows a log is told. */
+export type Followed =
+  | { readonly record: PlacedLine }
+  /** A new epoch; `dropped` commits that were told of before turned out not to count. */
+  | { readonly began: number; readonly cut: number; readonly dropped: number };
+
+export interface FollowOptions {
+  /** Only commits after this one. Default 0. */
+  readonly after?: number;
+  /** Milliseconds between two looks. Default 200. */
+  readonly pause?: number;
+  readonly signal: AbortSignal;
+}
+
+/** As `historyLines`, and then whatever is appended, over new segments and epochs, until the signal. @throws as `historyLines` */
+export async function* followHistory(store: LogStore, { after = 0, pause = 200, signal }: FollowOptions): AsyncGenerator<Followed> {
+  let reader: EpochReader | undefined;
+  try {
+    while (!signal.aborted) {
+      for (const { epoch, from, to } of await wholeHistory(store)) {
+        if (epoch < (reader?.epoch ?? 0) || (reader === undefined && to <= after)) continue;
+        if (reader?.epoch !== epoch) {
+          if (reader !== undefined) yield { began: epoch, cut: from, dropped: Math.max(0, reader.last - from) };
+          await reader?.close();
+          reader = new EpochReader(store, { epoch, from: reader === undefined ? Math.max(after, from) : from });
+        }
+        for await (const record of reader.read(to)) yield { record };
+      }
+      await sleep(pause, undefined, { signal }).catch(() => undefined);
+    }
+  } finally {
+    await reader?.close();
+  }
+}

@@ -1,0 +1,61 @@
+import type { FramedLine } from "../format/frame.ts";
+import { fromNewestSnapshot } from "./newest-snapshot.ts";
+import { historyLines } from "./history-lines.ts";
+import { eachImage, parseRecord, timeOf, type LogRecord, type Position } from "../format/record.ts";
+import { readSnapshot } from "./snapshot.ts";
+import type { LogStore } from "../stores/store.ts";
+
+/**
+ * The records of all that has happened, in order, each once, from the archive and the log. It can run beside
+ * transactions, restores and compactions, and ends with the last commit that is there. A commit at the end that was not
+ * answered for yet may still be cut off by a recovery.
+ *
+ * @param from the first commit wanted, from 1
+ * @throws LogDamageError, also where archived segments were taken away
+ */
+export async function* readHistory(store: LogStore, { from = 1 }: { readonly from?: number } = {}): AsyncGenerator<LogRecord> {
+  for await (const { line, file } of historyLines(store, { after: from - 1 })) yield parseRecord(line, file);
+}
+
+/** A key's value at some time, and when it was written. */
+export interface Image {
+  /** JSON text, as Redis has it. */
+  readonly image: string;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+}
+
+export interface PastState {
+  /** The last commit that it has; null where nothing had happened. */
+  readonly position: Position | null;
+  readonly images: ReadonlyMap<string, Image>;
+}
+
+/**
+ * The state as it was after commit `n`, or before the first commit later than time `at` (milliseconds since 1970); without
+ * either, after the last commit. Takes memory for that state.
+ * @throws LogDamageError, also where archived segments that it needs were taken away
+ */
+export function stateAt(store: LogStore, { n = Infinity, at = Infinity }: { readonly n?: number; readonly at?: number } = {}): Promise<PastState> {
+  return fromNewestSnapshot(store, async (snapshot) => {
+    const images = new Map<string, Image>();
+    const apply = ({ epoch, line }: FramedLine): void => {
+      eachImage(line, `epoch ${epoch}`, (key, image, time) => {
+        if (image === null) images.delete(key);
+        else images.set(key, { image, at: time });
+      });
+    };
+    let position: Position | null = null;
+    // A snapshot does not tell the times of the commits that are folded into it.
+    if (snapshot !== null && snapshot.n <= n && at === Infinity) {
+      for await (const lines of readSnapshot(store, snapshot)) lines.forEach(apply);
+      position = { epoch: snapshot.epoch, n: snapshot.n };
+    }
+    for await (const framed of historyLines(store, { after: position?.n ?? 0 })) {
+      if (framed.n > n || (at !== Infinity && timeOf(framed.line) > at)) break;
+      apply(framed);
+      position = { epoch: framed.epoch, n: framed.n };
+    }
+    return { position, images };
+  });
+}

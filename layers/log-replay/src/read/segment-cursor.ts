@@ -1,0 +1,94 @@
+import { GoneError } from "../errors.ts";
+import { readFrames, type End, type Frame, type FramedLine, type OnDamage, type Place, type Torn } from "../format/frame.ts";
+import type { LogStore, Segment } from "../stores/store.ts";
+
+/** Bytes read of a segment at a time. */
+const CHUNK = 64 * 1024;
+
+/** Told of a segment whose last frame is torn, or being written. */
+export type OnTorn = (segment: Segment, torn: Torn) => void;
+
+/** Walks through one segment in the order of its commits, and on from its end when more has been appended. */
+export class SegmentCursor {
+  readonly #store: LogStore;
+  readonly #onTorn: OnTorn;
+  readonly #onDamage: OnDamage;
+  readonly #place: Place = { offset: 0, line: 1 };
+  #segment: Segment;
+  #frames: AsyncGenerator<Frame, End>;
+  #frame: readonly FramedLine[] = [];
+  #next = 0;
+  #ended = false;
+
+  constructor(store: LogStore, segment: Segment, onTorn: OnTorn, onDamage: OnDamage) {
+    this.#segment = segment;
+    this.#store = store;
+    this.#onTorn = onTorn;
+    this.#onDamage = onDamage;
+    this.#frames = this.#open();
+  }
+
+  /** Where it is now: in the archive, once it was moved there. */
+  get segment(): Segment {
+    return this.#segment;
+  }
+
+  get line(): FramedLine {
+    return this.#frame[this.#next] as FramedLine;
+  }
+
+  /** The commit it is at; 0 before the first `seek`, Infinity at the segment's end. */
+  get n(): number {
+    return this.#ended ? Infinity : (this.#frame[this.#next]?.n ?? 0);
+  }
+
+  /** Moves on to commit `n`, or the first after it. */
+  async seek(n: number): Promise<void> {
+    while (this.n < n) {
+      if (++this.#next < this.#frame.length) continue;
+      const { done, value } = await this.#nextFrame();
+      this.#next = 0;
+      this.#ended = done === true;
+      this.#frame = done ? [] : value.lines;
+      if (done && value.torn !== null) this.#onTorn(this.#segment, value.torn);
+    }
+  }
+
+  /** Where it is at the segment's end: the next `seek` finds what has been appended since. */
+  resume(): void {
+    if (!this.#ended) return;
+    this.#ended = false;
+    this.#frames = this.#open();
+  }
+
+  async close(): Promise<void> {
+    await this.#frames.return({ last: null, torn: null });
+  }
+
+  /** A compaction may take the segment to the archive at any time: there it goes on where it was. */
+  async #nextFrame(): Promise<IteratorResult<Frame, End>> {
+    try {
+      return await this.#frames.next();
+    } catch (error) {
+      if (!(error instanceof GoneError)) throw error;
+      const moved = (await this.#store.archived(this.#segment.epoch)).find(({ name }) => sameSegment(name, this.#segment.name));
+      if (moved === undefined) throw error;
+      this.#segment = moved;
+      this.#frames = this.#open();
+      return await this.#frames.next();
+    }
+  }
+
+  #open(): AsyncGenerator<Frame, End> {
+    return readFrames(this.#store.read(this.#segment, CHUNK, this.#place.offset), this.#segment.name, { place: this.#place, onDamage: this.#onDamage });
+  }
+}
+
+/** Whatever folder the store keeps it in. */
+export function sameSegment(a: string, b: string): boolean {
+  return baseName(a) === baseName(b);
+}
+
+function baseName(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,104 @@
+import type { Command } from "redis-occ";
+import { failPoint } from "../fail-points.ts";
+import type { FramedLine } from "../format/frame.ts";
+import { stretchesAfter } from "../read/newest-snapshot.ts";
+import { readStretch } from "../read/stretch.ts";
+import { inParts, indexCommands } from "../redis/indexes.ts";
+import { eachImage } from "../format/record.ts";
+import type { RestoreLock } from "./lock.ts";
+import { readSnapshot } from "../read/snapshot.ts";
+import type { LogStore, Snapshot } from "../stores/store.ts";
+import type { Survey } from "./survey.ts";
+
+/** A chunk is sent once it has this many keys or bytes: bounded memory, and the lock is renewed often enough. */
+const CHUNK_KEYS = 1_000;
+const CHUNK_BYTES = 1024 * 1024;
+
+/** Milliseconds between two words about progress; a replay that is faster says nothing. */
+const PROGRESS_INTERVAL = 1_000;
+
+/**
+ * Puts the surveyed history into an empty database: a snapshot, and what comes after it. Only the last value of a key
+ * within a chunk is sent.
+ * @throws ConnectionLostError where the connection breaks or the lock is lost: start over with a wipe; GoneError and
+ *   LogDamageError where a compaction has taken away what was being read: start over with a wipe and the newest snapshot
+ */
+export async function applyHistory(
+  { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
+  lock: RestoreLock,
+  { history }: Survey,
+  snapshot: Snapshot | null,
+  onProgress: (records: number) => void,
+): Promise<void> {
+  const chunk = new Chunk(indexes);
+  const add = chunk.add.bind(chunk);
+  // While one chunk is on its way the next one is read: two of them are in memory at most.
+  let sending = Promise.resolve();
+  const send = async (): Promise<void> => {
+    await sending;
+    sending = put(lock, chunk.take());
+    // Its failure is told at the next chunk, or at the end.
+    sending.catch(() => undefined);
+  };
+  let records = 0;
+  let told = performance.now();
+  const apply = async (source: AsyncIterable<readonly FramedLine[]>, file: string): Promise<void> => {
+    for await (const lines of source) {
+      for (const { line } of lines) {
+        eachImage(line, file, add);
+        if (chunk.full) await send();
+      }
+      records += lines.length;
+      if (performance.now() - told > PROGRESS_INTERVAL) {
+        told = performance.now();
+        onProgress(records);
+      }
+    }
+  };
+  try {
+    if (snapshot !== null) await apply(readSnapshot(store, snapshot), snapshot.name);
+    for (const stretch of stretchesAfter(history, snapshot)) await apply(readStretch(store, stretch), `epoch ${stretch.epoch}`);
+    await send();
+  } finally {
+    // Nothing is on its way any more once this has ended, however it ends.
+    await sending;
+  }
+}
+
+async function put(lock: RestoreLock, commands: readonly Command[]): Promise<void> {
+  await failPoint("chunk.before");
+  await lock.write(commands);
+  await failPoint("chunk.after");
+}
+
+class Chunk {
+  readonly #indexes: readonly string[];
+  #images = new Map<string, { readonly image: string | null; readonly present: boolean; readonly at: number }>();
+  #bytes = 0;
+
+  constructor(indexes: readonly string[]) {
+    this.#indexes = indexes;
+  }
+
+  get full(): boolean {
+    return this.#images.size >= CHUNK_KEYS || this.#bytes >= CHUNK_BYTES;
+  }
+
+  add(key: string, image: string | null, at: number): void {
+    this.#images.set(key, { image, present: image !== null, at });
+    this.#bytes += key.length + (image?.length ?? 0);
+  }
+
+  take(): Command[] {
+    const put: string[] = [];
+    const deleted: string[] = [];
+    const images = this.#images;
+    for (const [key, { image }] of images) {
+      if (image === null) deleted.push(key);
+      else put.push(key, image);
+    }
+    this.#images = new Map();
+    this.#bytes = 0;
+    return [...inParts(["mset"], put), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, images)];
+  }
+}

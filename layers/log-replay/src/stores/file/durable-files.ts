@@ -1,0 +1,96 @@
+import fs from "node:fs";
+import { mkdir, open, type FileHandle } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { StoreUnavailableError } from "../../errors.ts";
+
+/**
+ * Looks without leaving the thread: this runs once for each append, and the way through the thread pool costs many
+ * times the look itself on a local disk. On a network disk it blocks a Lambda that waits for nothing else.
+ *
+ * @throws any error of the file system but that the path is not there
+ */
+export function exists(path: string): boolean {
+  return sizeOf(path) !== undefined;
+}
+
+/** Bytes of a file; undefined where it is not there. */
+export function sizeOf(path: string): number | undefined {
+  return fs.statSync(path, { throwIfNoEntry: false })?.size;
+}
+
+/** Writes a file that must not exist, and syncs it; not its folder. */
+export async function writeDurably(path: string, text: string): Promise<void> {
+  const file = await open(path, "wx");
+  try {
+    await file.writeFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Writes all of the bytes: a write may take only a part (a full disk, a signal); the rest follows or fails by itself.
+ * @param position in the file; null where it is, at its end
+ */
+export async function writeFully(file: FileHandle, bytes: Buffer, position: number | null = null): Promise<void> {
+  for (let written = 0; written < bytes.length; ) {
+    written += (await file.write(bytes, written, bytes.length - written, position === null ? null : position + written)).bytesWritten;
+  }
+}
+
+/**
+ * Writes all of the bytes at the file's end, without leaving the thread: the page cache takes them in microseconds, and
+ * the way through the thread pool costs many times that. For frames: they are small, and as a rule each is synced before the
+ * next one, so that the kernel has no reason to make a writer wait. A network disk that hangs stops the thread.
+ */
+export function writeAtOnce(file: FileHandle, bytes: Buffer): void {
+  for (let written = 0; written < bytes.length; ) written += fs.writeSync(file.fd, bytes, written);
+}
+
+/** Makes durable what the file holds now, whoever wrote it. */
+export async function syncPath(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A new name is durable only once its folder is. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Makes `folder` and whatever is missing above it; each new name is durable in the folder that it is in. */
+export async function makeFolder(folder: string): Promise<void> {
+  const path = resolve(folder);
+  const topmost = resolve((await mkdir(path, { recursive: true })) ?? path);
+  for (let made = path; ; made = dirname(made)) {
+    await syncFolder(dirname(made));
+    if (made === topmost || made === dirname(made)) return;
+  }
+}
+
+/** Errors of the file system become one error of the log, with what was being done. */
+export async function guard<T>(doing: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    throw new StoreUnavailableError(`${doing}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The code of a system error (ENOSPC, EIO, …), undefined for any other error. */
+export function codeOf(error: unknown): string | undefined {
+  // Not by its class: in another realm (a vm context, a test runner) the file system's errors are no `Error` of ours.
+  const { code } = (error ?? {}) as { readonly code?: unknown };
+  return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
+}

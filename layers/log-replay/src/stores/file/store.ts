@@ -1,0 +1,259 @@
+import { randomUUID } from "node:crypto";
+import { constants } from "node:fs";
+import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { parseBegin } from "../begin-text.ts";
+import { codeOf, exists, guard, makeFolder, sizeOf, syncFolder, syncPath, writeDurably, writeFully } from "./durable-files.ts";
+import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
+import { failPoint } from "../../fail-points.ts";
+import { IDENTITY, readIdentity } from "./identity.ts";
+import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "../names.ts";
+import { FileSegmentWriter } from "./segment.ts";
+import { FileSnapshots } from "./snapshots.ts";
+import { raise, type OnDamage } from "../../format/frame.ts";
+import type { Position } from "../../format/record.ts";
+import type { Begin, Durability, LastFrame, RepairableStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
+import { ownIdentity } from "../writer-identity.ts";
+
+export interface FileStoreOptions {
+  readonly folder: string;
+  /** Default "always". */
+  readonly durability?: Durability;
+  /** The identity that the folder must have. */
+  readonly expectedId?: string;
+}
+
+/** The folder, in the store's own, of the segments that are folded into a snapshot. */
+const ARCHIVE = "archive";
+
+/**
+ * Opens the log store in `folder`.
+ * @throws StoreMismatchError where the folder is no store, or not the expected one
+ */
+export async function openFileStore({ folder, durability = "always", expectedId }: FileStoreOptions): Promise<RepairableStore> {
+  const id = await guard(`opening ${folder}`, () => readIdentity(folder));
+  if (id === null) throw new StoreMismatchError(`${folder} is no log store: it has no ${IDENTITY}`);
+  if (expectedId !== undefined && id !== expectedId) {
+    throw new StoreMismatchError(`${folder} is log store ${id}, expected was ${expectedId}`);
+  }
+  return new FileStore(folder, id, durability);
+}
+
+/**
+ * A log in a folder: `store.json`, `claim-E`, `begin-E.json`, `segment-E-WRITER-K.jsonl`, with E in eight digits.
+ * Whatever is created is synced, and its folder, before anybody relies on it.
+ */
+class FileStore implements RepairableStore {
+  readonly id: string;
+  readonly #folder: string;
+  readonly #durability: Durability;
+  readonly #writer = ownIdentity();
+  readonly #snapshots: FileSnapshots;
+
+  constructor(folder: string, id: string, durability: Durability) {
+    this.#folder = folder;
+    this.id = id;
+    this.#durability = durability;
+    this.#snapshots = new FileSnapshots(folder);
+  }
+
+  claim(epoch: number): Promise<boolean> {
+    return guard("claiming an epoch", async () => {
+      await failPoint("claim.before");
+      try {
+        await (await open(this.#path(claimName(epoch)), "wx")).close();
+      } catch (error) {
+        if (codeOf(error) === "EEXIST") return false;
+        throw error;
+      }
+      await failPoint("claim.created");
+      // The name is all there is to a claim.
+      await syncFolder(this.#folder);
+      await failPoint("claim.after");
+      return true;
+    });
+  }
+
+  claims(): Promise<number[]> {
+    return guard("listing the claims", async () => {
+      const claimed = (await readdir(this.#folder)).map((name) => /^claim-(\d{8,})$/.exec(name)?.[1]);
+      return claimed.filter((epoch) => epoch !== undefined).map(Number).sort((a, b) => a - b);
+    });
+  }
+
+  isSealed(epoch: number): Promise<boolean> {
+    return guard("looking for a claim", () => {
+      if (exists(this.#path(claimName(epoch + 1)))) return true;
+      if (!exists(this.#path(claimName(epoch)))) {
+        throw new StoreUnavailableError(`the claim on epoch ${epoch} is gone from ${this.#folder}`);
+      }
+      return false;
+    });
+  }
+
+  writeBegin(epoch: number, begin: Begin): Promise<void> {
+    return guard("beginning an epoch", async () => {
+      const path = this.#path(beginName(epoch));
+      const draft = `${path}.${randomUUID()}`;
+      await failPoint("begin.before");
+      await writeDurably(draft, `${JSON.stringify(begin)}\n`);
+      await failPoint("begin.written");
+      await rename(draft, path);
+      await failPoint("begin.renamed");
+      await syncFolder(this.#folder);
+      await failPoint("begin.after");
+    });
+  }
+
+  begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
+    return guard("reading how the epochs begin", async () => {
+      const begins = new Map<number, Begin>();
+      for (const name of (await readdir(this.#folder)).sort()) {
+        const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
+        if (epoch === undefined) continue;
+        const begin = parseBegin(await readFile(this.#path(name), "utf8"));
+        if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
+        else begins.set(Number(epoch), begin);
+      }
+      return begins;
+    });
+  }
+
+  createSegment(epoch: number): SegmentWriter {
+    const writer = writerName(epoch, this.#writer, randomUUID().slice(0, 8));
+    return new FileSegmentWriter((count) => this.#path(`${writer}-${count}.jsonl`), this.#durability);
+  }
+
+  segments(epoch?: number): Promise<Segment[]> {
+    return guard("listing the segments", () => this.#list(this.#folder, "", epoch));
+  }
+
+  archived(epoch?: number): Promise<Segment[]> {
+    return guard("listing the archived segments", async () => {
+      // The folder comes into being with the first segment in it.
+      if (!exists(this.#path(ARCHIVE)) && exists(this.#path(IDENTITY))) return [];
+      return await this.#list(this.#path(ARCHIVE), `${ARCHIVE}/`, epoch);
+    });
+  }
+
+  read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
+    return this.#read(segment.name, chunk, from);
+  }
+
+  sync(frames: readonly LastFrame[]): Promise<void> {
+    return guard("syncing what was read", async () => {
+      await failPoint("sync.before");
+      for (const frame of frames) await this.#writeAgain(frame);
+      await syncFolder(this.#folder);
+      await failPoint("sync.after");
+    });
+  }
+
+  cut(segment: Segment, length: number): Promise<string | null> {
+    return guard(`cutting ${segment.name}`, async () => {
+      if (!isWriterGone(segment.name) || !exists(this.#path(segment.name))) return null;
+      await failPoint("cut.before");
+      const copy = `${segment.name}.torn-${randomUUID().slice(0, 8)}`;
+      await copyFile(this.#path(segment.name), this.#path(copy), constants.COPYFILE_EXCL);
+      await syncPath(this.#path(copy));
+      await syncFolder(this.#folder);
+      await failPoint("cut.copied");
+      // Not synced: a cut that is undone by a power loss is made again by the next restore.
+      await truncate(this.#path(segment.name), length);
+      await failPoint("cut.after");
+      return copy;
+    });
+  }
+
+  setAside(segment: Segment): Promise<string> {
+    return guard(`setting ${segment.name} aside`, async () => {
+      const copy = `${segment.name}.damaged-${randomUUID().slice(0, 8)}`;
+      await rename(this.#path(segment.name), this.#path(copy));
+      await syncFolder(this.#folder);
+      return copy;
+    });
+  }
+
+  snapshot(): Promise<Snapshot | null> {
+    return guard("looking for a snapshot", () => this.#snapshots.newest());
+  }
+
+  installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean> {
+    return guard("installing a snapshot", () => this.#snapshots.install(at, content));
+  }
+
+  readSnapshot(snapshot: Snapshot, chunk: number): AsyncGenerator<Buffer> {
+    return this.#read(snapshot.name, chunk, 0);
+  }
+
+  removeSnapshots(before: Snapshot): Promise<void> {
+    return guard("removing snapshots", () => this.#snapshots.removeBefore(before));
+  }
+
+  archive(segments: readonly Segment[]): Promise<void> {
+    return guard("archiving segments", async () => {
+      if (segments.length === 0) return;
+      // Not with `makeFolder` alone: a store that was unmounted would come into being as an empty folder.
+      if (!exists(this.#path(IDENTITY))) throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
+      await makeFolder(this.#path(ARCHIVE));
+      for (const { name } of segments) {
+        await rename(this.#path(name), this.#path(join(ARCHIVE, name))).catch((error: unknown) => {
+          if (codeOf(error) !== "ENOENT") throw error;
+        });
+      }
+      await syncFolder(this.#path(ARCHIVE));
+      await syncFolder(this.#folder);
+    });
+  }
+
+  async #list(folder: string, prefix: string, epoch: number | undefined): Promise<Segment[]> {
+    const names = (await readdir(folder)).filter((name) => name.startsWith(segmentPrefix(epoch)) && name.endsWith(".jsonl")).sort();
+    const last = lastOf(names);
+    return names.flatMap((name) => {
+      const bytes = sizeOf(join(folder, name));
+      // It was archived while this list was made.
+      if (bytes === undefined) return [];
+      const closed = prefix !== "" || !last.has(name) || isWriterGone(name);
+      return [{ epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed, bytes }];
+    });
+  }
+
+  async *#read(name: string, chunk: number, from: number): AsyncGenerator<Buffer> {
+    const file = await guard(`opening ${name}`, () => this.#open(name, "r"));
+    try {
+      const buffer = Buffer.allocUnsafe(chunk);
+      for (let at = from; ; ) {
+        const { bytesRead } = await guard(`reading ${name}`, () => file.read(buffer, 0, chunk, at));
+        if (bytesRead === 0) return;
+        at += bytesRead;
+        yield buffer.subarray(0, bytesRead);
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  /** In their place: the same bytes over the same bytes. It makes the kernel take them for unwritten again. */
+  async #writeAgain({ segment, offset, bytes }: LastFrame): Promise<void> {
+    const file = await this.#open(segment.name, "r+");
+    try {
+      await writeFully(file, bytes, offset);
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #open(name: string, flags: "r" | "r+"): Promise<FileHandle> {
+    try {
+      return await open(this.#path(name), flags);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" && exists(this.#path(IDENTITY))) throw new GoneError(`${name} is no longer there`, { cause: error });
+      throw error;
+    }
+  }
+
+  #path(name: string): string {
+    return join(this.#folder, name);
+  }
+}

@@ -1,0 +1,107 @@
+import { GoneError } from "../../errors.ts";
+import { lastOf, segmentPrefix } from "../names.ts";
+import type { LastFrame, Segment } from "../store.ts";
+import type { Bucket } from "./bucket.ts";
+import type { Listed } from "./listing.ts";
+import { readInOrder } from "./read-in-order.ts";
+import { segmentOf } from "./segment.ts";
+
+const ARCHIVE = "archive/";
+
+/** Bytes that are read at a time where a segment is put together for the archive. */
+const CHUNK = 4 * 1024 * 1024;
+
+/** The segments of a store in S3 as readers see them: those of the log, an object a frame, and the archived, an object each. */
+export class S3Segments {
+  readonly #bucket: Bucket;
+  readonly #prefix: string;
+  /** What a segment consisted of when it was listed: whoever reads only its beginning, or a closed one, lists nothing again. */
+  readonly #listed = new WeakMap<Segment, readonly Listed[]>();
+
+  constructor(bucket: Bucket, prefix: string) {
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+  }
+
+  async list(epoch?: number): Promise<Segment[]> {
+    const frames = new Map<string, Listed[]>();
+    for (const object of await this.#bucket.list(this.#prefix + segmentPrefix(epoch))) {
+      const name = segmentOf(this.#name(object));
+      if (name === undefined) continue;
+      const objects = frames.get(name);
+      if (objects === undefined) frames.set(name, [object]);
+      else objects.push(object);
+    }
+    // A writer may be anywhere: that it is gone is never known, only that it went on to the next segment.
+    const last = lastOf([...frames.keys()]);
+    return [...frames].map(([name, objects]) => this.#segment(name, !last.has(name), objects));
+  }
+
+  async archived(epoch?: number): Promise<Segment[]> {
+    const objects = await this.#bucket.list(this.#prefix + ARCHIVE + segmentPrefix(epoch));
+    return objects.map((object) => this.#segment(this.#name(object), true, [object]));
+  }
+
+  async *read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
+    const key = `${this.#prefix}${segment.name}/`;
+    const objects = this.#listed.get(segment) ?? (await this.#bucket.list(key));
+    if (objects.length === 0) throw new GoneError(`${segment.name} is no longer there`);
+    const { content, from: left } = this.#readFrom(objects, chunk, from);
+    yield* content;
+    if (segment.closed) return;
+    yield* this.#readFrom(await this.#bucket.list(key, objects.at(-1)?.key), chunk, left).content;
+  }
+
+  /** @throws GoneError where one of them is no longer there */
+  async assertPresent(frames: readonly LastFrame[]): Promise<void> {
+    await Promise.all(frames.map(async ({ segment }) => {
+      const key = this.#listed.get(segment)?.at(-1)?.key;
+      if (key === undefined || !(await this.#bucket.has(key))) throw new GoneError(`${segment.name} is no longer there`);
+    }));
+  }
+
+  /** The frames become one object of the archive, and only then are deleted. */
+  async archive({ name }: Segment): Promise<void> {
+    const frames = await this.#bucket.list(`${this.#prefix}${name}/`);
+    if (frames.length === 0) return;
+    const key = `${this.#prefix}${ARCHIVE}${name}.jsonl`;
+    if (!(await this.#bucket.has(key))) {
+      try {
+        const content: Buffer[] = [];
+        for await (const bytes of readInOrder(this.#bucket, frames, CHUNK)) content.push(bytes);
+        await this.#bucket.create(key, Buffer.concat(content));
+      } catch (error) {
+        // Somebody else is further with the same.
+        if (!(error instanceof GoneError)) throw error;
+      }
+    }
+    await this.#bucket.delete(frames.map((frame) => frame.key));
+  }
+
+  /** Without what is before `from`; objects that are wholly before it are not fetched. `from` of the result: what is left of that. */
+  #readFrom(objects: readonly Listed[], chunk: number, from: number): { readonly content: AsyncIterable<Buffer>; readonly from: number } {
+    let left = from;
+    let first = 0;
+    for (; first < objects.length && left >= (objects[first]?.size ?? 0); first++) left -= objects[first]?.size ?? 0;
+    const content = readInOrder(this.#bucket, objects.slice(first), chunk);
+    return first < objects.length ? { content: without(content, left), from: 0 } : { content, from: left };
+  }
+
+  #segment(name: string, closed: boolean, objects: readonly Listed[]): Segment {
+    const segment: Segment = { epoch: Number(/segment-(\d+)-/.exec(name)?.[1]), name, closed, bytes: objects.reduce((sum, { size }) => sum + size, 0) };
+    this.#listed.set(segment, objects);
+    return segment;
+  }
+
+  #name({ key }: Listed): string {
+    return key.slice(this.#prefix.length);
+  }
+}
+
+/** The chunks without their first `bytes`. */
+async function* without(chunks: AsyncIterable<Buffer>, bytes: number): AsyncGenerator<Buffer> {
+  for await (const chunk of chunks) {
+    if (bytes < chunk.length) yield chunk.subarray(bytes);
+    bytes = Math.max(0, bytes - chunk.length);
+  }
+}

@@ -1,0 +1,190 @@
+import { randomUUID } from "node:crypto";
+import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
+import { parseBegin } from "../begin-text.ts";
+import { beginName, claimName, segmentPrefix } from "../names.ts";
+import { raise, type OnDamage } from "../../format/frame.ts";
+import type { Position } from "../../format/record.ts";
+import type { Begin, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
+import { Bucket, type BucketOptions } from "./bucket.ts";
+import { S3SegmentWriter } from "./segment.ts";
+import { S3Segments } from "./segments.ts";
+import { S3Snapshots } from "./snapshots.ts";
+
+const IDENTITY = "store.json";
+
+export interface S3StoreOptions extends BucketOptions {
+  /** What the keys of the store's objects begin with, for instance `order/`; a store's alone. */
+  readonly prefix: string;
+  /** The identity that the store must have. */
+  readonly expectedId?: string;
+}
+
+/**
+ * Makes a log store under `prefix`, unless there is one already.
+ * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
+ */
+export async function createS3Store({ prefix, ...options }: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
+  const bucket = new Bucket(options);
+  const key = checked(prefix) + IDENTITY;
+  // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
+  const others = await bucket.list(prefix);
+  const present = await bucket.get(key);
+  if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
+  if (others.length > 0) throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
+  // Of two creators at once one wins, and both give its identity.
+  await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
+  return { id: await readIdentity(bucket, options.bucket, key) };
+}
+
+/**
+ * Opens the log store under `prefix`.
+ * @throws StoreMismatchError where there is none, or not the expected one; StoreUnavailableError
+ */
+export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOptions): Promise<LogStore> {
+  const bucket = new Bucket(options);
+  const id = await readIdentity(bucket, options.bucket, checked(prefix) + IDENTITY);
+  if (expectedId !== undefined && id !== expectedId) {
+    throw new StoreMismatchError(`${prefix} in ${options.bucket} is log store ${id}, expected was ${expectedId}`);
+  }
+  return new S3Store(bucket, prefix, id);
+}
+
+/**
+ * A log in a bucket, under names as in a folder: `store.json`, `claim-E`, `begin-E.json`, a segment's frames as
+ * `segment-E-WRITER-K/N.jsonl`, `snapshot-E-N.json` with its parts, and what is archived. Every object is created once and
+ * never written again. S3 has stored an object durably before it answers, and every later request, a listing too, finds it.
+ */
+class S3Store implements LogStore {
+  readonly id: string;
+  readonly #bucket: Bucket;
+  readonly #prefix: string;
+  readonly #segments: S3Segments;
+  readonly #snapshots: S3Snapshots;
+  /** They never change: each is fetched once. */
+  readonly #begins = new Map<number, Begin>();
+
+  constructor(bucket: Bucket, prefix: string, id: string) {
+    this.#bucket = bucket;
+    this.#prefix = prefix;
+    this.id = id;
+    this.#segments = new S3Segments(bucket, prefix);
+    this.#snapshots = new S3Snapshots(bucket, prefix);
+  }
+
+  claim(epoch: number): Promise<boolean> {
+    // Nobody else, and no other call, writes these bytes: who finds them there has won.
+    return this.#bucket.create(this.#prefix + claimName(epoch), Buffer.from(`${JSON.stringify({ claim: randomUUID() })}\n`));
+  }
+
+  async claims(): Promise<number[]> {
+    return (await this.#epochs("claim-", /^claim-(\d{8,})$/)).sort((a, b) => a - b);
+  }
+
+  async isSealed(epoch: number): Promise<boolean> {
+    const [next, own] = await Promise.all([epoch + 1, epoch].map((each) => this.#bucket.has(this.#prefix + claimName(each))));
+    if (next !== true && own !== true) throw new StoreUnavailableError(`the claim on epoch ${epoch} is gone from ${this.#prefix}`);
+    return next === true;
+  }
+
+  async writeBegin(epoch: number, begin: Begin): Promise<void> {
+    const key = this.#prefix + beginName(epoch);
+    if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`)))) throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
+  }
+
+  async begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
+    const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
+    const found = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch, onDamage)] as const));
+    return new Map(found.flatMap(([epoch, begin]) => (begin === null ? [] : [[epoch, begin] as const])).sort(([a], [b]) => a - b));
+  }
+
+  createSegment(epoch: number): SegmentWriter {
+    const writer = `${this.#prefix}${segmentPrefix(epoch)}${randomUUID()}`;
+    return new S3SegmentWriter(this.#bucket, (count) => `${writer}-${count}`);
+  }
+
+  segments(epoch?: number): Promise<Segment[]> {
+    return this.#segments.list(epoch);
+  }
+
+  read(segment: Segment, chunk: number, from?: number): AsyncGenerator<Buffer> {
+    return this.#segments.read(segment, chunk, from);
+  }
+
+  /** There is nothing to write again: what was read was durable before it could be read. Only that it is still there is looked at. */
+  async sync(frames: readonly LastFrame[]): Promise<void> {
+    if (!(await this.#bucket.has(this.#prefix + IDENTITY))) throw new StoreUnavailableError(`${this.#prefix}${IDENTITY} is gone`);
+    await this.#segments.assertPresent(frames);
+  }
+
+  /** A frame is never torn, so there is nothing that has to be cut. */
+  async cut(): Promise<null> {
+    return null;
+  }
+
+  snapshot(): Promise<Snapshot | null> {
+    return this.#snapshots.newest();
+  }
+
+  installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean> {
+    return this.#snapshots.install(at, content);
+  }
+
+  readSnapshot(snapshot: Snapshot, chunk: number): AsyncGenerator<Buffer> {
+    return this.#snapshots.read(snapshot, chunk);
+  }
+
+  removeSnapshots(before: Snapshot): Promise<void> {
+    return this.#snapshots.removeBefore(before);
+  }
+
+  async archive(segments: readonly Segment[]): Promise<void> {
+    for (const segment of segments) await this.#segments.archive(segment);
+  }
+
+  archived(epoch?: number): Promise<Segment[]> {
+    return this.#segments.archived(epoch);
+  }
+
+  async #epochs(prefix: string, pattern: RegExp): Promise<number[]> {
+    const names = (await this.#bucket.list(this.#prefix + prefix)).map(({ key }) => key.slice(this.#prefix.length));
+    return names.map((name) => pattern.exec(name)?.[1]).filter((epoch) => epoch !== undefined).map(Number);
+  }
+
+  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null> {
+    const known = this.#begins.get(epoch);
+    if (known !== undefined) return known;
+    const key = this.#prefix + beginName(epoch);
+    const content = await this.#bucket.get(key);
+    if (content === null) throw new StoreUnavailableError(`${key} is gone`);
+    const begin = parseBegin(content.toString("utf8"));
+    if (begin === null) onDamage(new LogDamageError(key, 1, "does not say how the epoch begins"));
+    else this.#begins.set(epoch, begin);
+    return begin;
+  }
+}
+
+async function readIdentity(bucket: Bucket, name: string, key: string): Promise<string> {
+  const content = await bucket.get(key);
+  if (content === null) throw new StoreMismatchError(`bucket ${name} holds no log store: it has no ${key}`);
+  return parseIdentity(key, content.toString("utf8"));
+}
+
+/** Keys are signed and sent as they are: only characters that need no encoding. */
+function checked(prefix: string): string {
+  if (!/^[A-Za-z0-9_/-]*\/$/.test(prefix) || prefix.startsWith("/") || prefix.includes("//")) {
+    throw new TypeError("prefix must be letters, digits, _, - and single slashes, and end with a slash");
+  }
+  return prefix;
+}
+
+/** @throws StoreMismatchError where `text` names no identity */
+function parseIdentity(where: string, text: string): string {
+  let id: unknown;
+  try {
+    ({ id } = JSON.parse(text) as { id?: unknown });
+  } catch {
+    throw new StoreMismatchError(`${where} is not JSON`);
+  }
+  if (typeof id !== "string") throw new StoreMismatchError(`${where} names no id`);
+  return id;
+}

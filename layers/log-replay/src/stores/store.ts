@@ -1,0 +1,134 @@
+import type { OnDamage } from "../format/frame.ts";
+import type { Position } from "../format/record.ts";
+
+/** `always`: on the disk before an append resolves. `os`: handed to the kernel; survives the process, not a power loss. */
+export type Durability = "always" | "os";
+
+/**
+ * How an epoch starts: it goes on from commit `cut` of epoch `parent`. Whatever `parent` has beyond `cut` was never
+ * answered for and does not exist, even if it turns up later.
+ */
+export interface Begin {
+  readonly parent: number;
+  readonly cut: number;
+}
+
+/** A segment: frames that one writer appended, one after the other, during one epoch. */
+export interface Segment {
+  readonly epoch: number;
+  readonly name: string;
+  /** True where its writer is certain to append nothing more to it: it went on in another one, or is known to be gone. */
+  readonly closed: boolean;
+  readonly bytes: number;
+}
+
+/**
+ * The last frame that was read of a segment. A writer appends the next one only once this one is durable: so all before
+ * it is, and of this one a reader cannot know.
+ */
+export interface LastFrame {
+  readonly segment: Segment;
+  /** Bytes before it in the segment. */
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** The state after commit `n`, which belongs to epoch `epoch`: all that came up to there is folded into it. */
+export interface Snapshot {
+  readonly epoch: number;
+  readonly n: number;
+  readonly name: string;
+  readonly bytes: number;
+}
+
+/** Appends to segments of its own, one after the other. */
+export interface SegmentWriter {
+  /**
+   * Appends one frame, as durable as the store's mode says once the promise resolves.
+   * @throws StoreUnavailableError: the frame may be there in part or in full, and the writer must not be used again
+   */
+  append(frame: Buffer): Promise<void>;
+  /** Bytes in the segment that it is in now. */
+  readonly size: number;
+  /** Closes this segment for good; the next frame goes to a new one. */
+  roll(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/**
+ * Where the log of one service lives. Adapters fill this in; they all pass the same conformance suite.
+ * Every method throws StoreUnavailableError where the store cannot be reached or does not take the write.
+ *
+ * Epochs count from 1. A claim on an epoch is made before anything else of it exists; it seals all epochs below.
+ */
+export interface LogStore {
+  /** Made once with the store and never again: tells it from an empty place that was mounted by mistake. */
+  readonly id: string;
+
+  /** Claims `epoch`, durably. @returns false where it was claimed before, by anybody */
+  claim(epoch: number): Promise<boolean>;
+  /** The claimed epochs in ascending order. */
+  claims(): Promise<number[]>;
+  /**
+   * True where the epoch after `epoch` is claimed. Sees every claim that was made before the call.
+   * @throws StoreUnavailableError where not even `epoch` itself is claimed: this is no longer the same store
+   */
+  isSealed(epoch: number): Promise<boolean>;
+
+  /** Writes how a claimed epoch begins: atomically, durably, once. */
+  writeBegin(epoch: number, begin: Begin): Promise<void>;
+  /**
+   * The begun epochs.
+   * @param onDamage told of a beginning that cannot be understood, which is then left out; default: throws it
+   */
+  begins(onDamage?: OnDamage): Promise<Map<number, Begin>>;
+
+  /** A new writer; nothing is created before its first frame. */
+  createSegment(epoch: number): SegmentWriter;
+  /** The segments of one epoch, or of all, that are there now and not archived. */
+  segments(epoch?: number): Promise<Segment[]>;
+  /**
+   * The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for.
+   * @param from where to begin; default 0
+   * @throws GoneError where it was archived since it was listed
+   */
+  read(segment: Segment, chunk: number, from?: number): AsyncIterable<Buffer>;
+  /**
+   * Makes durable what was read of segments, and all names there are: segments, claims, beginnings. The frames are
+   * written again: where the writer's own sync has failed, a second one succeeds and proves nothing.
+   * @throws GoneError where a segment was archived meanwhile
+   */
+  sync(frames: readonly LastFrame[]): Promise<void>;
+  /**
+   * Cuts a torn frame off, with a copy kept, where the segment's writer is known to be gone; else leaves it there,
+   * where every reader passes over it.
+   * @returns the name of the copy, or null
+   */
+  cut(segment: Segment, length: number): Promise<string | null>;
+
+  /** The newest snapshot that is installed. */
+  snapshot(): Promise<Snapshot | null>;
+  /**
+   * Installs a snapshot: whole and durable, or not at all. Takes all of `content`, unless it gives up before.
+   * @returns false where one of this or a later commit is there already, by anybody
+   */
+  installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean>;
+  /**
+   * The snapshot's bytes, as `read` gives a segment's.
+   * @throws GoneError where it was removed since it was asked for
+   */
+  readSnapshot(snapshot: Snapshot, chunk: number): AsyncIterable<Buffer>;
+  /** Removes the snapshots of commits before this one's, and what unfinished installations of such have left. */
+  removeSnapshots(before: Snapshot): Promise<void>;
+
+  /** Takes segments out of the log and keeps them as history. Those that are archived, by anybody, stay so. */
+  archive(segments: readonly Segment[]): Promise<void>;
+  /** The archived segments of one epoch, or of all. `read` reads them. List these after `segments`, and none is missed. */
+  archived(epoch?: number): Promise<Segment[]>;
+}
+
+/** A store whose damaged segments can be replaced. */
+export interface RepairableStore extends LogStore {
+  /** Takes a segment out of the log, durably, under another name. @returns that name */
+  setAside(segment: Segment): Promise<string>;
+}

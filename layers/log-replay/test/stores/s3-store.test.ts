@@ -1,0 +1,289 @@
+/** The log in S3, against a server that is a process of its own, reached over HTTP. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError, type LogStore, type Segment } from "../../src/index.ts";
+import { createS3Store, openS3Store, type S3StoreOptions } from "../../src/stores/s3/index.ts";
+import { collect, contents, pieces } from "../support/contents.ts";
+import { describeStore } from "./store-conformance.ts";
+import { FaultyHttp } from "../support/faulty-http.ts";
+import { run } from "../support/processes.ts";
+import { credentials, outside, REGION, startS3, type S3Server } from "../support/s3-server.ts";
+
+const MINUTE = 60_000;
+
+let server: S3Server;
+const proxies: FaultyHttp[] = [];
+let places = 0;
+
+beforeAll(async () => {
+  server = await startS3();
+}, MINUTE);
+afterEach(async () => {
+  await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
+});
+afterAll(() => server.stop());
+
+interface Place {
+  readonly proxy: FaultyHttp;
+  readonly options: S3StoreOptions;
+  open(): Promise<LogStore>;
+}
+
+/** A new prefix, reached through a proxy of its own. With its timeout a machine that is busy with other things passes every test. */
+async function emptyPlace(attemptTimeout = 20_000): Promise<Place> {
+  const proxy = await FaultyHttp.start(server.port);
+  proxies.push(proxy);
+  const options = { endpoint: proxy.url, bucket: server.bucket, region: REGION, credentials, prefix: `tests/place-${++places}/`, attemptTimeout };
+  return { proxy, options, open: () => openS3Store(options) };
+}
+
+async function newPlace(attemptTimeout?: number): Promise<Place> {
+  const place = await emptyPlace(attemptTimeout);
+  await createS3Store(place.options);
+  return place;
+}
+
+describeStore("an S3 store", async () => {
+  const { proxy, options, open } = await newPlace();
+  const { bucket, prefix } = options;
+  return {
+    open,
+    async breakDown() {
+      proxies.splice(proxies.indexOf(proxy), 1);
+      await proxy.close();
+    },
+    loseClaim: (epoch) => outside(server).delete([`${prefix}claim-${String(epoch).padStart(8, "0")}`]),
+    async appendFromElsewhere(epoch, frame) {
+      const store = await open();
+      const before = (await store.segments(epoch)).map(({ name }) => name);
+      const { signal, output } = await run("s3-append-and-die.ts", [server.endpoint, bucket, prefix, String(epoch), frame.toString("base64")]);
+      expect([signal, output]).toEqual(["SIGKILL", ""]);
+      return (await store.segments(epoch)).find(({ name }) => !before.includes(name))?.name ?? "none";
+    },
+  };
+});
+
+describe("identity", () => {
+  test("20 creators at once agree on one, also where its first user is already at work; creating again gives it", async () => {
+    for (let round = 0; round < 5; round++) {
+      const { options, open } = await emptyPlace();
+      const ids = await Promise.all(Array.from({ length: 20 }, async () => {
+        const { id } = await createS3Store(options);
+        await (await open()).claim(1);
+        return id;
+      }));
+      expect(new Set(ids).size).toBe(1);
+      expect(await createS3Store(options)).toEqual({ id: ids[0] });
+    }
+  });
+
+  test("a prefix that holds something else is not made a store", async () => {
+    const { options } = await emptyPlace();
+    await outside(server).create(`${options.prefix}letter.txt`, Buffer.from("x"));
+    await expect(createS3Store(options)).rejects.toThrow(StoreMismatchError);
+    expect((await outside(server).list(options.prefix)).map(({ key }) => key)).toEqual([`${options.prefix}letter.txt`]);
+  });
+
+  test("an empty prefix, and a store with another identity, are not opened; a bucket that is not there is a store that is away", async () => {
+    const { options, open } = await emptyPlace();
+    await expect(open()).rejects.toThrow(StoreMismatchError);
+    const { id } = await createS3Store(options);
+    await expect(openS3Store({ ...options, expectedId: "another" })).rejects.toThrow(StoreMismatchError);
+    await expect(openS3Store({ ...options, expectedId: id })).resolves.toMatchObject({ id });
+    await expect(openS3Store({ ...options, bucket: "no-such-bucket" })).rejects.toThrow(StoreUnavailableError);
+  });
+
+  test.each(["", "no-slash", "/leading/", "a//b/", "white space/"])("the prefix %j is refused", async (prefix) => {
+    const { options } = await emptyPlace();
+    await expect(openS3Store({ ...options, prefix })).rejects.toThrow(TypeError);
+  });
+});
+
+test("what is written is never written again: another begin is damage, the same one is not", async () => {
+  const { open } = await newPlace();
+  const [a, b] = [await open(), await open()];
+  await a.writeBegin(1, { parent: 0, cut: 0 });
+  await b.writeBegin(1, { parent: 0, cut: 0 });
+  await expect(b.writeBegin(1, { parent: 0, cut: 7 })).rejects.toThrow(LogDamageError);
+  expect(await (await open()).begins()).toEqual(new Map([[1, { parent: 0, cut: 0 }]]));
+});
+
+test("names of frames sort in the order of the commits, and a listing goes on through all its pages", async () => {
+  const { options, open, proxy } = await newPlace();
+  const store = await open();
+  const segment = store.createSegment(1);
+  const frames = Array.from({ length: 1_100 }, (_, i) => `${i},`);
+  for (const frame of frames) await segment.append(Buffer.from(frame));
+  const keys = (await outside(server).list(`${options.prefix}segment-`)).map(({ key }) => key);
+  expect(keys).toHaveLength(1_100);
+  expect([...keys].sort()).toEqual(keys);
+
+  proxy.seen.length = 0;
+  const [only] = await store.segments(1);
+  expect(proxy.seen).toHaveLength(2);
+  expect((await contents(store, only as Segment)).toString()).toBe(frames.join(""));
+}, MINUTE);
+
+test("a segment is read from any byte on, also where that came after it was listed, and what is before is not fetched", async () => {
+  const { open, proxy } = await newPlace();
+  const store = await open();
+  const writer = store.createSegment(1);
+  for (const frame of ["abc", "de"]) await writer.append(Buffer.from(frame));
+  const [segment] = (await store.segments(1)) as [Segment];
+  for (const frame of ["fgh", "i"]) await writer.append(Buffer.from(frame));
+  const whole = "abcdefghi";
+  for (let from = 0; from <= whole.length; from++) expect((await collect(store.read(segment, 100, from))).toString()).toBe(whole.slice(from));
+  proxy.seen.length = 0;
+  await collect(store.read(segment, 100, 6));
+  expect(proxy.seen.filter(({ path }) => path.includes(".jsonl") && !path.includes("list-type"))).toHaveLength(2);
+});
+
+test("frames are fetched in parallel, within the memory that the reader allows, and given in order however they arrive", async () => {
+  const { open, proxy } = await newPlace();
+  const store = await open();
+  const segment = store.createSegment(1);
+  const frames = Array.from({ length: 60 }, (_, i) => String.fromCodePoint(97 + (i % 26)).repeat(1_000));
+  for (const frame of frames) await segment.append(Buffer.from(frame));
+  proxy.faults = ({ method, path }) => (method === "GET" && path.includes(".jsonl") ? { delay: 20 + 30 * Math.random() } : undefined);
+  const [only] = await store.segments(1);
+  for (const [budget, atOnce] of [[1_000_000, 32], [4_000, 4], [10, 1]] as const) {
+    proxy.mostAtOnce = 0;
+    expect((await contents(store, only as Segment, budget)).toString()).toBe(frames.join(""));
+    expect(proxy.mostAtOnce).toBe(atOnce);
+  }
+}, MINUTE);
+
+describe("when S3 fails", () => {
+  /** The first `times` requests that match. */
+  const first = (times: number, method: string, fault: ReturnType<FaultyHttp["faults"]>) => {
+    let left = times;
+    return (seen: { method: string }) => (seen.method === method && left-- > 0 ? fault : undefined);
+  };
+  const passing = [{ status: 500 }, { status: 503 }, { status: 409 }, { status: 429 }, { lose: "request" }, { lose: "answer" }] as const;
+
+  test.each(passing)("twice in a row (%j), everything goes on as if nothing had been", async (fault) => {
+    const { open, proxy } = await newPlace();
+    const store = await open();
+    proxy.faults = first(2, "PUT", fault);
+    expect(await store.claim(1)).toBe(true);
+    proxy.faults = first(2, "PUT", fault);
+    await store.writeBegin(1, { parent: 0, cut: 0 });
+    proxy.faults = first(2, "PUT", fault);
+    const segment = store.createSegment(1);
+    await segment.append(Buffer.from("frame"));
+    proxy.faults = first(2, "GET", fault);
+    const [only] = await store.segments(1);
+    proxy.faults = first(2, "GET", fault);
+    expect((await contents(store, only as Segment)).toString()).toBe("frame");
+    proxy.faults = first(2, "HEAD", fault);
+    expect(await store.isSealed(1)).toBe(false);
+  }, MINUTE);
+
+  test.each([[{ lose: "answer" }, 20_000], [{ delay: 4_000 }, 2_000]] as const)("claims whose first answer is lost (%j) are still won by one alone", async (fault, attemptTimeout) => {
+    const { open, proxy } = await newPlace(attemptTimeout);
+    const stores = await Promise.all(Array.from({ length: 8 }, open));
+    for (let epoch = 1; epoch <= 2; epoch++) {
+      let n = 0;
+      // All begin before any tries again: the first attempt of each.
+      proxy.faults = ({ method }) => (method === "PUT" && n++ < stores.length ? fault : undefined);
+      const won = await Promise.all(stores.map((store) => store.claim(epoch)));
+      expect(won.filter(Boolean)).toHaveLength(1);
+    }
+  }, MINUTE);
+
+  test("a frame that is answered with an error is in the log or not, and its name is never used for another", async () => {
+    const { open, proxy } = await newPlace();
+    const store = await open();
+    const segment = store.createSegment(1);
+    await segment.append(Buffer.from("first "));
+    proxy.faults = ({ method }) => (method === "PUT" ? { lose: "answer" } : method === "GET" ? { status: 500 } : undefined);
+    await expect(segment.append(Buffer.from("second "))).rejects.toThrow(StoreUnavailableError);
+    proxy.faults = () => undefined;
+    // It had arrived. Whether it counts is decided by the recovery, which finds it, and not by the writer, which gave up.
+    const [only] = await store.segments(1);
+    expect((await contents(store, only as Segment)).toString()).toBe("first second ");
+  });
+
+  test.each([403, 400, 412])("an answer that another try cannot change (%i) is told at once", async (status) => {
+    const { open, proxy } = await newPlace();
+    const store = await open();
+    proxy.seen.length = 0;
+    proxy.faults = ({ method }) => (method === "GET" ? { status } : undefined);
+    await expect(store.claims()).rejects.toThrow(StoreUnavailableError);
+    expect(proxy.seen).toHaveLength(1);
+  });
+
+  test("a server that hangs is given up after four attempts", async () => {
+    const { open, proxy } = await newPlace(1_000);
+    const store = await open();
+    proxy.faults = () => ({ delay: MINUTE });
+    proxy.seen.length = 0;
+    await expect(store.claims()).rejects.toThrow(/no answer within 1000 ms/);
+    expect(proxy.seen).toHaveLength(4);
+  });
+
+  test("a frame that is gone when its turn comes, and a segment with a frame of somebody else, are told", async () => {
+    const { options, open } = await newPlace();
+    const store = await open();
+    const segment = store.createSegment(1);
+    for (const frame of ["a", "b", "c"]) await segment.append(Buffer.from(frame));
+    const [only] = await store.segments(1);
+    await outside(server).delete([`${options.prefix}${only!.name}/0000000002.jsonl`]);
+    await expect(contents(store, only as Segment)).rejects.toThrow(GoneError);
+    await outside(server).create(`${options.prefix}${only!.name}/0000000004.jsonl`, Buffer.from("z"));
+    await expect(segment.append(Buffer.from("d"))).rejects.toThrow(/somebody else's/);
+  });
+});
+
+describe("snapshots and archive in S3", () => {
+  const names = async ({ prefix }: S3StoreOptions, kind: string): Promise<string[]> => (await outside(server).list(prefix + kind)).map(({ key }) => key.slice(prefix.length));
+
+  test("a snapshot of many parts is given back whole, and what a crash before the manifest left is cleared away with the older ones", async () => {
+    const { options, open, proxy } = await newPlace();
+    const store = await open();
+    const piece = "x".repeat(1024 * 1024);
+    expect(await store.installSnapshot({ epoch: 1, n: 5 }, pieces(...Array.from({ length: 9 }, () => piece)))).toBe(true);
+    expect(await names(options, "snapshot-")).toHaveLength(4);
+    expect((await collect(store.readSnapshot((await store.snapshot())!, 65_536))).length).toBe(9 * piece.length);
+
+    proxy.faults = ({ path }) => (path.endsWith(".json") ? { status: 500 } : undefined);
+    await expect(store.installSnapshot({ epoch: 1, n: 6 }, pieces("lost"))).rejects.toThrow(StoreUnavailableError);
+    proxy.faults = () => undefined;
+    expect((await store.snapshot())?.n).toBe(5);
+    expect(await store.installSnapshot({ epoch: 2, n: 7 }, pieces("seven"))).toBe(true);
+    await store.removeSnapshots((await store.snapshot())!);
+    const left = await names(options, "snapshot-");
+    expect(left.map((name) => name.slice(0, 34))).toEqual(["snapshot-00000002-0000000000000007", "snapshot-00000002-0000000000000007"]);
+  }, MINUTE);
+
+  test("a manifest whose answer is lost is installed all the same", async () => {
+    const { open, proxy } = await newPlace();
+    const store = await open();
+    let left = 1;
+    proxy.faults = ({ method, path }) => (method === "PUT" && path.endsWith(".json") && left-- > 0 ? { lose: "answer" } : undefined);
+    expect(await store.installSnapshot({ epoch: 1, n: 5 }, pieces("five"))).toBe(true);
+    expect((await collect((await open()).readSnapshot((await store.snapshot())!, 100))).toString()).toBe("five");
+  });
+
+  test("an archiving that broke off between copy and deletion, and two at once, leave each frame once", async () => {
+    const { options, open, proxy } = await newPlace();
+    const [a, b] = [await open(), await open()];
+    const writer = a.createSegment(1);
+    const frames = Array.from({ length: 40 }, (_, i) => `${i},`);
+    for (const frame of frames) await writer.append(Buffer.from(frame));
+    const segments = await a.segments();
+    proxy.faults = ({ method }) => (method === "POST" ? { status: 500 } : undefined);
+    await expect(a.archive(segments)).rejects.toThrow(StoreUnavailableError);
+    expect(await names(options, "segment-")).toHaveLength(40);
+    proxy.faults = () => undefined;
+    await Promise.all([a.archive(segments), b.archive(await b.segments())]);
+    expect(await names(options, "segment-")).toEqual([]);
+    const archived = await b.archived();
+    expect(archived).toHaveLength(1);
+    expect((await contents(b, archived[0]!)).toString()).toBe(frames.join(""));
+  });
+
+  test("a deletion that S3 answers with 200 and an error inside is an error", async () => {
+    const { options } = await newPlace();
+    await expect(outside(server).delete([`${options.prefix}${"x".repeat(1_100)}`, "\u0000"])).rejects.toThrow(StoreUnavailableError);
+  });
+});
