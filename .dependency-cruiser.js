@@ -34,7 +34,9 @@ export default {
       comment: "The rooms of log-replay stand on each other in this order: docs/architecture.md.",
       severity: "error",
       from: { path: `^layers/log-replay/src/${room}/` },
-      to: { path: `^layers/log-replay/src/(${[...rooms.slice(floor + 1).filter((other) => other !== "compact" || room !== "commit"), "tools"].join("|")})/` },
+      to: {
+        path: `^layers/log-replay/src/(${[...rooms.slice(floor + 1).filter((other) => other !== "compact" || room !== "commit"), "tools"].join("|")})/`,
+      },
     })),
     {
       name: "two-kinds-of-store",
@@ -67,7 +69,8 @@ export default {
     },
     {
       name: "pure-rules",
-      comment: "The rules of the domain are pure functions over plain data: time, Redis, files and HTTP come in from outside.",
+      comment:
+        "The rules of the domain are pure functions over plain data: time, Redis, files and HTTP come in from outside.",
       severity: "error",
       from: { path: "^functions/(stock|payment|order)/(items|reservations|users|charges|orders|sagas)[.]ts$" },
       to: { path: ["(^|/)node_modules/(ioredis|redis-occ|log-replay|@middy)(/|$)", "^layers/"] },

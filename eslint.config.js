@@ -2,7 +2,18 @@ import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/node_modules/", "**/dist/", "**/.serverless/", "**/.esbuild/", "**/.data/", "**/.layers/", "**/.emulator/", "**/coverage/"] },
+  {
+    ignores: [
+      "**/node_modules/",
+      "**/dist/",
+      "**/.serverless/",
+      "**/.esbuild/",
+      "**/.data/",
+      "**/.layers/",
+      "**/.emulator/",
+      "**/coverage/",
+    ],
+  },
   { linterOptions: { reportUnusedDisableDirectives: "error" } },
   js.configs.recommended,
   {
@@ -20,7 +31,10 @@ export default tseslint.config(
       "@typescript-eslint/no-unused-vars": ["error", { argsIgnorePattern: "^_", varsIgnorePattern: "^_" }],
       eqeqeq: "error",
 
-      "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true, allowNullish: true, allowBoolean: true }],
+      "@typescript-eslint/restrict-template-expressions": [
+        "error",
+        { allowNumber: true, allowNullish: true, allowBoolean: true },
+      ],
       "@typescript-eslint/no-confusing-void-expression": "off",
       "@typescript-eslint/no-meaningless-void-operator": "off",
       // A type parameter that only the result has is how a caller names the type of stored JSON: `view.get<Item>(key)`.
@@ -37,7 +51,14 @@ export default tseslint.config(
     files: ["functions/**/*.ts", "host/**/*.ts", "tools/**/*.ts", "layers/*/src/**/*.ts"],
     rules: {
       // In Lambda a layer is a package in /opt/nodejs/node_modules: a path into its sources does not exist there.
-      "no-restricted-imports": ["error", { patterns: [{ regex: "(layers|redis-occ|log-replay)/(.*/)?src/", message: "import a layer by its package's name" }] }],
+      "no-restricted-imports": [
+        "error",
+        {
+          patterns: [
+            { regex: "(layers|redis-occ|log-replay)/(.*/)?src/", message: "import a layer by its package's name" },
+          ],
+        },
+      ],
     },
   },
   {
@@ -52,7 +73,15 @@ export default tseslint.config(
   {
     files: ["**/*.js", "**/*.mjs", "**/*.cjs"],
     languageOptions: {
-      globals: { __dirname: "readonly", process: "readonly", console: "readonly", URL: "readonly", fetch: "readonly", setTimeout: "readonly", clearTimeout: "readonly" },
+      globals: {
+        __dirname: "readonly",
+        process: "readonly",
+        console: "readonly",
+        URL: "readonly",
+        fetch: "readonly",
+        setTimeout: "readonly",
+        clearTimeout: "readonly",
+      },
     },
   },
 );

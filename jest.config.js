@@ -6,7 +6,10 @@ const project = (name, match, globals = {}) => ({
   globals,
   extensionsToTreatAsEsm: [".ts"],
   transform: {
-    "^.+\\.ts$": ["@swc/jest", { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } }],
+    "^.+\\.ts$": [
+      "@swc/jest",
+      { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } },
+    ],
   },
 });
 
@@ -19,7 +22,11 @@ const deployed = [
 const all = [
   project("layers", "layers/*/test/**/*.test.ts"),
   // What rests on how a transaction is committed, once more by the script.
-  project("layers-script", "layers/{redis-occ/test/*,log-replay/test/{commit/{answers,failed-append,lost-exec,processes},recover/{missing-state,replay,sealed-epochs}}}.test.ts", { commitMode: "script" }),
+  project(
+    "layers-script",
+    "layers/{redis-occ/test/*,log-replay/test/{commit/{answers,failed-append,lost-exec,processes},recover/{missing-state,replay,sealed-epochs}}}.test.ts",
+    { commitMode: "script" },
+  ),
   project("functions", "functions/*/test/**/*.test.ts"),
   project("host", "host/test/**/*.test.ts"),
   project("deploy", "deploy/test/*.test.ts"),
@@ -28,7 +35,10 @@ const all = [
   project("tools", "tools/test/**/*.test.ts"),
   project("shop", "test/**/*.test.ts"),
   // The same on the host of `npm run serve`.
-  { ...project("serve", "test/{contract,races,restart}.test.ts"), setupFiles: ["<rootDir>/host/test/support/on-serve.ts"] },
+  {
+    ...project("serve", "test/{contract,races,restart}.test.ts"),
+    setupFiles: ["<rootDir>/host/test/support/on-serve.ts"],
+  },
 ];
 
 export default {

@@ -31,12 +31,16 @@ async function measure(): Promise<void> {
       const before = linesIn(log);
       await tell(writers, COMMITS);
       const perCommit = (linesIn(log) - before) / (count * COMMITS);
-      process.stdout.write(`${String(count).padStart(3)} processes: ${perCommit.toFixed(2)} records written for each commit\n`);
-      await Promise.all(writers.map(async (writer) => {
-        const gone = once(writer, "exit");
-        writer.kill();
-        await gone;
-      }));
+      process.stdout.write(
+        `${String(count).padStart(3)} processes: ${perCommit.toFixed(2)} records written for each commit\n`,
+      );
+      await Promise.all(
+        writers.map(async (writer) => {
+          const gone = once(writer, "exit");
+          writer.kill();
+          await gone;
+        }),
+      );
     } finally {
       await redis.stop();
       rmSync(home, { recursive: true });
@@ -46,11 +50,13 @@ async function measure(): Promise<void> {
 
 /** All at once; resolves when each has made so many commits. */
 async function tell(writers: readonly ChildProcess[], commits: number): Promise<void> {
-  await Promise.all(writers.map(async (writer) => {
-    const done = once(writer, "message");
-    writer.send(commits);
-    await done;
-  }));
+  await Promise.all(
+    writers.map(async (writer) => {
+      const done = once(writer, "message");
+      writer.send(commits);
+      await done;
+    }),
+  );
 }
 
 /** Commits one after the other to a key of its own. */
@@ -60,7 +66,8 @@ async function write(): Promise<void> {
   const key = `writer:${process.pid}`;
   process.on("message", (commits: number) => {
     void (async () => {
-      for (let i = 0; i < commits; i++) await state.occ.transact([key], (view) => ({ result: null, set: { [key]: (view.get<number>(key) ?? 0) + 1 } }));
+      for (let i = 0; i < commits; i++)
+        await state.occ.transact([key], (view) => ({ result: null, set: { [key]: (view.get<number>(key) ?? 0) + 1 } }));
       process.send?.("done");
     })();
   });

@@ -26,12 +26,18 @@ try {
   print("restore from all of it", `${before.toFixed(2)} s`);
   await timed("compaction", () => compact(store));
   const commands = join(folder, "commands");
-  writeFileSync(commands, [...(await stateAt(store)).images].map(([key, { image }]) => `SET ${key} ${JSON.stringify(image)}\r\n`).join(""));
+  writeFileSync(
+    commands,
+    [...(await stateAt(store)).images].map(([key, { image }]) => `SET ${key} ${JSON.stringify(image)}\r\n`).join(""),
+  );
   const pairs = [];
   for (let round = 0; round < ROUNDS; round++) pairs.push([await restore(log), await pipe(commands)] as const);
   const [after, piped] = [median(pairs.map(([ours]) => ours)), median(pairs.map(([, theirs]) => theirs))];
   print("restore after compaction", `${after.toFixed(2)} s, ${(before / after).toFixed(0)} times faster`);
-  print("redis-cli --pipe with the same SETs", `${piped.toFixed(2)} s: the restore takes ${(after / piped).toFixed(2)} times as long`);
+  print(
+    "redis-cli --pipe with the same SETs",
+    `${piped.toFixed(2)} s: the restore takes ${(after / piped).toFixed(2)} times as long`,
+  );
 } finally {
   rmSync(folder, { recursive: true });
 }
@@ -47,7 +53,16 @@ async function write(store: LogStore): Promise<void> {
     const entries = Array.from({ length: Math.min(FRAME, updates - n + 1) }, (_, i) => {
       const key = n + i <= keys ? n + i : 1 + Math.floor(Math.random() * keys);
       const image = JSON.stringify({ stock: n + i, price: 5, generation: "9f3c51d0a4be" });
-      return { epoch: 1, n: n + i, body: encodeBody(new Date().toISOString(), `t-${n + i}`, encodeNotes({ op: "set" }), new Map([[`item:${key}`, image]])) };
+      return {
+        epoch: 1,
+        n: n + i,
+        body: encodeBody(
+          new Date().toISOString(),
+          `t-${n + i}`,
+          encodeNotes({ op: "set" }),
+          new Map([[`item:${key}`, image]]),
+        ),
+      };
     });
     await writer.append(encodeFrame(entries));
     if (writer.size > 16 * 1024 * 1024) await writer.roll();

@@ -37,7 +37,10 @@ try {
   for (const scenario of SCENARIOS) {
     const rounds: Record<CommitMode, Round[]> = { watch: [], script: [] };
     for (let i = 0; i < ROUNDS; i++) for (const mode of MODES) rounds[mode].push(await run(scenario, mode));
-    const [watch, script] = MODES.map((mode) => ({ perSecond: median(rounds[mode].map((round) => round.perSecond)), serverCpu: median(rounds[mode].map((round) => round.serverCpu)) }));
+    const [watch, script] = MODES.map((mode) => ({
+      perSecond: median(rounds[mode].map((round) => round.perSecond)),
+      serverCpu: median(rounds[mode].map((round) => round.serverCpu)),
+    }));
     if (watch === undefined || script === undefined) continue;
     process.stdout.write(
       `${scenario.name.padEnd(36)} watch ${watch.perSecond.toFixed(0)}/s (server ${watch.serverCpu.toFixed(0)} µs), ` +
@@ -67,7 +70,10 @@ async function run({ callers, key, alone }: Scenario, commit: CommitMode): Promi
   const seconds = (performance.now() - started) / 1_000;
   const cpu = (await serverCpu()) - before;
   occ.close();
-  await verify(Array.from({ length: callers }, (_, i) => key(i)), done);
+  await verify(
+    Array.from({ length: callers }, (_, i) => key(i)),
+    done,
+  );
   return { perSecond: done / seconds, serverCpu: (cpu * 1e6) / done };
 }
 

@@ -23,11 +23,20 @@ const shop = await startShop(script, Number(process.env["HTTP_PORT"] || 8_600));
 const load = Load.start();
 try {
   print("idle memory of npm and all below it", `${residentMegabytes(shop.pid).toFixed(0)} MB`);
-  for (const path of [`/stock/batch_init/${ROWS}/1000000000/1`, `/payment/batch_init/${ROWS}/1000000000`, `/orders/batch_init/${count + WARM_UP}/${ROWS}/${ROWS}/1`]) {
+  for (const path of [
+    `/stock/batch_init/${ROWS}/1000000000/1`,
+    `/payment/batch_init/${ROWS}/1000000000`,
+    `/orders/batch_init/${count + WARM_UP}/${ROWS}/${ROWS}/1`,
+  ]) {
     const { status } = await fetch(shop.url + path, { method: "POST" });
     if (status !== 200) throw new Error(`${path}: ${status}`);
   }
-  await load.run({ url: shop.url, method: "POST", connections, paths: range(WARM_UP).map((i) => `/orders/checkout/${i}`) });
+  await load.run({
+    url: shop.url,
+    method: "POST",
+    connections,
+    paths: range(WARM_UP).map((i) => `/orders/checkout/${i}`),
+  });
   await measure("a refused request", "POST", () => "/stock/reserve");
   await measure("a read", "GET", (i) => `/stock/find/${i % ROWS}`);
   await measure("a checkout", "POST", (i) => `/orders/checkout/${WARM_UP + i}`);

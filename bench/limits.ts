@@ -50,13 +50,25 @@ async function redis(): Promise<void> {
   const client = new Redis(server.url);
   const transactions = await timed(async () => {
     for (let i = 0; i < TRANSACTIONS; i++) {
-      await client.pipeline([["watch", "guard", "key"], ["mget", "guard", "key"]]).exec();
-      await client.multi([["set", "key", String(i)], ["xadd", "tail", "*", "r", "x".repeat(300)], ["xtrim", "tail", "MAXLEN", "10"]]).exec();
+      await client
+        .pipeline([
+          ["watch", "guard", "key"],
+          ["mget", "guard", "key"],
+        ])
+        .exec();
+      await client
+        .multi([
+          ["set", "key", String(i)],
+          ["xadd", "tail", "*", "r", "x".repeat(300)],
+          ["xtrim", "tail", "MAXLEN", "10"],
+        ])
+        .exec();
     }
   });
   print("Redis transactions (WATCH, EXEC), one after the other", TRANSACTIONS / transactions.seconds);
   const commands = await timed(async () => {
-    for (let i = 0; i < COMMANDS; i += 1_000) await client.pipeline(Array.from({ length: 1_000 }, () => ["get", "key"])).exec();
+    for (let i = 0; i < COMMANDS; i += 1_000)
+      await client.pipeline(Array.from({ length: 1_000 }, () => ["get", "key"])).exec();
   });
   print("Redis commands in pipelines of 1,000, client included", COMMANDS / commands.seconds);
   client.disconnect();
@@ -68,12 +80,17 @@ async function http(): Promise<void> {
   const [port] = (await once(server, "message")) as [number];
   const url = `http://127.0.0.1:${port}`;
   const load = Load.start();
-  const send = (): Promise<{ seconds: number }> => load.run({ url, method: "POST", connections: CONNECTIONS, paths: range(REQUESTS).map((i) => `/run/${i}`) });
+  const send = (): Promise<{ seconds: number }> =>
+    load.run({ url, method: "POST", connections: CONNECTIONS, paths: range(REQUESTS).map((i) => `/run/${i}`) });
   await send();
   const before = await cpuOf(server);
   const { seconds } = await send();
   const each = ((await cpuOf(server)) - before) / REQUESTS;
-  print(`HTTP requests at ${CONNECTIONS} connections, empty function`, REQUESTS / seconds, `, ${each.toFixed(3)} ms of the server's CPU each`);
+  print(
+    `HTTP requests at ${CONNECTIONS} connections, empty function`,
+    REQUESTS / seconds,
+    `, ${each.toFixed(3)} ms of the server's CPU each`,
+  );
   load.stop();
   server.kill();
   await once(server, "close");
@@ -87,9 +104,19 @@ async function cpuOf(server: ReturnType<typeof fork>): Promise<number> {
 
 /** In a process of its own. */
 async function serveEmpty(): Promise<void> {
-  const description = { name: "run", handler: "", timeout: 30_000, memoryMegabytes: 512, routes: [{ method: "POST", resource: "/run/{x}" }], schedules: [] };
+  const description = {
+    name: "run",
+    handler: "",
+    timeout: 30_000,
+    memoryMegabytes: 512,
+    routes: [{ method: "POST", resource: "/run/{x}" }],
+    schedules: [],
+  };
   const empty = async (): Promise<object> => ({ statusCode: 200, body: "" });
-  const functions = new Functions({ service: "limits", stage: "offline", environment: {}, functions: [description] }, async () => empty);
+  const functions = new Functions(
+    { service: "limits", stage: "offline", environment: {}, functions: [description] },
+    async () => empty,
+  );
   const admission = { concurrency: 512, queue: 0, patience: 1 };
   const server = new FunctionServer({ functions, admission, probe: async () => ({}) });
   process.on("message", () => {

@@ -47,7 +47,12 @@ async function main(): Promise<number> {
 }
 
 /** The rounds of all targets alternate, the order turned round each time: a machine that changes its speed changes it for all. */
-async function runScenario(scenario: Scenario, targets: readonly Target[], load: Load, { rounds, scale, connections, rate }: Options): Promise<Line[]> {
+async function runScenario(
+  scenario: Scenario,
+  targets: readonly Target[],
+  load: Load,
+  { rounds, scale, connections, rate }: Options,
+): Promise<Line[]> {
   const measurable = targets.filter(({ own }) => own !== undefined || scenario.needsOwn !== true);
   const measured = new Map<string, Map<Target, Row[]>>();
   for (let round = 0; round < (scenario.once ? 1 : rounds); round++) {
@@ -55,7 +60,9 @@ async function runScenario(scenario: Scenario, targets: readonly Target[], load:
       const bench: Bench = { target, load, scale, connections, rate };
       if (round === 0 && scenario.name === "distinct-orders") await scenario.run({ ...bench, ...WARM_UP });
       for (const row of await scenario.run(bench)) {
-        process.stdout.write(`${scenario.name.padEnd(16)} ${target.name.padEnd(8)} ${row.what}: ${shown(row.value, row.unit)}\n`);
+        process.stdout.write(
+          `${scenario.name.padEnd(16)} ${target.name.padEnd(8)} ${row.what}: ${shown(row.value, row.unit)}\n`,
+        );
         const ofTarget = measured.get(row.what) ?? new Map<Target, Row[]>();
         measured.set(row.what, ofTarget.set(target, [...(ofTarget.get(target) ?? []), row]));
       }

@@ -27,7 +27,9 @@ export async function commitsIn(shop: RunningShop): Promise<Commits> {
 export function perCheckout(before: Commits | null, after: Commits | null, paid: number): { note?: string } {
   if (before === null || after === null || paid === 0) return {};
   const each = (total: number): string => (total / paid).toFixed(2);
-  return { note: `${each(after.execs - before.execs)} EXECs and ${each(after.frames - before.frames)} fdatasyncs each` };
+  return {
+    note: `${each(after.execs - before.execs)} EXECs and ${each(after.frames - before.frames)} fdatasyncs each`,
+  };
 }
 
 /** Commits of either mode: EXEC or the script; reads are EXECs too. */
@@ -40,8 +42,17 @@ async function execsOf(shop: RunningShop, service: (typeof SERVICES)[number]): P
 
 /** In a segment or in the archive: the log moves what it no longer needs there. */
 function framesIn(logFolder: string): number {
-  const names = readdirSync(logFolder, { recursive: true, encoding: "utf8" }).filter((name) => /(^|\/)segment-[^/]*\.jsonl$/.test(name));
-  return sum(names.map((name) => readFileSync(join(logFolder, name), "latin1").match(/,"frame":\{"lines":\d+,"bytes":\d+,"crc":"[0-9a-f]{8}"\}\}\n/g)?.length ?? 0));
+  const names = readdirSync(logFolder, { recursive: true, encoding: "utf8" }).filter((name) =>
+    /(^|\/)segment-[^/]*\.jsonl$/.test(name),
+  );
+  return sum(
+    names.map(
+      (name) =>
+        readFileSync(join(logFolder, name), "latin1").match(
+          /,"frame":\{"lines":\d+,"bytes":\d+,"crc":"[0-9a-f]{8}"\}\}\n/g,
+        )?.length ?? 0,
+    ),
+  );
 }
 
 function sum(numbers: readonly number[]): number {
@@ -55,14 +66,19 @@ export function residentMegabytes(pid: number): number {
     const parent = Number(statusOf(name, "PPid"));
     parents.set(parent, [...(parents.get(parent) ?? []), Number(name)]);
   }
-  const whole = (process: number): number => Number.parseInt(statusOf(String(process), "VmRSS") || "0") / 1_024 + sum((parents.get(process) ?? []).map(whole));
+  const whole = (process: number): number =>
+    Number.parseInt(statusOf(String(process), "VmRSS") || "0") / 1_024 + sum((parents.get(process) ?? []).map(whole));
   return whole(pid);
 }
 
 /** Milliseconds of CPU that a process has used, in user and in system mode. */
 export function cpuMilliseconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [user, system] = stat.slice(stat.lastIndexOf(")") + 2).split(" ").slice(11, 13).map(Number);
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(")") + 2)
+    .split(" ")
+    .slice(11, 13)
+    .map(Number);
   return ((user ?? 0) + (system ?? 0)) * 10; // in ticks of 10 ms
 }
 

@@ -66,7 +66,8 @@ export function readOptions(args: readonly string[]): Options | null {
 
 function wholeNumber(name: string, text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new TypeError(`--${name} is "${text}", must be whole numbers from 1`);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new TypeError(`--${name} is "${text}", must be whole numbers from 1`);
   return value;
 }
 

@@ -15,15 +15,23 @@ export class Shop {
   async post(path: string): Promise<string> {
     const response = await fetch(this.#target.url + path, { method: "POST" });
     const text = await response.text();
-    if (response.status !== 200) throw new Error(`${this.#target.name}: POST ${path} answered ${response.status} ${text}`);
+    if (response.status !== 200)
+      throw new Error(`${this.#target.name}: POST ${path} answered ${response.status} ${text}`);
     return text;
   }
 
   /** The JSON of all of them. @throws Error where an answer is not 200 */
   async read<T>(paths: readonly string[]): Promise<T[]> {
-    const { statuses, bodies } = await this.#load.run({ url: this.#target.url, method: "GET", paths, connections: 20, bodies: true });
+    const { statuses, bodies } = await this.#load.run({
+      url: this.#target.url,
+      method: "GET",
+      paths,
+      connections: 20,
+      bodies: true,
+    });
     const failed = statuses.findIndex((status) => status !== 200);
-    if (failed !== -1) throw new Error(`${this.#target.name}: GET ${paths[failed]} answered ${statuses[failed]} ${bodies[failed]}`);
+    if (failed !== -1)
+      throw new Error(`${this.#target.name}: GET ${paths[failed]} answered ${statuses[failed]} ${bodies[failed]}`);
     return bodies.map((body) => JSON.parse(body) as T);
   }
 }

@@ -11,7 +11,11 @@ export interface SpareRedis {
 /** An empty redis-server of the benchmark's own, without persistence. */
 export async function spawnRedis(): Promise<SpareRedis> {
   const [port = 0] = await freePorts(1);
-  const server = spawn(process.env["REDIS_SERVER"] || "redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], { stdio: "ignore" });
+  const server = spawn(
+    process.env["REDIS_SERVER"] || "redis-server",
+    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+    { stdio: "ignore" },
+  );
   const ended = once(server, "close");
   const url = `redis://127.0.0.1:${port}`;
   await answering(url);

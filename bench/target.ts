@@ -22,6 +22,7 @@ export async function openTarget(text: string, port: number): Promise<Target> {
     return { name: text, url: own.url, own };
   }
   const [, name, url] = /^([^=]+)=(https?:\/\/.+?)\/?$/.exec(text) ?? [];
-  if (name === undefined || url === undefined) throw new TypeError(`a target is ${SCRIPTS.join(", ")} or NAME=URL, not "${text}"`);
+  if (name === undefined || url === undefined)
+    throw new TypeError(`a target is ${SCRIPTS.join(", ")} or NAME=URL, not "${text}"`);
   return { name, url };
 }

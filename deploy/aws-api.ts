@@ -13,30 +13,52 @@ export class AwsApi {
 
   /** With the credentials in the environment. @throws Error where there are none */
   constructor(options: AwsApiOptions, env: NodeJS.ProcessEnv = process.env) {
-    const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken } = env;
-    if (!accessKeyId || !secretAccessKey) throw new Error("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set (aws configure export-credentials --format env)");
+    const {
+      AWS_ACCESS_KEY_ID: accessKeyId,
+      AWS_SECRET_ACCESS_KEY: secretAccessKey,
+      AWS_SESSION_TOKEN: sessionToken,
+    } = env;
+    if (!accessKeyId || !secretAccessKey)
+      throw new Error(
+        "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set (aws configure export-credentials --format env)",
+      );
     this.#options = options;
-    this.#client = new AwsClient({ accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}), region: options.region });
+    this.#client = new AwsClient({
+      accessKeyId,
+      secretAccessKey,
+      ...(sessionToken ? { sessionToken } : {}),
+      region: options.region,
+    });
   }
 
   /** What the stack says of itself, by name. */
   async outputs(stack: string): Promise<ReadonlyMap<string, string>> {
     const body = new URLSearchParams({ Action: "DescribeStacks", Version: "2010-05-15", StackName: stack });
-    const answer = await this.#post("cloudformation", "/", body.toString(), { "content-type": "application/x-www-form-urlencoded" });
-    const outputs = [...answer.matchAll(/<member>\s*<OutputKey>([^<]*)<\/OutputKey>\s*<OutputValue>([^<]*)<\/OutputValue>/g)];
+    const answer = await this.#post("cloudformation", "/", body.toString(), {
+      "content-type": "application/x-www-form-urlencoded",
+    });
+    const outputs = [
+      ...answer.matchAll(/<member>\s*<OutputKey>([^<]*)<\/OutputKey>\s*<OutputValue>([^<]*)<\/OutputValue>/g),
+    ];
     return new Map(outputs.map(([, key = "", value = ""]) => [key, value]));
   }
 
   /** Calls a function and waits for its result. @throws Error where it fails */
   async invoke(name: string, event: unknown = {}): Promise<unknown> {
-    const result = JSON.parse(await this.#post("lambda", `/2015-03-31/functions/${name}/invocations`, JSON.stringify(event), {})) as { errorMessage?: string } | null;
+    const result = JSON.parse(
+      await this.#post("lambda", `/2015-03-31/functions/${name}/invocations`, JSON.stringify(event), {}),
+    ) as { errorMessage?: string } | null;
     if (result?.errorMessage !== undefined) throw new Error(`${name}: ${result.errorMessage}`);
     return result;
   }
 
   async secret(id: string): Promise<string> {
     const headers = { "content-type": "application/x-amz-json-1.1", "x-amz-target": "secretsmanager.GetSecretValue" };
-    return (JSON.parse(await this.#post("secretsmanager", "/", JSON.stringify({ SecretId: id }), headers)) as { SecretString: string }).SecretString;
+    return (
+      JSON.parse(await this.#post("secretsmanager", "/", JSON.stringify({ SecretId: id }), headers)) as {
+        SecretString: string;
+      }
+    ).SecretString;
   }
 
   async #post(service: string, path: string, body: string, headers: Record<string, string>): Promise<string> {

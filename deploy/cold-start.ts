@@ -8,7 +8,8 @@ import { pathToFileURL } from "node:url";
 import { packed } from "./package-folder.ts";
 
 const PROCESSES = 15;
-const SCRIPT = "const t = process.cpuUsage(), s = performance.now(); await import(process.argv[1]); const c = process.cpuUsage(t); console.log(performance.now() - s, (c.user + c.system) / 1000);";
+const SCRIPT =
+  "const t = process.cpuUsage(), s = performance.now(); await import(process.argv[1]); const c = process.cpuUsage(t); console.log(performance.now() - s, (c.user + c.system) / 1000);";
 
 const made = await packed();
 print("an empty module", "data:text/javascript,");
@@ -16,12 +17,23 @@ for (const name of ["stock-find", "payment-charge", "order-checkout", "order-res
   const [service, ...operation] = name.split("-");
   print(name, pathToFileURL(join(made.unpack(name), "functions", service ?? "", `${operation.join("-")}.mjs`)).href);
 }
-print("log-replay/s3, loaded at the first request", pathToFileURL(join(made.unpack("stock-find"), "..", "node_modules", "log-replay", "dist", "stores", "s3", "index.js")).href);
+print(
+  "log-replay/s3, loaded at the first request",
+  pathToFileURL(join(made.unpack("stock-find"), "..", "node_modules", "log-replay", "dist", "stores", "s3", "index.js"))
+    .href,
+);
 print("@aws-sdk/client-s3, for comparison", import.meta.resolve("@aws-sdk/client-s3"));
 made.remove();
 
 function print(what: string, url: string): void {
-  const runs = Array.from({ length: PROCESSES }, () => execFileSync(process.execPath, ["--input-type=module", "--eval", SCRIPT, url]).toString().trim().split(" ").map(Number));
-  const median = (index: number): string => (runs.map((run) => run[index] ?? 0).sort((a, b) => a - b)[Math.floor(PROCESSES / 2)] ?? 0).toFixed(0).padStart(5);
+  const runs = Array.from({ length: PROCESSES }, () =>
+    execFileSync(process.execPath, ["--input-type=module", "--eval", SCRIPT, url])
+      .toString()
+      .trim()
+      .split(" ")
+      .map(Number),
+  );
+  const median = (index: number): string =>
+    (runs.map((run) => run[index] ?? 0).sort((a, b) => a - b)[Math.floor(PROCESSES / 2)] ?? 0).toFixed(0).padStart(5);
   process.stdout.write(`${what.padEnd(44)} ${median(0)} ms, ${median(1)} ms of CPU\n`);
 }

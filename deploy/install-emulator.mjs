@@ -31,20 +31,31 @@ function install() {
   if (!run("python3", ["-m", "venv", venv])) {
     installPython();
     rmSync(venv, { recursive: true, force: true });
-    if (!run("python3", ["-m", "venv", venv])) throw new Error("python3 -m venv failed: Python 3.10 or newer with venv is needed");
+    if (!run("python3", ["-m", "venv", venv]))
+      throw new Error("python3 -m venv failed: Python 3.10 or newer with venv is needed");
   }
-  if (!run(join(venv, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", "--requirement", requirements])) throw new Error("pip could not install the emulator");
+  if (
+    !run(join(venv, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", "--requirement", requirements])
+  )
+    throw new Error("pip could not install the emulator");
   // Last: an installation that was cut short leaves none.
   writeFileSync(stamp, wanted);
 }
 
 function installPython() {
-  if (process.getuid?.() !== 0 || !run("apt-get", ["--version"])) throw new Error("Python 3.10 or newer with venv is needed (on Debian: apt-get install python3-venv)");
+  if (process.getuid?.() !== 0 || !run("apt-get", ["--version"]))
+    throw new Error("Python 3.10 or newer with venv is needed (on Debian: apt-get install python3-venv)");
   run("apt-get", ["update", "-qq"]);
-  if (!run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "python3-venv"])) throw new Error("apt-get could not install python3-venv");
+  if (!run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "python3-venv"]))
+    throw new Error("apt-get could not install python3-venv");
 }
 
 /** @param {string} command @param {string[]} args */
 function run(command, args) {
-  return spawnSync(command, args, { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } }).status === 0;
+  return (
+    spawnSync(command, args, {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    }).status === 0
+  );
 }

@@ -30,7 +30,9 @@ async function buildLayers() {
       bundle: true,
       // What several entries share is in one chunk: an error has one class, whoever imports it.
       splitting: true,
-      external: Object.keys(LAYERS).filter((other) => other !== name).flatMap((other) => [other, `${other}/*`]),
+      external: Object.keys(LAYERS)
+        .filter((other) => other !== name)
+        .flatMap((other) => [other, `${other}/*`]),
       platform: "node",
       target: "node24",
       format: "esm",
@@ -43,7 +45,10 @@ async function buildLayers() {
     });
     const { version, license, type } = JSON.parse(readFileSync(join(source, "package.json"), "utf8"));
     const exports = Object.fromEntries(Object.entries(entries).map(([path, entry]) => [path, `./dist/${entry}.js`]));
-    writeFileSync(join(target, "package.json"), `${JSON.stringify({ name, version, license, type, exports }, null, 2)}\n`);
+    writeFileSync(
+      join(target, "package.json"),
+      `${JSON.stringify({ name, version, license, type, exports }, null, 2)}\n`,
+    );
     copyFileSync(join(source, "README.md"), join(target, "README.md"));
   }
 }

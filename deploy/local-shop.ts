@@ -32,7 +32,12 @@ export class LocalShop {
   /** @returns the base URL of the routes @throws StartError; then, too, `stop` undoes what was begun */
   async start(): Promise<string> {
     const folder = openDataFolder(this.#dataDir);
-    this.#undo.push(await takeLock(join(folder.runDir, "supervisor.lock"), ({ pid }) => `${folder.path} is in use by another deployment (pid ${pid})`));
+    this.#undo.push(
+      await takeLock(
+        join(folder.runDir, "supervisor.lock"),
+        ({ pid }) => `${folder.path} is in use by another deployment (pid ${pid})`,
+      ),
+    );
     const diagnostics = new Diagnostics(folder.runDir, "supervisor");
     const ledger = new Ledger(folder.runDir, "supervisor.json");
     await ledger.stopLeftovers();
@@ -40,14 +45,25 @@ export class LocalShop {
     await requireFreePort(this.#port, "EMULATOR_PORT");
 
     // Nothing has to be told when a Redis is back: the next request finds it empty, and restores it.
-    const redis = new RedisServers(readConfiguration({ DATA_DIR: folder.path }), folder, ledger, diagnostics, () => undefined);
+    const redis = new RedisServers(
+      readConfiguration({ DATA_DIR: folder.path }),
+      folder,
+      ledger,
+      diagnostics,
+      () => undefined,
+    );
     this.#undo.push(() => redis.stop());
     const urls = await redis.start(readSecrets(folder, true).redisPassword);
 
     const state = join(folder.path, "emulator");
     rmSync(state, { recursive: true, force: true });
     mkdirSync(state, { recursive: true });
-    const server = new SupervisedProcess(emulator(this.#port, state, diagnostics), ledger, diagnostics, () => undefined);
+    const server = new SupervisedProcess(
+      emulator(this.#port, state, diagnostics),
+      ledger,
+      diagnostics,
+      () => undefined,
+    );
     this.#undo.push(() => server.stop(EMULATOR_PATIENCE_MS));
     await server.start().catch((error: unknown) => {
       throw new StartError(`the emulator did not start: ${(error as Error).message}`);

@@ -15,7 +15,10 @@ if (process.env["EMULATOR"] !== "ministack" && spawnSync("docker", ["info"], { s
   process.exitCode = await new Promise<number>((done) => compose.once("close", (code) => done(code ?? 1)));
   if (process.exitCode === 0) await show("http://127.0.0.1:8000", "docker compose down removes it");
 } else {
-  const shop = new LocalShop(resolve(process.env["DATA_DIR"] || ".emulator/data"), Number(process.env["EMULATOR_PORT"] || 4566));
+  const shop = new LocalShop(
+    resolve(process.env["DATA_DIR"] || ".emulator/data"),
+    Number(process.env["EMULATOR_PORT"] || 4566),
+  );
   const stopped = new Promise<void>((done) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => done());
   });
@@ -31,6 +34,7 @@ if (process.env["EMULATOR"] !== "ministack" && spawnSync("docker", ["info"], { s
 
 async function show(url: string, ending: string): Promise<void> {
   const { functions } = await readDescription(ROOT, "local");
-  for (const { method, resource } of functions.flatMap(({ routes }) => routes)) process.stdout.write(`${method.padEnd(4)} ${url}${resource}\n`);
+  for (const { method, resource } of functions.flatMap(({ routes }) => routes))
+    process.stdout.write(`${method.padEnd(4)} ${url}${resource}\n`);
   process.stdout.write(`ready: ${url}  ${ending}\n`);
 }

@@ -18,10 +18,12 @@ export interface Packed {
 export async function packed(): Promise<Packed> {
   const folder = mkdtempSync(join(tmpdir(), "packed-"));
   await osls(["package", "--stage", "aws", "--package", folder]);
-  const archives = readdirSync(folder).filter((name) => name.endsWith(".zip")).map((file) => {
-    const name = file.slice(0, -".zip".length);
-    return { name, bytes: statSync(join(folder, file)).size, layer: LAYERS.includes(name) };
-  });
+  const archives = readdirSync(folder)
+    .filter((name) => name.endsWith(".zip"))
+    .map((file) => {
+      const name = file.slice(0, -".zip".length);
+      return { name, bytes: statSync(join(folder, file)).size, layer: LAYERS.includes(name) };
+    });
   const extract = (name: string, target: string): void => {
     mkdirSync(target, { recursive: true });
     execFileSync("python3", ["-m", "zipfile", "-e", join(folder, `${name}.zip`), target]);

@@ -41,7 +41,9 @@ module.exports = class Deployment {
     for (const [id, { Type: type, Properties: properties }] of Object.entries(resources)) {
       if (type === "AWS::ApiGateway::Deployment") {
         // A deployment has what was there when it was made: the gateway's own answers must come before it.
-        const answers = Object.keys(resources).filter((other) => resources[other].Type === "AWS::ApiGateway::GatewayResponse");
+        const answers = Object.keys(resources).filter(
+          (other) => resources[other].Type === "AWS::ApiGateway::GatewayResponse",
+        );
         resources[id].DependsOn = [...(resources[id].DependsOn ?? []), ...answers];
         properties.StageDescription = {
           MetricsEnabled: true,
@@ -56,9 +58,13 @@ module.exports = class Deployment {
   /** Its share of the account's concurrency, its place in the network, and its service's folder. */
   #place(id, { Properties: properties }) {
     const { sagaConcurrency, subnetIds, logStore } = this.#parameter;
-    if (Number(sagaConcurrency) > 0 && SAGA_FUNCTIONS.test(properties.FunctionName)) properties.ReservedConcurrentExecutions = Number(sagaConcurrency);
+    if (Number(sagaConcurrency) > 0 && SAGA_FUNCTIONS.test(properties.FunctionName))
+      properties.ReservedConcurrentExecutions = Number(sagaConcurrency);
     if (subnetIds !== "") {
-      properties.VpcConfig = { SubnetIds: subnetIds.split(","), SecurityGroupIds: [{ "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] }] };
+      properties.VpcConfig = {
+        SubnetIds: subnetIds.split(","),
+        SecurityGroupIds: [{ "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] }],
+      };
     }
     if (logStore !== "efs") return;
     const service = /^[A-Z][a-z]+/.exec(id)[0];
@@ -71,6 +77,8 @@ module.exports = class Deployment {
     const { vpcId, subnetIds, redisUrlOrder, redisUrlStock, redisUrlPayment } = this.#parameter;
     const given = [redisUrlOrder, redisUrlStock, redisUrlPayment].filter(Boolean).length;
     if (given === 3 || (given === 0 && vpcId && subnetIds)) return;
-    throw new Error("the services need Redis: give redisUrlOrder, redisUrlStock and redisUrlPayment, or vpcId and subnetIds for caches of the stack's own (docs/deploy.md)");
+    throw new Error(
+      "the services need Redis: give redisUrlOrder, redisUrlStock and redisUrlPayment, or vpcId and subnetIds for caches of the stack's own (docs/deploy.md)",
+    );
   }
 };

@@ -2,5 +2,6 @@
 import { packed } from "./package-folder.ts";
 
 const made = await packed();
-for (const { name, bytes, layer } of made.archives) process.stdout.write(`${(bytes / 1_000).toFixed(1).padStart(7)} kB  ${layer ? "layer " : ""}${name}\n`);
+for (const { name, bytes, layer } of made.archives)
+  process.stdout.write(`${(bytes / 1_000).toFixed(1).padStart(7)} kB  ${layer ? "layer " : ""}${name}\n`);
 made.remove();

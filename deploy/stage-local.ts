@@ -14,14 +14,23 @@ export interface LocalStage {
 
 /** What `osls` and its own calls need to talk to an emulator. @param endpoint `http://127.0.0.1:4566` */
 export function emulatorEnvironment(endpoint: string): Record<string, string> {
-  return { AWS_ENDPOINT_URL: endpoint, AWS_REGION: REGION, AWS_ACCESS_KEY_ID: "test", AWS_SECRET_ACCESS_KEY: "test", SHOP_ENDPOINT: endpoint };
+  return {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_REGION: REGION,
+    AWS_ACCESS_KEY_ID: "test",
+    AWS_SECRET_ACCESS_KEY: "test",
+    SHOP_ENDPOINT: endpoint,
+  };
 }
 
 /**
  * Deploys the stage `local`, and makes the logs where there are none yet.
  * @param environment `emulatorEnvironment`, with REDIS_URL_ORDER, REDIS_URL_STOCK and REDIS_URL_PAYMENT as the functions reach them
  */
-export async function deployLocally(endpoint: string, environment: Readonly<Record<string, string>>): Promise<LocalStage> {
+export async function deployLocally(
+  endpoint: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<LocalStage> {
   await osls(["deploy", "--stage", "local"], environment);
   const api = new AwsApi({ region: REGION, endpoint }, environment);
   await createLogs(api, STACK);

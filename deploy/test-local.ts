@@ -11,7 +11,8 @@ const ROOT = join(import.meta.dirname, "..");
 const dataDir = mkdtempSync(join(tmpdir(), "shop-deployed-"));
 const [port = 0] = await freePorts(1);
 const shop = new LocalShop(dataDir, port);
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void shop.stop().then(() => process.exit(1)));
+for (const signal of ["SIGINT", "SIGTERM"] as const)
+  process.once(signal, () => void shop.stop().then(() => process.exit(1)));
 try {
   const url = await shop.start();
   process.stdout.write(`deployed: ${url}\n`);
@@ -24,10 +25,19 @@ await shop.stop();
 rmSync(dataDir, { recursive: true, force: true });
 
 async function test(environment: Record<string, string>): Promise<number> {
-  const jest = spawn(process.execPath, ["--experimental-vm-modules", join(ROOT, "node_modules", "jest", "bin", "jest.js"), "--maxWorkers=1", ...process.argv.slice(2)], {
-    cwd: ROOT,
-    env: { ...process.env, ...environment },
-    stdio: "inherit",
-  });
+  const jest = spawn(
+    process.execPath,
+    [
+      "--experimental-vm-modules",
+      join(ROOT, "node_modules", "jest", "bin", "jest.js"),
+      "--maxWorkers=1",
+      ...process.argv.slice(2),
+    ],
+    {
+      cwd: ROOT,
+      env: { ...process.env, ...environment },
+      stdio: "inherit",
+    },
+  );
   return new Promise((done) => jest.once("close", (code) => done(code ?? 1)));
 }

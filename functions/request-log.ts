@@ -41,7 +41,10 @@ function flush(): void {
 export function metric(service: string, name: string, value: number): void {
   const namespace = process.env["METRICS_NAMESPACE"];
   if (!namespace) return;
-  const about = { Timestamp: Date.now(), CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [["service"]], Metrics: [{ Name: name }] }] };
+  const about = {
+    Timestamp: Date.now(),
+    CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [["service"]], Metrics: [{ Name: name }] }],
+  };
   write(JSON.stringify({ _aws: about, service, [name]: value }));
 }
 

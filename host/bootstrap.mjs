@@ -32,7 +32,8 @@ try {
 
 function requireNode() {
   for (const flag of flags) {
-    if (flag !== "--no-redis" && flag !== "--no-build") throw new Error(`unknown option ${flag}: use --no-redis, --no-build`);
+    if (flag !== "--no-redis" && flag !== "--no-build")
+      throw new Error(`unknown option ${flag}: use --no-redis, --no-build`);
   }
   if (Number(process.versions.node.split(".")[0]) < MINIMUM_NODE_VERSION) {
     throw new Error(`Node ${MINIMUM_NODE_VERSION} or newer is needed, this is ${process.version}`);
@@ -118,7 +119,10 @@ async function installRedis() {
   if (packaged) {
     progress(`${found.problem}: installing it (${packaged.map((words) => words.join(" ")).join(" && ")}) ...`);
     for (const [command, ...words] of packaged) {
-      const done = spawnSync(command, words, { stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+      const done = spawnSync(command, words, {
+        stdio: ["ignore", "ignore", "inherit"],
+        env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+      });
       if (done.status !== 0) break;
     }
     const again = findRedisServer(process.env);
@@ -135,7 +139,11 @@ function packageManager() {
   if (works("apt-get", ["--version"])) {
     /** @type {string[] | undefined} */
     const prefix = process.getuid?.() === 0 ? [] : works("sudo", ["-n", "true"]) ? ["sudo", "-n"] : undefined;
-    if (prefix) return [["update", "-qq"], ["install", "-y", "-qq", "redis-server"]].map((words) => /** @type {[string]} */ ([...prefix, "apt-get", ...words]));
+    if (prefix)
+      return [
+        ["update", "-qq"],
+        ["install", "-y", "-qq", "redis-server"],
+      ].map((words) => /** @type {[string]} */ ([...prefix, "apt-get", ...words]));
   }
   if (works("brew", ["--version"])) return [["brew", "install", "redis"]];
   return undefined;

@@ -32,7 +32,8 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     const name = `REDIS_URL_${service.toUpperCase()}`;
     const url = environment[name];
     if (!url) continue;
-    if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url)) throw new StartError(`${name} is not an address like redis://:password@127.0.0.1:6379`);
+    if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url))
+      throw new StartError(`${name} is not an address like redis://:password@127.0.0.1:6379`);
     givenRedis[service] = url;
   }
   return {
@@ -67,7 +68,13 @@ export function besides(port: number): number {
   return port + DERIVED_PORT_DISTANCE <= HIGHEST_PORT ? port + DERIVED_PORT_DISTANCE : port - DERIVED_PORT_DISTANCE;
 }
 
-function integer(environment: NodeJS.ProcessEnv, name: string, fallback: number, lowest: number, highest: number): number {
+function integer(
+  environment: NodeJS.ProcessEnv,
+  name: string,
+  fallback: number,
+  lowest: number,
+  highest: number,
+): number {
   const text = environment[name];
   if (text === undefined || text === "") return fallback;
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;

@@ -46,7 +46,10 @@ export interface Secrets {
 export function readSecrets(folder: DataFolder, create: boolean): Secrets {
   const secretsDir = join(folder.path, "secrets");
   if (create) mkdirSync(secretsDir, { recursive: true, mode: 0o700 });
-  return { redisPassword: readSecret(join(secretsDir, "redis-password"), create), internalSecret: readSecret(join(secretsDir, "internal-secret"), create) };
+  return {
+    redisPassword: readSecret(join(secretsDir, "redis-password"), create),
+    internalSecret: readSecret(join(secretsDir, "internal-secret"), create),
+  };
 }
 
 const SECRET_BYTES = 32;
@@ -56,7 +59,8 @@ function readSecret(file: string, create: boolean): string {
   try {
     secret = readFileSync(file, "utf8").trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw new StartError(`${file} cannot be read: ${(error as Error).message}`);
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT")
+      throw new StartError(`${file} cannot be read: ${(error as Error).message}`);
     if (!create) throw new StartError(`${file} is missing: no shop has been started on this data folder`);
   }
   if (secret !== "") return secret;

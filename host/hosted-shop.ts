@@ -44,7 +44,8 @@ export class HostedShop {
     this.#undo.push(await this.#lock(folder, name));
     const diagnostics = new Diagnostics(folder.runDir, name);
     const ledger = new Ledger(folder.runDir, `${name}.json`);
-    for (const left of await ledger.stopLeftovers()) diagnostics.note(`${left} was left behind by a supervisor that was killed: stopped`);
+    for (const left of await ledger.stopLeftovers())
+      diagnostics.note(`${left} was left behind by a supervisor that was killed: stopped`);
     this.#undo.push(() => ledger.remove());
 
     const functionHost = this.#makeFunctionHost(this.#hostName, this.#configuration, diagnostics);
@@ -74,7 +75,9 @@ export class HostedShop {
     this.#undo.push(functionHost.cleanUp);
     this.#undo.push(() => this.#host?.stop(functionHost.patience));
     await this.#host.start().catch((error: unknown) => {
-      throw new StartError(`the functions' host did not start: ${error instanceof Error ? error.message : String(error)}`);
+      throw new StartError(
+        `the functions' host did not start: ${error instanceof Error ? error.message : String(error)}`,
+      );
     });
     await recovery.demand();
     this.#abortIfStopping();
@@ -98,7 +101,9 @@ export class HostedShop {
 
   async #lock(folder: DataFolder, name: string): Promise<Release> {
     return takeLock(join(folder.runDir, `${name}.lock`), ({ pid }) =>
-      this.#configuration.hostsOnly ? `a host on port ${this.#configuration.httpPort} serves ${folder.path} already (pid ${pid})` : `the data folder ${folder.path} is supervised by another start (pid ${pid}): stop that one, or set DATA_DIR`,
+      this.#configuration.hostsOnly
+        ? `a host on port ${this.#configuration.httpPort} serves ${folder.path} already (pid ${pid})`
+        : `the data folder ${folder.path} is supervised by another start (pid ${pid}): stop that one, or set DATA_DIR`,
     );
   }
 

@@ -25,7 +25,8 @@ export async function takeLock(file: string, busy: (owner: ProcessIdentity) => s
       // A link appears with its content, or not at all: nobody ever reads an empty lock.
       if (attemptTo(() => linkSync(temporary, file), "EEXIST")) {
         if (attempt > 0) await sleep(SETTLE_MS);
-        if (attempt === 0 || read(file) === own) return () => void (read(file) === own && rmSync(file, { force: true }));
+        if (attempt === 0 || read(file) === own)
+          return () => void (read(file) === own && rmSync(file, { force: true }));
       }
       const found = read(file);
       if (found === undefined) continue;

@@ -27,10 +27,14 @@ export async function openLogStores(folder: DataFolder, create: boolean): Promis
 
 async function createStores(folder: DataFolder): Promise<LogStores> {
   // A start that was cut short here has made some of the stores, empty ones. A log with records and without a manifest is no new shop.
-  const used = SERVICES.filter((service) => entries(folder.logDir(service)).some((name) => name !== "store.json" && !name.startsWith(".")));
+  const used = SERVICES.filter((service) =>
+    entries(folder.logDir(service)).some((name) => name !== "store.json" && !name.startsWith(".")),
+  );
   const missing = SERVICES.filter((service) => readIdentity(folder, service) === undefined);
   if (used.length > 0 && missing.length > 0) {
-    throw new StartError(`${folder.storesFile} is missing, ${folder.logDir(used[0] as Service)} holds a log, and the log of ${missing.join(" and ")} is not there: bring the data folder back whole`);
+    throw new StartError(
+      `${folder.storesFile} is missing, ${folder.logDir(used[0] as Service)} holds a log, and the log of ${missing.join(" and ")} is not there: bring the data folder back whole`,
+    );
   }
   const { createFileStore } = await import("log-replay/create-file-store");
   const stores: Partial<LogStores> = {};

@@ -28,12 +28,19 @@ async function stop(exitCode: number): Promise<void> {
 
 /** Only the one that is needed: the other would stay in this process's memory as long as the shop runs. */
 async function functionHost(kind: string | undefined): Promise<MakeFunctionHost> {
-  return kind === "serve" ? (await import("./serve/serve-host.ts")).serveHost : (await import("./offline/offline-host.ts")).offlineHost;
+  return kind === "serve"
+    ? (await import("./serve/serve-host.ts")).serveHost
+    : (await import("./offline/offline-host.ts")).offlineHost;
 }
 
 function fail(error: unknown): void {
   if (stopping) return; // what was under way was cut short by the stop
-  const text = error instanceof StartError ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  const text =
+    error instanceof StartError
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
   process.stderr.write(`error: ${text}\n`);
   void stop(1);
 }
@@ -46,7 +53,8 @@ async function main(): Promise<void> {
 
   // npm passes SIGINT and SIGTERM on, but an npm that is killed takes nobody with it.
   const parent = process.ppid;
-  if (process.env.npm_lifecycle_event === "start" || process.env.npm_lifecycle_event === "serve") setInterval(() => void (process.ppid !== parent && stop(0)), PARENT_CHECK_MS).unref();
+  if (process.env.npm_lifecycle_event === "start" || process.env.npm_lifecycle_event === "serve")
+    setInterval(() => void (process.ppid !== parent && stop(0)), PARENT_CHECK_MS).unref();
 
   try {
     const configuration = readConfiguration(process.env);

@@ -11,7 +11,11 @@ export async function requireFreePort(port: number, purpose: string): Promise<vo
     await listenOnce(port);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    throw new StartError(code === "EADDRINUSE" ? `port ${port} (${purpose}) is taken by another program` : `port ${port} (${purpose}) cannot be used: ${message}`);
+    throw new StartError(
+      code === "EADDRINUSE"
+        ? `port ${port} (${purpose}) is taken by another program`
+        : `port ${port} (${purpose}) cannot be used: ${message}`,
+    );
   }
 }
 

@@ -40,7 +40,8 @@ export class Recovery {
       await Promise.all(SERVICES.map((service) => this.#untilItSucceeds(`${service}-maintain`)));
       await this.#untilItSucceeds("order-resume-sagas");
       done = aim;
-      if (!this.#isStopping()) this.#diagnostics.note(`every service is restored and open sagas are resumed, in ${Date.now() - startedAt} ms`);
+      if (!this.#isStopping())
+        this.#diagnostics.note(`every service is restored and open sagas are resumed, in ${Date.now() - startedAt} ms`);
     }
   }
 
@@ -57,7 +58,9 @@ export class Recovery {
         if (this.#isStopping()) return;
         this.#diagnostics.note(`${name} failed, attempt ${attempt + 1}: ${(error as Error).message}`);
         // Full jitter is for many who retry at once; this is one.
-        await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10)), undefined, { signal: this.#stopping }).catch(() => undefined);
+        await sleep(Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10)), undefined, {
+          signal: this.#stopping,
+        }).catch(() => undefined);
       }
     }
   }

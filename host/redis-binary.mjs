@@ -15,7 +15,9 @@ export function findRedisServer(environment) {
   if (named) {
     const path = named.includes("/") ? named : onPath(named, environment);
     const problem = path === undefined ? "is not on the PATH" : versionProblem(path);
-    return problem === undefined ? { path: /** @type {string} */ (path) } : { problem: `REDIS_SERVER=${named} ${problem}`, fatal: true };
+    return problem === undefined
+      ? { path: /** @type {string} */ (path) }
+      : { problem: `REDIS_SERVER=${named} ${problem}`, fatal: true };
   }
   let problem = "no redis-server or valkey-server is on the PATH";
   for (const name of ["redis-server", "valkey-server"]) {
@@ -52,5 +54,7 @@ function versionProblem(path) {
   const said = spawnSync(path, ["--version"], { encoding: "utf8" }).stdout ?? "";
   const version = /v=(\d+)\.(\d+)\.(\d+)/.exec(said);
   if (!version) return "does not say a Redis version";
-  return Number(version[1]) >= MINIMUM_REDIS_VERSION ? undefined : `is version ${version.slice(1).join(".")}, ${MINIMUM_REDIS_VERSION} or newer is needed`;
+  return Number(version[1]) >= MINIMUM_REDIS_VERSION
+    ? undefined
+    : `is version ${version.slice(1).join(".")}, ${MINIMUM_REDIS_VERSION} or newer is needed`;
 }

@@ -29,7 +29,9 @@ export function redisServer(settings: RedisSettings, diagnostics: Diagnostics): 
     name,
     spawn() {
       // Its configuration comes by stdin: arguments can be read by every user of the machine.
-      const child = diagnostics.withOutput(name, (output) => spawn(settings.binary, ["-"], { cwd: settings.runDir, detached: true, stdio: ["pipe", output, output] }));
+      const child = diagnostics.withOutput(name, (output) =>
+        spawn(settings.binary, ["-"], { cwd: settings.runDir, detached: true, stdio: ["pipe", output, output] }),
+      );
       child.stdin?.on("error", () => undefined); // it died before it read: its exit event says so
       child.stdin?.end(configuration(settings));
       return child;

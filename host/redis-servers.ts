@@ -24,7 +24,13 @@ export class RedisServers {
   readonly #onReadyAgain: () => void;
   readonly #started: SupervisedProcess[] = [];
 
-  constructor(configuration: Configuration, folder: DataFolder, ledger: Ledger, diagnostics: Diagnostics, onReadyAgain: () => void) {
+  constructor(
+    configuration: Configuration,
+    folder: DataFolder,
+    ledger: Ledger,
+    diagnostics: Diagnostics,
+    onReadyAgain: () => void,
+  ) {
     this.#configuration = configuration;
     this.#folder = folder;
     this.#ledger = ledger;
@@ -34,7 +40,9 @@ export class RedisServers {
 
   /** Of a shop that another start supervises. @throws StartError */
   readUrls(): RedisUrls {
-    return Object.fromEntries(SERVICES.map((service) => [service, this.#configuration.givenRedis[service] ?? this.#readUrl(service)])) as RedisUrls;
+    return Object.fromEntries(
+      SERVICES.map((service) => [service, this.#configuration.givenRedis[service] ?? this.#readUrl(service)]),
+    ) as RedisUrls;
   }
 
   /** @throws StartError */
@@ -45,7 +53,10 @@ export class RedisServers {
       const found = findRedisServer(process.env);
       const binary = found.path;
       if (binary === undefined) throw new StartError(found.problem);
-      for (const [service, url] of await Promise.all(toStart.map(async (service) => [service, await this.#startOne(service, binary, password)] as const))) urls[service] = url;
+      for (const [service, url] of await Promise.all(
+        toStart.map(async (service) => [service, await this.#startOne(service, binary, password)] as const),
+      ))
+        urls[service] = url;
     }
     for (const service of SERVICES) writeFileAtomically(this.#folder.redisUrlFile(service), `${urls[service]}\n`);
     return urls as RedisUrls;
@@ -54,7 +65,8 @@ export class RedisServers {
   async stop(): Promise<void> {
     await Promise.all(this.#started.map((server) => server.stop(PATIENCE_MS)));
     // A further host only reads the addresses.
-    if (!this.#configuration.hostsOnly) for (const service of SERVICES) rmSync(this.#folder.redisUrlFile(service), { force: true });
+    if (!this.#configuration.hostsOnly)
+      for (const service of SERVICES) rmSync(this.#folder.redisUrlFile(service), { force: true });
   }
 
   killNow(): void {
@@ -67,7 +79,12 @@ export class RedisServers {
     for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
       const [port = 0] = await freePorts(1);
       const settings: RedisSettings = { service, binary, port, password, runDir: this.#folder.runDir };
-      const server = new SupervisedProcess(redisServer(settings, this.#diagnostics), this.#ledger, this.#diagnostics, this.#onReadyAgain);
+      const server = new SupervisedProcess(
+        redisServer(settings, this.#diagnostics),
+        this.#ledger,
+        this.#diagnostics,
+        this.#onReadyAgain,
+      );
       this.#started.push(server);
       try {
         await server.start();
@@ -85,7 +102,9 @@ export class RedisServers {
     try {
       return readFileSync(this.#folder.redisUrlFile(service), "utf8").trim();
     } catch {
-      throw new StartError(`${this.#folder.redisUrlFile(service)} is missing: no shop runs on this data folder (HOSTS_ONLY=1 adds a host to one that does)`);
+      throw new StartError(
+        `${this.#folder.redisUrlFile(service)} is missing: no shop runs on this data folder (HOSTS_ONLY=1 adds a host to one that does)`,
+      );
     }
   }
 }

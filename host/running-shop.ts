@@ -45,7 +45,13 @@ export class RunningShop {
   async start(): Promise<void> {
     const child = spawn("npm", ["run", this.#script], {
       cwd: join(import.meta.dirname, ".."),
-      env: { ...process.env, HTTP_PORT: String(this.#port), DATA_DIR: this.dataFolder, LOG_LEVEL: process.env["LOG_LEVEL"] || "info", ...this.#environment },
+      env: {
+        ...process.env,
+        HTTP_PORT: String(this.#port),
+        DATA_DIR: this.dataFolder,
+        LOG_LEVEL: process.env["LOG_LEVEL"] || "info",
+        ...this.#environment,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;
@@ -75,7 +81,11 @@ export class RunningShop {
 }
 
 /** Resolves when it is ready. @throws Error with what it said, where it ends before */
-export async function startShop(script: string, port: number, environment: Readonly<Record<string, string>> = {}): Promise<RunningShop> {
+export async function startShop(
+  script: string,
+  port: number,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<RunningShop> {
   const shop = new RunningShop(script, port, environment);
   try {
     await shop.start();

@@ -85,7 +85,10 @@ export class SupervisedProcess {
     try {
       await this.#child.ready(AbortSignal.any([attempt.signal, this.#stopping.signal]));
     } catch (error) {
-      if (attempt.signal.aborted) throw new Error(`${(attempt.signal.reason as Error).message}\n${this.#diagnostics.lastLines(name)}`.trim(), { cause: error });
+      if (attempt.signal.aborted)
+        throw new Error(`${(attempt.signal.reason as Error).message}\n${this.#diagnostics.lastLines(name)}`.trim(), {
+          cause: error,
+        });
       throw error;
     }
   }
@@ -102,7 +105,10 @@ export class SupervisedProcess {
       await this.#exited;
       if (this.#isStopping()) return;
       deaths = Date.now() - startedAt > WELL_AFTER_MS ? 1 : deaths + 1;
-      const pause = deaths <= IMMEDIATE_RESTARTS ? 0 : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (deaths - IMMEDIATE_RESTARTS - 1));
+      const pause =
+        deaths <= IMMEDIATE_RESTARTS
+          ? 0
+          : Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (deaths - IMMEDIATE_RESTARTS - 1));
       this.#diagnostics.warn(`${name} has died: it is started again${pause > 0 ? ` in ${pause} ms` : ""}`);
       await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
       if (this.#isStopping()) return;

@@ -66,7 +66,10 @@ const PROGRESS_STATES = 250_000;
 /**
  * Visits every state that can be reached, breadth first: the first counterexample is one of the shortest.
  */
-export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = Infinity, settling = true, onProgress }: Limits = {}): Result {
+export function explore<S>(
+  model: Model<S>,
+  { maxStates = Infinity, maxDepth = Infinity, settling = true, onProgress }: Limits = {},
+): Result {
   const started = performance.now();
   const seen = new Fingerprints();
   const encoding = new Encoding();
@@ -79,7 +82,12 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
   let depth = 0;
   let exhaustive = true;
 
-  const statistics = (): Statistics => ({ states: seen.size, steps, depth, ms: Math.round(performance.now() - started) });
+  const statistics = (): Statistics => ({
+    states: seen.size,
+    steps,
+    depth,
+    ms: Math.round(performance.now() - started),
+  });
   const found = (number: number, violation: Violation): Result => ({
     ...statistics(),
     exhaustive: false,
@@ -130,7 +138,11 @@ export function explore<S>(model: Model<S>, { maxStates = Infinity, maxDepth = I
   if (violated !== undefined) return found(violated.number, violated.violation);
   if (settling && exhaustive) {
     const stuck = findUnsettled(seen.size, edges, settled);
-    if (stuck !== null) return found(stuck, { invariant: "7 settles by itself", what: "no way leads from here to a state in which everything is settled" });
+    if (stuck !== null)
+      return found(stuck, {
+        invariant: "7 settles by itself",
+        what: "no way leads from here to a state in which everything is settled",
+      });
   }
   return { ...statistics(), exhaustive, counterexample: null };
 }
@@ -160,7 +172,8 @@ function retrace<S>(model: Model<S>, number: number, parents: NumbersList, choic
     model.successors(state, (step, next) => {
       if (count++ === choice) taken = { step, next };
     });
-    if (taken === undefined) throw new Error("the model gave other steps than before: successors must depend on the state alone");
+    if (taken === undefined)
+      throw new Error("the model gave other steps than before: successors must depend on the state alone");
     state = taken.next;
     return { step: taken.step, state: model.describe(state) };
   });

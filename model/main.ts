@@ -20,13 +20,24 @@ function planOf({ values, faults }: Options): readonly Planned[] {
   if (values.mutants) return parts.flatMap(mutants);
   if (values.checkouts !== undefined || values.resumers !== undefined) {
     const saga = {
-      checkouts: count(values.checkouts, 1), resumers: count(values.resumers, 1), crashes: count(values.crashes), remakes: count(values.remakes),
-      funds: count(values.funds), stock: count(values.stock, 1), credit: count(values.credit, 1),
+      checkouts: count(values.checkouts, 1),
+      resumers: count(values.resumers, 1),
+      crashes: count(values.crashes),
+      remakes: count(values.remakes),
+      funds: count(values.funds),
+      stock: count(values.stock, 1),
+      credit: count(values.credit, 1),
     };
     return [configuration(`saga ${JSON.stringify(saga)}`, () => sagaModel(saga))];
   }
-  if (values.instances !== undefined || values.programs !== undefined || Object.values(faults).some((times) => times > 0)) {
-    const programs = values.programs?.split(",") ?? Array.from({ length: count(values.instances, 2) }, (_, i) => (i === 0 ? "Cx Rx" : `C${LETTERS.charAt(i % 2)}`));
+  if (
+    values.instances !== undefined ||
+    values.programs !== undefined ||
+    Object.values(faults).some((times) => times > 0)
+  ) {
+    const programs =
+      values.programs?.split(",") ??
+      Array.from({ length: count(values.instances, 2) }, (_, i) => (i === 0 ? "Cx Rx" : `C${LETTERS.charAt(i % 2)}`));
     const asked = Object.fromEntries(Object.entries(faults).filter(([, times]) => times > 0));
     return [configuration(`log ${programs.join(", ")} ${JSON.stringify(asked)}`, () => logModel({ programs, faults }))];
   }
@@ -45,7 +56,8 @@ function main(args: readonly string[]): void {
   const { values } = options;
   if (values.help) return console.log(HELP);
   if (values.list) {
-    for (const [flaw, what] of Object.entries({ ...LOG_FLAWS, ...SAGA_FLAWS })) console.log(`${flaw.padEnd(36)} ${what}`);
+    for (const [flaw, what] of Object.entries({ ...LOG_FLAWS, ...SAGA_FLAWS }))
+      console.log(`${flaw.padEnd(36)} ${what}`);
     return;
   }
   const limits = {

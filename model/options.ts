@@ -35,19 +35,49 @@ function parse(args: readonly string[]) {
   const { only, ...values } = parseArgs({
     args: [...args],
     options: {
-      help: flag, list: flag, mutants: flag, json: flag, states: flag, "no-settling": flag,
-      only: number, flaw: number, programs: number, instances: number, "max-states": number, "max-depth": number,
-      crashes: number, lost: number, stale: number, replies: number, theft: number, append: number, power: number, half: number,
-      checkouts: number, resumers: number, remakes: number, funds: number, stock: number, credit: number,
+      help: flag,
+      list: flag,
+      mutants: flag,
+      json: flag,
+      states: flag,
+      "no-settling": flag,
+      only: number,
+      flaw: number,
+      programs: number,
+      instances: number,
+      "max-states": number,
+      "max-depth": number,
+      crashes: number,
+      lost: number,
+      stale: number,
+      replies: number,
+      theft: number,
+      append: number,
+      power: number,
+      half: number,
+      checkouts: number,
+      resumers: number,
+      remakes: number,
+      funds: number,
+      stock: number,
+      credit: number,
     },
   }).values;
-  if (only !== undefined && only !== "log" && only !== "saga") throw new TypeError(`--only takes log or saga, not "${only}"`);
+  if (only !== undefined && only !== "log" && only !== "saga")
+    throw new TypeError(`--only takes log or saga, not "${only}"`);
   const part: "log" | "saga" | undefined = only;
   return { ...values, only: part };
 }
 
 const OPTION_OF: Record<Fault, "crashes" | "lost" | "stale" | "replies" | "theft" | "append" | "power" | "half"> = {
-  crash: "crashes", lost: "lost", stale: "stale", reply: "replies", theft: "theft", append: "append", power: "power", half: "half",
+  crash: "crashes",
+  lost: "lost",
+  stale: "stale",
+  reply: "replies",
+  theft: "theft",
+  append: "append",
+  power: "power",
+  half: "half",
 };
 
 /** @throws TypeError for an unknown option or one that is no whole number */

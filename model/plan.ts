@@ -57,15 +57,18 @@ function mutant<S>(name: string, breaks: Invariant, make: (withFlaw: boolean) =>
 }
 
 export function configurations(part: Part): Planned[] {
-  if (part === "saga") return Object.entries(SAGA_CONFIGURATIONS).map(([name, its]) => configuration(name, () => sagaModel(its)));
+  if (part === "saga")
+    return Object.entries(SAGA_CONFIGURATIONS).map(([name, its]) => configuration(name, () => sagaModel(its)));
   return Object.entries(LOG_CONFIGURATIONS).map(([name, its]) => configuration(name, () => logModel(its)));
 }
 
 export function mutants(part: Part): Planned[] {
   if (part === "saga") {
     return Object.entries(SAGA_MUTANTS).map(([flaw, { breaks, ...its }]) =>
-      mutant(flaw, breaks, (withFlaw) => sagaModel(withFlaw ? { ...its, flaw: flaw as SagaFlaw } : its)));
+      mutant(flaw, breaks, (withFlaw) => sagaModel(withFlaw ? { ...its, flaw: flaw as SagaFlaw } : its)),
+    );
   }
   return Object.entries(LOG_MUTANTS).map(([flaw, { breaks, ...its }]) =>
-    mutant(flaw, breaks, (withFlaw) => logModel(withFlaw ? { ...its, flaw: flaw as LogFlaw } : its)));
+    mutant(flaw, breaks, (withFlaw) => logModel(withFlaw ? { ...its, flaw: flaw as LogFlaw } : its)),
+  );
 }

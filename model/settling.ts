@@ -5,7 +5,11 @@ import type { NumbersList } from "./numbers-list.ts";
  * backwards from the settled states over all steps that are no faults.
  * @returns the first such state that was found, null where there is none
  */
-export function findUnsettled(states: number, edges: { readonly from: NumbersList; readonly to: NumbersList }, settled: NumbersList): number | null {
+export function findUnsettled(
+  states: number,
+  edges: { readonly from: NumbersList; readonly to: NumbersList },
+  settled: NumbersList,
+): number | null {
   // Incoming edges of each state, one range of `sources` a state.
   const starts = new Int32Array(states + 1);
   const add = (counts: Int32Array, i: number, more: number): number => (counts[i] = (counts[i] as number) + more);

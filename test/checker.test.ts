@@ -8,7 +8,11 @@ const ADD: Operation = { name: "add", item: "i", amount: 1 };
 const CHECKOUT: Operation = { name: "checkout", order: "o" };
 let clock = 0;
 
-function asked(operation: Operation, status: number | null, options: { body?: string; key?: string; retryAfter?: null } = {}): Attempt {
+function asked(
+  operation: Operation,
+  status: number | null,
+  options: { body?: string; key?: string; retryAfter?: null } = {},
+): Attempt {
   const { body = "1", key = null, retryAfter = "1" } = options;
   const answer = status === null ? null : { status, type: "", retryAfter: status === 503 ? retryAfter : null, body };
   return { operation, key, began: clock++, ended: clock++, answer, sent: true };
@@ -18,7 +22,10 @@ const refused = (code: string) => ({ body: JSON.stringify({ error: { code, messa
 
 function state({ stock = 0, credit = 5, paid = false, sold = 10 } = {}): ShopState {
   return {
-    items: new Map([["i", { stock, price: 1 }], ["s", { stock: sold, price: 5 }]]),
+    items: new Map([
+      ["i", { stock, price: 1 }],
+      ["s", { stock: sold, price: 5 }],
+    ]),
     users: new Map([["u", credit]]),
     orders: new Map([["o", { user: "u", items: [["s", 1]], total: 5, paid }]]),
   };
@@ -32,7 +39,11 @@ describe("agrees", () => {
     ["an unanswered change is there", [asked(ADD, null)], state({ stock: 1 })],
     ["an unanswered change is not there", [asked(ADD, 504)], state()],
     ["a change answered with 503 is not there", [asked(ADD, 503)], state()],
-    ["a repeated change is there once", [asked(ADD, null, { key: "k" }), asked(ADD, 200, { key: "k" })], state({ stock: 1 })],
+    [
+      "a repeated change is there once",
+      [asked(ADD, null, { key: "k" }), asked(ADD, 200, { key: "k" })],
+      state({ stock: 1 }),
+    ],
     ["a paid order is paid", [asked(CHECKOUT, 200, { body: "paid" })], state(bought)],
     ["an unanswered checkout has paid", [asked(CHECKOUT, null)], state(bought)],
     ["an unanswered checkout has not paid", [asked(CHECKOUT, null)], state()],
@@ -46,23 +57,61 @@ describe("does not agree", () => {
   test.each<[string, Attempt[], ShopState, RegExp]>([
     ["an acknowledged change is lost", [asked(ADD, 200)], state(), /item i was 0 and is 0/],
     ["a change is there twice", [asked(ADD, 200)], state({ stock: 2 }), /item i was 0 and is 2/],
-    ["a repeated change is there twice", [asked(ADD, null, { key: "k" }), asked(ADD, 200, { key: "k" })], state({ stock: 2 }), /item i/],
+    [
+      "a repeated change is there twice",
+      [asked(ADD, null, { key: "k" }), asked(ADD, 200, { key: "k" })],
+      state({ stock: 2 }),
+      /item i/,
+    ],
     ["a change answered with 503 is there", [asked(ADD, 503)], state({ stock: 1 }), /item i/],
     ["a 503 without Retry-After", [asked(ADD, 503, { retryAfter: null })], state(), /without a Retry-After/],
     ["a 500", [asked(ADD, 500)], state(), /answered with 500/],
     ["something that exists is unknown", [asked(ADD, 400, refused("unknown_item"))], state(), /unknown_item/],
     ["a paid order is not paid", [asked(CHECKOUT, 200)], state(), /order o is not paid/],
-    ["an order is paid and the checkout was refused", [asked(CHECKOUT, 400, refused("insufficient_stock"))], state(bought), /order o is paid/],
+    [
+      "an order is paid and the checkout was refused",
+      [asked(CHECKOUT, 400, refused("insufficient_stock"))],
+      state(bought),
+      /order o is paid/,
+    ],
     ["an order is paid and the checkout was rolled back", [asked(CHECKOUT, 503)], state(bought), /order o is paid/],
     ["an order is paid and nothing was charged", [asked(CHECKOUT, 200)], state({ paid: true, sold: 9 }), /user u/],
     ["an order is charged twice", [asked(CHECKOUT, 200)], state({ ...bought, credit: -5 }), /user u is negative/],
     ["an order is paid and has taken two", [asked(CHECKOUT, 200)], state({ ...bought, sold: 8 }), /item s/],
     ["an unpaid order was charged", [asked(CHECKOUT, null)], state({ credit: 0 }), /user u/],
-    ["a refusal after it was paid", [asked(CHECKOUT, 200), asked(CHECKOUT, 400, refused("insufficient_credit"))], state(bought), /after it was paid/],
-    ["one key has two answers", [asked(ADD, 200, { key: "k" }), asked(ADD, 200, { key: "k", body: "2" })], state({ stock: 2 }), /one Idempotency-Key/],
-    ["two changes have the same place", [asked(ADD, 200), asked(ADD, 200)], state({ stock: 2 }), /both answered with 1/],
-    ["what was shown is taken back", [asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":1}' }), asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":0}' })], state({ stock: 1 }), /0 was shown after 1/],
-    ["what was shown is lost", [asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":1}' })], state(), /it ended with 0/],
+    [
+      "a refusal after it was paid",
+      [asked(CHECKOUT, 200), asked(CHECKOUT, 400, refused("insufficient_credit"))],
+      state(bought),
+      /after it was paid/,
+    ],
+    [
+      "one key has two answers",
+      [asked(ADD, 200, { key: "k" }), asked(ADD, 200, { key: "k", body: "2" })],
+      state({ stock: 2 }),
+      /one Idempotency-Key/,
+    ],
+    [
+      "two changes have the same place",
+      [asked(ADD, 200), asked(ADD, 200)],
+      state({ stock: 2 }),
+      /both answered with 1/,
+    ],
+    [
+      "what was shown is taken back",
+      [
+        asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":1}' }),
+        asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":0}' }),
+      ],
+      state({ stock: 1 }),
+      /0 was shown after 1/,
+    ],
+    [
+      "what was shown is lost",
+      [asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":1}' })],
+      state(),
+      /it ended with 0/,
+    ],
   ])("%s", (_name, attempts, after, problem) => {
     expect(check(state(), attempts, after).join("\n")).toMatch(problem);
   });
@@ -74,7 +123,13 @@ describe("the laws of the logs", () => {
   const made = { epoch: 1, n: 1, op: "create_item", set: { "item:i": item(0) } };
   const added = { epoch: 1, n: 2, op: "add", set: { "item:i": item(5) } };
   const reserved = { epoch: 1, n: 3, op: "reserve", saga: "s", set: { "item:i": item(3, 2), "reservation:s": marker } };
-  const released = { epoch: 1, n: 4, op: "release", saga: "s", set: { "item:i": item(5), "reservation:s": { state: "released" } } };
+  const released = {
+    epoch: 1,
+    n: 4,
+    op: "release",
+    saga: "s",
+    set: { "item:i": item(5), "reservation:s": { state: "released" } },
+  };
 
   test("a history without a gap keeps them", () => {
     expect(checkLaws([made, added, reserved, released], stockLaw)).toEqual([]);
@@ -82,9 +137,15 @@ describe("the laws of the logs", () => {
 
   test.each<[string, Parameters<typeof checkLaws>[0]]>([
     ["a commit is missing that a later one has seen", [made, reserved]],
-    ["a step is done twice", [made, added, reserved, { ...reserved, n: 4, set: { "item:i": item(1, 4), "reservation:s": marker } }]],
+    [
+      "a step is done twice",
+      [made, added, reserved, { ...reserved, n: 4, set: { "item:i": item(1, 4), "reservation:s": marker } }],
+    ],
     ["a step is done after it was undone", [made, added, reserved, released, { ...reserved, n: 5 }]],
-    ["a step is undone twice", [made, added, reserved, released, { ...released, n: 5, set: { ...released.set, "item:i": item(7, -2) } }]],
+    [
+      "a step is undone twice",
+      [made, added, reserved, released, { ...released, n: 5, set: { ...released.set, "item:i": item(7, -2) } }],
+    ],
     ["an amount is negative", [made, { ...added, set: { "item:i": item(-1) } }]],
   ])("%s: they are broken", (_name, records) => {
     expect(checkLaws(records, stockLaw)).not.toEqual([]);
@@ -92,13 +153,20 @@ describe("the laws of the logs", () => {
 
   test("a second saga of a claimed order breaks them", () => {
     const saga = { order: "o", state: "running", version: 1, generation: "g", total: 1 };
-    const start = (id: string, n: number) => ({ epoch: 1, n, op: "checkout", saga: id, set: { [`saga:${id}`]: saga, "claim:o": { saga: id } } });
+    const start = (id: string, n: number) => ({
+      epoch: 1,
+      n,
+      op: "checkout",
+      saga: id,
+      set: { [`saga:${id}`]: saga, "claim:o": { saga: id } },
+    });
     expect(checkLaws([start("a", 1)], orderLaw)).toEqual([]);
     expect(checkLaws([start("a", 1), start("b", 2)], orderLaw).join()).toMatch(/second saga/);
   });
 
   test("a saga with only one of its effects, an open one, and an effect without a saga are found", () => {
-    const saga = (state: string) => new Map<string, unknown>([["saga:s", { order: "o", state, generation: "g", total: 1 }]]);
+    const saga = (state: string) =>
+      new Map<string, unknown>([["saga:s", { order: "o", state, generation: "g", total: 1 }]]);
     const reservation = new Map<string, unknown>([["reservation:s", marker]]);
     const charge = new Map<string, unknown>([["charge:s", { state: "charged", amount: 1 }]]);
     const none = new Map<string, unknown>();

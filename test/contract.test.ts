@@ -35,7 +35,11 @@ const post = (path: string): Promise<Answer> => client.post(path);
 const get = (path: string): Promise<Answer> => client.get(path);
 
 function expectJson(answer: Answer, value: unknown): void {
-  expect({ status: answer.status, type: answer.type, body: parsed(answer) }).toEqual({ status: 200, type: JSON_TYPE, body: value });
+  expect({ status: answer.status, type: answer.type, body: parsed(answer) }).toEqual({
+    status: 200,
+    type: JSON_TYPE,
+    body: value,
+  });
 }
 
 function expectText(answer: Answer, text: string): void {
@@ -78,11 +82,17 @@ async function userWith(credit: number): Promise<string> {
   return user;
 }
 
-const stockOf = async (item: string): Promise<number> => (JSON.parse((await get(`/stock/find/${item}`)).body) as { stock: number }).stock;
-const creditOf = async (user: string): Promise<number> => (JSON.parse((await get(`/payment/find_user/${user}`)).body) as { credit: number }).credit;
+const stockOf = async (item: string): Promise<number> =>
+  (JSON.parse((await get(`/stock/find/${item}`)).body) as { stock: number }).stock;
+const creditOf = async (user: string): Promise<number> =>
+  (JSON.parse((await get(`/payment/find_user/${user}`)).body) as { credit: number }).credit;
 
 /** An order for one line, its user with `credit` and its item with `stock`. */
-async function sale({ credit = 100, stock = 10, price = 5, quantity = 2 } = {}): Promise<{ user: string; item: string; order: string }> {
+async function sale({ credit = 100, stock = 10, price = 5, quantity = 2 } = {}): Promise<{
+  user: string;
+  item: string;
+  order: string;
+}> {
   const [user, item] = [await userWith(credit), await itemWith(stock, price)];
   const order = await newOrder(user);
   expectText(await post(`/orders/addItem/${order}/${item}/${quantity}`), String(price * quantity));
@@ -117,7 +127,7 @@ describe("stock", () => {
     expectText(await post(`/stock/subtract/${item}/${LARGEST}`), "0");
   });
 
-  test("POST /stock/batch_init makes items \"0\" to \"n-1\", and makes them anew", async () => {
+  test('POST /stock/batch_init makes items "0" to "n-1", and makes them anew', async () => {
     expectJson(await post("/stock/batch_init/3/8/2"), { msg: "Batch init for stock successful" });
     for (const item of ["0", "1", "2"]) expectJson(await get(`/stock/find/${item}`), { stock: 8, price: 2 });
     expectError(await get("/stock/find/3"), 400, "unknown_item");
@@ -154,9 +164,10 @@ describe("payment", () => {
     expect(await creditOf(user)).toBe(LARGEST);
   });
 
-  test("POST /payment/batch_init makes users \"0\" to \"n-1\", and makes them anew", async () => {
+  test('POST /payment/batch_init makes users "0" to "n-1", and makes them anew', async () => {
     expectJson(await post("/payment/batch_init/3/9"), { msg: "Batch init for users successful" });
-    for (const user of ["0", "1", "2"]) expectJson(await get(`/payment/find_user/${user}`), { user_id: user, credit: 9 });
+    for (const user of ["0", "1", "2"])
+      expectJson(await get(`/payment/find_user/${user}`), { user_id: user, credit: 9 });
     expectText(await post("/payment/pay/1/5"), "4");
     expectJson(await post("/payment/batch_init/2/0"), { msg: "Batch init for users successful" });
     expectJson(await get("/payment/find_user/1"), { user_id: "1", credit: 0 });
@@ -167,7 +178,13 @@ describe("payment", () => {
 describe("orders", () => {
   test("POST /orders/create/{user_id} makes an order without items, GET /orders/find/{order_id} shows it", async () => {
     const order = await newOrder("somebody");
-    expectJson(await get(`/orders/find/${order}`), { order_id: order, paid: false, items: [], user_id: "somebody", total_cost: 0 });
+    expectJson(await get(`/orders/find/${order}`), {
+      order_id: order,
+      paid: false,
+      items: [],
+      user_id: "somebody",
+      total_cost: 0,
+    });
   });
 
   test("POST /orders/addItem answers with the new total, at the item's price; a second line of an item becomes one with the first", async () => {
@@ -175,8 +192,17 @@ describe("orders", () => {
     expectText(await post(`/orders/addItem/${order}/${dear}/2`), "14");
     expectText(await post(`/orders/addItem/${order}/${cheap}/5`), "14");
     expectText(await post(`/orders/addItem/${order}/${dear}/1`), "21");
-    const items = [[dear, 3], [cheap, 5]];
-    expectJson(await get(`/orders/find/${order}`), { order_id: order, paid: false, items, user_id: "somebody", total_cost: 21 });
+    const items = [
+      [dear, 3],
+      [cheap, 5],
+    ];
+    expectJson(await get(`/orders/find/${order}`), {
+      order_id: order,
+      paid: false,
+      items,
+      user_id: "somebody",
+      total_cost: 21,
+    });
   });
 
   test("a quantity and a total go up to 2^53-1 and not beyond", async () => {
@@ -184,7 +210,13 @@ describe("orders", () => {
     expectError(await post(`/orders/addItem/${order}/${item}/${LARGEST}`), 400, "amount_out_of_range");
     expectText(await post(`/orders/addItem/${order}/${free}/${LARGEST}`), "0");
     expectError(await post(`/orders/addItem/${order}/${free}/1`), 400, "amount_out_of_range");
-    expectJson(await get(`/orders/find/${order}`), { order_id: order, paid: false, items: [[free, LARGEST]], user_id: "somebody", total_cost: 0 });
+    expectJson(await get(`/orders/find/${order}`), {
+      order_id: order,
+      paid: false,
+      items: [[free, LARGEST]],
+      user_id: "somebody",
+      total_cost: 0,
+    });
   });
 
   test("POST /orders/checkout takes stock and credit and makes the order paid; once more it is 200 and takes nothing again", async () => {
@@ -192,7 +224,13 @@ describe("orders", () => {
     for (let times = 0; times < 2; times++) {
       expectText(await post(`/orders/checkout/${order}`), "paid");
       expect([await stockOf(item), await creditOf(user)]).toEqual([8, 90]);
-      expectJson(await get(`/orders/find/${order}`), { order_id: order, paid: true, items: [[item, 2]], user_id: user, total_cost: 10 });
+      expectJson(await get(`/orders/find/${order}`), {
+        order_id: order,
+        paid: true,
+        items: [[item, 2]],
+        user_id: user,
+        total_cost: 10,
+      });
     }
   });
 
@@ -238,12 +276,30 @@ describe("orders", () => {
     expectError(await post(`/orders/addItem/${order}/${item}/1`), 400, "order_paid");
   });
 
-  test("POST /orders/batch_init makes orders \"0\" to \"n-1\" of two random items, one line where the same is drawn twice", async () => {
+  test('POST /orders/batch_init makes orders "0" to "n-1" of two random items, one line where the same is drawn twice', async () => {
     expectJson(await post("/orders/batch_init/40/2/3/6"), { msg: "Batch init for orders successful" });
-    const orders = await Promise.all(Array.from({ length: 40 }, async (_, i) => JSON.parse((await get(`/orders/find/${i}`)).body) as { items: [string, number][]; user_id: string }));
+    const orders = await Promise.all(
+      Array.from(
+        { length: 40 },
+        async (_, i) =>
+          JSON.parse((await get(`/orders/find/${i}`)).body) as { items: [string, number][]; user_id: string },
+      ),
+    );
     for (const [i, order] of orders.entries()) {
-      expect(order).toEqual({ order_id: String(i), paid: false, items: expect.anything(), user_id: expect.stringMatching(/^[012]$/), total_cost: 12 });
-      const shape = order.items.length === 1 ? [[expect.stringMatching(/^[01]$/), 2]] : [[expect.stringMatching(/^[01]$/), 1], [expect.stringMatching(/^[01]$/), 1]];
+      expect(order).toEqual({
+        order_id: String(i),
+        paid: false,
+        items: expect.anything(),
+        user_id: expect.stringMatching(/^[012]$/),
+        total_cost: 12,
+      });
+      const shape =
+        order.items.length === 1
+          ? [[expect.stringMatching(/^[01]$/), 2]]
+          : [
+              [expect.stringMatching(/^[01]$/), 1],
+              [expect.stringMatching(/^[01]$/), 1],
+            ];
       expect(order.items).toEqual(shape);
       expect(new Set(order.items.map(([item]) => item)).size).toBe(order.items.length);
     }
@@ -289,30 +345,76 @@ describe("refusals", () => {
     expectError(await post(`/orders/addItem/${order}/${gone}/1`), 400, "unknown_item");
   });
 
-  const amounts = ["/stock/add/x/$", "/stock/subtract/x/$", "/payment/add_funds/x/$", "/payment/pay/x/$", "/orders/addItem/x/y/$"];
+  const amounts = [
+    "/stock/add/x/$",
+    "/stock/subtract/x/$",
+    "/payment/add_funds/x/$",
+    "/payment/pay/x/$",
+    "/orders/addItem/x/y/$",
+  ];
   const counts = ["/stock/batch_init/$/1/1", "/payment/batch_init/$/1", "/orders/batch_init/$/1/1/1"];
   const fromOne = [...amounts, "/orders/batch_init/1/$/1/1", "/orders/batch_init/1/1/$/1"];
-  const fromZero = ["/stock/item/create/$", "/stock/batch_init/1/$/1", "/stock/batch_init/1/1/$", "/payment/batch_init/1/$", "/orders/batch_init/1/1/1/$"];
-  test.each([...fromOne, ...fromZero, ...counts])("POST %s: anything but a decimal integer in its range is 400", async (route) => {
-    for (const wrong of ["-1", "1.5", "1e3", "0x10", "abc", "%201", "+1", "9007199254740992", "99999999999999999999", "NaN"]) {
-      expectError(await post(route.replace("$", wrong)), 400, "invalid_number");
-    }
-    if (!fromZero.includes(route)) expectError(await post(route.replace("$", "0")), 400, "invalid_number");
-    if (counts.includes(route)) expectError(await post(route.replace("$", "1000001")), 400, "invalid_number");
-  });
+  const fromZero = [
+    "/stock/item/create/$",
+    "/stock/batch_init/1/$/1",
+    "/stock/batch_init/1/1/$",
+    "/payment/batch_init/1/$",
+    "/orders/batch_init/1/1/1/$",
+  ];
+  test.each([...fromOne, ...fromZero, ...counts])(
+    "POST %s: anything but a decimal integer in its range is 400",
+    async (route) => {
+      for (const wrong of [
+        "-1",
+        "1.5",
+        "1e3",
+        "0x10",
+        "abc",
+        "%201",
+        "+1",
+        "9007199254740992",
+        "99999999999999999999",
+        "NaN",
+      ]) {
+        expectError(await post(route.replace("$", wrong)), 400, "invalid_number");
+      }
+      if (!fromZero.includes(route)) expectError(await post(route.replace("$", "0")), 400, "invalid_number");
+      if (counts.includes(route)) expectError(await post(route.replace("$", "1000001")), 400, "invalid_number");
+    },
+  );
 
-  const ids = ["POST /stock/add/$/1", "POST /stock/subtract/$/1", "GET /stock/find/$", "POST /payment/add_funds/$/1", "POST /payment/pay/$/1", "GET /payment/find_user/$"];
-  const orderIds = ["POST /orders/create/$", "GET /orders/find/$", "POST /orders/addItem/$/x/1", "POST /orders/addItem/x/$/1", "POST /orders/checkout/$"];
+  const ids = [
+    "POST /stock/add/$/1",
+    "POST /stock/subtract/$/1",
+    "GET /stock/find/$",
+    "POST /payment/add_funds/$/1",
+    "POST /payment/pay/$/1",
+    "GET /payment/find_user/$",
+  ];
+  const orderIds = [
+    "POST /orders/create/$",
+    "GET /orders/find/$",
+    "POST /orders/addItem/$/x/1",
+    "POST /orders/addItem/x/$/1",
+    "POST /orders/checkout/$",
+  ];
   // A gateway may take %2F for a slash, and so for another path.
   test.each([...ids, ...orderIds])("%s: an id that does not match [A-Za-z0-9_-]{1,64} is 400", async (route) => {
     const [method, path] = route.split(" ") as ["GET" | "POST", string];
-    for (const wrong of ["a.b", "a%20b", "%C3%A9", "a:b", "x".repeat(65), ...(DEPLOYED ? [] : ["%2F"])]) expectError(await client.send({ method, path: path.replace("$", wrong) }), 400, "invalid_id");
+    for (const wrong of ["a.b", "a%20b", "%C3%A9", "a:b", "x".repeat(65), ...(DEPLOYED ? [] : ["%2F"])])
+      expectError(await client.send({ method, path: path.replace("$", wrong) }), 400, "invalid_id");
   });
 
   test("ids of 64 characters of every kind are taken", async () => {
     const user = `${"Az09_-".repeat(10)}abcd`;
     const order = await newOrder(user);
-    expectJson(await get(`/orders/find/${order}`), { order_id: order, paid: false, items: [], user_id: user, total_cost: 0 });
+    expectJson(await get(`/orders/find/${order}`), {
+      order_id: order,
+      paid: false,
+      items: [],
+      user_id: user,
+      total_cost: 0,
+    });
   });
 
   test.each([
@@ -350,30 +452,47 @@ describe("Idempotency-Key", () => {
     ["/stock/add", async () => both(`/stock/add/${await itemWith(1)}`, 2, 3)],
     ["/stock/subtract", async () => both(`/stock/subtract/${await itemWith(9)}`, 2, 3)],
     ["/stock/batch_init", async () => ({ path: "/stock/batch_init/2/2/2", other: "/stock/batch_init/2/2/3" })],
-    ["/payment/create_user", async () => ({ path: "/payment/create_user", other: `/payment/add_funds/${await userWith(1)}/1` })],
+    [
+      "/payment/create_user",
+      async () => ({ path: "/payment/create_user", other: `/payment/add_funds/${await userWith(1)}/1` }),
+    ],
     ["/payment/add_funds", async () => both(`/payment/add_funds/${await userWith(1)}`, 2, 3)],
     ["/payment/pay", async () => both(`/payment/pay/${await userWith(9)}`, 2, 3)],
     ["/payment/batch_init", async () => ({ path: "/payment/batch_init/2/2", other: "/payment/batch_init/2/3" })],
     ["/orders/create", async () => ({ path: "/orders/create/a", other: "/orders/create/b" })],
     ["/orders/addItem", async () => both(`/orders/addItem/${await newOrder("a")}/${await newItem(1)}`, 2, 3)],
     ["/orders/batch_init", async () => ({ path: "/orders/batch_init/2/2/2/2", other: "/orders/batch_init/2/2/2/3" })],
-    ["/orders/checkout", async () => ({ path: `/orders/checkout/${(await sale()).order}`, other: `/orders/checkout/${(await sale()).order}` })],
+    [
+      "/orders/checkout",
+      async () => ({
+        path: `/orders/checkout/${(await sale()).order}`,
+        other: `/orders/checkout/${(await sale()).order}`,
+      }),
+    ],
   ];
-  const both = (route: string, a: number, b: number): { path: string; other: string } => ({ path: `${route}/${a}`, other: `${route}/${b}` });
+  const both = (route: string, a: number, b: number): { path: string; other: string } => ({
+    path: `${route}/${a}`,
+    other: `${route}/${b}`,
+  });
 
-  test.each(routes)("POST %s: the same request gives the first answer again, one after the other and at once; another request 422", async (_route, make) => {
-    const { path, other } = await make();
-    const key = randomUUID();
-    const first = await keyed(path, key);
-    expect(first.status).toBe(200);
-    expect(await keyed(path, key)).toEqual(first);
-    for (const again of await Promise.all([keyed(path, key), keyed(path, key), keyed(path, key)])) expect(again).toEqual(first);
-    expectError(await keyed(other, key), 422, "idempotency_key_reused");
-    expect(await keyed(path, key)).toEqual(first);
-    const concurrent = randomUUID();
-    const answers = await Promise.all(Array.from({ length: 5 }, () => keyed(path, concurrent)));
-    for (const answer of answers) expect(answer).toEqual(answers[0]);
-  }, MINUTE);
+  test.each(routes)(
+    "POST %s: the same request gives the first answer again, one after the other and at once; another request 422",
+    async (_route, make) => {
+      const { path, other } = await make();
+      const key = randomUUID();
+      const first = await keyed(path, key);
+      expect(first.status).toBe(200);
+      expect(await keyed(path, key)).toEqual(first);
+      for (const again of await Promise.all([keyed(path, key), keyed(path, key), keyed(path, key)]))
+        expect(again).toEqual(first);
+      expectError(await keyed(other, key), 422, "idempotency_key_reused");
+      expect(await keyed(path, key)).toEqual(first);
+      const concurrent = randomUUID();
+      const answers = await Promise.all(Array.from({ length: 5 }, () => keyed(path, concurrent)));
+      for (const answer of answers) expect(answer).toEqual(answers[0]);
+    },
+    MINUTE,
+  );
 
   test("a request that is repeated with its key takes effect once", async () => {
     const [item, user] = [await itemWith(10), await userWith(10)];
@@ -408,38 +527,65 @@ describe("Idempotency-Key", () => {
 
   test("a key that is no 1 to 255 visible ASCII characters is 400 and changes nothing", async () => {
     const item = await itemWith(1);
-    for (const wrong of ["x".repeat(256), "two words"]) expectError(await keyed(`/stock/add/${item}/1`, wrong), 400, "invalid_idempotency_key");
+    for (const wrong of ["x".repeat(256), "two words"])
+      expectError(await keyed(`/stock/add/${item}/1`, wrong), 400, "invalid_idempotency_key");
     expect(await stockOf(item)).toBe(1);
     expectText(await keyed(`/stock/add/${item}/1`, "x".repeat(255)), "2");
   });
 });
 
 describe("steps between the services", () => {
-  const steps = ["/stock/reserve", "/stock/release", "/stock/forget", "/payment/charge", "/payment/refund", "/payment/forget"];
+  const steps = [
+    "/stock/reserve",
+    "/stock/release",
+    "/stock/forget",
+    "/payment/charge",
+    "/payment/refund",
+    "/payment/forget",
+  ];
   const sign = (path: string, body: unknown, at?: number): Request => signedStep(shop.dataDir, path, body, at);
-  const step = (path: string, body: Record<string, unknown>): Promise<Answer> => client.send(sign(path, { startedAt: Date.now(), ...body }));
-  const reserve = (saga: string, item: string, quantity: number): Promise<Answer> => step("/stock/reserve", { saga, lines: [[item, quantity]] });
-  const charge = (saga: string, user: string, amount: number): Promise<Answer> => step("/payment/charge", { saga, user, amount });
+  const step = (path: string, body: Record<string, unknown>): Promise<Answer> =>
+    client.send(sign(path, { startedAt: Date.now(), ...body }));
+  const reserve = (saga: string, item: string, quantity: number): Promise<Answer> =>
+    step("/stock/reserve", { saga, lines: [[item, quantity]] });
+  const charge = (saga: string, user: string, amount: number): Promise<Answer> =>
+    step("/payment/charge", { saga, user, amount });
 
-  test.each(steps)("POST %s without a signature, with a wrong one or with that of another request is 403", async (path) => {
-    const body = JSON.stringify({ saga: "s", startedAt: Date.now() });
-    expectError(await client.send({ method: "POST", path, body }), 403, "forbidden");
-    const signed = sign(path, { saga: "s", startedAt: 1 });
-    expectError(await client.send({ ...signed, body }), 403, "forbidden");
-    expectError(await client.send({ ...signed, headers: sign("/stock/other", { saga: "s", startedAt: 1 }).headers ?? {} }), 403, "forbidden");
-    expectError(await client.send({ ...signed, headers: { "x-shop-signature": `t=${Date.now()},v1=${"0".repeat(64)}` } }), 403, "forbidden");
-  });
+  test.each(steps)(
+    "POST %s without a signature, with a wrong one or with that of another request is 403",
+    async (path) => {
+      const body = JSON.stringify({ saga: "s", startedAt: Date.now() });
+      expectError(await client.send({ method: "POST", path, body }), 403, "forbidden");
+      const signed = sign(path, { saga: "s", startedAt: 1 });
+      expectError(await client.send({ ...signed, body }), 403, "forbidden");
+      expectError(
+        await client.send({ ...signed, headers: sign("/stock/other", { saga: "s", startedAt: 1 }).headers ?? {} }),
+        403,
+        "forbidden",
+      );
+      expectError(
+        await client.send({ ...signed, headers: { "x-shop-signature": `t=${Date.now()},v1=${"0".repeat(64)}` } }),
+        403,
+        "forbidden",
+      );
+    },
+  );
 
-  test.each(steps)("POST %s with an expired signature is 503 with Retry-After: the step is not refused", async (path) => {
-    const answer = await client.send(sign(path, { saga: "s", startedAt: Date.now() }, Date.now() - 3_600_000));
-    expectError(answer, 503, "signature_expired");
-    expect(answer.retryAfter).toMatch(/^[1-9]\d*$/);
-  });
+  test.each(steps)(
+    "POST %s with an expired signature is 503 with Retry-After: the step is not refused",
+    async (path) => {
+      const answer = await client.send(sign(path, { saga: "s", startedAt: Date.now() }, Date.now() - 3_600_000));
+      expectError(answer, 503, "signature_expired");
+      expect(answer.retryAfter).toMatch(/^[1-9]\d*$/);
+    },
+  );
 
   test("a reservation and a charge that are repeated, also at once, happen once", async () => {
     const [item, user, saga] = [await itemWith(10), await userWith(10), randomUUID()];
-    for (const answer of await Promise.all(Array.from({ length: 5 }, () => reserve(saga, item, 3)))) expectJson(answer, { done: true });
-    for (const answer of await Promise.all(Array.from({ length: 5 }, () => charge(saga, user, 3)))) expectJson(answer, { done: true });
+    for (const answer of await Promise.all(Array.from({ length: 5 }, () => reserve(saga, item, 3))))
+      expectJson(answer, { done: true });
+    for (const answer of await Promise.all(Array.from({ length: 5 }, () => charge(saga, user, 3))))
+      expectJson(answer, { done: true });
     expectJson(await reserve(saga, item, 3), { done: true });
     expectJson(await charge(saga, user, 3), { done: true });
     expect([await stockOf(item), await creditOf(user)]).toEqual([7, 7]);
@@ -475,8 +621,16 @@ describe("steps between the services", () => {
 
   test("a step of a saga that is older than the retention is refused and not executed", async () => {
     const [item, user, startedAt] = [await itemWith(10), await userWith(10), Date.now() - 2 * 86_400_000];
-    expectError(await client.send(sign("/stock/reserve", { saga: "old", startedAt, lines: [[item, 1]] })), 400, "saga_expired");
-    expectError(await client.send(sign("/payment/charge", { saga: "old", startedAt, user, amount: 1 })), 400, "saga_expired");
+    expectError(
+      await client.send(sign("/stock/reserve", { saga: "old", startedAt, lines: [[item, 1]] })),
+      400,
+      "saga_expired",
+    );
+    expectError(
+      await client.send(sign("/payment/charge", { saga: "old", startedAt, user, amount: 1 })),
+      400,
+      "saga_expired",
+    );
     expect([await stockOf(item), await creditOf(user)]).toEqual([10, 10]);
   });
 
@@ -532,7 +686,12 @@ describe("while something is down", () => {
   }
 
   function expectRetryable(answer: Answer): void {
-    expect({ status: answer.status, type: answer.type, retryAfter: answer.retryAfter, code: errorCode(answer) }).toEqual({
+    expect({
+      status: answer.status,
+      type: answer.type,
+      retryAfter: answer.retryAfter,
+      code: errorCode(answer),
+    }).toEqual({
       status: 503,
       type: JSON_TYPE,
       retryAfter: expect.stringMatching(/^[1-9]\d*$/),
@@ -540,55 +699,80 @@ describe("while something is down", () => {
     });
   }
 
-  test("a Redis that hangs is 503 with Retry-After on each of its routes, and nothing was changed", async () => {
-    const [item, { user, order }] = [await itemWith(10), await sale()];
-    await whileFrozen("redis-stock", async () => {
-      const answers = await Promise.all([
-        get(`/stock/find/${item}`),
-        post("/stock/item/create/1"),
-        post(`/stock/add/${item}/1`),
-        post(`/stock/subtract/${item}/1`),
-        post("/orders/addItem/" + order + "/" + item + "/1"),
-        post(`/orders/checkout/${order}`),
-      ]);
-      answers.forEach(expectRetryable);
-    });
-    expect([await stockOf(item), await creditOf(user)]).toEqual([10, 100]);
-    expectText(await post(`/orders/checkout/${order}`), "paid");
-  }, 3 * MINUTE);
+  test(
+    "a Redis that hangs is 503 with Retry-After on each of its routes, and nothing was changed",
+    async () => {
+      const [item, { user, order }] = [await itemWith(10), await sale()];
+      await whileFrozen("redis-stock", async () => {
+        const answers = await Promise.all([
+          get(`/stock/find/${item}`),
+          post("/stock/item/create/1"),
+          post(`/stock/add/${item}/1`),
+          post(`/stock/subtract/${item}/1`),
+          post("/orders/addItem/" + order + "/" + item + "/1"),
+          post(`/orders/checkout/${order}`),
+        ]);
+        answers.forEach(expectRetryable);
+      });
+      expect([await stockOf(item), await creditOf(user)]).toEqual([10, 100]);
+      expectText(await post(`/orders/checkout/${order}`), "paid");
+    },
+    3 * MINUTE,
+  );
 
   // The log of a shop that is deployed is no folder that could be moved away; its store has such tests of its own.
-  (DEPLOYED ? test.skip : test)("while a log cannot be reached no change is acknowledged, and when it is back each was made once or not at all", async () => {
-    const [item, log] = [await itemWith(10), join(shop.dataDir, "log", "stock")];
-    const before: ShopState = { items: new Map([[item, { stock: 10, price: 5 }]]), users: new Map(), orders: new Map() };
-    const history = new History();
-    renameSync(log, `${log}.away`);
-    try {
-      const operations = [1, 2, 4, 8, 16].map((amount) => ({ name: "add" as const, item, amount }));
-      await Promise.all([...operations, { name: "subtract" as const, item, amount: 3 }].map((operation) => history.attempt(client, operation)));
-    } finally {
-      renameSync(`${log}.away`, log);
-    }
-    for (const { answer } of history.attempts) expect([503, 504]).toContain(answer?.status);
-    await untilServing([shop]);
-    expect(check(before, history.attempts, { ...before, items: new Map([[item, { stock: await stockOf(item), price: 5 }]]) })).toEqual([]);
-  }, 3 * MINUTE);
+  (DEPLOYED ? test.skip : test)(
+    "while a log cannot be reached no change is acknowledged, and when it is back each was made once or not at all",
+    async () => {
+      const [item, log] = [await itemWith(10), join(shop.dataDir, "log", "stock")];
+      const before: ShopState = {
+        items: new Map([[item, { stock: 10, price: 5 }]]),
+        users: new Map(),
+        orders: new Map(),
+      };
+      const history = new History();
+      renameSync(log, `${log}.away`);
+      try {
+        const operations = [1, 2, 4, 8, 16].map((amount) => ({ name: "add" as const, item, amount }));
+        await Promise.all(
+          [...operations, { name: "subtract" as const, item, amount: 3 }].map((operation) =>
+            history.attempt(client, operation),
+          ),
+        );
+      } finally {
+        renameSync(`${log}.away`, log);
+      }
+      for (const { answer } of history.attempts) expect([503, 504]).toContain(answer?.status);
+      await untilServing([shop]);
+      expect(
+        check(before, history.attempts, {
+          ...before,
+          items: new Map([[item, { stock: await stockOf(item), price: 5 }]]),
+        }),
+      ).toEqual([]);
+    },
+    3 * MINUTE,
+  );
 
-  test("while a checkout runs, its order cannot be added to or made anew: 409; when it is over, it can", async () => {
-    await post("/stock/batch_init/1/100/1");
-    await post("/payment/batch_init/1/100");
-    await post("/orders/batch_init/2/1/1/1");
-    let checkout: Promise<Answer> | undefined;
-    await whileFrozen("redis-payment", async () => {
-      checkout = post("/orders/checkout/0");
-      await until("the checkout runs", async () => (await openClaims(shop.redisUrl("order"))) === 1);
-      const [added, made] = await Promise.all([post("/orders/addItem/0/0/1"), post("/orders/batch_init/1/1/1/1")]);
-      expectError(added, 409, "checkout_running");
-      expectError(made, 409, "checkout_running");
-      expectText(await post("/orders/addItem/1/0/1"), "3");
-    });
-    await checkout;
-    expectJson(await post("/orders/batch_init/1/1/1/1"), { msg: "Batch init for orders successful" });
-    expectText(await post("/orders/addItem/0/0/1"), "3");
-  }, 3 * MINUTE);
+  test(
+    "while a checkout runs, its order cannot be added to or made anew: 409; when it is over, it can",
+    async () => {
+      await post("/stock/batch_init/1/100/1");
+      await post("/payment/batch_init/1/100");
+      await post("/orders/batch_init/2/1/1/1");
+      let checkout: Promise<Answer> | undefined;
+      await whileFrozen("redis-payment", async () => {
+        checkout = post("/orders/checkout/0");
+        await until("the checkout runs", async () => (await openClaims(shop.redisUrl("order"))) === 1);
+        const [added, made] = await Promise.all([post("/orders/addItem/0/0/1"), post("/orders/batch_init/1/1/1/1")]);
+        expectError(added, 409, "checkout_running");
+        expectError(made, 409, "checkout_running");
+        expectText(await post("/orders/addItem/1/0/1"), "3");
+      });
+      await checkout;
+      expectJson(await post("/orders/batch_init/1/1/1/1"), { msg: "Batch init for orders successful" });
+      expectText(await post("/orders/addItem/0/0/1"), "3");
+    },
+    3 * MINUTE,
+  );
 });

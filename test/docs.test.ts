@@ -3,7 +3,12 @@ import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
 
 const ROOT = join(import.meta.dirname, "..");
-const documents = ["README.md", ...["docs", "layers/redis-occ", "layers/log-replay"].flatMap((folder) => list(folder).filter((name) => name.endsWith(".md")))];
+const documents = [
+  "README.md",
+  ...["docs", "layers/redis-occ", "layers/log-replay"].flatMap((folder) =>
+    list(folder).filter((name) => name.endsWith(".md")),
+  ),
+];
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 
 test("every test that docs/failures.md quotes is there", () => {
@@ -12,7 +17,10 @@ test("every test that docs/failures.md quotes is there", () => {
     .filter((name) => name.endsWith(".ts") && name !== "test/docs.test.ts")
     .map(read)
     .join("\n");
-  const quoted = read("docs/failures.md").split("\n").filter((line) => line.startsWith("|")).flatMap((line) => [...(line.split("|").at(-2) ?? "").matchAll(/"([^"]+)"/g)].map(([, name]) => name ?? ""));
+  const quoted = read("docs/failures.md")
+    .split("\n")
+    .filter((line) => line.startsWith("|"))
+    .flatMap((line) => [...(line.split("|").at(-2) ?? "").matchAll(/"([^"]+)"/g)].map(([, name]) => name ?? ""));
   expect(quoted.length).toBeGreaterThan(20);
   expect(quoted.filter((name) => !sources.includes(`"${name}"`))).toEqual([]);
 });
@@ -39,11 +47,22 @@ test("every route of the README is a function of serverless.yml", () => {
 });
 
 test("every setting of the README is read somewhere", () => {
-  const settings = [...read("README.md").matchAll(/^\| (`[A-Z_`, ]+`) \|/gm)].flatMap(([, names]) => [...(names ?? "").matchAll(/[A-Z_]{3,}/g)].map(([name]) => name));
-  const sources = ["host", "functions"].flatMap(list).filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !name.includes("/test/")).map(read).join("\n") + read("serverless.yml");
+  const settings = [...read("README.md").matchAll(/^\| (`[A-Z_`, ]+`) \|/gm)].flatMap(([, names]) =>
+    [...(names ?? "").matchAll(/[A-Z_]{3,}/g)].map(([name]) => name),
+  );
+  const sources =
+    ["host", "functions"]
+      .flatMap(list)
+      .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !name.includes("/test/"))
+      .map(read)
+      .join("\n") + read("serverless.yml");
   expect(settings.length).toBeGreaterThan(8);
   // A setting of each service is read by the service's name.
-  expect(settings.filter((name) => !sources.includes(name) && !sources.includes(name.replace(/(ORDER|STOCK|PAYMENT)$/, "${")))).toEqual([]);
+  expect(
+    settings.filter(
+      (name) => !sources.includes(name) && !sources.includes(name.replace(/(ORDER|STOCK|PAYMENT)$/, "${")),
+    ),
+  ).toEqual([]);
 });
 
 function list(folder: string): string[] {

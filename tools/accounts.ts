@@ -65,11 +65,13 @@ export class Accounts {
       if (saga.state !== "paid") continue;
       const order = `${saga.order} ${saga.generation}`;
       const other = payers.get(order);
-      if (other !== undefined) violations.push(`order ${saga.order} was paid twice, by checkout ${other} and by checkout ${id}`);
+      if (other !== undefined)
+        violations.push(`order ${saga.order} was paid twice, by checkout ${other} and by checkout ${id}`);
       payers.set(order, id);
     }
     const { spent } = this.#credit.sums;
-    if (!this.#credit.wasReplaced && spent !== charged) violations.push(`${spent} of credit were spent in checkouts, and their charges come to ${charged}`);
+    if (!this.#credit.wasReplaced && spent !== charged)
+      violations.push(`${spent} of credit were spent in checkouts, and their charges come to ${charged}`);
     return { checkouts, credit: this.#credit.sums, stock: this.#stock.sums, violations };
   }
 
@@ -82,11 +84,17 @@ export class Accounts {
 
 /** A paid checkout has both effects, a failed one neither; one that is open may have either. */
 function judge(id: string, { saga, charged, reserved }: Checkout): string[] {
-  if (saga === null) return charged === 0 && reserved === "" ? [] : [`checkout ${id} is unknown to the order service, and holds ${held(charged, reserved)}`];
+  if (saga === null)
+    return charged === 0 && reserved === ""
+      ? []
+      : [`checkout ${id} is unknown to the order service, and holds ${held(charged, reserved)}`];
   if (saga.state !== "paid" && saga.state !== "failed") return [];
-  const owed = saga.state === "paid" ? { charged: saga.total, reserved: text(saga.items) } : { charged: 0, reserved: "" };
+  const owed =
+    saga.state === "paid" ? { charged: saga.total, reserved: text(saga.items) } : { charged: 0, reserved: "" };
   if (charged === owed.charged && reserved === owed.reserved) return [];
-  return [`checkout ${id} is ${saga.state}, and should hold ${held(owed.charged, owed.reserved)}: it holds ${held(charged, reserved)}`];
+  return [
+    `checkout ${id} is ${saga.state}, and should hold ${held(owed.charged, owed.reserved)}: it holds ${held(charged, reserved)}`,
+  ];
 }
 
 function held(charged: number, reserved: string): string {
@@ -102,7 +110,10 @@ function reservedBy(marker: Reservation | null): string {
 }
 
 function text(lines: readonly (readonly [item: string, quantity: number])[]): string {
-  return lines.map(([item, quantity]) => `${quantity}×${item}`).sort().join(" ");
+  return lines
+    .map(([item, quantity]) => `${quantity}×${item}`)
+    .sort()
+    .join(" ");
 }
 
 /** The rows of one service that have an amount. */

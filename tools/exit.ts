@@ -17,6 +17,7 @@ export class ToolError extends Error {
 export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as { code?: unknown };
-  const known = error instanceof ToolError || error instanceof RangeError || error instanceof TypeError || typeof code === "string";
+  const known =
+    error instanceof ToolError || error instanceof RangeError || error instanceof TypeError || typeof code === "string";
   return known ? error.message : (error.stack ?? error.message);
 }

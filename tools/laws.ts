@@ -59,7 +59,10 @@ const STOCK: Accounts = {
   marker: "reservation:",
   done: "reserved",
   undone: "released",
-  moved: (marker) => (marker["lines"] as { item: string; quantity: number; generation: string }[]).map(({ item, quantity, generation }) => ({ id: item, amount: quantity, generation })),
+  moved: (marker) =>
+    (marker["lines"] as { item: string; quantity: number; generation: string }[]).map(
+      ({ item, quantity, generation }) => ({ id: item, amount: quantity, generation }),
+    ),
 };
 
 const PAYMENT: Accounts = {
@@ -68,7 +71,9 @@ const PAYMENT: Accounts = {
   marker: "charge:",
   done: "charged",
   undone: "refunded",
-  moved: (marker) => [{ id: marker["user"] as string, amount: marker["amount"] as number, generation: marker["generation"] as string }],
+  moved: (marker) => [
+    { id: marker["user"] as string, amount: marker["amount"] as number, generation: marker["generation"] as string },
+  ],
 };
 
 /** By row id, as far as the rows are still the same ones. */
@@ -87,29 +92,39 @@ function accountLaw(accounts: Accounts, { op, set }: ShopRecord, before: (key: s
   const rows = Object.entries(set).filter(([key]) => key.startsWith(accounts.row)) as [string, Row][];
   for (const [key, row] of rows) {
     for (const name of [accounts.amount, "held"]) {
-      if (!Number.isSafeInteger(row[name]) || Number(row[name]) < 0) problems.push(`${key} has a ${name} of ${String(row[name])}`);
+      if (!Number.isSafeInteger(row[name]) || Number(row[name]) < 0)
+        problems.push(`${key} has a ${name} of ${String(row[name])}`);
     }
   }
   const change = (key: string, row: Row, name: string): number => Number(row[name]) - Number(before(key)?.[name]);
   const expectMoves = (marker: Row | null, sign: 1 | -1): void => {
-    const moves = total(marker?.["state"] === accounts.done ? accounts.moved(marker) : [], ({ id, generation }) => before(accounts.row + id)?.["generation"] === generation);
+    const moves = total(
+      marker?.["state"] === accounts.done ? accounts.moved(marker) : [],
+      ({ id, generation }) => before(accounts.row + id)?.["generation"] === generation,
+    );
     for (const [id, amount] of moves) {
       const key = accounts.row + id;
       const row = rows.find(([candidate]) => candidate === key)?.[1];
       if (row === undefined) problems.push(`${key} is not in it, ${amount} should have been moved`);
       else if (change(key, row, accounts.amount) !== -sign * amount || change(key, row, "held") !== sign * amount) {
-        problems.push(`${key} went from ${JSON.stringify(before(key))} to ${JSON.stringify(row)}, ${sign * amount} should have been held`);
+        problems.push(
+          `${key} went from ${JSON.stringify(before(key))} to ${JSON.stringify(row)}, ${sign * amount} should have been held`,
+        );
       }
     }
     if (rows.length !== moves.size) problems.push(`it writes ${rows.map(([key]) => key).join()}`);
   };
-  const [markerKey, marker] = (Object.entries(set).find(([key]) => key.startsWith(accounts.marker)) ?? ["", null]) as [string, Row | null];
+  const [markerKey, marker] = (Object.entries(set).find(([key]) => key.startsWith(accounts.marker)) ?? ["", null]) as [
+    string,
+    Row | null,
+  ];
   const marked = markerKey === "" ? null : before(markerKey);
 
   switch (op) {
     case "create_item":
     case "create_user":
-      for (const [key, row] of rows) if (before(key) !== null || row[accounts.amount] !== 0) problems.push(`${key} was there, or is not empty`);
+      for (const [key, row] of rows)
+        if (before(key) !== null || row[accounts.amount] !== 0) problems.push(`${key} was there, or is not empty`);
       break;
     case "add":
     case "add_funds":
@@ -117,7 +132,8 @@ function accountLaw(accounts: Accounts, { op, set }: ShopRecord, before: (key: s
     case "pay":
       for (const [key, row] of rows) {
         const by = change(key, row, accounts.amount);
-        if (!(op.startsWith("add") ? by > 0 : by < 0) || change(key, row, "held") !== 0) problems.push(`${key} changed by ${by}`);
+        if (!(op.startsWith("add") ? by > 0 : by < 0) || change(key, row, "held") !== 0)
+          problems.push(`${key} changed by ${by}`);
       }
       break;
     case "reserve":
@@ -128,7 +144,8 @@ function accountLaw(accounts: Accounts, { op, set }: ShopRecord, before: (key: s
     case "release":
     case "refund":
       if (marker?.["state"] !== accounts.undone) problems.push(`the step is ${String(marker?.["state"])} now`);
-      if (marked !== null && marked["state"] !== accounts.done) problems.push(`the step was ${String(marked["state"])} before`);
+      if (marked !== null && marked["state"] !== accounts.done)
+        problems.push(`the step was ${String(marked["state"])} before`);
       expectMoves(marked, -1);
       break;
     case "batch_init":
@@ -158,17 +175,21 @@ export const orderLaw: Law = ({ op, saga: id, set }, before) => {
     if (was?.["paid"] === true && op !== "batch_init") problems.push(`${key} was paid and is written again`);
     if (row["paid"] === true && op !== "saga_paid") problems.push(`${key} becomes paid`);
     if (op === "create_order" && was !== null) problems.push(`${key} was there`);
-    if ((op === "add_item" || op === "batch_init") && before(`claim:${key.slice("order:".length)}`) !== null) problems.push(`${key} changes while its checkout runs`);
+    if ((op === "add_item" || op === "batch_init") && before(`claim:${key.slice("order:".length)}`) !== null)
+      problems.push(`${key} changes while its checkout runs`);
   }
   const saga = set[`saga:${id ?? ""}`] as Row | undefined;
   if (saga === undefined) return problems;
   const was = before(`saga:${id ?? ""}`);
   const transition = `${was === null ? "none" : String(was["state"])} ${String(saga["state"])}`;
   if (TRANSITIONS[op]?.includes(transition) !== true) problems.push(`saga ${id}: ${transition}`);
-  if (saga["version"] !== Number(was?.["version"] ?? 0) + 1) problems.push(`saga ${id}: version ${String(was?.["version"])} is followed by ${String(saga["version"])}`);
+  if (saga["version"] !== Number(was?.["version"] ?? 0) + 1)
+    problems.push(`saga ${id}: version ${String(was?.["version"])} is followed by ${String(saga["version"])}`);
   const claim = before(`claim:${String(saga["order"])}`);
-  if (op === "checkout" && claim !== null) problems.push(`order ${String(saga["order"])} has a second saga beside ${String(claim["saga"])}`);
-  if (op === "saga_paid" && claim?.["saga"] !== id) problems.push(`order ${String(saga["order"])} is not claimed by saga ${id}`);
+  if (op === "checkout" && claim !== null)
+    problems.push(`order ${String(saga["order"])} has a second saga beside ${String(claim["saga"])}`);
+  if (op === "saga_paid" && claim?.["saga"] !== id)
+    problems.push(`order ${String(saga["order"])} is not claimed by saga ${id}`);
   if (op === "saga_paid" && rows.length !== 1) problems.push(`saga ${id} is paid without its order`);
   return problems;
 };
@@ -185,18 +206,26 @@ export function checkSagas(order: State, stock: State, payment: State): string[]
     if (key.startsWith("claim:")) problems.push(`${key} is still there`);
     if (!key.startsWith("saga:")) continue;
     const [id, saga] = [key.slice("saga:".length), value as Row];
-    const expected = saga["state"] === "paid" ? "reserved charged" : saga["state"] === "failed" ? "- -" : "to be settled";
-    if (effects(id) !== expected) problems.push(`saga ${id} is ${String(saga["state"])}, and its effects are: ${effects(id)}`);
+    const expected =
+      saga["state"] === "paid" ? "reserved charged" : saga["state"] === "failed" ? "- -" : "to be settled";
+    if (effects(id) !== expected)
+      problems.push(`saga ${id} is ${String(saga["state"])}, and its effects are: ${effects(id)}`);
     if (saga["state"] !== "paid") continue;
     const charge = payment.get(`charge:${id}`) as Row | undefined;
-    if (charge?.["amount"] !== saga["total"]) problems.push(`saga ${id} came to ${String(saga["total"])} and charged ${String(charge?.["amount"])}`);
+    if (charge?.["amount"] !== saga["total"])
+      problems.push(`saga ${id} came to ${String(saga["total"])} and charged ${String(charge?.["amount"])}`);
     const once = `${String(saga["order"])} ${String(saga["generation"])}`;
-    if (paid.has(once)) problems.push(`order ${String(saga["order"])} was paid by saga ${paid.get(once)} and by saga ${id}`);
+    if (paid.has(once))
+      problems.push(`order ${String(saga["order"])} was paid by saga ${paid.get(once)} and by saga ${id}`);
     paid.set(once, id);
   }
-  for (const [state, prefix, done] of [[stock, "reservation:", "reserved"], [payment, "charge:", "charged"]] as const) {
+  for (const [state, prefix, done] of [
+    [stock, "reservation:", "reserved"],
+    [payment, "charge:", "charged"],
+  ] as const) {
     for (const [key, value] of state) {
-      if (key.startsWith(prefix) && (value as Row)["state"] === done && !order.has(`saga:${key.slice(prefix.length)}`)) problems.push(`${key} belongs to no saga`);
+      if (key.startsWith(prefix) && (value as Row)["state"] === done && !order.has(`saga:${key.slice(prefix.length)}`))
+        problems.push(`${key} belongs to no saga`);
     }
   }
   return problems;

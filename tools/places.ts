@@ -32,13 +32,18 @@ export function dataFolder(): string {
  */
 export async function openPlaces(names: readonly string[]): Promise<Place[]> {
   const wanted = names.length === 0 ? SERVICES : names.map(serviceOf);
-  return Promise.all([...new Set(wanted)].map(async ({ name, indexes }) => {
-    const folder = join(dataFolder(), "log", name);
-    if (!existsSync(folder)) throw new ToolError(`there is no ${folder}: DATA_DIR names the shop's data folder, and it is ${dataFolder()} now`);
-    const expectedId = identities()[name];
-    const store = await openFileStore({ folder, ...(expectedId === undefined ? {} : { expectedId }) });
-    return { service: name, folder, store, indexes };
-  }));
+  return Promise.all(
+    [...new Set(wanted)].map(async ({ name, indexes }) => {
+      const folder = join(dataFolder(), "log", name);
+      if (!existsSync(folder))
+        throw new ToolError(
+          `there is no ${folder}: DATA_DIR names the shop's data folder, and it is ${dataFolder()} now`,
+        );
+      const expectedId = identities()[name];
+      const store = await openFileStore({ folder, ...(expectedId === undefined ? {} : { expectedId }) });
+      return { service: name, folder, store, indexes };
+    }),
+  );
 }
 
 export async function openPlace(name: string): Promise<Place> {

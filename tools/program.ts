@@ -19,17 +19,28 @@ const MOMENT = "a commit (N or EPOCH:N) or a time (2026-01-31T12:00:00Z)";
 export function program(): Command {
   const shoplog = new Command("shoplog")
     .description("The logs of the shop: what happened, whether it adds up, and how to go back.")
-    .addHelpText("after", `
+    .addHelpText(
+      "after",
+      `
 The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is well, 1 something is wrong, 2 it could not be done.
 
   $ npx shoplog show order --last 20
-  $ npx shoplog verify`)
+  $ npx shoplog verify`,
+    )
     .exitOverride();
 
   const command = (name: string, what: string, examples: readonly string[]): Command =>
-    shoplog.command(name).description(what).addHelpText("after", `\nExamples:\n${examples.map((example) => `  $ npx shoplog ${example}`).join("\n")}`);
+    shoplog
+      .command(name)
+      .description(what)
+      .addHelpText("after", `\nExamples:\n${examples.map((example) => `  $ npx shoplog ${example}`).join("\n")}`);
 
-  command("show [service...]", "history in commit order; of several services on one time line", ["show stock", "show --saga sf3qb2shXsy3KIabs8Kg_", "show payment --key user:7 --since 2026-01-31", "show order --op saga_paid --json | jq .saga"])
+  command("show [service...]", "history in commit order; of several services on one time line", [
+    "show stock",
+    "show --saga sf3qb2shXsy3KIabs8Kg_",
+    "show payment --key user:7 --since 2026-01-31",
+    "show order --op saga_paid --json | jq .saga",
+  ])
     .addHelpText("before", `service: ${SERVICE}; all without one\n`)
     .option("--key <key>", "only commits that write this key; user:* for all that begin so")
     .option("--saga <id>", "only commits of this checkout")
@@ -41,7 +52,10 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
     .option("--json", "one JSON object a line, for programs")
     .action(show);
 
-  command("follow [service...]", "what is appended, as it is, over new segments and epochs; Ctrl-C ends it", ["follow", "follow order --last 0 --json"])
+  command("follow [service...]", "what is appended, as it is, over new segments and epochs; Ctrl-C ends it", [
+    "follow",
+    "follow order --last 0 --json",
+  ])
     .option("--key <key>", "only commits that write this key")
     .option("--saga <id>", "only commits of this checkout")
     .option("--op <name>", "only commits of this operation")
@@ -50,35 +64,60 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
     .option("--json", "one JSON object a line, for programs")
     .action(follow);
 
-  command("verify [service...]", "checksums, order, holes, epochs, and what each operation may change; every problem with file and line", ["verify", "verify stock --json"])
+  command(
+    "verify [service...]",
+    "checksums, order, holes, epochs, and what each operation may change; every problem with file and line",
+    ["verify", "verify stock --json"],
+  )
     .option("--json", "one JSON object a line, for programs")
     .action(verifyLogs);
 
-  command("repair <service>", "what can be done about damage: says it, asks, and keeps a copy of what it replaces", ["repair stock", "repair stock --yes"])
+  command("repair <service>", "what can be done about damage: says it, asks, and keeps a copy of what it replaces", [
+    "repair stock",
+    "repair stock --yes",
+  ])
     .option("--yes", "does not ask")
     .action(repairLog);
 
-  command("state <service>", "the state that the log gives, without Redis; now or at any time", ["state payment", "state payment --at 2026-01-31T12:00:00Z", "state stock --at 2:1042 --key item:7 --json"])
+  command("state <service>", "the state that the log gives, without Redis; now or at any time", [
+    "state payment",
+    "state payment --at 2026-01-31T12:00:00Z",
+    "state stock --at 2:1042 --key item:7 --json",
+  ])
     .option("--at <moment>", MOMENT, moment)
     .option("--key <key>", "only this key; item:* for all that begin so")
     .option("--json", "one JSON object a line, for programs")
     .action(state);
 
-  command("diff [service...]", "each key in which the live Redis differs from its log", ["diff", "diff stock --redis redis://127.0.0.1:6379"])
+  command("diff [service...]", "each key in which the live Redis differs from its log", [
+    "diff",
+    "diff stock --redis redis://127.0.0.1:6379",
+  ])
     .option("--redis <url>", "this Redis, for one service; the shop's own without it")
     .option("--json", "one JSON object a line, for programs")
     .action(diffStates);
 
-  command("restore [service...]", "the state of an earlier time, set by a new epoch: the history stays, and this can be turned back as well", ["restore --at 2026-01-31T12:00:00Z", "restore stock --at 2:1042 --yes"])
+  command(
+    "restore [service...]",
+    "the state of an earlier time, set by a new epoch: the history stays, and this can be turned back as well",
+    ["restore --at 2026-01-31T12:00:00Z", "restore stock --at 2:1042 --yes"],
+  )
     .requiredOption("--at <moment>", `${MOMENT}; a commit for one service only`, moment)
     .option("--redis <url>", "into this Redis, for one service; without it into the shop's own where it runs")
     .option("--yes", "does not ask")
     .action(restore);
 
-  command("compact [service...]", "folds the log into a snapshot and archives what is in it, so that a restore reads less; beside the running shop, too, and safe to kill", ["compact", "compact stock"])
-    .action(compactLogs);
+  command(
+    "compact [service...]",
+    "folds the log into a snapshot and archives what is in it, so that a restore reads less; beside the running shop, too, and safe to kill",
+    ["compact", "compact stock"],
+  ).action(compactLogs);
 
-  command("sagas [id]", "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs", ["sagas --open", "sagas --stuck", "sagas sf3qb2"])
+  command(
+    "sagas [id]",
+    "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs",
+    ["sagas --open", "sagas --stuck", "sagas sf3qb2"],
+  )
     .option("--open", "only those that are not settled")
     .option("--stuck", "only those that are not settled and past their deadline")
     .option("--done", "only those that are settled")
@@ -86,7 +125,11 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
     .option("--json", "one JSON object a line, for programs")
     .action(sagas);
 
-  command("audit", "whether stock and credit went where the paid orders say, over all three services, from the logs alone", ["audit", "audit --json"])
+  command(
+    "audit",
+    "whether stock and credit went where the paid orders say, over all three services, from the logs alone",
+    ["audit", "audit --json"],
+  )
     .option("--json", "one JSON object, for programs")
     .action(audit);
 

@@ -57,8 +57,13 @@ export function pretty({ service, record }: ServiceRecord, { long = false, withS
     ...(withService ? [paint(COLOURS[service], service.padEnd(7))] : []),
     paint("dim", `${epoch}:${n}`.padStart(7)),
     paint("bold", (typeof op === "string" ? op : "-").padEnd(13)),
-    ...Object.entries(notes).map(([name, value]) => paint("blue", `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`)),
-    ...shown.map(([key, image]) => `${paint("green", key)} ${image === null ? paint("red", "deleted") : shortened(JSON.stringify(image), long)}`),
+    ...Object.entries(notes).map(([name, value]) =>
+      paint("blue", `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`),
+    ),
+    ...shown.map(
+      ([key, image]) =>
+        `${paint("green", key)} ${image === null ? paint("red", "deleted") : shortened(JSON.stringify(image), long)}`,
+    ),
     ...(shown.length < images.length ? [paint("dim", `and ${images.length - shown.length} more`)] : []),
   ];
   return long ? line.join("  ") : brief(line.join("  "));

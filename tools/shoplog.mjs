@@ -10,5 +10,9 @@ if (prepared.status !== 0) process.exit(2);
 // Ctrl-C goes to the whole group: the tool ends by itself, and this waits for it.
 process.on("SIGINT", () => undefined);
 const env = { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node-compile") };
-const { status } = spawnSync(join(root, "node_modules", ".bin", "node"), [join(root, "tools", "main.ts"), ...process.argv.slice(2)], { stdio: "inherit", env });
+const { status } = spawnSync(
+  join(root, "node_modules", ".bin", "node"),
+  [join(root, "tools", "main.ts"), ...process.argv.slice(2)],
+  { stdio: "inherit", env },
+);
 process.exit(status ?? 2);

@@ -16,7 +16,12 @@ export interface Span {
 
 /** The histories of several services on one time line; each of them stays in the order of its commits. */
 export async function* timeline(places: readonly Place[], span: Span = {}): AsyncGenerator<PlaceLine> {
-  const sources = places.map((place) => ({ place, lines: within(place, span), next: undefined as PlacedLine | undefined, time: 0 }));
+  const sources = places.map((place) => ({
+    place,
+    lines: within(place, span),
+    next: undefined as PlacedLine | undefined,
+    time: 0,
+  }));
   const advance = async (source: (typeof sources)[number]): Promise<void> => {
     const read = await source.lines.next();
     source.next = read.done === true ? undefined : read.value;
@@ -25,7 +30,12 @@ export async function* timeline(places: readonly Place[], span: Span = {}): Asyn
   try {
     for (const source of sources) await advance(source);
     for (;;) {
-      const first = sources.filter(({ next }) => next !== undefined).reduce<(typeof sources)[number] | undefined>((a, b) => (a === undefined || b.time < a.time ? b : a), undefined);
+      const first = sources
+        .filter(({ next }) => next !== undefined)
+        .reduce<(typeof sources)[number] | undefined>(
+          (a, b) => (a === undefined || b.time < a.time ? b : a),
+          undefined,
+        );
       if (first?.next === undefined) return;
       yield { place: first.place, line: first.next };
       await advance(first);

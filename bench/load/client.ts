@@ -45,7 +45,11 @@ async function run(job: LoadJob): Promise<LoadResult> {
 }
 
 /** undici's lowest level: no stream for each body. */
-function send(client: Client, { method, paths, bodies }: LoadJob, i: number): Promise<{ status: number; body: string }> {
+function send(
+  client: Client,
+  { method, paths, bodies }: LoadJob,
+  i: number,
+): Promise<{ status: number; body: string }> {
   return new Promise((resolve) => {
     let status = 0;
     let body = "";

@@ -20,7 +20,10 @@ export function figures({ seconds, statuses, latencies, clientLoad }: LoadResult
   const sorted = latencies.filter((_, i) => statuses[i] !== 0).sort((a, b) => a - b);
   const counts: Record<string, number> = {};
   for (const status of statuses) counts[status] = (counts[status] ?? 0) + 1;
-  const latency = Object.fromEntries(PERCENTILES.map((name) => [name, at(sorted, SHARES[name])])) as Record<Percentile, number>;
+  const latency = Object.fromEntries(PERCENTILES.map((name) => [name, at(sorted, SHARES[name])])) as Record<
+    Percentile,
+    number
+  >;
   return { perSecond: counted / seconds, latency, statuses: counts, clientLoad };
 }
 
@@ -31,10 +34,13 @@ function at(sorted: readonly number[], share: number): number {
 /** Of several rounds, each figure's median; the statuses of all together. */
 export function medianFigures(rounds: readonly Figures[]): Figures {
   const statuses: Record<string, number> = {};
-  for (const round of rounds) for (const [status, count] of Object.entries(round.statuses)) statuses[status] = (statuses[status] ?? 0) + count;
+  for (const round of rounds)
+    for (const [status, count] of Object.entries(round.statuses)) statuses[status] = (statuses[status] ?? 0) + count;
   return {
     perSecond: median(rounds.map((round) => round.perSecond)),
-    latency: Object.fromEntries(PERCENTILES.map((name) => [name, median(rounds.map(({ latency }) => latency[name]))])) as Record<Percentile, number>,
+    latency: Object.fromEntries(
+      PERCENTILES.map((name) => [name, median(rounds.map(({ latency }) => latency[name]))]),
+    ) as Record<Percentile, number>,
     statuses,
     clientLoad: median(rounds.map((round) => round.clientLoad)),
   };
@@ -43,5 +49,7 @@ export function medianFigures(rounds: readonly Figures[]): Figures {
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
-  return sorted.length % 2 === 1 ? (sorted[middle] ?? NaN) : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+  return sorted.length % 2 === 1
+    ? (sorted[middle] ?? NaN)
+    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }

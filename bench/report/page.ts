@@ -15,8 +15,10 @@ interface Plot {
 /** One HTML file with everything in it: the tables, the plots, and the library that draws them. */
 export function page(report: Report): string {
   const { conditions, targets, lines } = report;
-  const uplot = (file: string): string => readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${file}`), "utf8");
-  const row = (tag: string, row: readonly string[]): string => `<tr>${row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
+  const uplot = (file: string): string =>
+    readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${file}`), "utf8");
+  const row = (tag: string, row: readonly string[]): string =>
+    `<tr>${row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -42,16 +44,29 @@ function plotsOf({ targets, lines }: Report): Plot[] {
   const rates = lines.filter(({ rows }) => rows.some((row) => row?.unit === "/s"));
   const loops = rates.filter(({ what }) => /^checkouts, \d+ connection/.test(what));
   const withLatency = lines.filter(({ rows }) => rows.some((row) => row?.figures));
-  const valuesOf = (chosen: readonly Line[]): Plot["series"] => targets.map((label, i) => ({ label, values: chosen.map(({ rows }) => rows[i]?.value ?? null) }));
-  const throughput = (title: string, chosen: readonly Line[]): Plot => ({ title, unit: "/s", names: chosen.map(({ what }) => what), series: valuesOf(chosen), logarithmic: false });
+  const valuesOf = (chosen: readonly Line[]): Plot["series"] =>
+    targets.map((label, i) => ({ label, values: chosen.map(({ rows }) => rows[i]?.value ?? null) }));
+  const throughput = (title: string, chosen: readonly Line[]): Plot => ({
+    title,
+    unit: "/s",
+    names: chosen.map(({ what }) => what),
+    series: valuesOf(chosen),
+    logarithmic: false,
+  });
   return [
     ...(loops.length > 1 ? [throughput("verified checkouts a second, by connections", loops)] : []),
-    throughput("requests a second", rates.filter((line) => !loops.includes(line))),
+    throughput(
+      "requests a second",
+      rates.filter((line) => !loops.includes(line)),
+    ),
     ...withLatency.map(({ what, rows }) => ({
       title: `latency: ${what}`,
       unit: "ms",
       names: PERCENTILES,
-      series: targets.map((label, i) => ({ label, values: PERCENTILES.map((name) => rows[i]?.figures?.latency[name] ?? null) })),
+      series: targets.map((label, i) => ({
+        label,
+        values: PERCENTILES.map((name) => rows[i]?.figures?.latency[name] ?? null),
+      })),
       logarithmic: true,
     })),
   ];

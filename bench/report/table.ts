@@ -28,16 +28,33 @@ export function cells({ what, rows }: Line, targets: readonly string[]): string[
     const { value, unit, figures, note = "", untrue } = row;
     const ratio = first === undefined || rows.length === 1 ? "" : (value / first).toFixed(2);
     const latency = SHOWN.map((name) => figures?.latency[name].toFixed(1) ?? "");
-    const statuses = Object.entries(figures?.statuses ?? {}).map(([status, count]) => `${status}: ${count}`).join(", ");
+    const statuses = Object.entries(figures?.statuses ?? {})
+      .map(([status, count]) => `${status}: ${count}`)
+      .join(", ");
     const client = figures === undefined ? "" : `${(100 * figures.clientLoad).toFixed(0)} %`;
-    return [[i === 0 ? what : "", targets[i] ?? "", shown(value, unit), ratio, ...latency, statuses, client, untrue === undefined ? note : `NOT TRUE: ${untrue}`]];
+    return [
+      [
+        i === 0 ? what : "",
+        targets[i] ?? "",
+        shown(value, unit),
+        ratio,
+        ...latency,
+        statuses,
+        client,
+        untrue === undefined ? note : `NOT TRUE: ${untrue}`,
+      ],
+    ];
   });
 }
 
 export function table({ conditions, targets, lines }: Report): string {
   const body = lines.flatMap((line) => cells(line, targets));
   const widths = HEAD.map((head, column) => Math.max(head.length, ...body.map((row) => row[column]?.length ?? 0)));
-  const line = (row: readonly string[]): string => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd();
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd();
   return [...conditions, "", line(HEAD), ...body.map(line), ""].join("\n");
 }
 
@@ -45,4 +62,3 @@ export function shown(value: number, unit: Row["unit"]): string {
   if (unit === "s") return `${value.toFixed(2)} s`;
   return unit === "MB" ? `${value.toFixed(0)} MB` : `${Math.round(value).toLocaleString("en")}/s`;
 }
-

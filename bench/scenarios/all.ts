@@ -4,4 +4,17 @@ import { adds, batchInit, empty, reads } from "./one-service.ts";
 import { coldStart, endurance, idleMemory, replay } from "./whole-shop.ts";
 
 /** In the order in which they run: what has to find the shop untouched comes first. */
-export const SCENARIOS: readonly Scenario[] = [idleMemory, empty, distinctOrders, hotItem, hotUser, failures, reads, adds, batchInit, replay, endurance, coldStart];
+export const SCENARIOS: readonly Scenario[] = [
+  idleMemory,
+  empty,
+  distinctOrders,
+  hotItem,
+  hotUser,
+  failures,
+  reads,
+  adds,
+  batchInit,
+  replay,
+  endurance,
+  coldStart,
+];

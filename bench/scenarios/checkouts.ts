@@ -47,34 +47,58 @@ export const distinctOrders: Scenario = {
 export const hotItem: Scenario = {
   name: "hot-item",
   about: "every order is for the same item",
-  run: async (bench) => [{ ...(await checkouts(bench, { items: 1, users: 1_000 }, { count: 5_000, connections: 50 })), what: "checkouts, one hot item, 50 connections" }],
+  run: async (bench) => [
+    {
+      ...(await checkouts(bench, { items: 1, users: 1_000 }, { count: 5_000, connections: 50 })),
+      what: "checkouts, one hot item, 50 connections",
+    },
+  ],
 };
 
 export const hotUser: Scenario = {
   name: "hot-user",
   about: "every order is of the same user",
-  run: async (bench) => [{ ...(await checkouts(bench, { items: 1_000, users: 1 }, { count: 5_000, connections: 50 })), what: "checkouts, one hot user, 50 connections" }],
+  run: async (bench) => [
+    {
+      ...(await checkouts(bench, { items: 1_000, users: 1 }, { count: 5_000, connections: 50 })),
+      what: "checkouts, one hot user, 50 connections",
+    },
+  ],
 };
 
 export const failures: Scenario = {
   name: "failures",
   about: "5 % of the users have no credit: their checkouts are compensated",
-  run: async (bench) => [{ ...(await checkouts(bench, { ...DISTINCT, poorEvery: 20 }, { count: 5_000, connections: 50 })), what: "checkouts, 5 % compensated, 50 connections" }],
+  run: async (bench) => [
+    {
+      ...(await checkouts(bench, { ...DISTINCT, poorEvery: 20 }, { count: 5_000, connections: 50 })),
+      what: "checkouts, 5 % compensated, 50 connections",
+    },
+  ],
 };
 
 /** Orders that were never checked out, checked out once; only those count that are paid afterwards. */
-async function checkouts(bench: Bench, variant: Variant, { count, connections, rate }: Checkouts): Promise<Omit<Row, "what">> {
+async function checkouts(
+  bench: Bench,
+  variant: Variant,
+  { count, connections, rate }: Checkouts,
+): Promise<Omit<Row, "what">> {
   const shop = new Shop(bench);
   const orders = Math.max(connections, Math.round(count * bench.scale));
   await shop.post(`/stock/batch_init/${variant.items}/${STOCK}/${PRICE}`);
   await shop.post(`/payment/batch_init/${variant.users}/${CREDIT}`);
   await shop.post(`/orders/batch_init/${orders}/${variant.items}/${variant.users}/${PRICE}`);
-  const poor = variant.poorEvery === undefined ? [] : range(variant.users).filter((user) => user % (variant.poorEvery ?? 1) === 0);
+  const poor =
+    variant.poorEvery === undefined ? [] : range(variant.users).filter((user) => user % (variant.poorEvery ?? 1) === 0);
   for (const user of poor) await shop.post(`/payment/pay/${user}/${CREDIT}`);
 
   const before = await commitsOf(bench.target);
   const result = await bench.load.run({
-    url: bench.target.url, method: "POST", connections, paths: range(orders).map((id) => `/orders/checkout/${id}`), ...(rate === undefined ? {} : { rate }),
+    url: bench.target.url,
+    method: "POST",
+    connections,
+    paths: range(orders).map((id) => `/orders/checkout/${id}`),
+    ...(rate === undefined ? {} : { rate }),
   });
   const after = await commitsOf(bench.target);
   const { paid, ...rest } = await verify(shop, variant, poor, result.statuses);
@@ -86,8 +110,15 @@ async function checkouts(bench: Bench, variant: Variant, { count, connections, r
  * Compares what is there with what was answered.
  * @returns how many orders were answered 200 and are paid; what is untrue: answers, or that credit, stock and orders agree with each other
  */
-async function verify(shop: Shop, { items, users }: Variant, poor: readonly number[], statuses: readonly number[]): Promise<{ paid: number; untrue?: string }> {
-  const orders = await shop.read<{ paid: boolean; user_id: string }>(range(statuses.length).map((id) => `/orders/find/${id}`));
+async function verify(
+  shop: Shop,
+  { items, users }: Variant,
+  poor: readonly number[],
+  statuses: readonly number[],
+): Promise<{ paid: number; untrue?: string }> {
+  const orders = await shop.read<{ paid: boolean; user_id: string }>(
+    range(statuses.length).map((id) => `/orders/find/${id}`),
+  );
   const poorUsers = new Set(poor.map(String));
   const untrue: string[] = [];
   let sold = 0;
@@ -104,7 +135,11 @@ async function verify(shop: Shop, { items, users }: Variant, poor: readonly numb
   const credit = await shop.read<{ credit: number }>(range(users).map((user) => `/payment/find_user/${user}`));
   const taken = stock.reduce((sum, row) => sum + STOCK - row.stock, 0);
   const spent = credit.reduce((sum, row, user) => sum + (poorUsers.has(String(user)) ? 0 : CREDIT) - row.credit, 0);
-  if (taken !== sold || spent !== sold * PRICE) untrue.push(`orders for ${sold} items are paid, ${taken} items are taken, ${spent} credit is spent`);
+  if (taken !== sold || spent !== sold * PRICE)
+    untrue.push(`orders for ${sold} items are paid, ${taken} items are taken, ${spent} credit is spent`);
   const [first] = untrue;
-  return { paid: answered, ...(first === undefined ? {} : { untrue: untrue.length === 1 ? first : `${first}, and ${untrue.length - 1} more` }) };
+  return {
+    paid: answered,
+    ...(first === undefined ? {} : { untrue: untrue.length === 1 ? first : `${first}, and ${untrue.length - 1} more` }),
+  };
 }

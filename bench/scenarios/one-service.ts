@@ -6,10 +6,22 @@ export const empty: Scenario = {
   name: "empty",
   about: "requests that the handler refuses at once: what the server itself costs",
   async run({ target, load, scale }) {
-    const result = await load.run({ url: target.url, method: "POST", connections: 50, paths: range(10_000 * scale).map(() => "/stock/reserve") });
+    const result = await load.run({
+      url: target.url,
+      method: "POST",
+      connections: 50,
+      paths: range(10_000 * scale).map(() => "/stock/reserve"),
+    });
     const refused = result.statuses.filter((status) => status >= 400 && status < 500).length;
     const measured = figures(result, refused);
-    return [{ what: "requests without a signature, 50 connections", value: measured.perSecond, unit: "/s", figures: measured }];
+    return [
+      {
+        what: "requests without a signature, 50 connections",
+        value: measured.perSecond,
+        unit: "/s",
+        figures: measured,
+      },
+    ];
   },
 };
 
@@ -45,7 +57,9 @@ export const adds: Scenario = {
     const isTrue = stock >= answered && stock <= answered + uncertain;
     const measured = figures(result, Math.min(answered, stock));
     const found = isTrue ? { note: "none lost" } : { untrue: `${answered} adds were answered 200, ${stock} are there` };
-    return [{ what: "adds to one item, 50 connections", value: measured.perSecond, unit: "/s", figures: measured, ...found }];
+    return [
+      { what: "adds to one item, 50 connections", value: measured.perSecond, unit: "/s", figures: measured, ...found },
+    ];
   },
 };
 
@@ -56,6 +70,12 @@ export const batchInit: Scenario = {
     const orders = Math.round(100_000 * bench.scale);
     const started = performance.now();
     await new Shop(bench).post(`/orders/batch_init/${orders}/1000/1000/1`);
-    return [{ what: `batch_init of ${orders.toLocaleString("en")} orders`, value: (performance.now() - started) / 1_000, unit: "s" }];
+    return [
+      {
+        what: `batch_init of ${orders.toLocaleString("en")} orders`,
+        value: (performance.now() - started) / 1_000,
+        unit: "s",
+      },
+    ];
   },
 };

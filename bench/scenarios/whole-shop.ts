@@ -14,7 +14,8 @@ export const idleMemory: Scenario = {
   about: "resident memory of all that the script started, before it has done anything",
   needsOwn: true,
   once: true,
-  run: (bench) => Promise.resolve([{ what: "idle memory of everything", value: residentMegabytes(own(bench).pid), unit: "MB" }]),
+  run: (bench) =>
+    Promise.resolve([{ what: "idle memory of everything", value: residentMegabytes(own(bench).pid), unit: "MB" }]),
 };
 
 export const replay: Scenario = {
@@ -27,7 +28,14 @@ export const replay: Scenario = {
     try {
       await copyLog(own(bench).logFolder("order"), copy);
       const { records, keys, seconds } = await measureReplay(copy);
-      return [{ what: "replay of the order log", value: seconds, unit: "s", note: `${records.toLocaleString("en")} records, ${keys.toLocaleString("en")} keys` }];
+      return [
+        {
+          what: "replay of the order log",
+          value: seconds,
+          unit: "s",
+          note: `${records.toLocaleString("en")} records, ${keys.toLocaleString("en")} keys`,
+        },
+      ];
     } finally {
       await rm(copy, { recursive: true });
     }
@@ -83,7 +91,12 @@ export const endurance: Scenario = {
       await shop.post("/stock/batch_init/1000/1000000000/1");
       await shop.post("/payment/batch_init/1000/1000000000");
       await shop.post(`/orders/batch_init/${size}/1000/1000/1`);
-      const result = await bench.load.run({ url: bench.target.url, method: "POST", connections: 50, paths: range(size).map((id) => `/orders/checkout/${id}`) });
+      const result = await bench.load.run({
+        url: bench.target.url,
+        method: "POST",
+        connections: 50,
+        paths: range(size).map((id) => `/orders/checkout/${id}`),
+      });
       const orders = await shop.read<{ paid: boolean }>(range(size).map((id) => `/orders/find/${id}`));
       const verified = orders.filter(({ paid }, id) => paid && result.statuses[id] === 200).length;
       return { rate: figures(result, verified).perSecond, megabytes: residentMegabytes(own(bench).pid) };

@@ -11,7 +11,14 @@ import { failures, hotItem } from "../scenarios/checkouts.ts";
 import { adds, reads } from "../scenarios/one-service.ts";
 
 /** What is wrong with the shop under test: in each of these it is so with every tenth request. */
-type Lie = "nothing" | "an add is lost" | "an unpaid order is answered 200" | "an item is not taken" | "credit is not taken" | "a paid order is answered 400" | "a read is wrong";
+type Lie =
+  | "nothing"
+  | "an add is lost"
+  | "an unpaid order is answered 200"
+  | "an item is not taken"
+  | "credit is not taken"
+  | "a paid order is answered 400"
+  | "a read is wrong";
 
 let lie: Lie;
 let requests = 0;
@@ -44,7 +51,8 @@ const server = createServer((request, response) => {
       if (order === undefined || (credit[order.user] ?? 0) < 2) return [400, "refused"];
       if (lies("an unpaid order is answered 200")) return [200, "paid"];
       order.paid = true;
-      for (const item of lies("an item is not taken") ? order.items.slice(1) : order.items) stock[item] = (stock[item] ?? 0) - 1;
+      for (const item of lies("an item is not taken") ? order.items.slice(1) : order.items)
+        stock[item] = (stock[item] ?? 0) - 1;
       if (!lies("credit is not taken")) credit[order.user] = (credit[order.user] ?? 0) - 2;
       return lies("a paid order is answered 400") ? [400, "refused"] : [200, "paid"];
     },
@@ -75,7 +83,11 @@ async function measure(scenario: Scenario, wrong: Lie): Promise<Row | undefined>
   return (await scenario.run(bench))[0];
 }
 
-test.each([["hot-item", hotItem], ["failures", failures], ["adds", adds]] as const)("%s: a shop that tells the truth is measured, and nothing is said against it", async (_name, scenario) => {
+test.each([
+  ["hot-item", hotItem],
+  ["failures", failures],
+  ["adds", adds],
+] as const)("%s: a shop that tells the truth is measured, and nothing is said against it", async (_name, scenario) => {
   const row = await measure(scenario, "nothing");
   expect(row?.value).toBeGreaterThan(0);
   expect(row?.untrue).toBeUndefined();
@@ -98,16 +110,38 @@ test.each([
 ] as const)("where %s, that one does not count", async (wrong, scenario, counted) => {
   const run = jest.spyOn(bench.load, "run");
   const row = await measure(scenario, wrong);
-  const { seconds = NaN } = (await run.mock.results[0]?.value as LoadResult | undefined) ?? {};
+  const { seconds = NaN } = ((await run.mock.results[0]?.value) as LoadResult | undefined) ?? {};
   run.mockRestore();
   expect((row?.value ?? 0) * seconds).toBeCloseTo(counted);
 });
 
-test.each([["nothing", 0], ["an add is lost", 1]] as const)("npm run bench, where %s: every figure is printed, and the exit code is %i", async (wrong, code) => {
+test.each([
+  ["nothing", 0],
+  ["an add is lost", 1],
+] as const)("npm run bench, where %s: every figure is printed, and the exit code is %i", async (wrong, code) => {
   lie = wrong;
   const main = join(import.meta.dirname, "..", "main.ts");
-  const program = spawn(process.execPath, [main, "--target", `small=${bench.target.url}`, "--scenario", "adds", "--scenario", "reads", "--rounds", "1", "--scale", "0.04"], { stdio: ["ignore", "pipe", "inherit"] });
-  const [printed, [exitCode]] = await Promise.all([text(program.stdout), once(program, "exit") as Promise<[number | null]>]);
+  const program = spawn(
+    process.execPath,
+    [
+      main,
+      "--target",
+      `small=${bench.target.url}`,
+      "--scenario",
+      "adds",
+      "--scenario",
+      "reads",
+      "--rounds",
+      "1",
+      "--scale",
+      "0.04",
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const [printed, [exitCode]] = await Promise.all([
+    text(program.stdout),
+    once(program, "exit") as Promise<[number | null]>,
+  ]);
   expect(exitCode).toBe(code);
   expect(printed.includes("NOT TRUE: 400 adds were answered 200, 3")).toBe(code === 1);
   expect(printed).toMatch(/^reads, 50 connections .*\/s/m);

@@ -9,7 +9,10 @@ const result = { seconds: 2, statuses: [200, 200, 503, 0], latencies: [5, 1, 3, 
 
 test("only what turned out to be true counts, and latencies are of what was answered", () => {
   expect(figures(result, 1)).toEqual({
-    perSecond: 0.5, clientLoad: 0.25, statuses: { "0": 1, "200": 2, "503": 1 }, latency: { p50: 3, p90: 5, p99: 5, "p99.9": 5, max: 5 },
+    perSecond: 0.5,
+    clientLoad: 0.25,
+    statuses: { "0": 1, "200": 2, "503": 1 },
+    latency: { p50: 3, p90: 5, p99: 5, "p99.9": 5, max: 5 },
   });
 });
 
@@ -21,15 +24,30 @@ test("rounds become medians, and their statuses are added up", () => {
 });
 
 test("what turned out not to be true in any of the rounds stands beside the figure", () => {
-  const rows: Row[] = [undefined, "9 adds were answered 200, 8 are there", undefined].map((untrue) => ({ what: "adds", value: 1, unit: "/s", note: "none lost", ...(untrue === undefined ? {} : { untrue }) }));
-  expect(table({ conditions: [], targets: ["first"], lines: [{ scenario: "s", what: "adds", rows: [medianRow(rows)] }] })).toContain("NOT TRUE: 9 adds were answered 200, 8 are there");
+  const rows: Row[] = [undefined, "9 adds were answered 200, 8 are there", undefined].map((untrue) => ({
+    what: "adds",
+    value: 1,
+    unit: "/s",
+    note: "none lost",
+    ...(untrue === undefined ? {} : { untrue }),
+  }));
+  expect(
+    table({ conditions: [], targets: ["first"], lines: [{ scenario: "s", what: "adds", rows: [medianRow(rows)] }] }),
+  ).toContain("NOT TRUE: 9 adds were answered 200, 8 are there");
 });
 
 const report: Report = {
   conditions: ["2 cores </script>"],
   targets: ["first", "second"],
   lines: [
-    { scenario: "s", what: "checkouts", rows: [{ what: "checkouts", value: 100, unit: "/s", figures: figures(result, 1) }, { what: "checkouts", value: 250, unit: "/s" }] },
+    {
+      scenario: "s",
+      what: "checkouts",
+      rows: [
+        { what: "checkouts", value: 100, unit: "/s", figures: figures(result, 1) },
+        { what: "checkouts", value: 250, unit: "/s" },
+      ],
+    },
     { scenario: "s", what: "memory", rows: [undefined, { what: "memory", value: 20, unit: "MB" }] },
   ],
 };
@@ -52,7 +70,11 @@ test("options: what does not exist or makes no sense is an error that names it",
   expect(readOptions(["--help"])).toBeNull();
   expect(readOptions([])).toMatchObject({ targets: ["serve"], rounds: 3, scale: 1, connections: [1, 10, 50, 200] });
   for (const [args, message] of [
-    [["--rounds", "0"], /rounds/], [["--scale", "-1"], /scale/], [["--connections", "1,x"], /connections/], [["--scenario", "nonsense"], /nonsense/], [["--wrong"], /--wrong/],
+    [["--rounds", "0"], /rounds/],
+    [["--scale", "-1"], /scale/],
+    [["--connections", "1,x"], /connections/],
+    [["--scenario", "nonsense"], /nonsense/],
+    [["--wrong"], /--wrong/],
   ] as const) {
     expect(() => readOptions(args)).toThrow(message);
   }

@@ -4,7 +4,9 @@ const SERVICES = ["order", "stock", "payment"];
 const TASKS = ["order-resume-sagas", ...SERVICES.flatMap((service) => [`${service}-maintain`, `${service}-compact`])];
 
 module.exports = async ({ resolveVariable }) => {
-  const [service, stage, topic] = await Promise.all(["self:service", "sls:stage", "param:alarmTopic"].map((name) => resolveVariable(name)));
+  const [service, stage, topic] = await Promise.all(
+    ["self:service", "sls:stage", "param:alarmTopic"].map((name) => resolveVariable(name)),
+  );
   const own = `${service}-${stage}`;
 
   const alarm = (AlarmDescription, [Namespace, MetricName, dimensions], properties) => ({
@@ -33,7 +35,13 @@ module.exports = async ({ resolveVariable }) => {
     SagasNotResumed: alarm(
       "resume-sagas has not run for five minutes",
       ["AWS/Lambda", "Invocations", { FunctionName: `${own}-order-resume-sagas` }],
-      { Statistic: "Sum", Period: 300, Threshold: 1, ComparisonOperator: "LessThanThreshold", TreatMissingData: "breaching" },
+      {
+        Statistic: "Sum",
+        Period: 300,
+        Threshold: 1,
+        ComparisonOperator: "LessThanThreshold",
+        TreatMissingData: "breaching",
+      },
     ),
     ServerErrors: alarm(
       "More than 1 % of the requests are answered 5xx",
@@ -42,14 +50,25 @@ module.exports = async ({ resolveVariable }) => {
     ),
   };
   for (const name of SERVICES) {
-    Resources[`${pascal(name)}Replays`] = alarm(`The state of the ${name} service is being restored from its log`, [own, "Restores", { service: name }], { Statistic: "Sum" });
+    Resources[`${pascal(name)}Replays`] = alarm(
+      `The state of the ${name} service is being restored from its log`,
+      [own, "Restores", { service: name }],
+      { Statistic: "Sum" },
+    );
   }
   for (const task of TASKS) {
-    Resources[`${pascal(task)}Fails`] = alarm(`${task} fails`, ["AWS/Lambda", "Errors", { FunctionName: `${own}-${task}` }], { Statistic: "Sum", Period: 300, EvaluationPeriods: 2 });
+    Resources[`${pascal(task)}Fails`] = alarm(
+      `${task} fails`,
+      ["AWS/Lambda", "Errors", { FunctionName: `${own}-${task}` }],
+      { Statistic: "Sum", Period: 300, EvaluationPeriods: 2 },
+    );
   }
   return { Resources };
 };
 
 function pascal(name) {
-  return name.split("-").map((word) => word[0].toUpperCase() + word.slice(1)).join("");
+  return name
+    .split("-")
+    .map((word) => word[0].toUpperCase() + word.slice(1))
+    .join("");
 }

@@ -7,8 +7,13 @@ const SERVICES = ["Order", "Stock", "Payment"];
 const PORT = 6379;
 
 module.exports = async ({ resolveVariable }) => {
-  const [vpc, subnets, nodeType] = await Promise.all(["param:vpcId", "param:subnetIds", "param:cacheNodeType"].map((name) => resolveVariable(name)));
-  const subnetIds = subnets.split(",").map((subnet) => subnet.trim()).filter(Boolean);
+  const [vpc, subnets, nodeType] = await Promise.all(
+    ["param:vpcId", "param:subnetIds", "param:cacheNodeType"].map((name) => resolveVariable(name)),
+  );
+  const subnetIds = subnets
+    .split(",")
+    .map((subnet) => subnet.trim())
+    .filter(Boolean);
   const cache = {
     Type: "AWS::ElastiCache::ReplicationGroup",
     Condition: "MakesCaches",
@@ -39,7 +44,14 @@ module.exports = async ({ resolveVariable }) => {
         Properties: {
           GroupDescription: "The caches of the shop",
           VpcId: vpc,
-          SecurityGroupIngress: [{ IpProtocol: "tcp", FromPort: PORT, ToPort: PORT, SourceSecurityGroupId: { "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] } }],
+          SecurityGroupIngress: [
+            {
+              IpProtocol: "tcp",
+              FromPort: PORT,
+              ToPort: PORT,
+              SourceSecurityGroupId: { "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] },
+            },
+          ],
         },
       },
       CacheSubnets: {
@@ -51,7 +63,11 @@ module.exports = async ({ resolveVariable }) => {
         Type: "AWS::ElastiCache::ParameterGroup",
         Condition: "MakesCaches",
         // The guard of the state must be there exactly while the state is: nothing may be evicted.
-        Properties: { CacheParameterGroupFamily: "valkey8", Description: "The caches of the shop", Properties: { "maxmemory-policy": "noeviction" } },
+        Properties: {
+          CacheParameterGroupFamily: "valkey8",
+          Description: "The caches of the shop",
+          Properties: { "maxmemory-policy": "noeviction" },
+        },
       },
       ...Object.fromEntries(SERVICES.map((service) => [`${service}Cache`, cache])),
     },

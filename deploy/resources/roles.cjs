@@ -3,18 +3,25 @@
 const SERVICES = ["order", "stock", "payment"];
 
 module.exports = async ({ resolveVariable }) => {
-  const [service, stage, subnets, logStore] = await Promise.all(["self:service", "sls:stage", "param:subnetIds", "param:logStore"].map((name) => resolveVariable(name)));
+  const [service, stage, subnets, logStore] = await Promise.all(
+    ["self:service", "sls:stage", "param:subnetIds", "param:logStore"].map((name) => resolveVariable(name)),
+  );
   const account = "${AWS::Region}:${AWS::AccountId}";
 
   const role = async (name) => {
     const bucket = { "Fn::GetAtt": [`${capital(name)}Log`, "Arn"] };
     const statements = [
-      allow(["logs:CreateLogStream", "logs:PutLogEvents"], { "Fn::Sub": `arn:\${AWS::Partition}:logs:${account}:log-group:/aws/lambda/${service}-${stage}-${name}-*` }),
+      allow(["logs:CreateLogStream", "logs:PutLogEvents"], {
+        "Fn::Sub": `arn:\${AWS::Partition}:logs:${account}:log-group:/aws/lambda/${service}-${stage}-${name}-*`,
+      }),
       allow("secretsmanager:GetSecretValue", { Ref: "InternalSecret" }),
     ];
     if (logStore === "efs") {
       const accessPoint = await resolveVariable(`param:efsAccessPoint${capital(name)}`);
-      statements.push({ ...allow(["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"], "*"), Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": accessPoint } } });
+      statements.push({
+        ...allow(["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"], "*"),
+        Condition: { StringEquals: { "elasticfilesystem:AccessPointArn": accessPoint } },
+      });
     } else {
       statements.push(
         allow(["s3:GetObject", "s3:PutObject"], join(bucket, `/${name}/*`)),
@@ -25,17 +32,36 @@ module.exports = async ({ resolveVariable }) => {
       );
     }
     if (subnets !== "") {
-      statements.push(allow(["ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"], "*"));
+      statements.push(
+        allow(
+          [
+            "ec2:CreateNetworkInterface",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeSubnets",
+            "ec2:DeleteNetworkInterface",
+            "ec2:AssignPrivateIpAddresses",
+            "ec2:UnassignPrivateIpAddresses",
+          ],
+          "*",
+        ),
+      );
     }
     return {
       Type: "AWS::IAM::Role",
       Properties: {
-        AssumeRolePolicyDocument: { Version: "2012-10-17", Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }] },
+        AssumeRolePolicyDocument: {
+          Version: "2012-10-17",
+          Statement: [{ Effect: "Allow", Principal: { Service: "lambda.amazonaws.com" }, Action: "sts:AssumeRole" }],
+        },
         Policies: [{ PolicyName: name, PolicyDocument: { Version: "2012-10-17", Statement: statements } }],
       },
     };
   };
-  return { Resources: Object.fromEntries(await Promise.all(SERVICES.map(async (name) => [`${capital(name)}Role`, await role(name)]))) };
+  return {
+    Resources: Object.fromEntries(
+      await Promise.all(SERVICES.map(async (name) => [`${capital(name)}Role`, await role(name)])),
+    ),
+  };
 };
 
 function allow(action, resource) {

@@ -15,7 +15,8 @@ export const directClient: ServiceClient = async (request) => {
   const answer = dispatch?.({ method, path, headers, body });
   if (!answer) return httpClient(request);
   // Nobody can take back what was handed over: from here on only its answer tells what came of it.
-  const unknown = (what: string, cause?: unknown): AmbiguousError => new AmbiguousError(`${method} ${path}: ${what}`, { cause });
+  const unknown = (what: string, cause?: unknown): AmbiguousError =>
+    new AmbiguousError(`${method} ${path}: ${what}`, { cause });
   const answered = answer.then(
     ({ statusCode, body }): ServiceResponse => ({ status: statusCode, body }),
     (error: unknown) => {

@@ -10,7 +10,9 @@ export interface DirectRequest {
  * Runs the function behind a route as the gateway would: with the same event, and with a context and a time of its own.
  * @returns null where no function of this process has the route
  */
-export type Dispatch = (request: DirectRequest) => Promise<{ readonly statusCode: number; readonly body: string }> | null;
+export type Dispatch = (
+  request: DirectRequest,
+) => Promise<{ readonly statusCode: number; readonly body: string }> | null;
 
 /** A global symbol: functions that are bundled one by one have a copy of this module each, and none of the others' handlers. */
 const OFFERED = Symbol.for("shop.dispatch");

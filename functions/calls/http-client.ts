@@ -3,7 +3,13 @@ import https from "node:https";
 import { AmbiguousError, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { gatewayUrl } from "../settings/configuration.ts";
-import { outgoing, type Outgoing, type ServiceClient, type ServiceRequest, type ServiceResponse } from "./service-client.ts";
+import {
+  outgoing,
+  type Outgoing,
+  type ServiceClient,
+  type ServiceRequest,
+  type ServiceResponse,
+} from "./service-client.ts";
 
 const agents = {
   "http:": new http.Agent({ keepAlive: true, maxSockets: 256 }),
@@ -40,7 +46,10 @@ async function send(request: ServiceRequest, travelling: Outgoing): Promise<Serv
 function exchange({ method, path, timeout }: ServiceRequest, { headers, body }: Outgoing): Promise<ServiceResponse> {
   const url = new URL(gatewayUrl() + path);
   const payload = body ?? "";
-  const options: http.RequestOptions = { method, headers: { ...headers, "content-length": Buffer.byteLength(payload) } };
+  const options: http.RequestOptions = {
+    method,
+    headers: { ...headers, "content-length": Buffer.byteLength(payload) },
+  };
   const secure = url.protocol === "https:";
   return new Promise((resolve, reject) => {
     const request = (secure ? https : http).request(url, { ...options, agent: agents[secure ? "https:" : "http:"] });
@@ -57,8 +66,10 @@ function exchange({ method, path, timeout }: ServiceRequest, { headers, body }: 
     request.on("error", (cause: NodeJS.ErrnoException) => {
       clearTimeout(timer);
       const message = `${method} ${path}: ${cause.message}`;
-      if (cause.code === "ECONNREFUSED" || cause.code === "ENOTFOUND") reject(new UnavailableError("service_unavailable", message, { cause }));
-      else if (cause.code === "ECONNRESET" && request.reusedSocket) reject(new StaleConnectionError(message, { cause }));
+      if (cause.code === "ECONNREFUSED" || cause.code === "ENOTFOUND")
+        reject(new UnavailableError("service_unavailable", message, { cause }));
+      else if (cause.code === "ECONNRESET" && request.reusedSocket)
+        reject(new StaleConnectionError(message, { cause }));
       else reject(new AmbiguousError(message, { cause }));
     });
     request.end(payload);

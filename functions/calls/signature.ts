@@ -51,7 +51,8 @@ export function verify(request: Signed, signature: string | undefined, secret: s
   unverified.delete(text);
   const expected = own?.secret === secret ? own.mac : macOf(text, secret);
   if (!timingSafeEqual(Buffer.from(expected), Buffer.from(given))) throw new ForbiddenError("the signature is wrong");
-  if (Math.abs(now - Number(time)) > VALIDITY) throw new UnavailableError("signature_expired", "the signature has expired");
+  if (Math.abs(now - Number(time)) > VALIDITY)
+    throw new UnavailableError("signature_expired", "the signature has expired");
 }
 
 function textOf({ method, path, body }: Signed, time: number): string {

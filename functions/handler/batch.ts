@@ -29,36 +29,53 @@ export interface Batch {
  *
  * @throws what `precheck` throws; what `guard` refuses with: whole chunks before that one may have been written
  */
-export async function runBatch({ state, idempotency, deadline, now }: Call, { op, count, row, guard, precheck, done }: Batch): Promise<Answer> {
+export async function runBatch(
+  { state, idempotency, deadline, now }: Call,
+  { op, count, row, guard, precheck, done }: Batch,
+): Promise<Answer> {
   const answer = json({ msg: done });
   const options = { meta: { op }, timeout: deadline - now };
   const marker = idempotency === null ? [] : [idempotencyKey(idempotency.key)];
 
   if (idempotency !== null) {
-    const first = await state.occ.transact(marker, (view) => {
-      const kept = recall<Answer | "started">(view, idempotency);
-      return kept === null ? { result: null, set: remember(idempotency, "started") } : { result: kept };
-    }, options);
+    const first = await state.occ.transact(
+      marker,
+      (view) => {
+        const kept = recall<Answer | "started">(view, idempotency);
+        return kept === null ? { result: null, set: remember(idempotency, "started") } : { result: kept };
+      },
+      options,
+    );
     if (first !== null && first !== "started") return first;
   }
   await precheck?.();
-  const stopped = await state.occ.batch(chunks(count).map(({ from, to }) => {
-    const ids = Array.from({ length: to - from }, (_, i) => String(from + i));
-    return {
-      keys: [...marker, ...(guard ? ids.map(guard.key) : [])],
-      decide: (view) => {
-        if (idempotency !== null && recall<Answer | "started">(view, idempotency) !== "started") return { result: true };
-        const forbidden = guard && ids.find((id) => view.get(guard.key(id)) !== null);
-        if (guard && forbidden !== undefined) throw guard.refuse(forbidden);
-        return { result: false, set: ids.map(row) };
-      },
-    };
-  }), options);
+  const stopped = await state.occ.batch(
+    chunks(count).map(({ from, to }) => {
+      const ids = Array.from({ length: to - from }, (_, i) => String(from + i));
+      return {
+        keys: [...marker, ...(guard ? ids.map(guard.key) : [])],
+        decide: (view) => {
+          if (idempotency !== null && recall<Answer | "started">(view, idempotency) !== "started")
+            return { result: true };
+          const forbidden = guard && ids.find((id) => view.get(guard.key(id)) !== null);
+          if (guard && forbidden !== undefined) throw guard.refuse(forbidden);
+          return { result: false, set: ids.map(row) };
+        },
+      };
+    }),
+    options,
+  );
   if (idempotency === null || stopped.includes(true)) return answer;
-  return state.occ.transact(marker, (view) => {
-    const kept = recall<Answer | "started">(view, idempotency);
-    return kept === null || kept === "started" ? { result: answer, set: remember(idempotency, answer) } : { result: kept };
-  }, options);
+  return state.occ.transact(
+    marker,
+    (view) => {
+      const kept = recall<Answer | "started">(view, idempotency);
+      return kept === null || kept === "started"
+        ? { result: answer, set: remember(idempotency, answer) }
+        : { result: kept };
+    },
+    options,
+  );
 }
 
 /** Lazily: a million rows are not held at once. */

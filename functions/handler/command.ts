@@ -20,20 +20,31 @@ export interface Command {
  *
  * @throws Refusal; IdempotencyKeyReusedError; OccError and LogError
  */
-export function run({ state, idempotency, deadline, now }: Pick<Call, "state" | "idempotency" | "deadline" | "now">, { op, keys, decide }: Command): Promise<Answer> {
+export function run(
+  { state, idempotency, deadline, now }: Pick<Call, "state" | "idempotency" | "deadline" | "now">,
+  { op, keys, decide }: Command,
+): Promise<Answer> {
   const options = { meta: { op }, timeout: deadline - now };
   if (idempotency === null) {
-    return state.occ.transact(keys, (view) => {
-      const { set, answer } = decide(view);
-      return { result: answer, set };
-    }, options);
+    return state.occ.transact(
+      keys,
+      (view) => {
+        const { set, answer } = decide(view);
+        return { result: answer, set };
+      },
+      options,
+    );
   }
-  return state.occ.transact([idempotencyKey(idempotency.key), ...keys], (view) => {
-    const first = recall<Answer>(view, idempotency);
-    if (first !== null) return { result: first };
-    const { set, answer } = decideOrRefuse(decide, view);
-    return { result: answer, set: [...set, ...remember(idempotency, answer)] };
-  }, options);
+  return state.occ.transact(
+    [idempotencyKey(idempotency.key), ...keys],
+    (view) => {
+      const first = recall<Answer>(view, idempotency);
+      if (first !== null) return { result: first };
+      const { set, answer } = decideOrRefuse(decide, view);
+      return { result: answer, set: [...set, ...remember(idempotency, answer)] };
+    },
+    options,
+  );
 }
 
 function decideOrRefuse(decide: Command["decide"], view: View): ReturnType<Command["decide"]> {

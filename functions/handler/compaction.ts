@@ -7,8 +7,13 @@ const PATIENCE = 14 * 60 * 1_000;
 
 /** A scheduled function that compacts the service's log where that is due. What one run leaves over is for the next. */
 export function compaction(service: Service) {
-  return task(service, "compact", async ({ state, deadline }) => {
-    const result = await state.compactWhenDue(compactThresholds(), { deadline });
-    return { commits: result?.commits ?? 0, archived: result?.archived ?? 0 };
-  }, PATIENCE);
+  return task(
+    service,
+    "compact",
+    async ({ state, deadline }) => {
+      const result = await state.compactWhenDue(compactThresholds(), { deadline });
+      return { commits: result?.commits ?? 0, archived: result?.archived ?? 0 };
+    },
+    PATIENCE,
+  );
 }

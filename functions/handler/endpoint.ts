@@ -67,11 +67,17 @@ function recordOf(context: object): NonNullable<Recorded[typeof RECORD]> {
 
 /** A route as a Lambda handler: what all of them share, around the handler of one. */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no entries is what it says
-export function endpoint<P extends Entries = Record<never, never>, B extends Entries = Record<never, never>>(route: Route<P, B>) {
+export function endpoint<P extends Entries = Record<never, never>, B extends Entries = Record<never, never>>(
+  route: Route<P, B>,
+) {
   const { service, signedBody, patience = PATIENCE } = route;
   const pathSchema = v.object(route.path ?? ({} as P));
   const bodySchema = signedBody && v.object(signedBody);
-  const restored: Middleware = restoreState({ state: () => openState(service), timeout: RESTORE_PATIENCE, reserve: RESERVE });
+  const restored: Middleware = restoreState({
+    state: () => openState(service),
+    timeout: RESTORE_PATIENCE,
+    reserve: RESERVE,
+  });
 
   return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
     .use([requestLog(service), mappedErrors, ...(bodySchema ? [signed] : []), restored])
@@ -92,7 +98,8 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
 }
 
 const signed: Middleware = {
-  before: async ({ event }) => verify(signedPart(event), header(event, SIGNATURE_HEADER), await signingSecret(Date.now()), Date.now()),
+  before: async ({ event }) =>
+    verify(signedPart(event), header(event, SIGNATURE_HEADER), await signingSecret(Date.now()), Date.now()),
 };
 
 const mappedErrors: Middleware = {

@@ -18,8 +18,13 @@ export const sagas = v.pipe(v.array(id), v.minLength(1), v.maxLength(100));
  * Markers are dropped after the retention. A step of an older saga could no longer tell that it has run before.
  * @throws Refusal saga_expired
  */
-export function assertRecent({ saga, startedAt }: { readonly saga: string; readonly startedAt: number }, now: number, retention: number): void {
-  if (now - startedAt > retention) throw new Refusal("saga_expired", `saga ${saga} is older than the retention of markers`);
+export function assertRecent(
+  { saga, startedAt }: { readonly saga: string; readonly startedAt: number },
+  now: number,
+  retention: number,
+): void {
+  if (now - startedAt > retention)
+    throw new Refusal("saga_expired", `saga ${saga} is older than the retention of markers`);
 }
 
 /** A refused step is answered after its refusal is durable: the marker of it is written like any other. */

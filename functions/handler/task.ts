@@ -19,7 +19,12 @@ export interface Run {
  * A scheduled function as a Lambda handler. Its result goes into the log and to whoever invoked it.
  * @param patience milliseconds that a run works at most
  */
-export function task<R extends object>(service: Service, name: string, run: (run: Run) => Promise<R>, patience = PATIENCE) {
+export function task<R extends object>(
+  service: Service,
+  name: string,
+  run: (run: Run) => Promise<R>,
+  patience = PATIENCE,
+) {
   return middy<unknown, R>()
     .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
     .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
@@ -28,7 +33,8 @@ export function task<R extends object>(service: Service, name: string, run: (run
       const started = Date.now();
       const deadline = started + timeLeft(context, patience, RESERVE);
       const result = await run({ state: await openState(service), deadline });
-      if (Object.values(result).some((value) => value !== 0)) log("info", name, { service: service.name, ms: Date.now() - started, ...result });
+      if (Object.values(result).some((value) => value !== 0))
+        log("info", name, { service: service.name, ms: Date.now() - started, ...result });
       return result;
     });
 }

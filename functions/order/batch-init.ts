@@ -25,7 +25,13 @@ export const handler = endpoint({
     const generation = newGeneration();
     const make = (): Order => {
       const [first, second] = [draw(n_items), draw(n_items)];
-      const items: Order["items"] = first === second ? [[first, 2]] : [[first, 1], [second, 1]];
+      const items: Order["items"] =
+        first === second
+          ? [[first, 2]]
+          : [
+              [first, 1],
+              [second, 1],
+            ];
       return { user: draw(n_users), items, total, paid: false, generation };
     };
     return runBatch(call, {
@@ -39,11 +45,14 @@ export const handler = endpoint({
   },
 });
 
-const running = (id: string): CheckoutRunningError => new CheckoutRunningError(`the checkout of order ${id} is running`);
+const running = (id: string): CheckoutRunningError =>
+  new CheckoutRunningError(`the checkout of order ${id} is running`);
 
 /** Refuses before anything is overwritten. Each chunk looks again: a checkout may start in between. */
 async function assertNoneRuns({ state, deadline, now }: Call, n: number): Promise<void> {
   const claims = await state.keys(CLAIMS, { limit: Number.MAX_SAFE_INTEGER, timeout: deadline - now });
-  const id = claims.map((key) => key.slice(CLAIMS.length)).find((order) => /^(0|[1-9]\d*)$/.test(order) && Number(order) < n);
+  const id = claims
+    .map((key) => key.slice(CLAIMS.length))
+    .find((order) => /^(0|[1-9]\d*)$/.test(order) && Number(order) < n);
   if (id !== undefined) throw running(id);
 }

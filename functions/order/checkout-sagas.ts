@@ -31,7 +31,8 @@ export async function follow(state: LoggedRedis, id: string, deadline: number): 
   const journal = new SagaJournal(state);
   for (let pause = FIRST_POLL; ; pause = Math.min(2 * pause, LONGEST_POLL)) {
     let saga = await journal.read(id, Math.max(1, deadline - Date.now()));
-    if (saga !== null && !isSettled(saga) && isOverdue(saga, Date.now())) saga = await settleOverdue(state, { id, saga }, deadline);
+    if (saga !== null && !isSettled(saga) && isOverdue(saga, Date.now()))
+      saga = await settleOverdue(state, { id, saga }, deadline);
     if (saga === null || isSettled(saga) || Date.now() + pause >= deadline) return saga;
     await sleep(pause * (0.5 + Math.random() / 2));
   }
@@ -44,7 +45,8 @@ export async function follow(state: LoggedRedis, id: string, deadline: number): 
 export async function settleOverdue(state: LoggedRedis, held: HeldSaga, deadline: number): Promise<Saga> {
   const driver = checkoutDriver(state);
   try {
-    return (await (held.saga.state === "running" ? driver.takeOver(held, deadline) : driver.compensate(held, deadline))).saga;
+    return (await (held.saga.state === "running" ? driver.takeOver(held, deadline) : driver.compensate(held, deadline)))
+      .saga;
   } catch (error) {
     if (error instanceof LostRaceError) return held.saga;
     throw error;

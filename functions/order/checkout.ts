@@ -49,23 +49,30 @@ async function begin({ state, idempotency, now, deadline }: Call, orderId: strin
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
-  return state.occ.transact<Lead>(keys, (view) => {
-    const first = idempotency && recall<Kept>(view, idempotency);
-    if (first && !("follow" in first && isVoid(view.get<Saga>(sagaKey(first.follow))))) return { result: first };
-    const keep = (kept: Kept) => (idempotency ? remember(idempotency, kept) : []);
-    try {
-      const present = known(view.get<Order>(orderRow), orderId);
-      const claim = view.get<Claim>(claimRow);
-      if (claim !== null) return { result: { follow: claim.saga }, set: keep({ follow: claim.saga }) };
-      if (present.paid) return { result: { answer: PAID }, set: keep({ answer: PAID }) };
-      const started = start(saga, orderId, present, { now, timeout: sagaTimeout() });
-      return { result: { started: { id: saga, saga: started.saga } }, set: [...started.set, ...keep({ follow: saga })] };
-    } catch (refusal) {
-      if (!(refusal instanceof Refusal) || !idempotency) throw refusal;
-      const answer = errorAnswer(refusal);
-      return { result: { answer }, set: keep({ answer }) };
-    }
-  }, { meta: { op: "checkout", saga }, timeout: deadline - now });
+  return state.occ.transact<Lead>(
+    keys,
+    (view) => {
+      const first = idempotency && recall<Kept>(view, idempotency);
+      if (first && !("follow" in first && isVoid(view.get<Saga>(sagaKey(first.follow))))) return { result: first };
+      const keep = (kept: Kept) => (idempotency ? remember(idempotency, kept) : []);
+      try {
+        const present = known(view.get<Order>(orderRow), orderId);
+        const claim = view.get<Claim>(claimRow);
+        if (claim !== null) return { result: { follow: claim.saga }, set: keep({ follow: claim.saga }) };
+        if (present.paid) return { result: { answer: PAID }, set: keep({ answer: PAID }) };
+        const started = start(saga, orderId, present, { now, timeout: sagaTimeout() });
+        return {
+          result: { started: { id: saga, saga: started.saga } },
+          set: [...started.set, ...keep({ follow: saga })],
+        };
+      } catch (refusal) {
+        if (!(refusal instanceof Refusal) || !idempotency) throw refusal;
+        const answer = errorAnswer(refusal);
+        return { result: { answer }, set: keep({ answer }) };
+      }
+    },
+    { meta: { op: "checkout", saga }, timeout: deadline - now },
+  );
 }
 
 /**
@@ -95,6 +102,11 @@ function outcome(saga: Saga | null, id: string): Answer {
     const { code, message } = saga.failure;
     if (code !== "checkout_aborted") return errorAnswer(new Refusal(code, message));
   }
-  if (saga?.state === "failed") return errorAnswer(new UnavailableError("checkout_aborted", `checkout ${id} was rolled back: ${saga.failure?.message ?? ""}`));
-  return errorAnswer(new UnavailableError("checkout_pending", `checkout ${id} is not settled yet; it will be by itself`));
+  if (saga?.state === "failed")
+    return errorAnswer(
+      new UnavailableError("checkout_aborted", `checkout ${id} was rolled back: ${saga.failure?.message ?? ""}`),
+    );
+  return errorAnswer(
+    new UnavailableError("checkout_pending", `checkout ${id} is not settled yet; it will be by itself`),
+  );
 }

@@ -39,7 +39,10 @@ async function forgetSagas({ state, deadline }: Run, until: number): Promise<num
     const sagas = settled.map((key) => key.slice(SAGAS.length));
     await peers.step("/payment/forget", { sagas }, stepTimeout());
     await peers.step("/stock/forget", { sagas }, stepTimeout());
-    await state.occ.transactAlone([], () => ({ result: null, set: settled.map((key) => [key, null] as const) }), { meta: { op: "expire" }, ...options });
+    await state.occ.transactAlone([], () => ({ result: null, set: settled.map((key) => [key, null] as const) }), {
+      meta: { op: "expire" },
+      ...options,
+    });
     forgotten += settled.length;
   }
   return forgotten;

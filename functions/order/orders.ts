@@ -45,7 +45,9 @@ export function addItem(order: Order, item: string, quantity: number, price: num
     throw new Refusal("too_many_items", `an order has at most ${MAX_LINES} different items`);
   }
   const together = sum("the item's quantity", present?.[1] ?? 0, quantity);
-  const items = present ? order.items.map((line) => (line === present ? ([item, together] as const) : line)) : [...order.items, [item, quantity] as const];
+  const items = present
+    ? order.items.map((line) => (line === present ? ([item, together] as const) : line))
+    : [...order.items, [item, quantity] as const];
   return { ...order, items, total };
 }
 

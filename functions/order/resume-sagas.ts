@@ -49,9 +49,13 @@ export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: 
 async function settleAll(state: Run["state"], sagas: readonly HeldSaga[], deadline: number): Promise<number> {
   let settled = 0;
   // In another order each time, so that no set of stuck sagas is always first.
-  const queue = sagas.map((held) => ({ held, rank: Math.random() })).sort((a, b) => a.rank - b.rank).values();
+  const queue = sagas
+    .map((held) => ({ held, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .values();
   const work = async (): Promise<void> => {
-    for (const { held } of queue) if (await settle(state, held, Math.min(deadline, Date.now() + SHARE * stepTimeout()))) settled++;
+    for (const { held } of queue)
+      if (await settle(state, held, Math.min(deadline, Date.now() + SHARE * stepTimeout()))) settled++;
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return settled;

@@ -51,7 +51,11 @@ export class SagaDriver {
     }
     const paid = await journal.paid(held, remaining(deadline));
     if (paid !== null) return paid;
-    const failure: Failure = { kind: "aborted", code: "checkout_aborted", message: "the order is no longer this checkout's" };
+    const failure: Failure = {
+      kind: "aborted",
+      code: "checkout_aborted",
+      message: "the order is no longer this checkout's",
+    };
     return this.compensate(await journal.abandoned(held, attempted, failure, remaining(deadline)), deadline);
   }
 
@@ -85,7 +89,11 @@ export class SagaDriver {
 }
 
 /** Repeats a call that surely was not done, until the deadline. Anything else is the caller's to judge. */
-async function patiently(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>): Promise<void> {
+async function patiently(
+  deadline: number,
+  stepTimeout: number,
+  call: (timeout: number) => Promise<void>,
+): Promise<void> {
   await repeat(deadline, stepTimeout, call, (error) => error instanceof UnavailableError);
 }
 
@@ -93,11 +101,20 @@ async function patiently(deadline: number, stepTimeout: number, call: (timeout: 
  * Repeats a call until it is done: it may have been done already, which is the same. Nothing that the other side answers
  * ends that, a 400 neither: a compensation is never refused, so that one comes from something on the way.
  */
-async function persistently(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>): Promise<void> {
+async function persistently(
+  deadline: number,
+  stepTimeout: number,
+  call: (timeout: number) => Promise<void>,
+): Promise<void> {
   await repeat(deadline, stepTimeout, call, (error) => error instanceof ShopError);
 }
 
-async function repeat(deadline: number, stepTimeout: number, call: (timeout: number) => Promise<void>, again: (error: unknown) => boolean): Promise<void> {
+async function repeat(
+  deadline: number,
+  stepTimeout: number,
+  call: (timeout: number) => Promise<void>,
+  again: (error: unknown) => boolean,
+): Promise<void> {
   for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
     try {
       return await call(Math.max(1, Math.min(stepTimeout, remaining(deadline))));

@@ -31,13 +31,24 @@ export class SagaJournal {
   }
 
   /** The saga is given up; what has to be undone is written down before any of it is. */
-  async abandoned({ id, saga }: HeldSaga, undo: readonly string[], failure: Failure, timeout: number): Promise<HeldSaga> {
-    return must(await this.#move("abandoned", id, saga, timeout, (current, _order, claim) => abandon(id, saga, current, claim, undo, failure)));
+  async abandoned(
+    { id, saga }: HeldSaga,
+    undo: readonly string[],
+    failure: Failure,
+    timeout: number,
+  ): Promise<HeldSaga> {
+    return must(
+      await this.#move("abandoned", id, saga, timeout, (current, _order, claim) =>
+        abandon(id, saga, current, claim, undo, failure),
+      ),
+    );
   }
 
   /** All is undone. */
   async closed({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga> {
-    return must(await this.#move("closed", id, saga, timeout, (current, _order, claim) => close(id, saga, current, claim)));
+    return must(
+      await this.#move("closed", id, saga, timeout, (current, _order, claim) => close(id, saga, current, claim)),
+    );
   }
 
   async #move(
@@ -49,10 +60,14 @@ export class SagaJournal {
   ): Promise<HeldSaga | null> {
     const [sagaRow, orderRow, claim] = [sagaKey(id), orderKey(order), claimKey(order)];
     await failPoint(`saga.${to}.before`);
-    const held = await this.#state.occ.transact<HeldSaga | null>([sagaRow, orderRow, claim], (view) => {
-      const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claim));
-      return moved === null ? { result: null } : { result: { id, saga: moved.saga }, set: moved.set };
-    }, { meta: { op: `saga_${to}`, saga: id }, timeout });
+    const held = await this.#state.occ.transact<HeldSaga | null>(
+      [sagaRow, orderRow, claim],
+      (view) => {
+        const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claim));
+        return moved === null ? { result: null } : { result: { id, saga: moved.saga }, set: moved.set };
+      },
+      { meta: { op: `saga_${to}`, saga: id }, timeout },
+    );
     await failPoint(`saga.${to}.after`);
     return held;
   }

@@ -26,7 +26,11 @@ export const CHECKOUT: readonly SagaStep[] = [
   },
 ];
 
-function call(name: "reserve" | "charge" | "refund" | "release", path: string, more: (saga: Saga) => object = () => ({})): SagaStep["execute"] {
+function call(
+  name: "reserve" | "charge" | "refund" | "release",
+  path: string,
+  more: (saga: Saga) => object = () => ({}),
+): SagaStep["execute"] {
   return async (peers, id, saga, timeout) => {
     await failPoint(`saga.${name}.before`);
     await peers.step(path, { saga: id, startedAt: saga.startedAt, ...more(saga) }, timeout);

@@ -64,7 +64,12 @@ export function stepsToUndo<Step>(attempted: readonly Step[], refused: boolean):
 }
 
 /** The intent: the order is claimed and the saga runs. @throws Refusal empty_order */
-export function start(id: string, orderId: string, order: Order, at: { readonly now: number; readonly timeout: number }): { saga: Saga; set: Changes } {
+export function start(
+  id: string,
+  orderId: string,
+  order: Order,
+  at: { readonly now: number; readonly timeout: number },
+): { saga: Saga; set: Changes } {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
   const saga: Saga = {
     order: orderId,
@@ -77,7 +82,13 @@ export function start(id: string, orderId: string, order: Order, at: { readonly 
     startedAt: at.now,
     deadline: at.now + at.timeout,
   };
-  return { saga, set: [[sagaKey(id), saga], [claimKey(orderId), { saga: id }]] };
+  return {
+    saga,
+    set: [
+      [sagaKey(id), saga],
+      [claimKey(orderId), { saga: id }],
+    ],
+  };
 }
 
 /**
@@ -85,18 +96,38 @@ export function start(id: string, orderId: string, order: Order, at: { readonly 
  * @returns null where the order is no longer this saga's: then it has to be compensated
  * @throws LostRaceError
  */
-export function pay(id: string, expected: Saga, current: Saga | null, order: Order | null, claim: Claim | null): { saga: Saga; set: Changes } | null {
+export function pay(
+  id: string,
+  expected: Saga,
+  current: Saga | null,
+  order: Order | null,
+  claim: Claim | null,
+): { saga: Saga; set: Changes } | null {
   assertCurrent(expected, current, "running");
   if (claim?.saga !== id || order?.generation !== expected.generation) return null;
   const saga: Saga = { ...expected, state: "paid", version: expected.version + 1 };
-  return { saga, set: [[sagaKey(id), saga], [orderKey(saga.order), { ...order, paid: true }], [claimKey(saga.order), null]] };
+  return {
+    saga,
+    set: [
+      [sagaKey(id), saga],
+      [orderKey(saga.order), { ...order, paid: true }],
+      [claimKey(saga.order), null],
+    ],
+  };
 }
 
 /**
  * `running` → `compensating`; straight to `failed` where nothing has to be undone.
  * @throws LostRaceError
  */
-export function abandon(id: string, expected: Saga, current: Saga | null, claim: Claim | null, undo: readonly string[], failure: Failure): { saga: Saga; set: Changes } {
+export function abandon(
+  id: string,
+  expected: Saga,
+  current: Saga | null,
+  claim: Claim | null,
+  undo: readonly string[],
+  failure: Failure,
+): { saga: Saga; set: Changes } {
   assertCurrent(expected, current, "running");
   const version = expected.version + 1;
   if (undo.length > 0) {
@@ -107,7 +138,12 @@ export function abandon(id: string, expected: Saga, current: Saga | null, claim:
 }
 
 /** `compensating` → `failed`: all is undone, the order is free again. @throws LostRaceError */
-export function close(id: string, expected: Saga, current: Saga | null, claim: Claim | null): { saga: Saga; set: Changes } {
+export function close(
+  id: string,
+  expected: Saga,
+  current: Saga | null,
+  claim: Claim | null,
+): { saga: Saga; set: Changes } {
   assertCurrent(expected, current, "compensating");
   return failed(id, { ...expected, version: expected.version + 1 }, claim);
 }
@@ -119,5 +155,6 @@ function failed(id: string, last: Saga, claim: Claim | null): { saga: Saga; set:
 }
 
 function assertCurrent(expected: Saga, current: Saga | null, state: Saga["state"]): void {
-  if (current?.version !== expected.version || current.state !== state) throw new LostRaceError(`the saga is ${current?.state ?? "gone"}`);
+  if (current?.version !== expected.version || current.state !== state)
+    throw new LostRaceError(`the saga is ${current?.state ?? "gone"}`);
 }

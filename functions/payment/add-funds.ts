@@ -15,7 +15,10 @@ export const handler = endpoint({
     return run(call, {
       op: "add_funds",
       keys: [key],
-      decide: (view) => ({ set: [[key, addFunds(known(view.get<User>(key), user_id), amount)]], answer: json({ done: true }) }),
+      decide: (view) => ({
+        set: [[key, addFunds(known(view.get<User>(key), user_id), amount)]],
+        answer: json({ done: true }),
+      }),
     });
   },
 });

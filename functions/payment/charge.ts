@@ -15,9 +15,15 @@ export const handler = endpoint({
     notes["saga"] = saga;
     assertRecent({ saga, startedAt }, now, retention());
     const marker = chargeKey(saga);
-    return state.occ.transact([marker, userKey(user)], (view) => {
-      const { set, refusal } = charge(saga, user, amount, view.get<Charge>(marker), (id) => view.get<User>(userKey(id)));
-      return { result: stepAnswer(refusal), set };
-    }, { meta: { op: "charge", saga }, timeout: deadline - now });
+    return state.occ.transact(
+      [marker, userKey(user)],
+      (view) => {
+        const { set, refusal } = charge(saga, user, amount, view.get<Charge>(marker), (id) =>
+          view.get<User>(userKey(id)),
+        );
+        return { result: stepAnswer(refusal), set };
+      },
+      { meta: { op: "charge", saga }, timeout: deadline - now },
+    );
   },
 });

@@ -20,10 +20,17 @@ export const chargeKey = (saga: string): string => `charge:${saga}`;
  * Charges the user. A refusal is marked as well: repeating the step gives the first answer, whatever the credit has become.
  * @returns what changes, and the refusal if it is one
  */
-export function charge(saga: string, id: string, amount: number, marker: Charge | null, find: FindUser): { set: Changes; refusal?: Refusal } {
+export function charge(
+  saga: string,
+  id: string,
+  amount: number,
+  marker: Charge | null,
+  find: FindUser,
+): { set: Changes; refusal?: Refusal } {
   if (marker?.state === "charged") return { set: [] };
   if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
-  if (marker?.state === "refunded") return { set: [], refusal: new Refusal("step_compensated", `the charge of saga ${saga} was refunded`) };
+  if (marker?.state === "refunded")
+    return { set: [], refusal: new Refusal("step_compensated", `the charge of saga ${saga} was refunded`) };
   try {
     const user = known(find(id), id);
     return {

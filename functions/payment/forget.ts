@@ -9,13 +9,19 @@ export const handler = endpoint({
   service: payment,
   signedBody: { sagas },
   handle: async ({ body, state, deadline, now }) => {
-    await Promise.all(body.sagas.map((saga) => {
-      const key = chargeKey(saga);
-      return state.occ.transact([key], (view) => ({
-        result: null,
-        set: forget(saga, view.get<Charge>(key), (user) => view.get<User>(userKey(user))),
-      }), { meta: { op: "forget", saga }, timeout: deadline - now });
-    }));
+    await Promise.all(
+      body.sagas.map((saga) => {
+        const key = chargeKey(saga);
+        return state.occ.transact(
+          [key],
+          (view) => ({
+            result: null,
+            set: forget(saga, view.get<Charge>(key), (user) => view.get<User>(userKey(user))),
+          }),
+          { meta: { op: "forget", saga }, timeout: deadline - now },
+        );
+      }),
+    );
     return stepAnswer(undefined);
   },
 });

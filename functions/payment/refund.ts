@@ -11,9 +11,13 @@ export const handler = endpoint({
   handle: ({ body: { saga }, state, deadline, now, notes }) => {
     notes["saga"] = saga;
     const key = chargeKey(saga);
-    return state.occ.transact([key], (view) => ({
-      result: stepAnswer(undefined),
-      set: refund(saga, view.get<Charge>(key), (user) => view.get<User>(userKey(user))),
-    }), { meta: { op: "refund", saga }, timeout: deadline - now });
+    return state.occ.transact(
+      [key],
+      (view) => ({
+        result: stepAnswer(undefined),
+        set: refund(saga, view.get<Charge>(key), (user) => view.get<User>(userKey(user))),
+      }),
+      { meta: { op: "refund", saga }, timeout: deadline - now },
+    );
   },
 });

@@ -30,7 +30,8 @@ export function addFunds(user: User, amount: number): User {
 
 /** @throws Refusal insufficient_credit */
 export function pay(user: User, amount: number, id: string): User {
-  if (user.credit < amount) throw new Refusal("insufficient_credit", `user ${id} has a credit of ${user.credit}, ${amount} were asked for`);
+  if (user.credit < amount)
+    throw new Refusal("insufficient_credit", `user ${id} has a credit of ${user.credit}, ${amount} were asked for`);
   return { ...user, credit: user.credit - amount };
 }
 

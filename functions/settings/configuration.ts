@@ -8,7 +8,9 @@ export interface LogPlace {
   /** A folder of the service's own, used where there is no bucket. */
   readonly logFolder: string;
   /** A prefix of the service's own in S3. */
-  readonly logBucket: { readonly bucket: string; readonly prefix: string; readonly region: string; readonly endpoint?: string } | undefined;
+  readonly logBucket:
+    | { readonly bucket: string; readonly prefix: string; readonly region: string; readonly endpoint?: string }
+    | undefined;
   /** The identity that it must have; undefined where that is not known. */
   readonly logStoreId: string | undefined;
   /** Of the folder; a bucket is always durable. */
@@ -70,8 +72,14 @@ export function retention(env: NodeJS.ProcessEnv = process.env): number {
 }
 
 /** When a service's log is compacted: bytes of the log, and milliseconds since its first commit. */
-export function compactThresholds(env: NodeJS.ProcessEnv = process.env): { readonly bytes: number; readonly age: number } {
-  return { bytes: wholeNumber(env, "COMPACT_BYTES", 64 * 1024 * 1024, "bytes"), age: wholeNumber(env, "COMPACT_AGE_MS", 24 * 60 * 60 * 1_000, "milliseconds") };
+export function compactThresholds(env: NodeJS.ProcessEnv = process.env): {
+  readonly bytes: number;
+  readonly age: number;
+} {
+  return {
+    bytes: wholeNumber(env, "COMPACT_BYTES", 64 * 1024 * 1024, "bytes"),
+    age: wholeNumber(env, "COMPACT_AGE_MS", 24 * 60 * 60 * 1_000, "milliseconds"),
+  };
 }
 
 /** The base URL by which the services reach each other. */
@@ -104,7 +112,8 @@ function dataFolder(env: NodeJS.ProcessEnv): string {
 function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, values: readonly [T, ...T[]]): T {
   const text = env[name] || values[0];
   const value = values.find((candidate) => candidate === text);
-  if (value === undefined) throw new Error(`${name} is "${text}", must be ${values.map((candidate) => `"${candidate}"`).join(" or ")}`);
+  if (value === undefined)
+    throw new Error(`${name} is "${text}", must be ${values.map((candidate) => `"${candidate}"`).join(" or ")}`);
   return value;
 }
 
@@ -112,6 +121,7 @@ function wholeNumber(env: NodeJS.ProcessEnv, name: string, otherwise: number, un
   const text = env[name];
   if (!text) return otherwise;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new Error(`${name} is "${text}", must be a whole number of ${unit}`);
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new Error(`${name} is "${text}", must be a whole number of ${unit}`);
   return value;
 }

@@ -39,13 +39,19 @@ async function fetchSecret(arn: string, env: NodeJS.ProcessEnv): Promise<string>
     retries: 2,
   });
   try {
-    const response = await client.fetch(`${env["AWS_ENDPOINT_URL"] || `https://secretsmanager.${region}.amazonaws.com`}/`, {
-      method: "POST",
-      headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": "secretsmanager.GetSecretValue" },
-      body: JSON.stringify({ SecretId: arn }),
-      signal: AbortSignal.timeout(PATIENCE),
-    });
-    const { SecretString: secret, __type: type } = (await response.json()) as { SecretString?: string; __type?: string };
+    const response = await client.fetch(
+      `${env["AWS_ENDPOINT_URL"] || `https://secretsmanager.${region}.amazonaws.com`}/`,
+      {
+        method: "POST",
+        headers: { "content-type": "application/x-amz-json-1.1", "x-amz-target": "secretsmanager.GetSecretValue" },
+        body: JSON.stringify({ SecretId: arn }),
+        signal: AbortSignal.timeout(PATIENCE),
+      },
+    );
+    const { SecretString: secret, __type: type } = (await response.json()) as {
+      SecretString?: string;
+      __type?: string;
+    };
     if (!response.ok || !secret) throw new Error(`Secrets Manager answered ${response.status} ${type ?? ""}`);
     return secret;
   } catch (cause) {

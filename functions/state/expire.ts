@@ -16,10 +16,14 @@ export async function expireIdempotency(state: LoggedRedis, until: number, deadl
     const keys = await state.keys(IDEMPOTENCY, { until, limit: CHUNK, timeout: left });
     if (keys.length === 0) break;
     // Read again: since they were listed another process may have deleted one, and its key been used anew.
-    expired += await state.occ.transactAlone(keys, (view) => {
-      const old = keys.filter((key) => (view.get<Remembered>(key)?.at ?? Infinity) <= until);
-      return { result: old.length, set: old.map((key) => [key, null] as const) };
-    }, { meta: { op: "expire" }, timeout: left });
+    expired += await state.occ.transactAlone(
+      keys,
+      (view) => {
+        const old = keys.filter((key) => (view.get<Remembered>(key)?.at ?? Infinity) <= until);
+        return { result: old.length, set: old.map((key) => [key, null] as const) };
+      },
+      { meta: { op: "expire" }, timeout: left },
+    );
   }
   return expired;
 }

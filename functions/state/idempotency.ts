@@ -32,6 +32,9 @@ export function recall<K>(view: View, { key, request }: Idempotency): K | null {
 }
 
 /** The row that keeps something for the key. Written in the same transaction as the request's effect. */
-export function remember<K>({ key, request, at }: Idempotency, kept: K): readonly [readonly [key: string, row: Remembered<K>]] {
+export function remember<K>(
+  { key, request, at }: Idempotency,
+  kept: K,
+): readonly [readonly [key: string, row: Remembered<K>]] {
   return [[idempotencyKey(key), { request, at, kept }]];
 }

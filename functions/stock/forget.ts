@@ -9,14 +9,20 @@ export const handler = endpoint({
   service: stock,
   signedBody: { sagas },
   handle: async ({ body, state, deadline, now }) => {
-    await Promise.all(body.sagas.map((saga) => {
-      const key = reservationKey(saga);
-      return state.occ.transact([key], (view) => {
-        const marker = view.get<Reservation>(key);
-        view.need(heldItems(marker).map(itemKey));
-        return { result: null, set: forget(saga, marker, (item) => view.get<Item>(itemKey(item))) };
-      }, { meta: { op: "forget", saga }, timeout: deadline - now });
-    }));
+    await Promise.all(
+      body.sagas.map((saga) => {
+        const key = reservationKey(saga);
+        return state.occ.transact(
+          [key],
+          (view) => {
+            const marker = view.get<Reservation>(key);
+            view.need(heldItems(marker).map(itemKey));
+            return { result: null, set: forget(saga, marker, (item) => view.get<Item>(itemKey(item))) };
+          },
+          { meta: { op: "forget", saga }, timeout: deadline - now },
+        );
+      }),
+    );
     return stepAnswer(undefined);
   },
 });

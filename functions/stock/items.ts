@@ -31,7 +31,8 @@ export function add(item: Item, amount: number): Item {
 
 /** @throws Refusal insufficient_stock */
 export function subtract(item: Item, amount: number, id: string): Item {
-  if (item.stock < amount) throw new Refusal("insufficient_stock", `item ${id} has ${item.stock} in stock, ${amount} were asked for`);
+  if (item.stock < amount)
+    throw new Refusal("insufficient_stock", `item ${id} has ${item.stock} in stock, ${amount} were asked for`);
   return { ...item, stock: item.stock - amount };
 }
 

@@ -11,10 +11,14 @@ export const handler = endpoint({
   handle: ({ body: { saga }, state, deadline, now, notes }) => {
     notes["saga"] = saga;
     const key = reservationKey(saga);
-    return state.occ.transact([key], (view) => {
-      const marker = view.get<Reservation>(key);
-      view.need(heldItems(marker).map(itemKey));
-      return { result: stepAnswer(undefined), set: release(saga, marker, (item) => view.get<Item>(itemKey(item))) };
-    }, { meta: { op: "release", saga }, timeout: deadline - now });
+    return state.occ.transact(
+      [key],
+      (view) => {
+        const marker = view.get<Reservation>(key);
+        view.need(heldItems(marker).map(itemKey));
+        return { result: stepAnswer(undefined), set: release(saga, marker, (item) => view.get<Item>(itemKey(item))) };
+      },
+      { meta: { op: "release", saga }, timeout: deadline - now },
+    );
   },
 });

@@ -30,10 +30,16 @@ export const reservationKey = (saga: string): string => `reservation:${saga}`;
  * stock has become.
  * @returns what changes, and the refusal if it is one
  */
-export function reserve(saga: string, lines: Lines, marker: Reservation | null, find: FindItem): { set: Changes; refusal?: Refusal } {
+export function reserve(
+  saga: string,
+  lines: Lines,
+  marker: Reservation | null,
+  find: FindItem,
+): { set: Changes; refusal?: Refusal } {
   if (marker?.state === "reserved") return { set: [] };
   if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
-  if (marker?.state === "released") return { set: [], refusal: new Refusal("step_compensated", `the reservation of saga ${saga} was released`) };
+  if (marker?.state === "released")
+    return { set: [], refusal: new Refusal("step_compensated", `the reservation of saga ${saga} was released`) };
   try {
     const items = new Map<string, Item>();
     const reserved = lines.map(([id, quantity]): ReservedLine => {

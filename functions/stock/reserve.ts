@@ -17,9 +17,15 @@ export const handler = endpoint({
     notes["saga"] = saga;
     assertRecent({ saga, startedAt }, now, retention());
     const marker = reservationKey(saga);
-    return state.occ.transact([marker, ...lines.map(([item]) => itemKey(item))], (view) => {
-      const { set, refusal } = reserve(saga, lines, view.get<Reservation>(marker), (item) => view.get<Item>(itemKey(item)));
-      return { result: stepAnswer(refusal), set };
-    }, { meta: { op: "reserve", saga }, timeout: deadline - now });
+    return state.occ.transact(
+      [marker, ...lines.map(([item]) => itemKey(item))],
+      (view) => {
+        const { set, refusal } = reserve(saga, lines, view.get<Reservation>(marker), (item) =>
+          view.get<Item>(itemKey(item)),
+        );
+        return { result: stepAnswer(refusal), set };
+      },
+      { meta: { op: "reserve", saga }, timeout: deadline - now },
+    );
   },
 });

@@ -9,6 +9,10 @@ import type { ServiceDescription } from "./description.ts";
  * @throws Error with what that process says
  */
 export async function readDescriptionApart(root: string, stage: string): Promise<ServiceDescription> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, "print-description.ts"), root, stage]);
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    join(import.meta.dirname, "print-description.ts"),
+    root,
+    stage,
+  ]);
   return JSON.parse(stdout) as ServiceDescription;
 }

@@ -47,7 +47,16 @@ interface Configuration {
   readonly service: string;
   readonly params?: object;
   readonly provider: FunctionLimits & { readonly stage: string; readonly environment?: Record<string, unknown> };
-  readonly functions: Record<string, FunctionLimits & { readonly handler: string; readonly events?: readonly { readonly http?: string | HttpEvent; readonly schedule?: string | { readonly rate: string } }[] }>;
+  readonly functions: Record<
+    string,
+    FunctionLimits & {
+      readonly handler: string;
+      readonly events?: readonly {
+        readonly http?: string | HttpEvent;
+        readonly schedule?: string | { readonly rate: string };
+      }[];
+    }
+  >;
 }
 
 /**

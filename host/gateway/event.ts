@@ -24,7 +24,11 @@ export interface Matched {
 const ACCOUNT = "000000000000";
 const API = "local";
 
-export function proxyEvent(request: GatewayRequest, { resource, pathParameters }: Matched, stage: string): APIGatewayProxyEvent {
+export function proxyEvent(
+  request: GatewayRequest,
+  { resource, pathParameters }: Matched,
+  stage: string,
+): APIGatewayProxyEvent {
   const { method, path, query, rawHeaders, body, isBase64Encoded, sourceIp } = request;
   const headers: Record<string, string> = {};
   const multiValueHeaders: Record<string, string[]> = {};
@@ -86,7 +90,9 @@ function identity(sourceIp: string, userAgent: string | null): APIGatewayProxyEv
   };
 }
 
-function queryParameters(query: string): Pick<APIGatewayProxyEvent, "queryStringParameters" | "multiValueQueryStringParameters"> {
+function queryParameters(
+  query: string,
+): Pick<APIGatewayProxyEvent, "queryStringParameters" | "multiValueQueryStringParameters"> {
   if (query === "") return { queryStringParameters: null, multiValueQueryStringParameters: null };
   const parameters = new URLSearchParams(query);
   const names = [...new Set(parameters.keys())];

@@ -34,7 +34,9 @@ export class Functions {
   /** @throws Error where two routes are the same */
   constructor(service: ServiceDescription, load: LoadHandler) {
     this.#stage = service.stage;
-    this.#functions = new Map(service.functions.map((description) => [description.name, new LocalFunction(description, service, load)]));
+    this.#functions = new Map(
+      service.functions.map((description) => [description.name, new LocalFunction(description, service, load)]),
+    );
     for (const called of this.#functions.values()) {
       for (const { method, resource } of called.description.routes) {
         const path = resource.replace(/\{(\w+)\}/g, ":$1");
@@ -54,7 +56,11 @@ export class Functions {
     const found = this.#router.find(method as findMyWay.HTTPMethod, path);
     if (found === null) return null;
     const { resource, called } = found.store as Route;
-    return { resource, called, pathParameters: resource.includes("{") ? (found.params as Record<string, string>) : null };
+    return {
+      resource,
+      called,
+      pathParameters: resource.includes("{") ? (found.params as Record<string, string>) : null,
+    };
   }
 
   /** Runs a function for a request. Never rejects: one that throws is 502 to whoever asked, one that takes longer than it may is 504. */
@@ -62,11 +68,15 @@ export class Functions {
     const { called } = target;
     const { name, timeout } = called.description;
     try {
-      const answer = Promise.resolve(called.invoke(proxyEvent(request, target, this.#stage)) as APIGatewayProxyResult | undefined);
+      const answer = Promise.resolve(
+        called.invoke(proxyEvent(request, target, this.#stage)) as APIGatewayProxyResult | undefined,
+      );
       const result = await within(answer, timeout, () => unanswered(504, "Endpoint request timed out"));
       return typeof result?.statusCode === "number" ? result : unanswered(502, "Internal server error");
     } catch (error) {
-      process.stderr.write(`${name} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+      process.stderr.write(
+        `${name} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
       return unanswered(502, "Internal server error");
     }
   }
@@ -77,7 +87,15 @@ export class Functions {
     if (target === null) return null;
     const rawHeaders: string[] = [];
     for (const [name, value] of Object.entries(headers)) rawHeaders.push(name, value);
-    return this.run(target, { method, path, query: "", rawHeaders, body, isBase64Encoded: false, sourceIp: "127.0.0.1" });
+    return this.run(target, {
+      method,
+      path,
+      query: "",
+      rawHeaders,
+      body,
+      isBase64Encoded: false,
+      sourceIp: "127.0.0.1",
+    });
   };
 
   /** Runs a function by its name, as the scheduler does. @throws Error where there is none, and what it throws */

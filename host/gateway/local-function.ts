@@ -45,7 +45,9 @@ export class LocalFunction {
 
   /** @returns what the handler returns, usually a promise @throws what it throws */
   invoke(event: unknown): unknown {
-    return this.#handler === undefined ? this.load().then((handler) => handler(event, this.#context())) : this.#handler(event, this.#context());
+    return this.#handler === undefined
+      ? this.load().then((handler) => handler(event, this.#context()))
+      : this.#handler(event, this.#context());
   }
 
   #context(): Context {

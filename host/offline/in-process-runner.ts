@@ -34,7 +34,10 @@ export default class InProcessRunner {
   async run(event: unknown, context: object): Promise<unknown> {
     const handler = await this.#handler;
     const end = performance.now() + this.#timeout;
-    return handler(event, { ...context, getRemainingTimeInMillis: () => Math.max(0, Math.floor(end - performance.now())) } as Context);
+    return handler(event, {
+      ...context,
+      getRemainingTimeInMillis: () => Math.max(0, Math.floor(end - performance.now())),
+    } as Context);
   }
 
   cleanup(): void {

@@ -19,7 +19,11 @@ const FUNCTION_PREFIX = "shop-offline-";
 /** A long log takes its time to replay; longer than this is a host that hangs. */
 const INVOCATION_TIMEOUT_MS = 300_000;
 
-export function offlineHost(name: string, { httpPort, lambdaPort }: Configuration, diagnostics: Diagnostics): FunctionHost {
+export function offlineHost(
+  name: string,
+  { httpPort, lambdaPort }: Configuration,
+  diagnostics: Diagnostics,
+): FunctionHost {
   return {
     ports: [
       { port: httpPort, setting: "HTTP_PORT" },
@@ -34,7 +38,15 @@ export function offlineHost(name: string, { httpPort, lambdaPort }: Configuratio
         diagnostics.withOutput(name, (output) =>
           spawn(
             process.execPath,
-            [...MEMORY_FLAGS, "--import", join(import.meta.dirname, "preload.ts"), join(ROOT, "node_modules", "serverless", "bin", "serverless.js"), "offline", "--stage", "offline"],
+            [
+              ...MEMORY_FLAGS,
+              "--import",
+              join(import.meta.dirname, "preload.ts"),
+              join(ROOT, "node_modules", "serverless", "bin", "serverless.js"),
+              "offline",
+              "--stage",
+              "offline",
+            ],
             {
               cwd: ROOT,
               detached: true,
@@ -83,13 +95,24 @@ async function answers(port: number): Promise<boolean> {
 async function invoke(lambdaPort: number, functionName: string, signal: AbortSignal): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const asked = request(
-      { host: "127.0.0.1", port: lambdaPort, method: "POST", path: `/2015-03-31/functions/${functionName}/invocations`, agent: false, timeout: INVOCATION_TIMEOUT_MS, signal },
+      {
+        host: "127.0.0.1",
+        port: lambdaPort,
+        method: "POST",
+        path: `/2015-03-31/functions/${functionName}/invocations`,
+        agent: false,
+        timeout: INVOCATION_TIMEOUT_MS,
+        signal,
+      },
       (response) => {
         let said = "";
         response.on("data", (bytes: Buffer) => (said += bytes.toString()));
         response.once("error", reject);
         response.once("end", () => {
-          const failed = response.statusCode !== 200 || response.headers["x-amz-function-error"] !== undefined || answersWithError(said);
+          const failed =
+            response.statusCode !== 200 ||
+            response.headers["x-amz-function-error"] !== undefined ||
+            answersWithError(said);
           if (failed) reject(new Error(said.slice(0, 1_000) || `status ${response.statusCode}`));
           else resolve();
         });

@@ -11,7 +11,9 @@ const RUNNER = new URL("./in-process-runner.ts", import.meta.url).href;
 
 registerHooks({
   resolve(specifier, context, nextResolve) {
-    const replaced = specifier === "./in-process-runner/index.js" && context.parentURL?.endsWith("/serverless-offline/src/lambda/handler-runner/HandlerRunner.js");
+    const replaced =
+      specifier === "./in-process-runner/index.js" &&
+      context.parentURL?.endsWith("/serverless-offline/src/lambda/handler-runner/HandlerRunner.js");
     return replaced ? { url: RUNNER, shortCircuit: true } : nextResolve(specifier, context);
   },
 });

@@ -32,11 +32,21 @@ async function main(): Promise<void> {
   await functions.loadAll();
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
-  const admission = { concurrency: setting("MAX_CONCURRENCY"), queue: setting("MAX_QUEUE"), patience: setting("QUEUE_TIMEOUT_MS") };
+  const admission = {
+    concurrency: setting("MAX_CONCURRENCY"),
+    queue: setting("MAX_QUEUE"),
+    patience: setting("QUEUE_TIMEOUT_MS"),
+  };
   const server = new FunctionServer({ functions, admission, probe });
   await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
 
-  const invoke = (name: string): Promise<unknown> => functions.invoke(name, { id: randomUUID(), source: "aws.events", "detail-type": "Scheduled Event", time: new Date().toISOString() });
+  const invoke = (name: string): Promise<unknown> =>
+    functions.invoke(name, {
+      id: randomUUID(),
+      source: "aws.events",
+      "detail-type": "Scheduled Event",
+      time: new Date().toISOString(),
+    });
   const endSchedules = startSchedules(description.functions, invoke);
 
   process.on("message", ({ id, invoke: name }: Invoke) => {

@@ -5,7 +5,10 @@ import type { FunctionDescription } from "../gateway/description.ts";
  * leaves out the ticks that it misses.
  * @returns ends the schedules; what is under way goes on
  */
-export function startSchedules(functions: readonly FunctionDescription[], invoke: (name: string) => Promise<unknown>): () => void {
+export function startSchedules(
+  functions: readonly FunctionDescription[],
+  invoke: (name: string) => Promise<unknown>,
+): () => void {
   const running = new Set<string>();
   const tick = async (name: string): Promise<void> => {
     if (running.has(name)) return;
@@ -14,6 +17,8 @@ export function startSchedules(functions: readonly FunctionDescription[], invoke
     await invoke(name).catch(() => undefined);
     running.delete(name);
   };
-  const timers = functions.flatMap(({ name, schedules }) => schedules.map((rate) => setInterval(() => void tick(name), rate)));
+  const timers = functions.flatMap(({ name, schedules }) =>
+    schedules.map((rate) => setInterval(() => void tick(name), rate)),
+  );
   return () => timers.forEach((timer) => clearInterval(timer));
 }

@@ -17,7 +17,11 @@ const PATIENCE_MS = 13_000;
  */
 const MEMORY_FLAGS = ["--max-semi-space-size=64"];
 
-export function serveHost(name: string, { httpPort, serveSettings }: Configuration, diagnostics: Diagnostics): FunctionHost {
+export function serveHost(
+  name: string,
+  { httpPort, serveSettings }: Configuration,
+  diagnostics: Diagnostics,
+): FunctionHost {
   let host: ChildProcess | undefined;
   let invocations = 0;
   return {
@@ -42,7 +46,7 @@ export function serveHost(name: string, { httpPort, serveSettings }: Configurati
       async ready(signal) {
         const running = host;
         if (running === undefined) throw new Error("it was not started");
-        for (let serves = false; !serves; ) {
+        for (let serves = false; !serves;) {
           const [message] = (await once(running, "message", { signal })) as [HostMessage];
           serves = "serving" in message;
         }
@@ -61,7 +65,8 @@ async function invoke(host: ChildProcess, request: Invoke, signal: AbortSignal):
       else reject(error);
     };
     const answered = (message: HostMessage): void => {
-      if ("id" in message && message.id === request.id) settle(message.error === null ? null : new Error(message.error));
+      if ("id" in message && message.id === request.id)
+        settle(message.error === null ? null : new Error(message.error));
     };
     const gone = (): void => settle(new Error("the host is gone"));
     host.on("message", answered).once("disconnect", gone);

@@ -43,7 +43,12 @@ export class FunctionServer {
     this.#options = options;
     this.#clients = new Admission(options.admission);
     this.#services = new Admission(options.admission);
-    const limits = { maxHeaderSize: LARGEST_HEADERS, headersTimeout: HEADERS_WITHIN, requestTimeout: REQUEST_WITHIN, keepAliveTimeout: KEEP_ALIVE };
+    const limits = {
+      maxHeaderSize: LARGEST_HEADERS,
+      headersTimeout: HEADERS_WITHIN,
+      requestTimeout: REQUEST_WITHIN,
+      keepAliveTimeout: KEEP_ALIVE,
+    };
     this.#server = createServer(limits, (request, response) => void this.#serve(request, response));
   }
 
@@ -71,11 +76,21 @@ export class FunctionServer {
       const url = request.url ?? "/";
       const mark = url.indexOf("?");
       const path = mark < 0 ? url : url.slice(0, mark);
-      if (path === "/health") return this.#json(response, 200, { active: this.#clients.active + this.#services.active, queued: this.#clients.queued + this.#services.queued });
+      if (path === "/health")
+        return this.#json(response, 200, {
+          active: this.#clients.active + this.#services.active,
+          queued: this.#clients.queued + this.#services.queued,
+        });
       if (path === "/ready") return await this.#ready(response);
       if (this.#draining) return this.#turnAway(response, "the host is stopping");
       const body = hasBody(request) ? await read(request) : null;
-      if (body === TOO_LARGE) return this.#json(response, 413, { message: `a body has at most ${LARGEST_BODY} bytes` }, { connection: "close" });
+      if (body === TOO_LARGE)
+        return this.#json(
+          response,
+          413,
+          { message: `a body has at most ${LARGEST_BODY} bytes` },
+          { connection: "close" },
+        );
       const answer = await this.#answer(request, path, mark < 0 ? "" : url.slice(mark + 1), body);
       if (answer === null) this.#json(response, 404, { message: `no route for ${request.method} ${path}` });
       else this.#write(response, answer);
@@ -85,20 +100,38 @@ export class FunctionServer {
     }
   }
 
-  #answer(request: IncomingMessage, path: string, query: string, body: string | null): Promise<APIGatewayProxyResult> | null {
+  #answer(
+    request: IncomingMessage,
+    path: string,
+    query: string,
+    body: string | null,
+  ): Promise<APIGatewayProxyResult> | null {
     const { functions } = this.#options;
     const { method = "", rawHeaders, socket } = request;
     const target = functions.match(method, path);
     if (target === null) return null;
     const run = (): Promise<APIGatewayProxyResult> =>
-      functions.run(target, { method, path, query, rawHeaders, body, isBase64Encoded: false, sourceIp: socket.remoteAddress ?? "" });
+      functions.run(target, {
+        method,
+        path,
+        query,
+        rawHeaders,
+        body,
+        isBase64Encoded: false,
+        sourceIp: socket.remoteAddress ?? "",
+      });
     return (request.headers[SIGNATURE] === undefined ? this.#clients : this.#services).run(run);
   }
 
   async #ready(response: ServerResponse): Promise<void> {
     const services = await this.#options.probe();
     const ready = !this.#draining && Object.values(services).every((problem) => problem === null);
-    this.#json(response, ready ? 200 : 503, { ready, draining: this.#draining, services }, ready ? {} : { "retry-after": RETRY_AFTER });
+    this.#json(
+      response,
+      ready ? 200 : 503,
+      { ready, draining: this.#draining, services },
+      ready ? {} : { "retry-after": RETRY_AFTER },
+    );
   }
 
   #turnAway(response: ServerResponse, message: string): void {
@@ -106,10 +139,17 @@ export class FunctionServer {
   }
 
   #json(response: ServerResponse, statusCode: number, value: unknown, headers: Record<string, string> = {}): void {
-    this.#write(response, { statusCode, headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(value) });
+    this.#write(response, {
+      statusCode,
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify(value),
+    });
   }
 
-  #write(response: ServerResponse, { statusCode, headers, multiValueHeaders, body, isBase64Encoded }: APIGatewayProxyResult): void {
+  #write(
+    response: ServerResponse,
+    { statusCode, headers, multiValueHeaders, body, isBase64Encoded }: APIGatewayProxyResult,
+  ): void {
     const content = isBase64Encoded ? Buffer.from(body, "base64") : body;
     const sent: Record<string, string | number | string[]> = { "content-length": Buffer.byteLength(content) };
     for (const [name, value] of Object.entries({ ...headers, ...multiValueHeaders })) {
@@ -123,7 +163,10 @@ export class FunctionServer {
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
-  return headers["transfer-encoding"] !== undefined || (headers["content-length"] !== undefined && headers["content-length"] !== "0");
+  return (
+    headers["transfer-encoding"] !== undefined ||
+    (headers["content-length"] !== undefined && headers["content-length"] !== "0")
+  );
 }
 
 const TOO_LARGE = Symbol("a body beyond the limit");

@@ -1,6 +1,16 @@
 import { beforeEach, expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -19,12 +29,16 @@ beforeEach(() => {
   writeLock("1.0.0");
   program("npm", `echo "$@" >> npm-calls; mkdir -p node_modules`);
   symlinkSync(process.execPath, join(bin, "node"));
-  for (const tool of ["sh", "mkdir"]) symlinkSync(spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).stdout.trim(), join(bin, tool));
+  for (const tool of ["sh", "mkdir"])
+    symlinkSync(spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).stdout.trim(), join(bin, tool));
 });
 
 function writeLock(version: string): void {
   const entry = { version };
-  writeFileSync(join(clone, "package-lock.json"), JSON.stringify({ packages: { "": {}, "node_modules/thing": entry } }));
+  writeFileSync(
+    join(clone, "package-lock.json"),
+    JSON.stringify({ packages: { "": {}, "node_modules/thing": entry } }),
+  );
 }
 
 function program(name: string, script: string): void {
@@ -33,7 +47,10 @@ function program(name: string, script: string): void {
 }
 
 function bootstrap(flags: string[], environment: Record<string, string> = {}) {
-  const done = spawnSync(process.execPath, [join(clone, "host", "bootstrap.mjs"), ...flags], { encoding: "utf8", env: { PATH: bin, ...environment } });
+  const done = spawnSync(process.execPath, [join(clone, "host", "bootstrap.mjs"), ...flags], {
+    encoding: "utf8",
+    env: { PATH: bin, ...environment },
+  });
   return { exitCode: done.status, stdout: done.stdout, stderr: done.stderr };
 }
 
@@ -68,7 +85,11 @@ test("an install that was cut short is one error, and is noticed by the next sta
 });
 
 test("packages that somebody has installed with npm from this lock file are taken as they are, others are not", () => {
-  const installed = (version: string): void => writeFileSync(join(clone, "node_modules", ".package-lock.json"), JSON.stringify({ packages: { "node_modules/thing": { version } } }));
+  const installed = (version: string): void =>
+    writeFileSync(
+      join(clone, "node_modules", ".package-lock.json"),
+      JSON.stringify({ packages: { "node_modules/thing": { version } } }),
+    );
   mkdirSync(join(clone, "node_modules", "thing"), { recursive: true });
   writeFileSync(join(clone, "node_modules", "thing", "package.json"), "{}");
   installed("0.9.0");
@@ -98,10 +119,18 @@ test("a valkey-server on the PATH will do", () => {
 });
 
 test("a missing Redis is installed by the package manager of the system, its list brought up to date first", () => {
-  program("apt-get", `echo "$@" >> ${join(clone, "apt-calls")}; [ "$1" = install ] && echo 'echo Redis server v=7.0.15 sha=0' > ${join(bin, "redis-server")}; exit 0`);
+  program(
+    "apt-get",
+    `echo "$@" >> ${join(clone, "apt-calls")}; [ "$1" = install ] && echo 'echo Redis server v=7.0.15 sha=0' > ${join(bin, "redis-server")}; exit 0`,
+  );
   program("sudo", `shift; exec "$@"`);
   bootstrap(["--no-build"]);
-  expect(readFileSync(join(clone, "apt-calls"), "utf8").trim().split("\n").filter((line) => !line.startsWith("--"))).toEqual(["update -qq", "install -y -qq redis-server"]);
+  expect(
+    readFileSync(join(clone, "apt-calls"), "utf8")
+      .trim()
+      .split("\n")
+      .filter((line) => !line.startsWith("--")),
+  ).toEqual(["update -qq", "install -y -qq redis-server"]);
 });
 
 test("without Redis and without a package manager one message says what to install", () => {

@@ -15,7 +15,11 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function node(cache: string, ...words: string[]): string {
-  const done = spawnSync(process.execPath, words, { cwd: ROOT, encoding: "utf8", env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: join(folder, cache) } });
+  const done = spawnSync(process.execPath, words, {
+    cwd: ROOT,
+    encoding: "utf8",
+    env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: join(folder, cache) },
+  });
   if (done.status !== 0) throw new Error(done.stderr);
   return done.stdout;
 }
@@ -26,9 +30,15 @@ function needsCompiler(cache: string, module: string): boolean {
   return JSON.parse(node(cache, "--input-type=module", "--eval", load)) as boolean;
 }
 
-test.each(["host/main.ts", "host/serve/main.ts", "host/serve/serve-host.ts", "host/offline/offline-host.ts", "functions/order/checkout.ts", "functions/stock/maintain.ts"])(
-  "what is compiled once is not compiled by a process that stays: %s",
-  (module) => expect(needsCompiler("filled", module)).toBe(false),
+test.each([
+  "host/main.ts",
+  "host/serve/main.ts",
+  "host/serve/serve-host.ts",
+  "host/offline/offline-host.ts",
+  "functions/order/checkout.ts",
+  "functions/stock/maintain.ts",
+])("what is compiled once is not compiled by a process that stays: %s", (module) =>
+  expect(needsCompiler("filled", module)).toBe(false),
 );
 
 test("without that it is", () => expect(needsCompiler("empty", "host/main.ts")).toBe(true));

@@ -32,7 +32,11 @@ test("it starts with one line, serves, is ready, and stops with everything that 
   const shop = await startShop();
   expect(shop.stdout()).toBe(`ready: ${shop.url}  try: curl -X POST ${shop.url}/stock/item/create/5\n`);
   expect((await post(shop, "/stock/item/create/5")).status).toBe(200);
-  expect(await (await fetch(`${shop.url}/ready`)).json()).toEqual({ ready: true, draining: false, services: { order: null, stock: null, payment: null } });
+  expect(await (await fetch(`${shop.url}/ready`)).json()).toEqual({
+    ready: true,
+    draining: false,
+    services: { order: null, stock: null, payment: null },
+  });
   expect(await shop.stop()).toBe(0);
 }, 60_000);
 
@@ -62,7 +66,10 @@ test("/ready is 503 and names the service while its Redis hangs, /health stays 2
   try {
     const response = await fetch(`${shop.url}/ready`);
     expect(response.status).toBe(503);
-    expect(await response.json()).toMatchObject({ ready: false, services: { order: null, stock: null, payment: expect.stringMatching(/./) as unknown } });
+    expect(await response.json()).toMatchObject({
+      ready: false,
+      services: { order: null, stock: null, payment: expect.stringMatching(/./) as unknown },
+    });
     expect((await fetch(`${shop.url}/health`)).status).toBe(200);
   } finally {
     process.kill(redis, "SIGCONT");
@@ -75,7 +82,12 @@ test("SIGTERM under load: every checkout that was begun is finished and answered
   const dataDir = temporaryFolder();
   endings.push(() => rmSync(dataDir, { recursive: true, force: true }));
   const shop = await startShop({ dataDir, environment: { LOG_LEVEL: "error" } });
-  for (const path of ["/stock/batch_init/10/100000/1", "/payment/batch_init/10/100000", `/orders/batch_init/${ORDERS}/10/10/1`]) await post(shop, path);
+  for (const path of [
+    "/stock/batch_init/10/100000/1",
+    "/payment/batch_init/10/100000",
+    `/orders/batch_init/${ORDERS}/10/10/1`,
+  ])
+    await post(shop, path);
   const paid: number[] = [];
   let next = 0;
   const customers = Array.from({ length: 20 }, async () => {
@@ -102,12 +114,28 @@ test("the scheduled functions run: the request log names them once there is some
   await fetch(`${shop.url}/stock/item/create/5`, { method: "POST", headers: { "idempotency-key": "k" } });
   // At a start, without waiting a minute for the first tick.
   shop.kill("redis-stock");
-  await until(async () => /"message":"maintain","service":"stock".*"expired":1/.test(readFileSync(join(shop.dataDir, "run", "host.out"), "utf8")));
+  await until(async () =>
+    /"message":"maintain","service":"stock".*"expired":1/.test(
+      readFileSync(join(shop.dataDir, "run", "host.out"), "utf8"),
+    ),
+  );
 }, 60_000);
 
-test.each([["MAX_CONCURRENCY", "0"], ["MAX_QUEUE", "many"], ["QUEUE_TIMEOUT_MS", "-1"]])("a wrong %s is one clear error that names it", async (name, value) => {
-  const refused = await startRefused({ dataDir: temporaryFolder(), httpPort: await freeHttpPort(), environment: { [name]: value } });
-  expect(refused.exitCode).toBe(1);
-  expect(refused.stderr.trim().split("\n")).toHaveLength(1);
-  expect(refused.stderr).toContain(name);
-}, 60_000);
+test.each([
+  ["MAX_CONCURRENCY", "0"],
+  ["MAX_QUEUE", "many"],
+  ["QUEUE_TIMEOUT_MS", "-1"],
+])(
+  "a wrong %s is one clear error that names it",
+  async (name, value) => {
+    const refused = await startRefused({
+      dataDir: temporaryFolder(),
+      httpPort: await freeHttpPort(),
+      environment: { [name]: value },
+    });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr.trim().split("\n")).toHaveLength(1);
+    expect(refused.stderr).toContain(name);
+  },
+  60_000,
+);

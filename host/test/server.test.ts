@@ -25,10 +25,27 @@ interface Serving {
 const ROOMY: AdmissionOptions = { concurrency: 100, queue: 100, patience: 60_000 };
 
 /** POST and GET /run/{x} and POST /inner lead to `handler`. */
-async function serve(handler: Handler, options: { readonly admission?: AdmissionOptions; readonly probe?: () => Promise<Record<string, string | null>> } = {}): Promise<Serving> {
-  const routes = [{ method: "POST", resource: "/run/{x}" }, { method: "GET", resource: "/run/{x}" }, { method: "POST", resource: "/inner" }];
+async function serve(
+  handler: Handler,
+  options: {
+    readonly admission?: AdmissionOptions;
+    readonly probe?: () => Promise<Record<string, string | null>>;
+  } = {},
+): Promise<Serving> {
+  const routes = [
+    { method: "POST", resource: "/run/{x}" },
+    { method: "GET", resource: "/run/{x}" },
+    { method: "POST", resource: "/inner" },
+  ];
   const functions = new Functions(
-    { service: "shop", stage: "offline", environment: {}, functions: [{ name: "run", handler: "run.handler", timeout: 60_000, memoryMegabytes: 512, routes, schedules: [] }] },
+    {
+      service: "shop",
+      stage: "offline",
+      environment: {},
+      functions: [
+        { name: "run", handler: "run.handler", timeout: 60_000, memoryMegabytes: 512, routes, schedules: [] },
+      ],
+    },
     async () => handler,
   );
   const { admission = ROOMY, probe = async () => ({}) } = options;
@@ -39,7 +56,11 @@ async function serve(handler: Handler, options: { readonly admission?: Admission
 }
 
 /** A function that answers when it is told to. */
-function gated(): { readonly handler: Handler; readonly reached: (count: number) => Promise<void>; readonly open: () => void } {
+function gated(): {
+  readonly handler: Handler;
+  readonly reached: (count: number) => Promise<void>;
+  readonly open: () => void;
+} {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   let begun = 0;
   return {
@@ -57,7 +78,11 @@ function gated(): { readonly handler: Handler; readonly reached: (count: number)
 
 const echo: Handler = async (event) => {
   const { body, path, queryStringParameters } = event as APIGatewayProxyEvent;
-  return { statusCode: 200, headers: { "content-type": "application/json" }, body: JSON.stringify({ body, path, query: queryStringParameters }) };
+  return {
+    statusCode: 200,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ body, path, query: queryStringParameters }),
+  };
 };
 
 const post = (url: string, init: RequestInit = {}): Promise<Response> => fetch(url, { method: "POST", ...init });
@@ -95,7 +120,12 @@ test("chunked bodies are read to their end", async () => {
 });
 
 test("binary results are sent as bytes, several headers of one name each by itself", async () => {
-  const { url } = await serve(async () => ({ statusCode: 200, body: Buffer.from([1, 2, 250]).toString("base64"), isBase64Encoded: true, multiValueHeaders: { "set-cookie": ["a=1", "b=2"] } }));
+  const { url } = await serve(async () => ({
+    statusCode: 200,
+    body: Buffer.from([1, 2, 250]).toString("base64"),
+    isBase64Encoded: true,
+    multiValueHeaders: { "set-cookie": ["a=1", "b=2"] },
+  }));
   const response = await fetch(`${url}/run/1`);
   expect([...new Uint8Array(await response.arrayBuffer())]).toEqual([1, 2, 250]);
   expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
@@ -177,7 +207,13 @@ test("drain: what is under way is answered, kept connections are told to close, 
   const under = post(`${url}/run/1`);
   await reached(1);
   const drained = server.drain(60_000);
-  expect(await new Promise((resolve) => connect(port, "127.0.0.1").once("connect", () => resolve("taken")).once("error", ({ code }: NodeJS.ErrnoException) => resolve(code)))).toBe("ECONNREFUSED");
+  expect(
+    await new Promise((resolve) =>
+      connect(port, "127.0.0.1")
+        .once("connect", () => resolve("taken"))
+        .once("error", ({ code }: NodeJS.ErrnoException) => resolve(code)),
+    ),
+  ).toBe("ECONNREFUSED");
   open();
   const response = await under;
   expect([response.status, response.headers.get("connection"), await response.text()]).toEqual([200, "close", "done"]);
@@ -208,7 +244,10 @@ test("drain: what takes longer than the patience breaks off", async () => {
   const { handler, reached, open } = gated();
   endings.push(open);
   const { url, server } = await serve(handler);
-  const under = post(`${url}/run/1`).then(() => "answered", () => "broken off");
+  const under = post(`${url}/run/1`).then(
+    () => "answered",
+    () => "broken off",
+  );
   await reached(1);
   await server.drain(20);
   expect(await under).toBe("broken off");
@@ -227,7 +266,14 @@ test("/health says that the process serves, /ready whether each service does", a
 
 test("a schedule runs its function again and again, never twice at once, also after a failure", async () => {
   let [runs, active, most] = [0, 0, 0];
-  const description = { name: "tick", handler: "tick.handler", timeout: 1_000, memoryMegabytes: 512, routes: [], schedules: [5] };
+  const description = {
+    name: "tick",
+    handler: "tick.handler",
+    timeout: 1_000,
+    memoryMegabytes: 512,
+    routes: [],
+    schedules: [5],
+  };
   const end = startSchedules([description], async (name) => {
     expect(name).toBe("tick");
     most = Math.max(most, ++active);

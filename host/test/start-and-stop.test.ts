@@ -52,16 +52,20 @@ test("secrets are for the owner only: addresses 0600, run folder 0700, and no pr
   }
 }, 90_000);
 
-test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("%s stops everything that was started, within seconds, and leaves nothing behind", async (signal) => {
-  const dataDir = temporaryFolder();
-  const shop = await startShop({ dataDir });
-  const pids = CHILDREN.map((name) => shop.pid(name));
-  const began = Date.now();
-  expect(await shop.stop(signal)).toBe(0);
-  expect(Date.now() - began).toBeLessThan(8_000);
-  expect(pids.filter(lives)).toEqual([]);
-  expect(ofRun(dataDir)).toEqual([]);
-}, 90_000);
+test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+  "%s stops everything that was started, within seconds, and leaves nothing behind",
+  async (signal) => {
+    const dataDir = temporaryFolder();
+    const shop = await startShop({ dataDir });
+    const pids = CHILDREN.map((name) => shop.pid(name));
+    const began = Date.now();
+    expect(await shop.stop(signal)).toBe(0);
+    expect(Date.now() - began).toBeLessThan(8_000);
+    expect(pids.filter(lives)).toEqual([]);
+    expect(ofRun(dataDir)).toEqual([]);
+  },
+  90_000,
+);
 
 test("a data folder that another start supervises is one clear error, and the running shop is not disturbed", async () => {
   const shop = await start();
@@ -137,9 +141,17 @@ test.each([
   ["REDIS_URL_STOCK", "localhost:6379"],
   ["SAGA_TIMEOUT_MS", "-1"],
   ["REDIS_SERVER", "/nowhere/redis-server"],
-])("a wrong %s is one clear error that names it", async (name, value) => {
-  const refused = await startRefused({ dataDir: temporaryFolder(), httpPort: await freeHttpPort(), environment: { [name]: value } });
-  expect(refused.exitCode).toBe(1);
-  expect(refused.stderr.trim().split("\n")).toHaveLength(1);
-  expect(refused.stderr).toContain(name);
-}, 90_000);
+])(
+  "a wrong %s is one clear error that names it",
+  async (name, value) => {
+    const refused = await startRefused({
+      dataDir: temporaryFolder(),
+      httpPort: await freeHttpPort(),
+      environment: { [name]: value },
+    });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.stderr.trim().split("\n")).toHaveLength(1);
+    expect(refused.stderr).toContain(name);
+  },
+  90_000,
+);

@@ -66,8 +66,10 @@ test("a host that is killed is started again within a second, and serves", async
 test("all three Redis servers killed at once come back and are restored", async () => {
   const services = ["order", "stock", "payment"] as const;
   const before = services.map((service) => shop.kill(`redis-${service}`));
-  for (const [index, service] of services.entries()) await until(`${service} is back`, 2_000, pidChanges(shop, `redis-${service}`, before[index] ?? 0));
-  for (const service of services) await until(`${service} is restored`, 10_000, async () => (await keys(shop.redisUrl(service))) > 0);
+  for (const [index, service] of services.entries())
+    await until(`${service} is back`, 2_000, pidChanges(shop, `redis-${service}`, before[index] ?? 0));
+  for (const service of services)
+    await until(`${service} is restored`, 10_000, async () => (await keys(shop.redisUrl(service))) > 0);
 }, 30_000);
 
 test("a further host serves the same state, is supervised, and its end leaves the shop as it was", async () => {
@@ -90,7 +92,8 @@ test("a further host serves the same state, is supervised, and its end leaves th
 }, 90_000);
 
 test("the pid files hold the pids of living processes, and the Redis servers have no persistence and evict nothing", async () => {
-  for (const name of ["redis-order", "redis-stock", "redis-payment", "host"]) expect(() => process.kill(shop.pid(name), 0)).not.toThrow();
+  for (const name of ["redis-order", "redis-stock", "redis-payment", "host"])
+    expect(() => process.kill(shop.pid(name), 0)).not.toThrow();
   const redis = new Redis(shop.redisUrl("payment"));
   try {
     expect(await redis.config("GET", "save")).toEqual(["save", ""]);
@@ -106,9 +109,27 @@ test("the pid files hold the pids of living processes, and the Redis servers hav
 test("`serverless invoke local` reaches the shop that runs on the data folder, answers and ends", async () => {
   const { item_id: item } = await json("/stock/item/create/11", "POST");
   const root = join(import.meta.dirname, "..", "..");
-  const event = JSON.stringify({ httpMethod: "GET", path: `/stock/find/${String(item)}`, headers: {}, pathParameters: { item_id: item } });
-  const words = [join(root, "node_modules", "serverless", "bin", "serverless.js"), "invoke", "local", "-f", "stock-find", "--data", event];
-  const done = spawnSync(join(root, "node_modules", ".bin", "node"), words, { cwd: root, encoding: "utf8", timeout: 45_000, env: { ...process.env, NODE_OPTIONS: "", DATA_DIR: shop.dataDir } });
+  const event = JSON.stringify({
+    httpMethod: "GET",
+    path: `/stock/find/${String(item)}`,
+    headers: {},
+    pathParameters: { item_id: item },
+  });
+  const words = [
+    join(root, "node_modules", "serverless", "bin", "serverless.js"),
+    "invoke",
+    "local",
+    "-f",
+    "stock-find",
+    "--data",
+    event,
+  ];
+  const done = spawnSync(join(root, "node_modules", ".bin", "node"), words, {
+    cwd: root,
+    encoding: "utf8",
+    timeout: 45_000,
+    env: { ...process.env, NODE_OPTIONS: "", DATA_DIR: shop.dataDir },
+  });
   expect(done.status).toBe(0);
   expect(done.stdout).toContain('"statusCode": 200');
 }, 60_000);

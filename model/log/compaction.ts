@@ -13,30 +13,48 @@ export function compactSteps(world: World, state: LogState, p: number, l: number
   const who = `${nameOf(world, p, l)} (compact)`;
   const { store } = state;
   const snapshot: Snapshot = { epoch: lane.version, data: lane.seen, synced: !world.power };
-  const goOn = (stage: LaneState["stage"], changed: StoreState = store): LogState => withLane({ ...state, store: changed }, p, l, { stage });
+  const goOn = (stage: LaneState["stage"], changed: StoreState = store): LogState =>
+    withLane({ ...state, store: changed }, p, l, { stage });
   switch (lane.stage) {
     case "idle": {
       const history = readHistory(store, { chain: world.decisions.chain });
       // What is damaged here is found by the invariants.
       if (typeof history === "string") return;
       const { parent: epoch, txs } = history;
-      if (txs.length <= (furthestSnapshot(store)?.data.length ?? 0)) return visit(`${who}: there is nothing to fold`, finished(state, p, l));
-      return visit(`${who}: reads "${txs}", up to commit ${txs.length} of epoch ${epoch}`, withLane(state, p, l, { stage: "folded", version: epoch, seen: txs }));
+      if (txs.length <= (furthestSnapshot(store)?.data.length ?? 0))
+        return visit(`${who}: there is nothing to fold`, finished(state, p, l));
+      return visit(
+        `${who}: reads "${txs}", up to commit ${txs.length} of epoch ${epoch}`,
+        withLane(state, p, l, { stage: "folded", version: epoch, seen: txs }),
+      );
     }
     case "folded": {
       // Only now: a claim that came before this look may cut the epoch below what was read.
       const last = lane.version;
-      if (!world.decisions.mayCompact(last, isSealed(store, last))) return visit(`${who}: epoch ${last} is sealed, gives up`, finished(state, p, l));
-      return visit(`${who}: finds no claim on epoch ${last + 1}`, goOn("compact", world.flaws.has("compaction deletes first") ? without(world, store, snapshot) : store));
+      if (!world.decisions.mayCompact(last, isSealed(store, last)))
+        return visit(`${who}: epoch ${last} is sealed, gives up`, finished(state, p, l));
+      return visit(
+        `${who}: finds no claim on epoch ${last + 1}`,
+        goOn("compact", world.flaws.has("compaction deletes first") ? without(world, store, snapshot) : store),
+      );
     }
     case "compact": {
       const next = world.power && !world.flaws.has("snapshot not synced") ? "snapshot sync" : "delete";
-      return visit(`${who}: installs the snapshot "${lane.seen}", up to commit ${lane.seen.length} of epoch ${lane.version}`, goOn(next, world.flaws.has("snapshot goes back") ? { ...store, snapshots: [snapshot] } : withSnapshot(store, snapshot)));
+      return visit(
+        `${who}: installs the snapshot "${lane.seen}", up to commit ${lane.seen.length} of epoch ${lane.version}`,
+        goOn(
+          next,
+          world.flaws.has("snapshot goes back") ? { ...store, snapshots: [snapshot] } : withSnapshot(store, snapshot),
+        ),
+      );
     }
     case "snapshot sync":
       return visit(`${who}: the snapshot is durable`, goOn("delete", syncFolder(store)));
     case "delete":
-      return visit(`${who}: puts away what is in the snapshot`, finished({ ...state, store: without(world, store, snapshot) }, p, l));
+      return visit(
+        `${who}: puts away what is in the snapshot`,
+        finished({ ...state, store: without(world, store, snapshot) }, p, l),
+      );
     default:
   }
 }
@@ -45,7 +63,8 @@ export function compactSteps(world: World, state: LogState, p: number, l: number
 function without(world: World, store: StoreState, { epoch, data }: Snapshot): StoreState {
   const forgets = world.flaws.has("compaction forgets the cuts");
   const begins = store.begins.map((begin, i) => (forgets && i < epoch ? null : begin));
-  const frames = store.frames.filter((frame) => frame.epoch > epoch || (frame.epoch === epoch && lastOf(frame) > data.length));
+  const frames = store.frames.filter(
+    (frame) => frame.epoch > epoch || (frame.epoch === epoch && lastOf(frame) > data.length),
+  );
   return { ...store, begins, frames };
 }
-

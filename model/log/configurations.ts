@@ -22,7 +22,11 @@ export const LOG_CONFIGURATIONS: Readonly<Record<string, LogConfiguration>> = {
 /** For each trap, a configuration in which it is fallen into, and the invariant that is broken then. */
 export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly breaks: Invariant }>> = {
   "cut not recorded": { programs: ["Cx", "Cy"], faults: { lost: 1 }, breaks: "1 an answer is durable" },
-  "commit number instead of run id": { programs: ["Cx", "Cx Rx"], faults: { stale: 1 }, breaks: "2 the log is a prefix" },
+  "commit number instead of run id": {
+    programs: ["Cx", "Cx Rx"],
+    faults: { stale: 1 },
+    breaks: "2 the log is a prefix",
+  },
   "tail fetched by a second read": { programs: ["Cx", "Cy"], faults: { lost: 1 }, breaks: "2 the log is a prefix" },
   "epoch chosen after the seal": { programs: ["Cx", "Cy"], faults: { theft: 1 }, breaks: "2 the log is a prefix" },
   "claimed guard is fine": { programs: ["Cx"], faults: { append: 1 }, breaks: "7 settles by itself" },
@@ -35,7 +39,11 @@ export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly
   "survey does not sync": { programs: ["Cx"], faults: { append: 1, power: 1 }, breaks: "2 the log is a prefix" },
   "survey before the claim": { programs: ["Cx", "Cy"], faults: { lost: 1 }, breaks: "1 an answer is durable" },
   "replay without wipe": { programs: ["Cx Cx"], faults: { append: 1 }, breaks: "3 replay is a function of the log" },
-  "replay survives its connection": { programs: ["Cx Cy Rx"], faults: { lost: 2 }, breaks: "3 replay is a function of the log" },
+  "replay survives its connection": {
+    programs: ["Cx Cy Rx"],
+    faults: { lost: 2 },
+    breaks: "3 replay is a function of the log",
+  },
   "replay without token": { programs: ["Cx", "Cy"], faults: { theft: 1 }, breaks: "3 replay is a function of the log" },
   "guard before the state": { programs: ["Cx", "Rx"], faults: { lost: 1 }, breaks: "4 no write on missing state" },
   "guard not watched": { programs: ["Cx|Cy"], faults: { append: 1 }, breaks: "4 no write on missing state" },
@@ -49,8 +57,16 @@ export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly
   "folder not synced": { programs: ["Cx"], faults: { power: 1 }, breaks: "1 an answer is durable" },
   "begin not synced": { programs: ["Cx Cy"], faults: { power: 1 }, breaks: "1 an answer is durable" },
   "undurable begin believed": { programs: ["Cx", "Cy"], faults: { append: 1, power: 1 }, breaks: "5 at most once" },
-  "late reply opens an older epoch": { programs: ["Cx Cy|Rx"], faults: { append: 1 }, breaks: "1 an answer is durable" },
-  "compaction of what is not decided": { programs: ["Cx|K", "Ry"], faults: { lost: 1 }, breaks: "2 the log is a prefix" },
+  "late reply opens an older epoch": {
+    programs: ["Cx Cy|Rx"],
+    faults: { append: 1 },
+    breaks: "1 an answer is durable",
+  },
+  "compaction of what is not decided": {
+    programs: ["Cx|K", "Ry"],
+    faults: { lost: 1 },
+    breaks: "2 the log is a prefix",
+  },
   "compaction deletes first": { programs: ["Cx K"], faults: { crash: 1 }, breaks: "1 an answer is durable" },
   "snapshot not synced": { programs: ["Cx K"], faults: { power: 1 }, breaks: "1 an answer is durable" },
   "snapshot goes back": { programs: ["Cx K", "Cy K"], faults: {}, breaks: "1 an answer is durable" },

@@ -1,20 +1,44 @@
 /** The decisions of the protocol, which the layers take by these same functions, and how a mutant takes them. */
-import { chain, isDecided, judgeGuard, judgeWriter, mayCompact, mayStay, nextEpoch, readWaitsFor } from "../../layers/log-replay/src/protocol.ts";
+import {
+  chain,
+  isDecided,
+  judgeGuard,
+  judgeWriter,
+  mayCompact,
+  mayStay,
+  nextEpoch,
+  readWaitsFor,
+} from "../../layers/log-replay/src/protocol.ts";
 import { judgeLostExec } from "../../layers/redis-occ/src/lost-exec.ts";
 import type { LogFlaw } from "./flaws.ts";
 
-export const DECISIONS = { chain, isDecided, judgeGuard, judgeLostExec, judgeWriter, mayCompact, mayStay, nextEpoch, readWaitsFor };
+export const DECISIONS = {
+  chain,
+  isDecided,
+  judgeGuard,
+  judgeLostExec,
+  judgeWriter,
+  mayCompact,
+  mayStay,
+  nextEpoch,
+  readWaitsFor,
+};
 export type Decisions = typeof DECISIONS;
 
 /** The other mutants leave out, or change the order of, what is done. */
 export const SWITCHED: Partial<Record<LogFlaw, Partial<Decisions>>> = {
-  "cut not recorded": { chain: (begins, last) => chain(begins, last)?.map((stretch) => ({ ...stretch, to: Infinity })) ?? null },
+  "cut not recorded": {
+    chain: (begins, last) => chain(begins, last)?.map((stretch) => ({ ...stretch, to: Infinity })) ?? null,
+  },
   "claimed guard is fine": { mayStay: () => true },
   "tail taken for durable": { readWaitsFor: (_touched, pending) => (pending ? "own appends" : "nothing") },
   "own appends taken for durable": { readWaitsFor: (touched) => (touched ? "the tail" : "nothing") },
   "lost reply means not executed": { judgeLostExec: () => "not run" },
   "marker of a replaced state": { judgeLostExec: (told) => (told?.markerSet ? "ran" : "not run") },
   "decided below a seal": { isDecided: (epoch, last) => last > epoch },
-  "late reply opens an older epoch": { judgeWriter: (writer, guardEpoch) => (writer !== undefined && guardEpoch < writer.epoch ? "replace" : judgeWriter(writer, guardEpoch)) },
+  "late reply opens an older epoch": {
+    judgeWriter: (writer, guardEpoch) =>
+      writer !== undefined && guardEpoch < writer.epoch ? "replace" : judgeWriter(writer, guardEpoch),
+  },
   "compaction of what is not decided": { mayCompact: (last) => last > 0 },
 };

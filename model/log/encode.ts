@@ -1,11 +1,25 @@
 /** What tells two states apart: everything in a state is in it, under the names that a symmetry gives. */
 import type { Encoding } from "../encoding.ts";
 import { inOrder } from "./store.ts";
-import { LANE_STAGES, RECOVERY_STAGES, type Guard, type LaneState, type LogState, type ProcessState, type RecoveryState, type StoreState, type WriterState } from "./state.ts";
+import {
+  LANE_STAGES,
+  RECOVERY_STAGES,
+  type Guard,
+  type LaneState,
+  type LogState,
+  type ProcessState,
+  type RecoveryState,
+  type StoreState,
+  type WriterState,
+} from "./state.ts";
 import type { Run } from "./runs.ts";
 import { renamed, renamedSet, type Symmetry } from "./symmetry.ts";
 
-export function encode({ redis, copy, store, processes, ghost, budget }: LogState, into: Encoding, symmetry: Symmetry): void {
+export function encode(
+  { redis, copy, store, processes, ghost, budget }: LogState,
+  into: Encoding,
+  symmetry: Symmetry,
+): void {
   const { server, guard, data, tail, lock, queued } = redis;
   into.number(server);
   encodeGuard(guard, into);
@@ -33,7 +47,8 @@ export function encode({ redis, copy, store, processes, ghost, budget }: LogStat
   into.text(renamedSet(ghost.promised, symmetry));
   into.text(renamedSet(ghost.denied, symmetry));
   into.number(ghost.saw.length);
-  for (const saw of symmetry.letters === null ? ghost.saw : ghost.saw.map((seen) => renamed(seen, symmetry)).sort()) into.text(saw);
+  for (const saw of symmetry.letters === null ? ghost.saw : ghost.saw.map((seen) => renamed(seen, symmetry)).sort())
+    into.text(saw);
   into.text(ghost.broken?.what ?? "");
   for (const left of budget) into.number(left);
 }
@@ -52,7 +67,11 @@ function encodeRun(run: Run, into: Encoding, symmetry: Symmetry): void {
   into.text(renamed(run.txs, symmetry));
 }
 
-function encodeStore({ claims, claimsSynced, begins, frames, snapshots }: StoreState, into: Encoding, symmetry: Symmetry): void {
+function encodeStore(
+  { claims, claimsSynced, begins, frames, snapshots }: StoreState,
+  into: Encoding,
+  symmetry: Symmetry,
+): void {
   into.number(claims);
   into.number(claimsSynced);
   into.number(begins.length);
@@ -62,7 +81,9 @@ function encodeStore({ claims, claimsSynced, begins, frames, snapshots }: StoreS
     into.number(begin?.synced ? 1 : 0);
   }
   into.number(frames.length);
-  for (const frame of symmetry.letters === null ? frames : frames.map((each) => ({ ...each, txs: renamed(each.txs, symmetry) })).sort(inOrder)) {
+  for (const frame of symmetry.letters === null
+    ? frames
+    : frames.map((each) => ({ ...each, txs: renamed(each.txs, symmetry) })).sort(inOrder)) {
     into.number(frame.epoch);
     into.number(frame.from);
     into.text(frame.txs);
@@ -84,7 +105,11 @@ function encodeProcess({ writer, recovery, lanes }: ProcessState, into: Encoding
   for (const lane of lanes) encodeLane(lane, into, symmetry);
 }
 
-function encodeWriter({ epoch, over, enqueued, durable, waiting, writing }: WriterState, into: Encoding, symmetry: Symmetry): void {
+function encodeWriter(
+  { epoch, over, enqueued, durable, waiting, writing }: WriterState,
+  into: Encoding,
+  symmetry: Symmetry,
+): void {
   into.number(epoch);
   into.number(over ? 1 : 0);
   into.number(enqueued);
@@ -97,7 +122,11 @@ function encodeWriter({ epoch, over, enqueued, durable, waiting, writing }: Writ
   into.number(writing.stage === "synced" ? 1 : 0);
 }
 
-function encodeRecovery({ stage, over, server, epoch, parent, cut, history, applied, snapshot }: RecoveryState, into: Encoding, symmetry: Symmetry): void {
+function encodeRecovery(
+  { stage, over, server, epoch, parent, cut, history, applied, snapshot }: RecoveryState,
+  into: Encoding,
+  symmetry: Symmetry,
+): void {
   into.number(RECOVERY_STAGES.indexOf(stage));
   into.number(over);
   into.number(server);
@@ -109,7 +138,11 @@ function encodeRecovery({ stage, over, server, epoch, parent, cut, history, appl
   into.number(snapshot);
 }
 
-function encodeLane({ done, stage, guard, server, version, n, reply, seen, stale }: LaneState, into: Encoding, symmetry: Symmetry): void {
+function encodeLane(
+  { done, stage, guard, server, version, n, reply, seen, stale }: LaneState,
+  into: Encoding,
+  symmetry: Symmetry,
+): void {
   into.number(done);
   into.number(LANE_STAGES.indexOf(stage));
   encodeGuard(guard, into);

@@ -17,7 +17,8 @@ function runQueued(world: World, state: LogState, visit: Visit<LogState>): void 
   const { queued } = state.redis;
   if (queued === null) return;
   const gone = { ...state, redis: { ...state.redis, queued: null } };
-  if (mayExecute(world, state.redis, queued)) visit(`Redis: runs the queued EXEC of ${queued.tx}`, execute(gone, queued.tx, -1), "fault");
+  if (mayExecute(world, state.redis, queued))
+    visit(`Redis: runs the queued EXEC of ${queued.tx}`, execute(gone, queued.tx, -1), "fault");
 }
 
 /** The lock of a process that no longer restores expires by itself; that of one which is only slow expires as a fault. */
@@ -26,13 +27,16 @@ function expireLock(state: LogState, visit: Visit<LogState>): void {
   if (lock === null) return;
   const holder = state.processes[lock]?.recovery ?? null;
   const free = { ...state, redis: { ...state.redis, lock: null } };
-  if (holder === null || holder.stage === "lock" || holder.server !== server) visit("Redis: the lock expires, its holder is gone", free);
-  else if (isLeft(state, "theft")) visit("Redis: the lock expires under its slow holder", spend(free, "theft"), "fault");
+  if (holder === null || holder.stage === "lock" || holder.server !== server)
+    visit("Redis: the lock expires, its holder is gone", free);
+  else if (isLeft(state, "theft"))
+    visit("Redis: the lock expires under its slow holder", spend(free, "theft"), "fault");
 }
 
 function crash(world: World, state: LogState, visit: Visit<LogState>): void {
   state.processes.forEach((process, p) => {
-    const busy = process.writer !== null || process.recovery !== null || process.lanes.some(({ stage }) => stage !== "idle");
+    const busy =
+      process.writer !== null || process.recovery !== null || process.lanes.some(({ stage }) => stage !== "idle");
     if (!busy) return;
     const processes = state.processes.map((other, i) => (i === p ? restarted(other) : other));
     visit(`${nameOf(world, p)}: crashes and starts again`, spend({ ...state, processes }, "crash"), "fault");
@@ -56,13 +60,19 @@ function loseRedis(state: LogState, visit: Visit<LogState>): void {
     const { guard, data, tail, lock } = redis;
     visit("a copy of Redis is put aside", { ...state, copy: { guard, data, tail, lock } }, "fault");
   }
-  if (copy !== null) visit("Redis: restarts with the older copy", spend({ ...state, copy: null, redis: { ...copy, server, queued: null } }, "stale"), "fault");
+  if (copy !== null)
+    visit(
+      "Redis: restarts with the older copy",
+      spend({ ...state, copy: null, redis: { ...copy, server, queued: null } }, "stale"),
+      "fault",
+    );
 }
 
 /** All processes go, and of what was not synced any part: each file, name and frame for itself. */
 function losePower(state: LogState, visit: Visit<LogState>): void {
   const processes = state.processes.map(restarted);
-  for (const [what, store] of remains(state.store)) visit(`power fails${what}`, spend({ ...state, store, processes }, "power"), "fault");
+  for (const [what, store] of remains(state.store))
+    visit(`power fails${what}`, spend({ ...state, store, processes }, "power"), "fault");
 }
 
 function* remains(store: StoreState): Generator<readonly [string, StoreState]> {
@@ -81,15 +91,27 @@ function* remains(store: StoreState): Generator<readonly [string, StoreState]> {
     // What comes through is on the disk.
     const left: StoreState = {
       ...store,
-      frames: store.frames.flatMap((frame) => (frame.synced || isKept(frames.indexOf(frame)) ? [{ ...frame, synced: true }] : [])),
-      begins: store.begins.map((begin, epoch) => (begin === null || begin.synced || isKept(frames.length + begins.indexOf(epoch)) ? begin && { ...begin, synced: true } : null)),
+      frames: store.frames.flatMap((frame) =>
+        frame.synced || isKept(frames.indexOf(frame)) ? [{ ...frame, synced: true }] : [],
+      ),
+      begins: store.begins.map((begin, epoch) =>
+        begin === null || begin.synced || isKept(frames.length + begins.indexOf(epoch))
+          ? begin && { ...begin, synced: true }
+          : null,
+      ),
       claimsSynced: store.claims,
-      snapshots: store.snapshots.filter((snapshot) => snapshot.synced || isKept(frames.length + begins.length + snapshots.indexOf(snapshot))).map((snapshot) => ({ ...snapshot, synced: true })).slice(-1),
+      snapshots: store.snapshots
+        .filter((snapshot) => snapshot.synced || isKept(frames.length + begins.length + snapshots.indexOf(snapshot)))
+        .map((snapshot) => ({ ...snapshot, synced: true }))
+        .slice(-1),
     };
     yield [lost.length === 0 ? "" : `, lost: ${lost.join(", ")}`, left];
     // An epoch's number can only go where nothing else of it is there.
     if (store.claimsSynced < store.claims && left.begins.length <= store.claims) {
-      yield [`, lost: ${[...lost, `claim on epoch ${store.claims}`].join(", ")}`, { ...left, claims: store.claimsSynced }];
+      yield [
+        `, lost: ${[...lost, `claim on epoch ${store.claims}`].join(", ")}`,
+        { ...left, claims: store.claimsSynced },
+      ];
     }
   }
 }

@@ -27,22 +27,34 @@ export function violation({ store, ghost }: LogState): Violation | null {
   if (ghost.broken !== null) return ghost.broken;
   const { visible, durable } = read(store);
   for (const history of [visible, durable]) {
-    if (typeof history === "string") return { invariant: "2 the log is a prefix", what: `nothing was damaged, and the log says: ${history}` };
+    if (typeof history === "string")
+      return { invariant: "2 the log is a prefix", what: `nothing was damaged, and the log says: ${history}` };
   }
   return judge(ghost, (visible as History).txs, (durable as History).txs);
 }
 
 function judge({ promised, denied, saw }: Ghost, visible: string, durable: string): Violation | null {
   for (const tx of promised) {
-    if (!durable.includes(tx)) return { invariant: "1 an answer is durable", what: `${tx} was answered for, and a restore after a power loss would find "${durable}"` };
+    if (!durable.includes(tx))
+      return {
+        invariant: "1 an answer is durable",
+        what: `${tx} was answered for, and a restore after a power loss would find "${durable}"`,
+      };
   }
   for (const tx of denied) {
-    if (visible.includes(tx)) return { invariant: "5 at most once", what: `${tx} was said to have changed nothing, and a restore would find "${visible}"` };
+    if (visible.includes(tx))
+      return {
+        invariant: "5 at most once",
+        what: `${tx} was said to have changed nothing, and a restore would find "${visible}"`,
+      };
   }
   for (const seen of saw) {
     const place = visible.indexOf(seen.charAt(0));
     if (place >= 0 && visible.slice(0, place) !== seen.slice(2)) {
-      return { invariant: "2 the log is a prefix", what: `${seen.charAt(0)} was committed on "${seen.slice(2)}", in the log it follows "${visible.slice(0, place)}"` };
+      return {
+        invariant: "2 the log is a prefix",
+        what: `${seen.charAt(0)} was committed on "${seen.slice(2)}", in the log it follows "${visible.slice(0, place)}"`,
+      };
     }
   }
   return null;

@@ -34,7 +34,11 @@ export function logModel({ programs, faults, flaw }: LogConfiguration): Model<Lo
       redis: { ...EMPTY, server: 1 },
       copy: null,
       store: { claims: 0, claimsSynced: 0, begins: [], frames: [], snapshots: [] },
-      processes: world.programs.map((lanes) => ({ writer: null, recovery: null, lanes: lanes.map(() => ({ ...IDLE, done: 0 })) })),
+      processes: world.programs.map((lanes) => ({
+        writer: null,
+        recovery: null,
+        lanes: lanes.map(() => ({ ...IDLE, done: 0 })),
+      })),
       ghost: { promised: "", denied: "", saw: [], broken: null },
       budget: FAULTS.map((fault) => faults[fault] ?? 0),
     },
@@ -55,7 +59,10 @@ export function logModel({ programs, faults, flaw }: LogConfiguration): Model<Lo
     variants: symmetries.length,
     violation,
     settled: ({ processes }) =>
-      processes.every(({ recovery, lanes }, p) => recovery === null && lanes.every(({ done }, l) => done >= (world.programs[p]?.[l]?.length ?? 0))),
+      processes.every(
+        ({ recovery, lanes }, p) =>
+          recovery === null && lanes.every(({ done }, l) => done >= (world.programs[p]?.[l]?.length ?? 0)),
+      ),
     describe,
   };
 }
@@ -72,7 +79,14 @@ function worldOf(programs: readonly string[], faults: LogConfiguration["faults"]
     keyOf.set(tx, key);
     return { kind: "commit", tx, key };
   };
-  const parsed = programs.map((program) => program.split("|").map((lane) => lane.split(" ").filter((word) => word !== "").map(parse)));
+  const parsed = programs.map((program) =>
+    program.split("|").map((lane) =>
+      lane
+        .split(" ")
+        .filter((word) => word !== "")
+        .map(parse),
+    ),
+  );
   return {
     programs: parsed,
     flaws: new Set(flaw === undefined ? [] : [flaw]),
@@ -84,10 +98,17 @@ function worldOf(programs: readonly string[], faults: LogConfiguration["faults"]
 }
 
 function describe({ redis, store, ghost }: LogState): string {
-  const guard = redis.guard === null ? "no guard" : `guard ${redis.guard.epoch}${redis.guard.server === redis.server ? "" : " of another server"}`;
+  const guard =
+    redis.guard === null
+      ? "no guard"
+      : `guard ${redis.guard.epoch}${redis.guard.server === redis.server ? "" : " of another server"}`;
   const tail = redis.tail.entries === "" ? "" : `, tail ${redis.tail.entries}`;
-  const begins = store.begins.flatMap((begin, epoch) => (begin === null ? [] : [`${epoch}=(${begin.parent},${begin.cut})`]));
+  const begins = store.begins.flatMap((begin, epoch) =>
+    begin === null ? [] : [`${epoch}=(${begin.parent},${begin.cut})`],
+  );
   const frames = store.frames.map(({ epoch, from, txs, synced }) => `${epoch}/${from}:${txs}${synced ? "" : "?"}`);
-  const snapshots = store.snapshots.map(({ epoch, data, synced }) => `, snapshot ${epoch} "${data}"${synced ? "" : "?"}`).join("");
+  const snapshots = store.snapshots
+    .map(({ epoch, data, synced }) => `, snapshot ${epoch} "${data}"${synced ? "" : "?"}`)
+    .join("");
   return `Redis "${redis.data}" ${guard}${tail} | log ${frames.join(" ") || "empty"}, claims ${store.claims}, begins ${begins.join(" ") || "none"}${snapshots} | answered ${ghost.promised || "-"}, denied ${ghost.denied || "-"}`;
 }

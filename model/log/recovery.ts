@@ -2,11 +2,29 @@
 import type { Visit } from "../explorer.ts";
 import { EMPTY, isGuardFine } from "./redis.ts";
 import { beginsOf, furthestSnapshot, isSealed, readHistory, syncEpoch, syncFolder, withBegin } from "./store.ts";
-import { breaks, withProcess, type LogState, type ProcessState, type RecoveryState, type RedisState, type StoreState } from "./state.ts";
+import {
+  breaks,
+  withProcess,
+  type LogState,
+  type ProcessState,
+  type RecoveryState,
+  type RedisState,
+  type StoreState,
+} from "./state.ts";
 import { nameOf, type World } from "./world.ts";
 
 export function startRecovery(state: LogState, p: number, over: number): LogState {
-  const recovery: RecoveryState = { stage: "lock", over, server: state.redis.server, epoch: 0, parent: 0, cut: 0, history: "", applied: 0, snapshot: 0 };
+  const recovery: RecoveryState = {
+    stage: "lock",
+    over,
+    server: state.redis.server,
+    epoch: 0,
+    parent: 0,
+    cut: 0,
+    history: "",
+    applied: 0,
+    snapshot: 0,
+  };
   return withProcess(state, p, { recovery });
 }
 
@@ -18,14 +36,21 @@ interface Place {
   readonly visit: Visit<LogState>;
   readonly who: string;
   /** The recovery as it goes on, with what it changed. */
-  readonly to: (change: Partial<RecoveryState>, parts?: { readonly redis?: RedisState; readonly store?: StoreState }) => LogState;
+  readonly to: (
+    change: Partial<RecoveryState>,
+    parts?: { readonly redis?: RedisState; readonly store?: StoreState },
+  ) => LogState;
 }
 
 export function recoverySteps(world: World, state: LogState, p: number, visit: Visit<LogState>): void {
   const { recovery } = state.processes[p] as ProcessState;
   if (recovery === null) return;
   const place: Place = {
-    world, state, p, recovery, visit,
+    world,
+    state,
+    p,
+    recovery,
+    visit,
     who: `${nameOf(world, p)} (restore)`,
     to: (change, parts) => withProcess({ ...state, ...parts }, p, { recovery: { ...recovery, ...change } }),
   };
@@ -65,7 +90,8 @@ function takeLock(place: Place): void {
   const { state, p, recovery, visit, who, to } = place;
   const { redis } = state;
   if (redis.server !== recovery.server) return visit(`${who}: the connection is broken`, giveUp(place));
-  if (redis.lock === null) return visit(`${who}: takes the lock`, to({ stage: "inspect" }, { redis: { ...redis, lock: p } }));
+  if (redis.lock === null)
+    return visit(`${who}: takes the lock`, to({ stage: "inspect" }, { redis: { ...redis, lock: p } }));
   if (isFine(place)) visit(`${who}: somebody else has restored epoch ${redis.guard?.epoch}`, giveUp(place));
 }
 
@@ -73,7 +99,10 @@ function inspect(place: Place): void {
   const { world, state, recovery, visit, who, to } = place;
   if (state.redis.server !== recovery.server) return visit(`${who}: the connection is broken`, giveUp(place));
   if (isFine(place)) return visit(`${who}: the state is fine, lets go of the lock`, giveUp(place));
-  visit(`${who}: the state is missing or its epoch is over`, to({ stage: world.flaws.has("survey before the claim") ? "survey" : "claim" }));
+  visit(
+    `${who}: the state is missing or its epoch is over`,
+    to({ stage: world.flaws.has("survey before the claim") ? "survey" : "claim" }),
+  );
 }
 
 function claim({ world, state, visit, who, to }: Place): void {
@@ -81,15 +110,22 @@ function claim({ world, state, visit, who, to }: Place): void {
   if (world.flaws.has("epoch chosen after the seal")) {
     // The seal says "no more below", not who comes next: it can be made any number of times.
     const sealed = { ...state.store, claims: Math.max(claims, lastBegunEpoch(state.store) + 1) };
-    return visit(`${who}: seals all epochs up to ${sealed.claims - 1}`, to({ stage: "choose" }, { store: { ...sealed, claimsSynced: sealed.claims } }));
+    return visit(
+      `${who}: seals all epochs up to ${sealed.claims - 1}`,
+      to({ stage: "choose" }, { store: { ...sealed, claimsSynced: sealed.claims } }),
+    );
   }
   const epoch = world.decisions.nextEpoch(claims);
   const store = { ...state.store, claims: epoch, claimsSynced: world.power ? state.store.claimsSynced : epoch };
-  visit(`${who}: claims epoch ${epoch}`, to({ stage: world.power ? "claim sync" : nextAfterClaim(world), epoch }, { store }));
+  visit(
+    `${who}: claims epoch ${epoch}`,
+    to({ stage: world.power ? "claim sync" : nextAfterClaim(world), epoch }, { store }),
+  );
 }
 
 const lastBegunEpoch = (store: StoreState): number => Math.max(0, ...beginsOf(store).keys());
-const nextAfterClaim = (world: World): RecoveryState["stage"] => (world.flaws.has("survey before the claim") ? "begin" : "survey");
+const nextAfterClaim = (world: World): RecoveryState["stage"] =>
+  world.flaws.has("survey before the claim") ? "begin" : "survey";
 
 /** Mutant: two that have sealed the same epochs choose the same number. */
 function choose({ state, visit, who, to }: Place): void {
@@ -98,7 +134,10 @@ function choose({ state, visit, who, to }: Place): void {
 }
 
 function syncClaim({ world, state, recovery, visit, who, to }: Place): void {
-  visit(`${who}: the claim on epoch ${recovery.epoch} is durable`, to({ stage: nextAfterClaim(world) }, { store: syncFolder(state.store) }));
+  visit(
+    `${who}: the claim on epoch ${recovery.epoch} is durable`,
+    to({ stage: nextAfterClaim(world) }, { store: syncFolder(state.store) }),
+  );
 }
 
 /** Where nobody compacts, looking for the snapshot and reading the log is one step. */
@@ -106,7 +145,10 @@ function survey(place: Place): void {
   const { world, state, visit, who, to } = place;
   if (!world.compacts) return read(place);
   const snapshot = furthestSnapshot(state.store);
-  visit(`${who}: reads ${snapshot === null ? "that there is no snapshot" : `the snapshot "${snapshot.data}"`}`, to({ stage: "read", snapshot: snapshot?.epoch ?? 0, history: snapshot?.data ?? "" }));
+  visit(
+    `${who}: reads ${snapshot === null ? "that there is no snapshot" : `the snapshot "${snapshot.data}"`}`,
+    to({ stage: "read", snapshot: snapshot?.epoch ?? 0, history: snapshot?.data ?? "" }),
+  );
 }
 
 function read(place: Place): void {
@@ -114,14 +156,26 @@ function read(place: Place): void {
   const { store } = state;
   const furthest = furthestSnapshot(store);
   const moved = world.compacts && (furthest?.data ?? "") !== recovery.history;
-  if (moved && !world.flaws.has("survey over a moving snapshot")) return visit(`${who}: the snapshot has changed, reads again`, to({ stage: "survey" }));
-  const snapshot = !world.compacts ? furthest : recovery.snapshot === 0 ? null : { epoch: recovery.snapshot, data: recovery.history };
+  if (moved && !world.flaws.has("survey over a moving snapshot"))
+    return visit(`${who}: the snapshot has changed, reads again`, to({ stage: "survey" }));
+  const snapshot = !world.compacts
+    ? furthest
+    : recovery.snapshot === 0
+      ? null
+      : { epoch: recovery.snapshot, data: recovery.history };
   const history = readHistory(store, { snapshot, chain: world.decisions.chain });
-  if (typeof history === "string") return visit(`${who}: reads the log`, breaks(giveUp(place), "2 the log is a prefix", `nothing was damaged, and the restore finds damage: ${history}`));
+  if (typeof history === "string")
+    return visit(
+      `${who}: reads the log`,
+      breaks(giveUp(place), "2 the log is a prefix", `nothing was damaged, and the restore finds damage: ${history}`),
+    );
   const { txs, end, parent } = history;
   const synced = world.flaws.has("survey does not sync") ? store : syncFolder(syncEpoch(store, parent));
   const stage = world.flaws.has("survey before the claim") ? "claim" : "begin";
-  visit(`${who}: reads and syncs the log up to commit ${end} of epoch ${parent}`, to({ stage, parent, cut: end, history: txs }, { store: synced }));
+  visit(
+    `${who}: reads and syncs the log up to commit ${end} of epoch ${parent}`,
+    to({ stage, parent, cut: end, history: txs }, { store: synced }),
+  );
 }
 
 function writeBegin({ world, state, recovery, visit, who, to }: Place): void {
@@ -131,16 +185,23 @@ function writeBegin({ world, state, recovery, visit, who, to }: Place): void {
   visit(`${who}: writes that epoch ${epoch} goes on from commit ${cut} of epoch ${parent}`, to({ stage }, { store }));
 }
 
-const nextAfterBegin = (world: World): RecoveryState["stage"] => (world.flaws.has("replay without wipe") ? "chunk" : "wipe");
+const nextAfterBegin = (world: World): RecoveryState["stage"] =>
+  world.flaws.has("replay without wipe") ? "chunk" : "wipe";
 
 function syncBegin({ world, state, recovery, visit, who, to }: Place): void {
-  visit(`${who}: the beginning of epoch ${recovery.epoch} is durable`, to({ stage: nextAfterBegin(world) }, { store: syncFolder(state.store) }));
+  visit(
+    `${who}: the beginning of epoch ${recovery.epoch} is durable`,
+    to({ stage: nextAfterBegin(world) }, { store: syncFolder(state.store) }),
+  );
 }
 
 /** Whether one of its MULTIs runs: over its connection, and while its token is in the lock. */
 function canWrite({ world, state, p, recovery }: Place): boolean {
   const connected = state.redis.server === recovery.server || world.flaws.has("replay survives its connection");
-  const locked = state.redis.lock === p || world.flaws.has("replay without token") || (world.flaws.has("replay survives its connection") && state.redis.lock === null);
+  const locked =
+    state.redis.lock === p ||
+    world.flaws.has("replay without token") ||
+    (world.flaws.has("replay survives its connection") && state.redis.lock === null);
   return connected && locked;
 }
 
@@ -151,7 +212,10 @@ function wipe(place: Place): void {
   const { epoch, cut } = recovery;
   if (world.flaws.has("guard before the state")) {
     const early = { guard: { epoch, server }, tail: { epoch, last: cut, entries: "" } };
-    return visit(`${who}: wipes, and sets the guard of epoch ${epoch}`, to({ stage: "chunk" }, { redis: { ...EMPTY, ...early, server, lock } }));
+    return visit(
+      `${who}: wipes, and sets the guard of epoch ${epoch}`,
+      to({ stage: "chunk" }, { redis: { ...EMPTY, ...early, server, lock } }),
+    );
   }
   visit(`${who}: wipes`, to({ stage: "chunk" }, { redis: { ...EMPTY, server, lock } }));
 }
@@ -172,12 +236,32 @@ function finish(place: Place): void {
   const { epoch, cut } = recovery;
   const { redis, store } = state;
   if (world.flaws.has("guard before the state")) {
-    return visit(`${who}: drops the lock`, withProcess({ ...state, redis: { ...redis, lock: null } }, p, { recovery: null }));
+    return visit(
+      `${who}: drops the lock`,
+      withProcess({ ...state, redis: { ...redis, lock: null } }, p, { recovery: null }),
+    );
   }
   const guard = { epoch, server: redis.server };
-  const restored: LogState = { ...state, redis: { ...redis, guard, tail: { epoch, last: cut, entries: "" }, lock: world.flaws.has("replay without token") && redis.lock !== p ? redis.lock : null } };
+  const restored: LogState = {
+    ...state,
+    redis: {
+      ...redis,
+      guard,
+      tail: { epoch, last: cut, entries: "" },
+      lock: world.flaws.has("replay without token") && redis.lock !== p ? redis.lock : null,
+    },
+  };
   const next = withProcess(restored, p, { recovery: null });
   const expected = readHistory(store, { last: epoch });
   const broken = typeof expected !== "string" && expected.txs !== redis.data;
-  visit(`${who}: sets the guard of epoch ${epoch}, drops the lock`, broken ? breaks(next, "3 replay is a function of the log", `"${redis.data}" was restored, the log says "${expected.txs}"`) : next);
+  visit(
+    `${who}: sets the guard of epoch ${epoch}, drops the lock`,
+    broken
+      ? breaks(
+          next,
+          "3 replay is a function of the log",
+          `"${redis.data}" was restored, the log says "${expected.txs}"`,
+        )
+      : next,
+  );
 }

@@ -5,7 +5,13 @@ import type { Guard, LogState, QueuedExec, RedisState, WriterState } from "./sta
 import type { World } from "./world.ts";
 import { breaks } from "./state.ts";
 
-export const EMPTY: Omit<RedisState, "server"> = { guard: null, data: "", tail: { epoch: 0, last: 0, entries: "" }, lock: null, queued: null };
+export const EMPTY: Omit<RedisState, "server"> = {
+  guard: null,
+  data: "",
+  tail: { epoch: 0, last: 0, entries: "" },
+  lock: null,
+  queued: null,
+};
 
 export function sameGuard(a: Guard | null, b: Guard | null): boolean {
   return a?.epoch === b?.epoch && a?.server === b?.server;
@@ -23,7 +29,11 @@ export function isGuardFine(world: World, { redis, store }: LogState): boolean {
 }
 
 /** The transactions on a key that Redis shows, as a number for WATCH and as the value: the last of them. */
-export function look(world: World, { data }: RedisState, key: string): { readonly version: number; readonly value: string } {
+export function look(
+  world: World,
+  { data }: RedisState,
+  key: string,
+): { readonly version: number; readonly value: string } {
   let version = 0;
   let value = "";
   for (const tx of data) {
@@ -43,7 +53,10 @@ export function tailAfter({ tail }: RedisState, writer: WriterState | null): Run
 
 /** Whether the EXEC finds what it WATCHed as it was. */
 export function mayExecute(world: World, redis: RedisState, { guard, tx, version }: QueuedExec): boolean {
-  return (sameGuard(redis.guard, guard) || world.flaws.has("guard not watched")) && look(world, redis, world.keyOf.get(tx) ?? "").version === version;
+  return (
+    (sameGuard(redis.guard, guard) || world.flaws.has("guard not watched")) &&
+    look(world, redis, world.keyOf.get(tx) ?? "").version === version
+  );
 }
 
 /** MULTI; SET; XTRIM; XADD; EXEC. */
@@ -60,7 +73,13 @@ export function execute(state: LogState, tx: string, durable: number): LogState 
     redis: { ...redis, data: redis.data + tx, tail: { ...tail, last, entries: entries.slice(entries.length - left) } },
     ghost: { ...ghost, saw },
   };
-  return missed === undefined ? next : breaks(next, "4 no write on missing state", `${tx} was committed on a state without ${missed}, which had been answered for`);
+  return missed === undefined
+    ? next
+    : breaks(
+        next,
+        "4 no write on missing state",
+        `${tx} was committed on a state without ${missed}, which had been answered for`,
+      );
 }
 
 export const lastIn = (run: Run, otherwise: number): number => (run.txs === "" ? otherwise : lastOf(run));

@@ -84,7 +84,20 @@ export interface AppendRequest extends Run {
   readonly upTo: number;
 }
 
-export const RECOVERY_STAGES = ["lock", "inspect", "claim", "claim sync", "choose", "survey", "read", "begin", "begin sync", "wipe", "chunk", "final"] as const;
+export const RECOVERY_STAGES = [
+  "lock",
+  "inspect",
+  "claim",
+  "claim sync",
+  "choose",
+  "survey",
+  "read",
+  "begin",
+  "begin sync",
+  "wipe",
+  "chunk",
+  "final",
+] as const;
 
 /** One restore in one process. */
 export interface RecoveryState {
@@ -171,7 +184,16 @@ export interface LogState {
   readonly budget: readonly number[];
 }
 
-export const IDLE: Omit<LaneState, "done"> = { stage: "idle", guard: null, server: 0, version: 0, n: -1, reply: { from: 0, txs: "" }, seen: "", stale: false };
+export const IDLE: Omit<LaneState, "done"> = {
+  stage: "idle",
+  guard: null,
+  server: 0,
+  version: 0,
+  n: -1,
+  reply: { from: 0, txs: "" },
+  seen: "",
+  stale: false,
+};
 
 export function withProcess(state: LogState, p: number, change: Partial<ProcessState>): LogState {
   return { ...state, processes: state.processes.map((process, i) => (i === p ? { ...process, ...change } : process)) };
@@ -197,7 +219,8 @@ export function breaks(state: LogState, invariant: Invariant, what: string): Log
   return state.ghost.broken === null ? { ...state, ghost: { ...state.ghost, broken: { invariant, what } } } : state;
 }
 
-const added = (set: string, tx: string): string => (tx === "" || set.includes(tx) ? set : [...Array.from(set), tx].sort().join(""));
+const added = (set: string, tx: string): string =>
+  tx === "" || set.includes(tx) ? set : [...Array.from(set), tx].sort().join("");
 
 /** An answer was given that rests on the transaction. */
 export function promise(state: LogState, tx: string): LogState {

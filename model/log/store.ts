@@ -1,5 +1,12 @@
 /** The log store of the model: what each of LogStore's methods does, and what the log says to whoever reads it. */
-import { after, chain as chained, goesOnBehind, isInHistory, lastBegun, type Stretch } from "../../layers/log-replay/src/protocol.ts";
+import {
+  after,
+  chain as chained,
+  goesOnBehind,
+  isInHistory,
+  lastBegun,
+  type Stretch,
+} from "../../layers/log-replay/src/protocol.ts";
 import { covers, lastOf, txAt, type Run } from "./runs.ts";
 import type { Decisions } from "./decisions.ts";
 import type { BeginRecord, Frame, Snapshot, StoreState } from "./state.ts";
@@ -25,11 +32,20 @@ export function withFrame(store: StoreState, frame: Frame): StoreState {
 
 /** The order of frames says nothing: it only makes equal states look equal. */
 export function inOrder(a: Frame, b: Frame): number {
-  return a.epoch - b.epoch || a.from - b.from || (a.txs < b.txs ? -1 : a.txs > b.txs ? 1 : Number(a.synced) - Number(b.synced));
+  return (
+    a.epoch - b.epoch ||
+    a.from - b.from ||
+    (a.txs < b.txs ? -1 : a.txs > b.txs ? 1 : Number(a.synced) - Number(b.synced))
+  );
 }
 
 function saysMore(a: Frame, b: Frame): boolean {
-  return a.epoch === b.epoch && (a.synced || !b.synced) && covers(a, b) && (a.synced || (a.from === b.from && a.txs === b.txs));
+  return (
+    a.epoch === b.epoch &&
+    (a.synced || !b.synced) &&
+    covers(a, b) &&
+    (a.synced || (a.from === b.from && a.txs === b.txs))
+  );
 }
 
 export function syncFrame(store: StoreState, frame: Run & { readonly epoch: number }): StoreState {
@@ -45,14 +61,21 @@ export function syncEpoch(store: StoreState, epoch: number): StoreState {
 export function syncFolder(store: StoreState): StoreState {
   const begins = store.begins.map((begin) => (begin === null || begin.synced ? begin : { ...begin, synced: true }));
   const furthest = furthestSnapshot(store);
-  return { ...store, claimsSynced: store.claims, begins, snapshots: furthest === null ? [] : [{ ...furthest, synced: true }] };
+  return {
+    ...store,
+    claimsSynced: store.claims,
+    begins,
+    snapshots: furthest === null ? [] : [{ ...furthest, synced: true }],
+  };
 }
 
 /** A durable snapshot makes those superfluous that do not reach further. */
 export function withSnapshot(store: StoreState, snapshot: Snapshot): StoreState {
   const isFurther = (a: Snapshot, b: Snapshot): boolean => a.data.length > b.data.length;
   if (store.snapshots.some((other) => other.synced && !isFurther(snapshot, other))) return store;
-  const kept = store.snapshots.filter((other) => isFurther(other, snapshot) || (isFurther(snapshot, other) && !snapshot.synced));
+  const kept = store.snapshots.filter(
+    (other) => isFurther(other, snapshot) || (isFurther(snapshot, other) && !snapshot.synced),
+  );
   return { ...store, snapshots: [...kept, snapshot].sort((a, b) => a.data.length - b.data.length) };
 }
 
@@ -86,7 +109,10 @@ export interface ReadOptions {
 }
 
 /** The history that a recovery finds. A text where it finds damage. */
-export function readHistory(store: StoreState, { last, durably = false, chain = chained, snapshot = furthestSnapshot(store, durably) }: ReadOptions = {}): History | string {
+export function readHistory(
+  store: StoreState,
+  { last, durably = false, chain = chained, snapshot = furthestSnapshot(store, durably) }: ReadOptions = {},
+): History | string {
   const begins = beginsOf(store, durably);
   const parent = last ?? lastBegun(begins);
   const whole = chain(begins, parent);
@@ -105,7 +131,8 @@ export function readHistory(store: StoreState, { last, durably = false, chain = 
       txs += tx;
     }
     const beyond = goesOnBehind(end + 1, to, nextAbove(frames, end));
-    if (beyond !== null) return `commit ${end + 1} of epoch ${stretch.epoch} is missing, and the log goes on to commit ${beyond}`;
+    if (beyond !== null)
+      return `commit ${end + 1} of epoch ${stretch.epoch} is missing, and the log goes on to commit ${beyond}`;
   }
   return { txs, end, parent, stretches };
 }
@@ -130,7 +157,11 @@ function agreedTx(frames: readonly Frame[], n: number): string | undefined {
 }
 
 /** The history that says for good what became of an epoch; null where it is not decided yet. */
-export function decidedHistory(store: StoreState, epoch: number, { isDecided, chain }: Decisions): readonly Stretch[] | null {
+export function decidedHistory(
+  store: StoreState,
+  epoch: number,
+  { isDecided, chain }: Decisions,
+): readonly Stretch[] | null {
   const begins = beginsOf(store);
   const last = lastBegun(begins);
   if (!isDecided(epoch, last, last > 0 && isSealed(store, last))) return null;
@@ -141,8 +172,16 @@ export function decidedHistory(store: StoreState, epoch: number, { isDecided, ch
  * Whether a transaction's record is in a decided history: by its number where it is known, else by looking for its name.
  * @returns null where nobody can say: it may be in a snapshot, which knows no names
  */
-export function isRecorded(store: StoreState, { epoch, n, tx }: { readonly epoch: number; readonly n: number; readonly tx: string }, history: readonly Stretch[]): boolean | null {
+export function isRecorded(
+  store: StoreState,
+  { epoch, n, tx }: { readonly epoch: number; readonly n: number; readonly tx: string },
+  history: readonly Stretch[],
+): boolean | null {
   if (n >= 0) return isInHistory({ epoch, n }, history);
-  const found = store.frames.some((frame) => frame.epoch === epoch && Array.from(frame.txs).some((name, i) => name === tx && isInHistory({ epoch, n: frame.from + i }, history)));
+  const found = store.frames.some(
+    (frame) =>
+      frame.epoch === epoch &&
+      Array.from(frame.txs).some((name, i) => name === tx && isInHistory({ epoch, n: frame.from + i }, history)),
+  );
   return !found && epoch <= (furthestSnapshot(store)?.epoch ?? 0) ? null : found;
 }

@@ -16,15 +16,28 @@ export interface Symmetry {
 
 /** The first one leaves everything as it is. */
 export function symmetriesOf(programs: readonly (readonly (readonly Operation[])[])[]): Symmetry[] {
-  const kinds = programs.map((lanes) => lanes.map((lane) => lane.map(({ kind, key }) => `${kind} ${key}`).join(",")).join("|"));
+  const kinds = programs.map((lanes) =>
+    lanes.map((lane) => lane.map(({ kind, key }) => `${kind} ${key}`).join(",")).join("|"),
+  );
   return permutations(programs.length)
     .filter((order) => order.every((from, to) => kinds[from] === kinds[to]))
-    .map((order) => ({ order, places: order.map((_, p) => order.indexOf(p)), letters: order.every((from, to) => from === to) ? null : lettersOf(programs, order) }));
+    .map((order) => ({
+      order,
+      places: order.map((_, p) => order.indexOf(p)),
+      letters: order.every((from, to) => from === to) ? null : lettersOf(programs, order),
+    }));
 }
 
-function lettersOf(programs: readonly (readonly (readonly Operation[])[])[], order: readonly number[]): Map<string, string> {
+function lettersOf(
+  programs: readonly (readonly (readonly Operation[])[])[],
+  order: readonly number[],
+): Map<string, string> {
   const transactions = programs.map((lanes) => lanes.flat().map(({ tx }) => tx));
-  return new Map(order.flatMap((from, to) => (transactions[from] ?? []).map((tx, i): [string, string] => [tx, transactions[to]?.[i] ?? ""])));
+  return new Map(
+    order.flatMap((from, to) =>
+      (transactions[from] ?? []).map((tx, i): [string, string] => [tx, transactions[to]?.[i] ?? ""]),
+    ),
+  );
 }
 
 /** In ascending order, so that the one that changes nothing comes first. */

@@ -2,7 +2,16 @@
 import type { Visit } from "../explorer.ts";
 import { above, joined } from "./runs.ts";
 import { isSealed, syncFrame, withFrame } from "./store.ts";
-import { withLane, withProcess, type AppendRequest, type Guard, type LaneState, type LogState, type ProcessState, type WriterState } from "./state.ts";
+import {
+  withLane,
+  withProcess,
+  type AppendRequest,
+  type Guard,
+  type LaneState,
+  type LogState,
+  type ProcessState,
+  type WriterState,
+} from "./state.ts";
 import type { Run } from "./runs.ts";
 import { isLeft, nameOf, spend, type World } from "./world.ts";
 
@@ -32,31 +41,54 @@ export function writerSteps(world: World, state: LogState, p: number, visit: Vis
   const { writer, lanes } = state.processes[p] as ProcessState;
   if (writer === null || writer.over) return;
   const who = nameOf(world, p);
-  const to = (change: Partial<WriterState>, store = state.store): LogState => withProcess({ ...state, store }, p, { writer: { ...writer, ...change } });
+  const to = (change: Partial<WriterState>, store = state.store): LogState =>
+    withProcess({ ...state, store }, p, { writer: { ...writer, ...change } });
   const failed = { over: true, waiting: null, writing: null };
   const { waiting, writing } = writer;
 
   if (writing === null && waiting !== null) {
-    if (waiting.txs === "") return visit(`${who}: has nothing to append`, to({ waiting: null, writing: { ...waiting, stage: "synced" } }));
+    if (waiting.txs === "")
+      return visit(`${who}: has nothing to append`, to({ waiting: null, writing: { ...waiting, stage: "synced" } }));
     const frame = { epoch: writer.epoch, from: waiting.from, txs: waiting.txs, synced: false };
-    visit(`${who}: writes the frame ${show(waiting)} of epoch ${writer.epoch}`, to({ waiting: null, writing: { ...waiting, stage: "written" } }, withFrame(state.store, frame)));
-    if (isLeft(state, "append")) visit(`${who}: writing the frame ${show(waiting)} fails, it is torn`, spend(to(failed), "append"), "fault");
+    visit(
+      `${who}: writes the frame ${show(waiting)} of epoch ${writer.epoch}`,
+      to({ waiting: null, writing: { ...waiting, stage: "written" } }, withFrame(state.store, frame)),
+    );
+    if (isLeft(state, "append"))
+      visit(`${who}: writing the frame ${show(waiting)} fails, it is torn`, spend(to(failed), "append"), "fault");
   }
   if (writing?.stage === "written") {
     const frame = { epoch: writer.epoch, from: writing.from, txs: writing.txs };
     const volatile = world.flaws.has("folder not synced");
-    const early = world.flaws.has("durable before the claim check") ? { durable: Math.max(writer.durable, writing.upTo) } : {};
-    visit(`${who}: fdatasync`, to({ ...early, writing: { ...writing, stage: "synced" } }, volatile ? state.store : syncFrame(state.store, frame)));
+    const early = world.flaws.has("durable before the claim check")
+      ? { durable: Math.max(writer.durable, writing.upTo) }
+      : {};
+    visit(
+      `${who}: fdatasync`,
+      to(
+        { ...early, writing: { ...writing, stage: "synced" } },
+        volatile ? state.store : syncFrame(state.store, frame),
+      ),
+    );
     if (isLeft(state, "append")) {
       const believed = world.flaws.has("failed fsync tried again");
-      visit(`${who}: fdatasync fails${believed ? ", is tried again and succeeds without having written" : ""}`, spend(to(believed ? { writing: { ...writing, stage: "synced" } } : failed), "append"), "fault");
+      visit(
+        `${who}: fdatasync fails${believed ? ", is tried again and succeeds without having written" : ""}`,
+        spend(to(believed ? { writing: { ...writing, stage: "synced" } } : failed), "append"),
+        "fault",
+      );
     }
   }
   if (writing?.stage === "synced") {
     const reading = lanes.some(({ stage, seen, n }) => stage === "appending" && seen !== "" && n === writing.upTo);
-    const unchecked = world.flaws.has("append without claim check") || (reading && world.flaws.has("read without claim check"));
-    if (isSealed(state.store, writer.epoch) && !unchecked) return visit(`${who}: finds the claim on epoch ${writer.epoch + 1}`, to(failed));
-    visit(`${who}: finds no claim on epoch ${writer.epoch + 1}, all up to ${writing.upTo} is durable`, to({ writing: null, durable: Math.max(writer.durable, writing.upTo) }));
+    const unchecked =
+      world.flaws.has("append without claim check") || (reading && world.flaws.has("read without claim check"));
+    if (isSealed(state.store, writer.epoch) && !unchecked)
+      return visit(`${who}: finds the claim on epoch ${writer.epoch + 1}`, to(failed));
+    visit(
+      `${who}: finds no claim on epoch ${writer.epoch + 1}, all up to ${writing.upTo} is durable`,
+      to({ writing: null, durable: Math.max(writer.durable, writing.upTo) }),
+    );
   }
 }
 

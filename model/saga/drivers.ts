@@ -1,13 +1,46 @@
 /** Drivers: functions/order/saga-driver.ts with the transitions of sagas.ts, and the checkout that starts a saga. */
 import type { Visit } from "../explorer.ts";
 import { claimKey, orderKey, type Claim, type Order } from "../../functions/order/orders.ts";
-import { abandon, close, LostRaceError, pay, sagaKey, start, stepsToUndo, type Changes, type Failure, type Saga } from "../../functions/order/sagas.ts";
+import {
+  abandon,
+  close,
+  LostRaceError,
+  pay,
+  sagaKey,
+  start,
+  stepsToUndo,
+  type Changes,
+  type Failure,
+  type Saga,
+} from "../../functions/order/sagas.ts";
 import type { SagaFlaw } from "./flaws.ts";
 import type { Answer } from "./services.ts";
-import { including, NOBODY, ORDER, row, STEPS, UNDO, withDriver, withStory, written, type Call, type Driver, type SagaState, type Story } from "./state.ts";
+import {
+  including,
+  NOBODY,
+  ORDER,
+  row,
+  STEPS,
+  UNDO,
+  withDriver,
+  withStory,
+  written,
+  type Call,
+  type Driver,
+  type SagaState,
+  type Story,
+} from "./state.ts";
 
 const FAILURE: Failure = { kind: "aborted", code: "checkout_aborted", message: "" };
-export const NEW_STORY: Story = { charges: 0, reserves: 0, chargedRow: -1, reservedRow: -1, outcome: "open", order: 0, wrongOrder: false };
+export const NEW_STORY: Story = {
+  charges: 0,
+  reserves: 0,
+  chargedRow: -1,
+  reservedRow: -1,
+  outcome: "open",
+  order: 0,
+  wrongOrder: false,
+};
 
 /** What the driver waits for, as the network names it; null where it waits for nothing. */
 export function awaited({ stage, id, attempted, undo }: Driver): { readonly call: Call; readonly id: string } | null {
@@ -23,32 +56,85 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
     case "new":
       return begin(state, d, who, visit);
     case "forwards":
-      return visit(`${who}: ${driver.attempted[0]} gets no answer in time`, withDriver(state, d, { stage: "abandon", refused: flaw === "timeout taken for a refusal" }));
+      return visit(
+        `${who}: ${driver.attempted[0]} gets no answer in time`,
+        withDriver(state, d, { stage: "abandon", refused: flaw === "timeout taken for a refusal" }),
+      );
     case "pay":
-      return move(state, d, flaw, (known, current, order, claim) => {
-        const own = flaw === "paid without the claim";
-        return pay(driver.id, known, current, own && order ? { ...order, generation: known.generation } : order, own ? { saga: driver.id } : claim);
-      }, (moved) => {
-        if (moved === null) return visit(`${who}: the order is no longer this saga's`, withDriver(state, d, { stage: "abandon" }));
-        const wrongOrder = state.made.order !== state.stories[driver.id]?.order;
-        visit(`${who}: running → paid`, withStory(withDriver(moved, d, NOBODY), driver.id, { outcome: "paid", wrongOrder }));
-      }, (lost) => visit(`${who}: lost the race to pay, stops`, lost));
+      return move(
+        state,
+        d,
+        flaw,
+        (known, current, order, claim) => {
+          const own = flaw === "paid without the claim";
+          return pay(
+            driver.id,
+            known,
+            current,
+            own && order ? { ...order, generation: known.generation } : order,
+            own ? { saga: driver.id } : claim,
+          );
+        },
+        (moved) => {
+          if (moved === null)
+            return visit(`${who}: the order is no longer this saga's`, withDriver(state, d, { stage: "abandon" }));
+          const wrongOrder = state.made.order !== state.stories[driver.id]?.order;
+          visit(
+            `${who}: running → paid`,
+            withStory(withDriver(moved, d, NOBODY), driver.id, { outcome: "paid", wrongOrder }),
+          );
+        },
+        (lost) => visit(`${who}: lost the race to pay, stops`, lost),
+      );
     case "abandon": {
       const undo = stepsToUndo(driver.attempted, driver.refused);
-      if (flaw === "compensation before it is durable" && driver.saga?.state === "running" && d >= 1 && driver.undo.length === 0 && undo.length > 0) {
-        return visit(`${who}: undoes ${undo.join(", ")} at once`, sendUndo(withDriver(state, d, { stage: "undo", undo })));
+      if (
+        flaw === "compensation before it is durable" &&
+        driver.saga?.state === "running" &&
+        d >= 1 &&
+        driver.undo.length === 0 &&
+        undo.length > 0
+      ) {
+        return visit(
+          `${who}: undoes ${undo.join(", ")} at once`,
+          sendUndo(withDriver(state, d, { stage: "undo", undo })),
+        );
       }
-      return move(state, d, flaw, (known, current, _order, claim) => abandon(driver.id, known, current, claim, undo, FAILURE), (moved) => {
-        const next = moved as SagaState;
-        if (undo.length === 0) return visit(`${who}: running → failed`, withStory(withDriver(next, d, NOBODY), driver.id, { outcome: "failed" }));
-        visit(`${who}: running → compensating, ${undo.join(" and ")} to be undone`, sendUndo(withDriver(next, d, { stage: "undo", undo })));
-      }, (lost) => visit(`${who}: lost the race to give up, stops`, lost));
+      return move(
+        state,
+        d,
+        flaw,
+        (known, current, _order, claim) => abandon(driver.id, known, current, claim, undo, FAILURE),
+        (moved) => {
+          const next = moved as SagaState;
+          if (undo.length === 0)
+            return visit(
+              `${who}: running → failed`,
+              withStory(withDriver(next, d, NOBODY), driver.id, { outcome: "failed" }),
+            );
+          visit(
+            `${who}: running → compensating, ${undo.join(" and ")} to be undone`,
+            sendUndo(withDriver(next, d, { stage: "undo", undo })),
+          );
+        },
+        (lost) => visit(`${who}: lost the race to give up, stops`, lost),
+      );
     }
     case "close":
       if (driver.saga?.state === "running") return closeLate(state, d, flaw, who, visit);
-      return move(state, d, flaw, (known, current, _order, claim) => close(driver.id, known, current, claim), (moved) => {
-        visit(`${who}: compensating → failed`, withStory(withDriver(moved as SagaState, d, NOBODY), driver.id, { outcome: "failed" }));
-      }, (lost) => visit(`${who}: lost the race to close, stops`, lost));
+      return move(
+        state,
+        d,
+        flaw,
+        (known, current, _order, claim) => close(driver.id, known, current, claim),
+        (moved) => {
+          visit(
+            `${who}: compensating → failed`,
+            withStory(withDriver(moved as SagaState, d, NOBODY), driver.id, { outcome: "failed" }),
+          );
+        },
+        (lost) => visit(`${who}: lost the race to close, stops`, lost),
+      );
     default:
   }
 }
@@ -57,10 +143,15 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
 function begin(state: SagaState, d: number, who: string, visit: Visit<SagaState>): void {
   const order = row<Order>(state.rows, orderKey(ORDER)) as Order;
   if (order.paid) return visit(`${who}: the order is paid already`, withDriver(state, d, NOBODY));
-  if (row<Claim>(state.rows, claimKey(ORDER)) !== null) return visit(`${who}: follows the running checkout`, withDriver(state, d, NOBODY));
+  if (row<Claim>(state.rows, claimKey(ORDER)) !== null)
+    return visit(`${who}: follows the running checkout`, withDriver(state, d, NOBODY));
   const id = `S${d + 1}`;
   const { saga, set } = start(id, ORDER, order, { now: 0, timeout: 1 });
-  const started = { ...state, rows: written(state.rows, set), stories: { ...state.stories, [id]: { ...NEW_STORY, order: state.made.order } } };
+  const started = {
+    ...state,
+    rows: written(state.rows, set),
+    stories: { ...state.stories, [id]: { ...NEW_STORY, order: state.made.order } },
+  };
   const forwards = withDriver(started, d, { stage: "forwards", id, saga, attempted: [STEPS[0]] });
   visit(`${who}: starts ${id}, calls reserve`, send(forwards, STEPS[0], id));
 }
@@ -70,7 +161,12 @@ function move(
   state: SagaState,
   d: number,
   flaw: SagaFlaw | undefined,
-  transition: (known: Saga, current: Saga | null, order: Order | null, claim: Claim | null) => { saga: Saga; set: Changes } | null,
+  transition: (
+    known: Saga,
+    current: Saga | null,
+    order: Order | null,
+    claim: Claim | null,
+  ) => { saga: Saga; set: Changes } | null,
   then: (moved: SagaState | null) => void,
   lost: (stopped: SagaState) => void,
 ): void {
@@ -79,7 +175,12 @@ function move(
   const current = flaw === "version not compared" ? known : row<Saga>(state.rows, sagaKey(id));
   let moved;
   try {
-    moved = transition(known, current, row<Order>(state.rows, orderKey(ORDER)), row<Claim>(state.rows, claimKey(ORDER)));
+    moved = transition(
+      known,
+      current,
+      row<Order>(state.rows, orderKey(ORDER)),
+      row<Claim>(state.rows, claimKey(ORDER)),
+    );
   } catch (error) {
     if (!(error instanceof LostRaceError)) throw error;
     return lost(withDriver(state, d, NOBODY));
@@ -88,14 +189,33 @@ function move(
 }
 
 /** Mutant: all was undone before the saga says so. */
-function closeLate(state: SagaState, d: number, flaw: SagaFlaw | undefined, who: string, visit: Visit<SagaState>): void {
+function closeLate(
+  state: SagaState,
+  d: number,
+  flaw: SagaFlaw | undefined,
+  who: string,
+  visit: Visit<SagaState>,
+): void {
   const { id } = state.drivers[d] as Driver;
-  move(state, d, flaw, (known, current, _order, claim) => abandon(id, known, current, claim, [], FAILURE), (moved) => {
-    visit(`${who}: running → failed`, withStory(withDriver(moved as SagaState, d, NOBODY), id, { outcome: "failed" }));
-  }, (lost) => visit(`${who}: lost the race to give up, stops`, lost));
+  move(
+    state,
+    d,
+    flaw,
+    (known, current, _order, claim) => abandon(id, known, current, claim, [], FAILURE),
+    (moved) => {
+      visit(
+        `${who}: running → failed`,
+        withStory(withDriver(moved as SagaState, d, NOBODY), id, { outcome: "failed" }),
+      );
+    },
+    (lost) => visit(`${who}: lost the race to give up, stops`, lost),
+  );
 }
 
-const send = (state: SagaState, call: Call, id: string): SagaState => ({ ...state, sent: including(state.sent, `${call} ${id}`) });
+const send = (state: SagaState, call: Call, id: string): SagaState => ({
+  ...state,
+  sent: including(state.sent, `${call} ${id}`),
+});
 
 /** Each driver that has a step to undo sends the call for it. */
 export function sendUndo(state: SagaState): SagaState {
@@ -108,7 +228,10 @@ export function sendUndo(state: SagaState): SagaState {
 /** The driver gets the answer that it waits for. */
 export function answered(state: SagaState, d: number, answer: Answer): SagaState {
   const { stage, id, attempted, undo } = state.drivers[d] as Driver;
-  if (stage === "undo") return undo.length > 1 ? sendUndo(withDriver(state, d, { undo: undo.slice(1) })) : withDriver(state, d, { stage: "close", undo: [] });
+  if (stage === "undo")
+    return undo.length > 1
+      ? sendUndo(withDriver(state, d, { undo: undo.slice(1) }))
+      : withDriver(state, d, { stage: "close", undo: [] });
   if (answer !== "done") return withDriver(state, d, { stage: "abandon", refused: answer === "refused" });
   const next = STEPS[attempted.length];
   if (next === undefined) return withDriver(state, d, { stage: "pay" });

@@ -68,7 +68,9 @@ export type Changes = readonly (readonly [key: string, row: Rows[string] | null]
 
 /** Rows after a transaction, in the order of their keys. */
 export function written(rows: Rows, changes: Changes): Rows {
-  const next = Object.entries({ ...rows, ...Object.fromEntries(changes) }).filter((entry): entry is [string, Rows[string]] => entry[1] !== null);
+  const next = Object.entries({ ...rows, ...Object.fromEntries(changes) }).filter(
+    (entry): entry is [string, Rows[string]] => entry[1] !== null,
+  );
   return Object.fromEntries(next.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -84,4 +86,5 @@ export function withStory(state: SagaState, id: string, change: Partial<Story>):
   return { ...state, stories: { ...state.stories, [id]: { ...(state.stories[id] as Story), ...change } } };
 }
 
-export const including = (list: readonly string[], entry: string): readonly string[] => (list.includes(entry) ? list : [...list, entry].sort());
+export const including = (list: readonly string[], entry: string): readonly string[] =>
+  list.includes(entry) ? list : [...list, entry].sort();

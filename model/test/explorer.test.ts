@@ -34,11 +34,19 @@ test("gives a shortest way to what must not be", () => {
 test("finds a state from which nothing can settle", () => {
   const { counterexample } = explore(counter(10, { trap: 3 }));
 
-  expect(counterexample).toMatchObject({ violation: { invariant: "7 settles by itself" }, trace: [{ state: "1" }, { state: "3" }] });
+  expect(counterexample).toMatchObject({
+    violation: { invariant: "7 settles by itself" },
+    trace: [{ state: "1" }, { state: "3" }],
+  });
 });
 
 test("a settling that only a fault could bring does not count", () => {
-  const lucky: Model<number> = { ...counter(1), successors: (n, visit) => { if (n === 0) visit("luck", 1, "fault"); } };
+  const lucky: Model<number> = {
+    ...counter(1),
+    successors: (n, visit) => {
+      if (n === 0) visit("luck", 1, "fault");
+    },
+  };
 
   expect(explore(lucky).counterexample).toMatchObject({ violation: { invariant: "7 settles by itself" }, trace: [] });
 });

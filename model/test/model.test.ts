@@ -16,9 +16,14 @@ interface Run {
 /** As a person runs it: within jest's own modules it takes ten times as long. */
 function model(...args: readonly string[]): Promise<Run> {
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, ["model/main.ts", ...args], { cwd: root, maxBuffer: 64 * 1024 * 1024 }, (_error, stdout, stderr) => {
-      resolve({ code: child.exitCode ?? -1, stdout, stderr });
-    });
+    const child = execFile(
+      process.execPath,
+      ["model/main.ts", ...args],
+      { cwd: root, maxBuffer: 64 * 1024 * 1024 },
+      (_error, stdout, stderr) => {
+        resolve({ code: child.exitCode ?? -1, stdout, stderr });
+      },
+    );
   });
 }
 
@@ -42,16 +47,19 @@ describe.each(["log", "saga"] as const)("the %s", (part) => {
     expect(outcomes.get(`${part}: ${name}`)?.text).toContain("holds in all states");
   });
 
-  test.each(mutants(part).map(({ name }) => name))("a counterexample is found, and printed step by step: %s", (name) => {
-    const outcome = outcomes.get(`${part}: ${name}`);
-    const { violation, trace } = outcome?.result.counterexample ?? { trace: [] };
+  test.each(mutants(part).map(({ name }) => name))(
+    "a counterexample is found, and printed step by step: %s",
+    (name) => {
+      const outcome = outcomes.get(`${part}: ${name}`);
+      const { violation, trace } = outcome?.result.counterexample ?? { trace: [] };
 
-    expect(outcome).toMatchObject({ kind: "mutant", asExpected: true });
-    expect(trace.length).toBeGreaterThan(3);
-    const printed = outcome?.text.split("\n").map((line) => line.trim());
-    expect(printed?.slice(1, -1)).toEqual(trace.map(({ step }, i) => `${i + 1}  ${step}`));
-    expect(printed?.at(-1)).toBe(`Invariant ${violation?.invariant}: ${violation?.what}`);
-  });
+      expect(outcome).toMatchObject({ kind: "mutant", asExpected: true });
+      expect(trace.length).toBeGreaterThan(3);
+      const printed = outcome?.text.split("\n").map((line) => line.trim());
+      expect(printed?.slice(1, -1)).toEqual(trace.map(({ step }, i) => `${i + 1}  ${step}`));
+      expect(printed?.at(-1)).toBe(`Invariant ${violation?.invariant}: ${violation?.what}`);
+    },
+  );
 });
 
 test("each of the design's invariants is broken by a mutant", () => {
@@ -93,5 +101,15 @@ test.each([
 test("the help names every option", async () => {
   const { stdout } = await model("--help");
 
-  for (const option of ["--only", "--mutants", "--flaw", "--list", "--instances", "--programs", "--json", "--max-states"]) expect(stdout).toContain(option);
+  for (const option of [
+    "--only",
+    "--mutants",
+    "--flaw",
+    "--list",
+    "--instances",
+    "--programs",
+    "--json",
+    "--max-states",
+  ])
+    expect(stdout).toContain(option);
 });

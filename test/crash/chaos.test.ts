@@ -4,10 +4,19 @@ import { runChaos } from "./chaos.ts";
 
 const MINUTES = 60_000;
 
-test("a monkey kills hosts, each Redis and everything, freezes a writer through a restore, puts back old copies and fills the disk: nothing is lost, and all checkouts are settled", async () => {
-  const struck = new Set<string>();
-  // A promise of 10 s on a machine that has nothing else to do; here only that it comes to an end.
-  const problems = await runChaos({ seed: 7, rounds: 5, settleWithin: 60_000, onRound: ({ strikes }) => strikes.forEach((strike) => struck.add(strike)) });
-  expect(problems).toEqual([]);
-  expect(struck.size).toBe(6);
-}, 10 * MINUTES);
+test(
+  "a monkey kills hosts, each Redis and everything, freezes a writer through a restore, puts back old copies and fills the disk: nothing is lost, and all checkouts are settled",
+  async () => {
+    const struck = new Set<string>();
+    // A promise of 10 s on a machine that has nothing else to do; here only that it comes to an end.
+    const problems = await runChaos({
+      seed: 7,
+      rounds: 5,
+      settleWithin: 60_000,
+      onRound: ({ strikes }) => strikes.forEach((strike) => struck.add(strike)),
+    });
+    expect(problems).toEqual([]);
+    expect(struck.size).toBe(6);
+  },
+  10 * MINUTES,
+);

@@ -18,13 +18,26 @@ export interface ChaosOptions {
   readonly rounds: number;
   /** Milliseconds after the last fault in which every checkout has to be settled. */
   readonly settleWithin: number;
-  readonly onRound?: (round: { readonly strikes: readonly string[]; readonly problems: readonly string[]; readonly settledAfter: number }) => void;
+  readonly onRound?: (round: {
+    readonly strikes: readonly string[];
+    readonly problems: readonly string[];
+    readonly settledAfter: number;
+  }) => void;
 }
 
 /** @returns everything that is not as it should be; it ends with the first round that goes wrong */
-export async function runChaos({ seed, rounds, settleWithin, onRound = () => undefined }: ChaosOptions): Promise<string[]> {
+export async function runChaos({
+  seed,
+  rounds,
+  settleWithin,
+  onRound = () => undefined,
+}: ChaosOptions): Promise<string[]> {
   const random = new Random(seed);
-  const shop = await LeanShop.start({ hosts: HOSTS, ownDisk: true, redisArguments: (service, folder) => ["--dir", folder, "--dbfilename", `${service}.rdb`] });
+  const shop = await LeanShop.start({
+    hosts: HOSTS,
+    ownDisk: true,
+    redisArguments: (service, folder) => ["--dir", folder, "--dbfilename", `${service}.rdb`],
+  });
   const deck: Strike[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
@@ -32,7 +45,8 @@ export async function runChaos({ seed, rounds, settleWithin, onRound = () => und
       const strikes = deck.splice(0, random.integer(1, 3));
       const { problems, settledAfter } = await visit(shop, strikes, random, settleWithin);
       onRound({ strikes: strikes.map(({ name }) => name), problems, settledAfter });
-      if (problems.length > 0) return [`seed ${seed}, round ${round + 1} (${strikes.map(({ name }) => name).join(", ")})`, ...problems];
+      if (problems.length > 0)
+        return [`seed ${seed}, round ${round + 1} (${strikes.map(({ name }) => name).join(", ")})`, ...problems];
     }
     return [];
   } finally {
@@ -40,7 +54,12 @@ export async function runChaos({ seed, rounds, settleWithin, onRound = () => und
   }
 }
 
-async function visit(shop: LeanShop, strikes: readonly Strike[], random: Random, settleWithin: number): Promise<{ problems: string[]; settledAfter: number }> {
+async function visit(
+  shop: LeanShop,
+  strikes: readonly Strike[],
+  random: Random,
+  settleWithin: number,
+): Promise<{ problems: string[]; settledAfter: number }> {
   for (const service of SERVICES) await keepCopy(shop, service);
   const market = await openMarket(shop.client, { orders: ORDERS, stock: STOCK });
   const load = new Load(shop.client, market, { customers: 12 });
@@ -81,7 +100,9 @@ async function sleepThroughRestore(shop: LeanShop, random: Random): Promise<void
   host.signal("SIGSTOP");
   try {
     await withRedis(shop.redisUrl(service), (redis) => redis.flushall());
-    await until(`${service} is restored`, () => withRedis(shop.redisUrl(service), async (redis) => (await redis.exists("log:guard")) === 1));
+    await until(`${service} is restored`, () =>
+      withRedis(shop.redisUrl(service), async (redis) => (await redis.exists("log:guard")) === 1),
+    );
   } finally {
     host.signal("SIGCONT");
   }
@@ -106,7 +127,11 @@ async function putBackCopy(shop: LeanShop, service: Service): Promise<void> {
 /** Until somebody has been refused for it. */
 async function fillDisk(shop: LeanShop): Promise<void> {
   if (shop.disk?.canBeFull === true) shop.disk.fill();
-  else await shop.arm([{ point: "append.before", action: "ENOSPC", nth: 0 }, { point: "begin.before", action: "ENOSPC", nth: 0 }]);
+  else
+    await shop.arm([
+      { point: "append.before", action: "ENOSPC", nth: 0 },
+      { point: "begin.before", action: "ENOSPC", nth: 0 },
+    ]);
   try {
     await until("the disk is full", async () => (await shop.client.post("/payment/create_user")).status >= 500, 20_000);
   } finally {

@@ -11,23 +11,37 @@ const SEED = 2026;
 /** Chapters at the same time. */
 const LANES = 3;
 
-async function go(chapters: readonly Chapter[]): Promise<{ readonly wrong: unknown[]; readonly rounds: number; readonly struck: number }> {
+async function go(
+  chapters: readonly Chapter[],
+): Promise<{ readonly wrong: unknown[]; readonly rounds: number; readonly struck: number }> {
   const { failures, rounds, struck } = await runSuite(chapters, LANES);
-  const wrong = failures.map(({ chapter, plan, problems }) => ({ again: `npm run crash -- --chapters 1 --seed ${chapter.seed}`, plan: plan.name, problems }));
+  const wrong = failures.map(({ chapter, plan, problems }) => ({
+    again: `npm run crash -- --chapters 1 --seed ${chapter.seed}`,
+    plan: plan.name,
+    problems,
+  }));
   return { wrong, rounds, struck };
 }
 
 const isMoreThanDelay = ({ target }: Plan): boolean => target?.action !== "delay";
 
-test("a crash, a lost answer or a failing disk at every fail point: nothing that was answered is lost, and every checkout is settled", async () => {
-  const chapters = singleChapters(SEED, isMoreThanDelay);
-  const { wrong, rounds } = await go(chapters);
-  expect(wrong).toEqual([]);
-  expect(rounds).toBe(singles().filter(({ action }) => action !== "delay").length);
-}, 20 * MINUTES);
+test(
+  "a crash, a lost answer or a failing disk at every fail point: nothing that was answered is lost, and every checkout is settled",
+  async () => {
+    const chapters = singleChapters(SEED, isMoreThanDelay);
+    const { wrong, rounds } = await go(chapters);
+    expect(wrong).toEqual([]);
+    expect(rounds).toBe(singles().filter(({ action }) => action !== "delay").length);
+  },
+  20 * MINUTES,
+);
 
-test("pairs of faults, power cuts that forget what was not synced among them: the same", async () => {
-  const { wrong, struck } = await go([pairChapter(SEED), pairChapter(SEED + 1)]);
-  expect(wrong).toEqual([]);
-  expect(struck).toBeGreaterThan(0);
-}, 20 * MINUTES);
+test(
+  "pairs of faults, power cuts that forget what was not synced among them: the same",
+  async () => {
+    const { wrong, struck } = await go([pairChapter(SEED), pairChapter(SEED + 1)]);
+    expect(wrong).toEqual([]);
+    expect(struck).toBeGreaterThan(0);
+  },
+  20 * MINUTES,
+);

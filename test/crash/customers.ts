@@ -20,16 +20,23 @@ export class Customers {
   constructor(client: Client, market: Market, random: Random) {
     this.#client = client;
     const operations = random.shuffled(operationsOn(market, random));
-    const items = operations.map((operation, i) => ({ operation, key: random.next() < 0.5 ? `${market.item}-${i}` : null }));
+    const items = operations.map((operation, i) => ({
+      operation,
+      key: random.next() < 0.5 ? `${market.item}-${i}` : null,
+    }));
     this.#length = items.length;
-    this.#lists = Array.from({ length: CUSTOMERS }, (_, customer) => items.filter((_, i) => i % CUSTOMERS === customer));
+    this.#lists = Array.from({ length: CUSTOMERS }, (_, customer) =>
+      items.filter((_, i) => i % CUSTOMERS === customer),
+    );
   }
 
   /** Resolves when each has asked for everything. */
   async shop(): Promise<void> {
-    await Promise.all(this.#lists.map(async (list) => {
-      for (const { operation, key } of list) await this.#ask(operation, key);
-    }));
+    await Promise.all(
+      this.#lists.map(async (list) => {
+        for (const { operation, key } of list) await this.#ask(operation, key);
+      }),
+    );
   }
 
   /** Resolves once this share of the operations has been asked for. */

@@ -49,14 +49,23 @@ if (values.chaos) {
     seed,
     rounds: number("rounds", values.rounds),
     settleWithin: 10_000,
-    onRound: (round) => process.stdout.write(`${round.problems.length === 0 ? "well" : "WRONG"}  settled after ${(round.settledAfter / 1_000).toFixed(1)} s  ${round.strikes.join(", ")}\n`),
+    onRound: (round) =>
+      process.stdout.write(
+        `${round.problems.length === 0 ? "well" : "WRONG"}  settled after ${(round.settledAfter / 1_000).toFixed(1)} s  ${round.strikes.join(", ")}\n`,
+      ),
   });
   process.stdout.write(problems.map((problem) => `  ${problem}\n`).join(""));
   process.exit(problems.length === 0 ? 0 : 1);
 }
-const { rounds, struck, failures } = await runSuite(values.singles ? singleChapters(seed) : chapters(), number("lanes", values.lanes), (plan, problems, ms) => {
-  process.stdout.write(`${problems.length === 0 ? "well" : "WRONG"}  ${(ms / 1_000).toFixed(1).padStart(5)} s  ${plan.name}\n`);
-});
+const { rounds, struck, failures } = await runSuite(
+  values.singles ? singleChapters(seed) : chapters(),
+  number("lanes", values.lanes),
+  (plan, problems, ms) => {
+    process.stdout.write(
+      `${problems.length === 0 ? "well" : "WRONG"}  ${(ms / 1_000).toFixed(1).padStart(5)} s  ${plan.name}\n`,
+    );
+  },
+);
 process.stdout.write(`${rounds} rounds, ${struck} faults struck, ${failures.length} went wrong\n`);
 for (const failure of failures) process.stdout.write(describe(failure));
 process.exit(failures.length === 0 ? 0 : 1);

@@ -33,7 +33,10 @@ async function saleBesideFirst(fault: (load: Load) => Promise<void>): Promise<vo
   expect(await violations(shop, shop.client, market, load.history.attempts)).toEqual([]);
 }
 
-async function frozen(hosts: readonly { signal(what: NodeJS.Signals): void }[], work: () => Promise<void>): Promise<void> {
+async function frozen(
+  hosts: readonly { signal(what: NodeJS.Signals): void }[],
+  work: () => Promise<void>,
+): Promise<void> {
   for (const host of hosts) host.signal("SIGSTOP");
   try {
     await work();
@@ -43,66 +46,84 @@ async function frozen(hosts: readonly { signal(what: NodeJS.Signals): void }[], 
 }
 
 const untilRestored = (service: Service): Promise<void> =>
-  until(`${service} is restored`, () => withRedis(shop.redisUrl(service), async (redis) => (await redis.exists("log:guard")) === 1));
+  until(`${service} is restored`, () =>
+    withRedis(shop.redisUrl(service), async (redis) => (await redis.exists("log:guard")) === 1),
+  );
 
-test("a host that was frozen while the others restored a Redis gives no answer that the log does not have", async () => {
-  const [host, ...others] = shop.hosts;
-  await withRedis(shop.redisUrl("stock"), async (redis) => {
+test(
+  "a host that was frozen while the others restored a Redis gives no answer that the log does not have",
+  async () => {
+    const [host, ...others] = shop.hosts;
+    await withRedis(shop.redisUrl("stock"), async (redis) => {
+      await saleBesideFirst(async (load) => {
+        for (let times = 1; times <= 5; times++) {
+          await load.answered(50);
+          // Alone, so that nobody else has written its last commit into the log when the Redis loses it; and at the moment at
+          // which it has just committed, so that it has not done so itself.
+          await frozen(others, async () => {
+            await load.answered(5);
+            await redis.xread("BLOCK", 10_000, "STREAMS", "log:tail", "$");
+            host!.signal("SIGSTOP");
+            await redis.flushall();
+          });
+          await untilRestored("stock");
+          host!.signal("SIGCONT");
+        }
+      });
+    });
+  },
+  5 * MINUTES,
+);
+
+test(
+  "no commit is in the log before what it has seen: while a host is frozen with commits that it has not written, the log has no hole",
+  async () => {
     await saleBesideFirst(async (load) => {
-      for (let times = 1; times <= 5; times++) {
+      for (let times = 1; times <= 6; times++) {
         await load.answered(50);
-        // Alone, so that nobody else has written its last commit into the log when the Redis loses it; and at the moment at
-        // which it has just committed, so that it has not done so itself.
-        await frozen(others, async () => {
-          await load.answered(5);
-          await redis.xread("BLOCK", 10_000, "STREAMS", "log:tail", "$");
-          host!.signal("SIGSTOP");
-          await redis.flushall();
+        await frozen(shop.hosts.slice(0, 1), async () => {
+          await load.answered(20);
+          // The others write meanwhile, and a file that is read later may be ahead of one that was read before.
+          await until(
+            "the log has no hole",
+            () => readPlainLog(join(shop.dataDir, "log", "stock")).problems.length === 0,
+            10_000,
+          );
         });
-        await untilRestored("stock");
-        host!.signal("SIGCONT");
       }
     });
-  });
-}, 5 * MINUTES);
+  },
+  5 * MINUTES,
+);
 
-test("no commit is in the log before what it has seen: while a host is frozen with commits that it has not written, the log has no hole", async () => {
-  await saleBesideFirst(async (load) => {
-    for (let times = 1; times <= 6; times++) {
-      await load.answered(50);
-      await frozen(shop.hosts.slice(0, 1), async () => {
-        await load.answered(20);
-        // The others write meanwhile, and a file that is read later may be ahead of one that was read before.
-        await until("the log has no hole", () => readPlainLog(join(shop.dataDir, "log", "stock")).problems.length === 0, 10_000);
-      });
+test(
+  "a Redis that is emptied while it runs is neither written to nor answered from until its state is back",
+  async () => {
+    const users: string[] = [];
+    let stopped = false;
+    const makers = Array.from({ length: 24 }, async () => {
+      while (!stopped) {
+        const answer = await shop.client.post("/payment/create_user");
+        if (answer.status === 200) users.push((JSON.parse(answer.body) as { user_id: string }).user_id);
+        else expect([503, 504]).toContain(answer.status);
+      }
+    });
+    for (let times = 1; times <= 10; times++) {
+      const enough = users.length + 40;
+      await until("more are made", () => users.length >= enough);
+      await withRedis(shop.redisUrl("payment"), (redis) => redis.flushall());
+      await untilRestored("payment");
     }
-  });
-}, 5 * MINUTES);
-
-test("a Redis that is emptied while it runs is neither written to nor answered from until its state is back", async () => {
-  const users: string[] = [];
-  let stopped = false;
-  const makers = Array.from({ length: 24 }, async () => {
-    while (!stopped) {
-      const answer = await shop.client.post("/payment/create_user");
-      if (answer.status === 200) users.push((JSON.parse(answer.body) as { user_id: string }).user_id);
-      else expect([503, 504]).toContain(answer.status);
-    }
-  });
-  for (let times = 1; times <= 10; times++) {
-    const enough = users.length + 40;
-    await until("more are made", () => users.length >= enough);
-    await withRedis(shop.redisUrl("payment"), (redis) => redis.flushall());
-    await untilRestored("payment");
-  }
-  stopped = true;
-  await Promise.all(makers);
-  const isThere = async (user: string): Promise<boolean> => {
-    for (;;) {
-      const { status } = await shop.client.get(`/payment/find_user/${user}`);
-      if (status === 200 || status === 400) return status === 200;
-    }
-  };
-  expect((await eachOf(users, 32, async (user) => ((await isThere(user)) ? [] : [user]))).flat()).toEqual([]);
-  expect(await stateViolations(shop, shop.client)).toEqual([]);
-}, 5 * MINUTES);
+    stopped = true;
+    await Promise.all(makers);
+    const isThere = async (user: string): Promise<boolean> => {
+      for (;;) {
+        const { status } = await shop.client.get(`/payment/find_user/${user}`);
+        if (status === 200 || status === 400) return status === 200;
+      }
+    };
+    expect((await eachOf(users, 32, async (user) => ((await isThere(user)) ? [] : [user]))).flat()).toEqual([]);
+    expect(await stateViolations(shop, shop.client)).toEqual([]);
+  },
+  5 * MINUTES,
+);

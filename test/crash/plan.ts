@@ -43,10 +43,18 @@ const IN_RESTORES = /^(lock|claim|sync|cut|begin|wipe|chunk|guard)[.]/;
 /** One fault, in circumstances that lead to its place. */
 export function single({ point, action }: { readonly point: FailPoint; readonly action: Action }, seed: number): Plan {
   const random = new Random(seed);
-  const target: Fault = { point, action, nth: IN_RESTORES.test(point) || point.startsWith("saga.") ? 1 : random.integer(1, 6), ...late(point, action, random) };
+  const target: Fault = {
+    point,
+    action,
+    nth: IN_RESTORES.test(point) || point.startsWith("saga.") ? 1 : random.integer(1, 6),
+    ...late(point, action, random),
+  };
   const lost: Event = { share: 0.4, what: random.one(["empty", "kill"]), services: SERVICES };
   const way = wayTo(point);
-  const host = (first: readonly Fault[]): readonly (readonly Fault[])[] => [first, point.startsWith("cut.") ? [target] : []];
+  const host = (first: readonly Fault[]): readonly (readonly Fault[])[] => [
+    first,
+    point.startsWith("cut.") ? [target] : [],
+  ];
   return {
     name: `${point}:${action}`,
     seed,
@@ -65,19 +73,28 @@ function late(point: FailPoint, action: Action, random: Random): { readonly ms?:
 /** What has to happen before a process comes by this place. */
 function wayTo(point: FailPoint): readonly Fault[] {
   if (point.startsWith("cut.")) return [{ point: "append.before", action: "torn", nth: 4 }];
-  if (point.startsWith("settle.")) return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
+  if (point.startsWith("settle."))
+    return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
   // The driver is later than its saga's deadline, so whoever resumes it undoes both steps.
-  if (/^saga[.](abandoned|refund|release|closed)[.]/.test(point)) return [{ point: "saga.charge.after", action: "delay", nth: 1, ms: 1_500 }];
+  if (/^saga[.](abandoned|refund|release|closed)[.]/.test(point))
+    return [{ point: "saga.charge.after", action: "delay", nth: 1, ms: 1_500 }];
   return [];
 }
 
 /** Two faults at places, in lives and in circumstances that the seed chooses. */
 export function pair(seed: number): Plan {
   const random = new Random(seed);
-  const faults: Fault[][][] = [[[], [], []], [[], [], []]];
+  const faults: Fault[][][] = [
+    [[], [], []],
+    [[], [], []],
+  ];
   const names = [0, 1].map(() => {
     const point = random.one(POINTS);
-    const fault: Fault = { point, action: random.one(actionsAt(point)), nth: random.integer(1, IN_RESTORES.test(point) ? 2 : 12) };
+    const fault: Fault = {
+      point,
+      action: random.one(actionsAt(point)),
+      nth: random.integer(1, IN_RESTORES.test(point) ? 2 : 12),
+    };
     const [host, life] = [random.integer(0, 1), random.one([0, 0, 0, 1])];
     faults[host]![life]!.push(fault);
     return `${point}:${fault.action}:${fault.nth}@${host}.${life}`;
@@ -98,13 +115,25 @@ export function powerLoss(seed: number): Plan {
   const random = new Random(seed);
   const plan = pair(seed);
   const share = random.integer(2, 8) / 10;
-  return { ...plan, name: `power loss, ${plan.name}`, events: [...plan.events, { share, what: "power" as const, services: SERVICES }].sort((a, b) => a.share - b.share) };
+  return {
+    ...plan,
+    name: `power loss, ${plan.name}`,
+    events: [...plan.events, { share, what: "power" as const, services: SERVICES }].sort((a, b) => a.share - b.share),
+  };
 }
 
 /** Every single fault once, in chapters of a dozen; of the plans those that are wanted. */
 export function singleChapters(seed: number, wanted: (plan: Plan) => boolean = () => true): Chapter[] {
-  const plans = new Random(seed).shuffled(singles()).map((what, i) => single(what, seed + i)).filter(wanted);
-  return Array.from({ length: Math.ceil(plans.length / ROUNDS) }, (_, i) => ({ seed, plans: plans.slice(i * ROUNDS, (i + 1) * ROUNDS), repeats: i % 2 === 1, mayLosePower: false }));
+  const plans = new Random(seed)
+    .shuffled(singles())
+    .map((what, i) => single(what, seed + i))
+    .filter(wanted);
+  return Array.from({ length: Math.ceil(plans.length / ROUNDS) }, (_, i) => ({
+    seed,
+    plans: plans.slice(i * ROUNDS, (i + 1) * ROUNDS),
+    repeats: i % 2 === 1,
+    mayLosePower: false,
+  }));
 }
 
 /** A dozen rounds with pairs of faults, and a power cut in every third of them. */

@@ -21,10 +21,12 @@ export async function runRound(shop: LeanShop, plan: Plan): Promise<Outcome> {
   const before = shop.struck().length;
   const market = await openMarket(shop.client, { orders: ORDERS, stock: STOCK });
   const customers = new Customers(shop.client, market, new Random(plan.seed));
-  await Promise.all(plan.faults.map(async ([first = [], ...later], i) => {
-    shop.hosts[i]!.nextFaults = later;
-    await shop.hosts[i]!.arm(first);
-  }));
+  await Promise.all(
+    plan.faults.map(async ([first = [], ...later], i) => {
+      shop.hosts[i]!.nextFaults = later;
+      await shop.hosts[i]!.arm(first);
+    }),
+  );
   const problems: string[] = [];
   const shopping = customers.shop();
   for (const event of plan.events) {
@@ -37,7 +39,8 @@ export async function runRound(shop: LeanShop, plan: Plan): Promise<Outcome> {
   problems.push(...(await violations(shop, shop.client, market, customers.history.attempts)));
   const struck = shop.struck().slice(before);
   const { target } = plan;
-  if (target !== null && !struck.includes(`${target.point}:${target.action}`)) problems.push(`${plan.name} never struck`);
+  if (target !== null && !struck.includes(`${target.point}:${target.action}`))
+    problems.push(`${plan.name} never struck`);
   return { problems, struck };
 }
 
@@ -48,9 +51,11 @@ async function happen(shop: LeanShop, { what, services }: Event, random: Random)
     const kept = random.one([0, 0.5, 0.9]);
     return shop.losePower(() => random.next() < kept);
   }
-  await Promise.all(services.map(async (service) => {
-    if (what === "kill") await shop.restartRedis(service);
-    else await withRedis(shop.redisUrl(service), (redis) => redis.flushall());
-  }));
+  await Promise.all(
+    services.map(async (service) => {
+      if (what === "kill") await shop.restartRedis(service);
+      else await withRedis(shop.redisUrl(service), (redis) => redis.flushall());
+    }),
+  );
   return [];
 }

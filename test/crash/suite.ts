@@ -19,16 +19,26 @@ export interface Summary {
 export type OnRound = (plan: Plan, problems: readonly string[], ms: number) => void;
 
 /** A chapter ends with its first round that goes wrong: what follows would be judged by a state that is wrong already. */
-export async function runSuite(chapters: Iterable<Chapter>, lanes: number, onRound: OnRound = () => undefined): Promise<Summary> {
+export async function runSuite(
+  chapters: Iterable<Chapter>,
+  lanes: number,
+  onRound: OnRound = () => undefined,
+): Promise<Summary> {
   const queue = chapters[Symbol.iterator]();
   const failures: Failure[] = [];
   let [rounds, struck] = [0, 0];
   const runChapter = async (chapter: Chapter): Promise<void> => {
-    const shop = await LeanShop.start({ environment: chapter.repeats ? { REPEAT_STEPS: "1" } : {}, mayLosePower: chapter.mayLosePower });
+    const shop = await LeanShop.start({
+      environment: chapter.repeats ? { REPEAT_STEPS: "1" } : {},
+      mayLosePower: chapter.mayLosePower,
+    });
     try {
       for (const plan of chapter.plans) {
         const started = performance.now();
-        const outcome = await runRound(shop, plan).catch((error: unknown) => ({ problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)], struck: [] }));
+        const outcome = await runRound(shop, plan).catch((error: unknown) => ({
+          problems: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
+          struck: [],
+        }));
         rounds++;
         struck += outcome.struck.length;
         onRound(plan, outcome.problems, performance.now() - started);
@@ -40,8 +50,10 @@ export async function runSuite(chapters: Iterable<Chapter>, lanes: number, onRou
       await shop.stop();
     }
   };
-  await Promise.all(Array.from({ length: lanes }, async () => {
-    for (let next = queue.next(); next.done !== true; next = queue.next()) await runChapter(next.value);
-  }));
+  await Promise.all(
+    Array.from({ length: lanes }, async () => {
+      for (let next = queue.next(); next.done !== true; next = queue.next()) await runChapter(next.value);
+    }),
+  );
   return { rounds, struck, failures };
 }

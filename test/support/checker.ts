@@ -79,8 +79,14 @@ function checkAnswer({ operation, answer }: Attempt): string[] {
 
 /** An Idempotency-Key gives the first answer again. */
 function checkRepetitions(attempts: readonly Attempt[]): string[] {
-  const final = attempts.flatMap(({ answer }) => (answer?.status === 200 || answer?.status === 400 ? [`${answer.status} ${answer.body}`] : []));
-  return new Set(final).size > 1 ? [`one Idempotency-Key, ${JSON.stringify(attempts[0]?.operation)}, was answered with ${[...new Set(final)].join(" and ")}`] : [];
+  const final = attempts.flatMap(({ answer }) =>
+    answer?.status === 200 || answer?.status === 400 ? [`${answer.status} ${answer.body}`] : [],
+  );
+  return new Set(final).size > 1
+    ? [
+        `one Idempotency-Key, ${JSON.stringify(attempts[0]?.operation)}, was answered with ${[...new Set(final)].join(" and ")}`,
+      ]
+    : [];
 }
 
 function checkOrders(before: ShopState, attempts: readonly Attempt[], after: ShopState): string[] {
@@ -99,11 +105,14 @@ function checkOrders(before: ShopState, attempts: readonly Attempt[], after: Sho
     const fates = (checkouts.get(id) ?? []).map((operation) => fateOf(operation.map(({ answer }) => answer)));
     const own = (checkouts.get(id) ?? []).flat();
     const said = own.map(({ answer }) => answer?.status ?? "nothing").join();
-    if (fates.includes("done") && !is.paid) problems.push(`order ${id} is not paid, and its checkouts were answered with ${said}`);
-    if (is.paid && !was.paid && fates.every((fate) => fate === "not done")) problems.push(`order ${id} is paid, and its checkouts were answered with ${said}`);
+    if (fates.includes("done") && !is.paid)
+      problems.push(`order ${id} is not paid, and its checkouts were answered with ${said}`);
+    if (is.paid && !was.paid && fates.every((fate) => fate === "not done"))
+      problems.push(`order ${id} is paid, and its checkouts were answered with ${said}`);
     const paid = own.filter(({ answer }) => answer?.status === 200);
     const firstPaid = Math.min(...paid.map(({ ended }) => ended));
-    if (own.some(({ began, answer }) => began > firstPaid && answer?.status === 400)) problems.push(`a checkout of order ${id} was refused after it was paid`);
+    if (own.some(({ began, answer }) => began > firstPaid && answer?.status === 400))
+      problems.push(`a checkout of order ${id} was refused after it was paid`);
     return problems;
   });
 }
@@ -133,7 +142,9 @@ function checkAmounts(before: ShopState, attempts: readonly Attempt[], after: Sh
     const { sure, open } = entry(key);
     if (is < 0) return [`${key} is negative: ${is}`];
     if (sums(open).has(is - was - sure)) return [];
-    return [`${key} was ${was} and is ${is}; what was acknowledged and paid makes ${was + sure}, and what was not answered ${open.length} changes (${open.slice(0, 20).join()})`];
+    return [
+      `${key} was ${was} and is ${is}; what was acknowledged and paid makes ${was + sure}, and what was not answered ${open.length} changes (${open.slice(0, 20).join()})`,
+    ];
   };
   return [
     ...[...before.items].flatMap(([id, { stock }]) => judge(`item ${id}`, stock, after.items.get(id)?.stock)),
@@ -169,7 +180,12 @@ function sums(numbers: readonly number[]): Set<number> {
  * Reads as well: what somebody was shown is never taken back.
  */
 function checkCounters(before: ShopState, attempts: readonly Attempt[], after: ShopState): string[] {
-  const inOrders = new Set([...before.orders.values()].flatMap(({ user, items }) => [`user ${user}`, ...items.map(([item]) => `item ${item}`)]));
+  const inOrders = new Set(
+    [...before.orders.values()].flatMap(({ user, items }) => [
+      `user ${user}`,
+      ...items.map(([item]) => `item ${item}`),
+    ]),
+  );
   const counters = new Map<string, { value: number; attempt: Attempt }[]>();
   for (const attempt of attempts) {
     const shown = shownBy(attempt);
@@ -179,7 +195,11 @@ function checkCounters(before: ShopState, attempts: readonly Attempt[], after: S
   return [...counters].flatMap(([key, seen]) => {
     const [kind, id] = key.split(" ") as [string, string];
     const [sign, end] = kind === "item" ? [1, after.items.get(id)?.stock ?? NaN] : [-1, after.users.get(id) ?? NaN];
-    return checkCounter(key, seen.map(({ value, attempt }) => ({ value: sign * value, attempt })), sign * end);
+    return checkCounter(
+      key,
+      seen.map(({ value, attempt }) => ({ value: sign * value, attempt })),
+      sign * end,
+    );
   });
 }
 
@@ -191,15 +211,18 @@ function checkCounter(key: string, seen: readonly { value: number; attempt: Atte
   const byBeginning = [...seen].sort((a, b) => a.attempt.began - b.attempt.began);
   let [least, next] = [-Infinity, 0];
   for (const { value, attempt } of byBeginning) {
-    for (let over = byEnd[next]; over !== undefined && over.attempt.ended < attempt.began; over = byEnd[++next]) least = Math.max(least, over.value);
+    for (let over = byEnd[next]; over !== undefined && over.attempt.ended < attempt.began; over = byEnd[++next])
+      least = Math.max(least, over.value);
     const isWrite = attempt.operation.name === "add" || attempt.operation.name === "pay";
     // The answer of a repeated request is as old as its first attempt.
     const repeated = attempt.key !== null;
-    if (!repeated && (isWrite ? value <= least : value < least)) problems.push(`${key}: ${value} was shown after ${least}`);
+    if (!repeated && (isWrite ? value <= least : value < least))
+      problems.push(`${key}: ${value} was shown after ${least}`);
     if (value > end) problems.push(`${key}: ${value} was shown, and it ended with ${end}`);
     if (!isWrite) continue;
     const other = writes.get(value);
-    if (other !== undefined && (other.key === null || other.key !== attempt.key)) problems.push(`${key}: two changes were both answered with ${value}`);
+    if (other !== undefined && (other.key === null || other.key !== attempt.key))
+      problems.push(`${key}: two changes were both answered with ${value}`);
     writes.set(value, attempt);
   }
   return problems;

@@ -40,7 +40,15 @@ export class Client {
   constructor(urls: readonly string[], connections = 64) {
     this.#hosts = urls.map((url) => {
       const { origin, pathname } = new URL(url);
-      return { pool: new Pool(origin, { connections, headersTimeout: PATIENCE, bodyTimeout: PATIENCE, connectTimeout: PATIENCE }), base: pathname.replace(/\/$/, "") };
+      return {
+        pool: new Pool(origin, {
+          connections,
+          headersTimeout: PATIENCE,
+          bodyTimeout: PATIENCE,
+          connectTimeout: PATIENCE,
+        }),
+        base: pathname.replace(/\/$/, ""),
+      };
     });
   }
 
@@ -51,9 +59,19 @@ export class Client {
   async send({ method, path, headers = {}, body }: Request): Promise<Answer> {
     const { pool, base } = this.#hosts[this.#next++ % this.#hosts.length]!;
     try {
-      const response = await pool.request({ method, path: base + path, headers, ...(body === undefined ? {} : { body }) });
+      const response = await pool.request({
+        method,
+        path: base + path,
+        headers,
+        ...(body === undefined ? {} : { body }),
+      });
       const text = await response.body.text();
-      return { status: response.statusCode, type: one(response.headers["content-type"]) ?? "", retryAfter: one(response.headers["retry-after"]), body: text };
+      return {
+        status: response.statusCode,
+        type: one(response.headers["content-type"]) ?? "",
+        retryAfter: one(response.headers["retry-after"]),
+        body: text,
+      };
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === "ECONNREFUSED") throw new UnreachedError(message, { cause: error });
@@ -77,7 +95,8 @@ export class Client {
         throw error;
       });
       if (answer?.status === 200) return answer.body;
-      if (answer !== null && answer.status !== 503 && answer.status !== 504) throw new Error(`${request.method} ${request.path}: ${answer.status} ${answer.body}`);
+      if (answer !== null && answer.status !== 503 && answer.status !== 504)
+        throw new Error(`${request.method} ${request.path}: ${answer.status} ${answer.body}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
@@ -91,7 +110,15 @@ export class Client {
 export function signedStep(dataDir: string, path: string, content: unknown, at = Date.now()): Request {
   const secret = readFileSync(join(dataDir, "secrets", "internal-secret"), "utf8").trim();
   const body = JSON.stringify(content);
-  return { method: "POST", path, body, headers: { "content-type": "application/json", [SIGNATURE_HEADER]: sign({ method: "POST", path, body }, secret, at) } };
+  return {
+    method: "POST",
+    path,
+    body,
+    headers: {
+      "content-type": "application/json",
+      [SIGNATURE_HEADER]: sign({ method: "POST", path, body }, secret, at),
+    },
+  };
 }
 
 export function errorCode({ body }: Answer): string {

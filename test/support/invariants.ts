@@ -23,17 +23,27 @@ const SERVICES = [order, stock, payment];
 const LAWS = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
 
 /** @returns everything that is not as it should be; empty where nothing is */
-export async function violations(shop: Shop, client: Client, market: Market, attempts: readonly Attempt[]): Promise<string[]> {
+export async function violations(
+  shop: Shop,
+  client: Client,
+  market: Market,
+  attempts: readonly Attempt[],
+): Promise<string[]> {
   await untilSettled(shop);
   const after = await stateOf(client, market);
-  return [...check(market.before, attempts, after), ...conservation(market, attempts, after), ...(await stateViolations(shop, client))];
+  return [
+    ...check(market.before, attempts, after),
+    ...conservation(market, attempts, after),
+    ...(await stateViolations(shop, client)),
+  ];
 }
 
 /** What has nothing to do with what was asked: each log by itself, the logs together, and the live state against them. */
 export async function stateViolations(shop: Shop, client: Client): Promise<string[]> {
   await untilSettled(shop);
   // Somebody's commit that nobody waits for any more goes into the log with the next one.
-  for (const path of ["/stock/item/create/1", "/payment/create_user", "/orders/create/nobody"]) await client.insist({ method: "POST", path });
+  for (const path of ["/stock/item/create/1", "/payment/create_user", "/orders/create/nobody"])
+    await client.insist({ method: "POST", path });
   const problems: string[] = [];
   const folded = new Map<string, Map<string, unknown>>();
   for (const { name, indexes } of SERVICES) {
@@ -41,14 +51,26 @@ export async function stateViolations(shop: Shop, client: Client): Promise<strin
     let live: Content = new Map();
     let log = readPlainLog(folder);
     // The scheduled functions may be at work: the log is read again until it has what is there.
-    await until(`the state of ${name} equals its log`, async () => {
-      live = await contentOf(shop.redisUrl(name));
-      log = readPlainLog(folder);
-      return differences(live, textOf(fold(log.records), live)).length === 0;
-    }, 20_000).catch(() => undefined);
+    await until(
+      `the state of ${name} equals its log`,
+      async () => {
+        live = await contentOf(shop.redisUrl(name));
+        log = readPlainLog(folder);
+        return differences(live, textOf(fold(log.records), live)).length === 0;
+      },
+      20_000,
+    ).catch(() => undefined);
     problems.push(...log.problems.map((problem) => `log of ${name}: ${problem}`));
-    problems.push(...differences(live, textOf(fold(log.records), live)).map((problem) => `Redis of ${name} against its log: ${problem}`));
-    problems.push(...checkLaws(log.records, LAWS[name]).slice(0, 10).map((problem) => `log of ${name}, ${problem}`));
+    problems.push(
+      ...differences(live, textOf(fold(log.records), live)).map(
+        (problem) => `Redis of ${name} against its log: ${problem}`,
+      ),
+    );
+    problems.push(
+      ...checkLaws(log.records, LAWS[name])
+        .slice(0, 10)
+        .map((problem) => `log of ${name}, ${problem}`),
+    );
     const [first, second] = await replayTwice(folder, indexes, shop.scratchUrl);
     problems.push(...differences(live, first).map((problem) => `Redis of ${name} against a replay: ${problem}`));
     problems.push(...differences(first, second).map((problem) => `replay of ${name} against another: ${problem}`));
@@ -65,16 +87,30 @@ function textOf(state: ReadonlyMap<string, unknown>, live: Content): Content {
 }
 
 /** As sums, over all: what the users have lost is what was paid for, and so is what the stock has. */
-function conservation({ before, item, users }: Market, attempts: readonly Attempt[], after: Market["before"]): string[] {
-  const paid = [...after.orders].filter(([id, { paid }]) => paid && before.orders.get(id)?.paid === false).map(([, order]) => order);
+function conservation(
+  { before, item, users }: Market,
+  attempts: readonly Attempt[],
+  after: Market["before"],
+): string[] {
+  const paid = [...after.orders]
+    .filter(([id, { paid }]) => paid && before.orders.get(id)?.paid === false)
+    .map(([, order]) => order);
   const credit = (state: Market["before"]): number => users.reduce((sum, id) => sum + (state.users.get(id) ?? NaN), 0);
-  const taken = { credit: credit(before) - credit(after), stock: (before.items.get(item)?.stock ?? NaN) - (after.items.get(item)?.stock ?? NaN) };
-  const owed = { credit: paid.reduce((sum, { total }) => sum + total, 0), stock: paid.reduce((sum, { items }) => sum + items.reduce((all, [, quantity]) => all + quantity, 0), 0) };
+  const taken = {
+    credit: credit(before) - credit(after),
+    stock: (before.items.get(item)?.stock ?? NaN) - (after.items.get(item)?.stock ?? NaN),
+  };
+  const owed = {
+    credit: paid.reduce((sum, { total }) => sum + total, 0),
+    stock: paid.reduce((sum, { items }) => sum + items.reduce((all, [, quantity]) => all + quantity, 0), 0),
+  };
   // Only where the item of the sale and its users are touched by checkouts alone.
   const customers = new Set(users);
   const others = attempts.some(({ operation }) => {
     if ("item" in operation) return operation.name !== "find_item" && operation.item === item;
     return "user" in operation && operation.name !== "find_user" && customers.has(operation.user);
   });
-  return others || (taken.credit === owed.credit && taken.stock === owed.stock) ? [] : [`taken: ${JSON.stringify(taken)}, paid for: ${JSON.stringify(owed)}`];
+  return others || (taken.credit === owed.credit && taken.stock === owed.stock)
+    ? []
+    : [`taken: ${JSON.stringify(taken)}, paid for: ${JSON.stringify(owed)}`];
 }

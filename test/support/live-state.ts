@@ -17,7 +17,8 @@ export async function contentOf(url: string): Promise<Content> {
   return withRedis(url, async (redis) => {
     const keys = (await redis.keys("*")).sort();
     const content = new Map<string, string>();
-    for (const index of keys.filter((key) => key.startsWith(INDEX))) content.set(index, (await redis.zrange(index, "0", "-1", "WITHSCORES")).join(" "));
+    for (const index of keys.filter((key) => key.startsWith(INDEX)))
+      content.set(index, (await redis.zrange(index, "0", "-1", "WITHSCORES")).join(" "));
     const state = keys.filter((key) => !isInternal(key));
     for (let i = 0; i < state.length; i += CHUNK) {
       const part = state.slice(i, i + CHUNK);
@@ -51,7 +52,11 @@ export async function withRedis<T>(url: string, use: (redis: Redis) => Promise<T
  * The content of an empty Redis after a restore from a copy of the log; then it is emptied and restored once more.
  * @param scratch a Redis that is there for this; default: one that is started for it
  */
-export async function replayTwice(folder: string, indexes: readonly string[], scratch?: string): Promise<[Content, Content]> {
+export async function replayTwice(
+  folder: string,
+  indexes: readonly string[],
+  scratch?: string,
+): Promise<[Content, Content]> {
   if (scratch === undefined) {
     const redis = await startRedis();
     return replayTwice(folder, indexes, redis.url).finally(() => redis.stop());
@@ -60,7 +65,11 @@ export async function replayTwice(folder: string, indexes: readonly string[], sc
   cpSync(folder, copy, { recursive: true });
   const replay = async (): Promise<Content> => {
     await withRedis(scratch, (client) => client.flushall());
-    const state = new LoggedRedis({ url: scratch, store: await openFileStore({ folder: copy, durability: "os" }), indexes });
+    const state = new LoggedRedis({
+      url: scratch,
+      store: await openFileStore({ folder: copy, durability: "os" }),
+      indexes,
+    });
     try {
       await state.ready({ timeout: 60_000 });
       return await contentOf(scratch);
@@ -79,7 +88,9 @@ export async function replayTwice(folder: string, indexes: readonly string[], sc
 export function differences(a: Content, b: Content, most = 5): string[] {
   const keys = new Set([...a.keys(), ...b.keys()]);
   const different = [...keys].filter((key) => a.get(key) !== b.get(key));
-  return different.slice(0, most).map((key) => `${key}: ${short(a.get(key))} against ${short(b.get(key))} (${different.length} keys differ)`);
+  return different
+    .slice(0, most)
+    .map((key) => `${key}: ${short(a.get(key))} against ${short(b.get(key))} (${different.length} keys differ)`);
 }
 
 function short(text: string | undefined): string {

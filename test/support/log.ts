@@ -48,7 +48,8 @@ export function readPlainLog(folder: string): PlainLog {
     const last = end === undefined ? lastIn(copies, epoch) : begins.get(end)!.cut;
     for (let n = begins.get(epoch)!.cut + 1; n <= last; n++) {
       const text = copies.get(`${epoch}-${n}`);
-      if (text === undefined) problems.push(`a hole: commit ${n} of epoch ${epoch} is missing, and the log goes on to ${last}`);
+      if (text === undefined)
+        problems.push(`a hole: commit ${n} of epoch ${epoch} is missing, and the log goes on to ${last}`);
       else records.push(JSON.parse(text) as LogRecord);
     }
   }
@@ -71,7 +72,11 @@ export function fold(records: readonly LogRecord[]): Map<string, unknown> {
 function sortedLines(folder: string): string[] {
   const segments = readdirSync(folder).filter((name) => /^segment-.*[.]jsonl$/.test(name));
   if (segments.length === 0) return [];
-  const sorted = execFileSync("sort", ["-t:", "-k2,2n", "-k3,3n", ...segments], { cwd: folder, env: { ...process.env, LC_ALL: "C" }, maxBuffer: 1 << 30 });
+  const sorted = execFileSync("sort", ["-t:", "-k2,2n", "-k3,3n", ...segments], {
+    cwd: folder,
+    env: { ...process.env, LC_ALL: "C" },
+    maxBuffer: 1 << 30,
+  });
   return sorted.toString("utf8").split("\n").filter(Boolean);
 }
 
@@ -95,7 +100,7 @@ function readBegins(folder: string): Map<number, Begin> {
 /** The epochs that make up the history, oldest first. */
 function chainOf(begins: ReadonlyMap<number, Begin>, problems: string[]): number[] {
   const chain: number[] = [];
-  for (let epoch = Math.max(0, ...begins.keys()); epoch > 0; ) {
+  for (let epoch = Math.max(0, ...begins.keys()); epoch > 0;) {
     const begin = begins.get(epoch);
     if (begin === undefined) {
       problems.push(`the beginning of epoch ${epoch} is missing`);
@@ -108,5 +113,8 @@ function chainOf(begins: ReadonlyMap<number, Begin>, problems: string[]): number
 }
 
 function lastIn(copies: ReadonlyMap<string, string>, epoch: number): number {
-  return Math.max(0, ...[...copies.keys()].filter((place) => place.startsWith(`${epoch}-`)).map((place) => Number(place.split("-")[1])));
+  return Math.max(
+    0,
+    ...[...copies.keys()].filter((place) => place.startsWith(`${epoch}-`)).map((place) => Number(place.split("-")[1])),
+  );
 }

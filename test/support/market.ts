@@ -20,11 +20,16 @@ export interface Market {
 }
 
 /** @param client asked with repetition: it is not the opening of the sale that is tested */
-export async function openMarket(client: Client, options: { readonly orders: number; readonly stock: number }): Promise<Market> {
+export async function openMarket(
+  client: Client,
+  options: { readonly orders: number; readonly stock: number },
+): Promise<Market> {
   let requests = 0;
   const run = `market-${Date.now()}-${Math.random()}`;
   const post = async <T>(path: string): Promise<T> =>
-    JSON.parse(await client.insist({ method: "POST", path, headers: { "idempotency-key": `${run}-${requests++}` } })) as T;
+    JSON.parse(
+      await client.insist({ method: "POST", path, headers: { "idempotency-key": `${run}-${requests++}` } }),
+    ) as T;
   const { item_id: item } = await post<{ item_id: string }>(`/stock/item/create/${PRICE}`);
   const { item_id: counter } = await post<{ item_id: string }>("/stock/item/create/1");
   const { user_id: payer } = await post<{ user_id: string }>("/payment/create_user");
@@ -42,12 +47,30 @@ export async function openMarket(client: Client, options: { readonly orders: num
 }
 
 /** What the public routes show of the market. */
-export async function stateOf(client: Client, market: Pick<Market, "item" | "counter" | "payer" | "orders" | "users">): Promise<ShopState> {
+export async function stateOf(
+  client: Client,
+  market: Pick<Market, "item" | "counter" | "payer" | "orders" | "users">,
+): Promise<ShopState> {
   const get = async <T>(path: string): Promise<T> => JSON.parse(await client.insist({ method: "GET", path })) as T;
-  const items = await eachOf([market.item, market.counter], 2, async (id) => [id, await get<{ stock: number; price: number }>(`/stock/find/${id}`)] as const);
-  const users = await eachOf([market.payer, ...market.users], 64, async (id) => [id, (await get<{ credit: number }>(`/payment/find_user/${id}`)).credit] as const);
+  const items = await eachOf(
+    [market.item, market.counter],
+    2,
+    async (id) => [id, await get<{ stock: number; price: number }>(`/stock/find/${id}`)] as const,
+  );
+  const users = await eachOf(
+    [market.payer, ...market.users],
+    64,
+    async (id) => [id, (await get<{ credit: number }>(`/payment/find_user/${id}`)).credit] as const,
+  );
   const orders = await eachOf(market.orders, 64, async (id) => {
-    const { user_id: user, items, total_cost: total, paid } = await get<{ user_id: string; items: OrderState["items"]; total_cost: number; paid: boolean }>(`/orders/find/${id}`);
+    const {
+      user_id: user,
+      items,
+      total_cost: total,
+      paid,
+    } = await get<{ user_id: string; items: OrderState["items"]; total_cost: number; paid: boolean }>(
+      `/orders/find/${id}`,
+    );
     return [id, { user, items, total, paid }] as const;
   });
   return { items: new Map(items), users: new Map(users), orders: new Map(orders) };
@@ -69,15 +92,21 @@ export class Load {
     this.#client = client;
     this.#market = market;
     const queue = market.orders.entries();
-    this.sold = Promise.all(Array.from({ length: customers }, async () => {
-      for (const [i, order] of queue) {
-        this.#begun++;
-        await this.#buy(order, i);
-      }
-    })).then(() => undefined);
+    this.sold = Promise.all(
+      Array.from({ length: customers }, async () => {
+        for (const [i, order] of queue) {
+          this.#begun++;
+          await this.#buy(order, i);
+        }
+      }),
+    ).then(() => undefined);
     this.#counters = Promise.all([
-      ...Array.from({ length: 6 }, (_, i) => this.#repeatedly({ name: "add", item: market.counter, amount: 1 }, i % 2 === 0)),
-      ...Array.from({ length: 4 }, (_, i) => this.#repeatedly({ name: "pay", user: market.payer, amount: 1 }, i % 2 === 0)),
+      ...Array.from({ length: 6 }, (_, i) =>
+        this.#repeatedly({ name: "add", item: market.counter, amount: 1 }, i % 2 === 0),
+      ),
+      ...Array.from({ length: 4 }, (_, i) =>
+        this.#repeatedly({ name: "pay", user: market.payer, amount: 1 }, i % 2 === 0),
+      ),
       this.#repeatedly({ name: "find_item", item: market.counter }, false),
       this.#repeatedly({ name: "find_user", user: market.payer }, false),
     ]);
@@ -91,7 +120,7 @@ export class Load {
   /** Resolves when that many requests more were answered with 200. */
   async answered(more: number): Promise<void> {
     const { attempts } = this.history;
-    for (let [next, left] = [attempts.length, more]; left > 0; ) {
+    for (let [next, left] = [attempts.length, more]; left > 0;) {
       await sleep(2);
       for (; next < attempts.length; next++) if (attempts[next]?.answer?.status === 200) left--;
     }
@@ -102,7 +131,7 @@ export class Load {
     const { attempts } = this.history;
     const sold = { over: false };
     void this.sold.then(() => (sold.over = true));
-    for (let next = attempts.length; !sold.over; ) {
+    for (let next = attempts.length; !sold.over;) {
       await sleep(2);
       for (; next < attempts.length; next++) {
         const { operation, answer } = attempts[next]!;
@@ -135,14 +164,17 @@ export class Load {
     const key = this.#key(i % 2 === 0);
     for (let visits = 0; visits < 6 && !this.#stopped; visits++) {
       const twice = i % 10 === 1 && visits === 0;
-      const [attempt] = await Promise.all([this.history.attempt(this.#client, operation, key), ...(twice ? [this.history.attempt(this.#client, operation)] : [])]);
+      const [attempt] = await Promise.all([
+        this.history.attempt(this.#client, operation, key),
+        ...(twice ? [this.history.attempt(this.#client, operation)] : []),
+      ]);
       if (!isOpen(attempt) || i % 5 === 4) return;
       await sleep(100);
     }
   }
 
   async #repeatedly(operation: Operation, keyed: boolean): Promise<void> {
-    for (let key = this.#key(keyed); !this.#stopped; ) {
+    for (let key = this.#key(keyed); !this.#stopped;) {
       const attempt = await this.history.attempt(this.#client, operation, key);
       if (isOpen(attempt)) await sleep(20);
       else key = this.#key(keyed);
@@ -162,8 +194,10 @@ function isOpen({ answer }: Attempt): boolean {
 export async function eachOf<T, R>(values: readonly T[], atOnce: number, work: (value: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   const queue = values.entries();
-  await Promise.all(Array.from({ length: Math.min(atOnce, values.length) }, async () => {
-    for (const [i, value] of queue) results[i] = await work(value);
-  }));
+  await Promise.all(
+    Array.from({ length: Math.min(atOnce, values.length) }, async () => {
+      for (const [i, value] of queue) results[i] = await work(value);
+    }),
+  );
   return results;
 }

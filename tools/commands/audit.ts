@@ -8,7 +8,8 @@ import { openPlaces } from "../places.ts";
 export async function audit({ json = false }: { readonly json?: boolean }): Promise<void> {
   const accounts = new Accounts();
   for (const { service, store } of await openPlaces([])) {
-    for await (const { line, file } of historyLines(store)) accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
+    for await (const { line, file } of historyLines(store))
+      accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
   }
   const result = accounts.result();
   if (result.violations.length > 0) process.exitCode = EXIT.wrong;
@@ -18,7 +19,11 @@ export async function audit({ json = false }: { readonly json?: boolean }): Prom
   await print(`credit     ${summed(result.credit)}`);
   await print(`stock      ${summed(result.stock)}`);
   for (const violation of result.violations) await print(`${paint("red", "violation")}  ${violation}`);
-  await print(result.violations.length === 0 ? paint("green", "conserved") : paint(["red", "bold"], count(result.violations.length, "violation")));
+  await print(
+    result.violations.length === 0
+      ? paint("green", "conserved")
+      : paint(["red", "bold"], count(result.violations.length, "violation")),
+  );
 }
 
 function summed({ putIn, takenOut, spent, turnedBack, left }: Sums): string {

@@ -6,12 +6,21 @@ const BAR = 30;
 
 export async function compactLogs(services: readonly string[]): Promise<void> {
   const end = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end.abort(new Error("broken off: what is compacted stays so, and the next one goes on from there")));
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () =>
+      end.abort(new Error("broken off: what is compacted stays so, and the next one goes on from there")),
+    );
   for (const { service, store } of await openPlaces(services)) {
     const bar = new ProgressBar(service);
-    const { snapshot, commits, archived } = await compact(store, { signal: end.signal, onProgress: (progress) => bar.show(progress) }).finally(() => bar.clear());
-    const upTo = snapshot === null ? "nothing can be folded yet" : `the snapshot is of commit ${snapshot.epoch}:${snapshot.n}`;
-    await print(`${service.padEnd(7)}  ${paint("green", "compacted")}: ${count(commits, "commit")} folded, ${count(archived, "segment")} archived; ${upTo}`);
+    const { snapshot, commits, archived } = await compact(store, {
+      signal: end.signal,
+      onProgress: (progress) => bar.show(progress),
+    }).finally(() => bar.clear());
+    const upTo =
+      snapshot === null ? "nothing can be folded yet" : `the snapshot is of commit ${snapshot.epoch}:${snapshot.n}`;
+    await print(
+      `${service.padEnd(7)}  ${paint("green", "compacted")}: ${count(commits, "commit")} folded, ${count(archived, "segment")} archived; ${upTo}`,
+    );
   }
 }
 
@@ -27,7 +36,9 @@ class ProgressBar {
     if (!process.stderr.isTTY) return;
     const share = ofBytes === 0 ? 1 : Math.min(1, bytes / ofBytes);
     const full = Math.round(BAR * share);
-    process.stderr.write(`\r${this.#service.padEnd(7)}  ${"█".repeat(full)}${"░".repeat(BAR - full)} ${(100 * share).toFixed(0).padStart(3)} %  ${count(commits, "commit")}`);
+    process.stderr.write(
+      `\r${this.#service.padEnd(7)}  ${"█".repeat(full)}${"░".repeat(BAR - full)} ${(100 * share).toFixed(0).padStart(3)} %  ${count(commits, "commit")}`,
+    );
   }
 
   clear(): void {

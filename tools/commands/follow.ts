@@ -21,7 +21,12 @@ export async function follow(services: readonly string[], options: FollowLogOpti
   }
 }
 
-async function followOne(place: Place, withService: boolean, options: FollowLogOptions, signal: AbortSignal): Promise<void> {
+async function followOne(
+  place: Place,
+  withService: boolean,
+  options: FollowLogOptions,
+  signal: AbortSignal,
+): Promise<void> {
   const { service, store } = place;
   const tell = teller(withService, options);
   const last = (await commitAt(store, { time: Infinity }))?.n ?? 0;

@@ -14,7 +14,9 @@ export async function repairLog(service: string, { yes = false }: { readonly yes
     return;
   }
   if (steps.length === 0 && plan.damages.length > 0) {
-    await print("Nothing of that can be repaired: it is in the archive, which the state does not need. Bring the file back from a copy.");
+    await print(
+      "Nothing of that can be repaired: it is in the archive, which the state does not need. Bring the file back from a copy.",
+    );
     process.exitCode = EXIT.wrong;
     return;
   }
@@ -36,8 +38,18 @@ function described({ replace, claims, begins, cut, torn }: RepairPlan): string[]
   return [
     ...replace.map(({ name }) => `replace ${name} by what is intact in it, and keep it under another name`),
     ...claims.map((epoch) => `claim epoch ${epoch} again`),
-    ...[...begins].map(([epoch, { parent, cut: from }]) => `write down again that epoch ${epoch} goes on from commit ${from} of epoch ${parent}, as its records tell`),
-    ...torn.map(({ segment, offset }) => `cut the torn end of ${segment.name} off behind byte ${offset}, and keep a copy, if its writer is gone`),
-    ...(cut === null ? [] : [`end the history behind commit ${cut.epoch}:${cut.n}, in a new epoch: ${count(cut.lost, "commit")} after it will not count any more, though they stay in their files`]),
+    ...[...begins].map(
+      ([epoch, { parent, cut: from }]) =>
+        `write down again that epoch ${epoch} goes on from commit ${from} of epoch ${parent}, as its records tell`,
+    ),
+    ...torn.map(
+      ({ segment, offset }) =>
+        `cut the torn end of ${segment.name} off behind byte ${offset}, and keep a copy, if its writer is gone`,
+    ),
+    ...(cut === null
+      ? []
+      : [
+          `end the history behind commit ${cut.epoch}:${cut.n}, in a new epoch: ${count(cut.lost, "commit")} after it will not count any more, though they stay in their files`,
+        ]),
   ];
 }

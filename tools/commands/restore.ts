@@ -11,15 +11,26 @@ export interface RestoreOptions {
 
 export async function restore(services: readonly string[], { at, redis, yes = false }: RestoreOptions): Promise<void> {
   const places = await openPlaces(services);
-  if ("n" in at && places.length > 1) throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
-  if (redis !== undefined && places.length > 1) throw new ToolError("--redis names the Redis of one service: name that service");
+  if ("n" in at && places.length > 1)
+    throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
+  if (redis !== undefined && places.length > 1)
+    throw new ToolError("--redis names the Redis of one service: name that service");
   const plans = [];
-  for (const place of places) plans.push({ ...place, url: redis ?? redisUrl(place.service), to: await commitAt(place.store, at) });
+  for (const place of places)
+    plans.push({ ...place, url: redis ?? redisUrl(place.service), to: await commitAt(place.store, at) });
   for (const { service, to, url } of plans) {
-    const where = to === null ? "before its first commit" : `after commit ${to.epoch}:${to.n} of ${new Date(to.time).toISOString()}`;
-    await print(`${service.padEnd(7)}  to the state ${where}, ${url === undefined ? "in the log alone: no Redis of it runs" : "in the log and in its Redis"}`);
+    const where =
+      to === null
+        ? "before its first commit"
+        : `after commit ${to.epoch}:${to.n} of ${new Date(to.time).toISOString()}`;
+    await print(
+      `${service.padEnd(7)}  to the state ${where}, ${url === undefined ? "in the log alone: no Redis of it runs" : "in the log and in its Redis"}`,
+    );
   }
-  if (plans.some(({ url }) => url !== undefined)) await print("The shop runs: a checkout that is under way now can keep stock or credit without an order. Stop it first, if you can.");
+  if (plans.some(({ url }) => url !== undefined))
+    await print(
+      "The shop runs: a checkout that is under way now can keep stock or credit without an order. Stop it first, if you can.",
+    );
   if (!(await confirmed("Restore?", yes))) {
     await print("Nothing was changed.");
     process.exitCode = EXIT.wrong;

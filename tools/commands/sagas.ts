@@ -19,13 +19,22 @@ export async function sagas(id: string | undefined, options: SagasOptions): Prom
   if (id !== undefined) return story(id, options);
   const { store } = await openPlace("order");
   const { images } = await stateAt(store);
-  const all = [...images].filter(([key]) => key.startsWith(SAGAS)).map(([key, { image }]) => ({ id: key.slice(SAGAS.length), saga: JSON.parse(image) as Saga }));
+  const all = [...images]
+    .filter(([key]) => key.startsWith(SAGAS))
+    .map(([key, { image }]) => ({ id: key.slice(SAGAS.length), saga: JSON.parse(image) as Saga }));
   const now = Date.now();
-  const wanted = all.filter(({ saga }) => isWanted(saga, options, now)).sort((a, b) => a.saga.startedAt - b.saga.startedAt);
-  for (const { id: name, saga } of wanted) await (options.json ? printJson({ saga: name, ...saga, standing: standing(saga, now) }) : print(described(name, saga, now)));
+  const wanted = all
+    .filter(({ saga }) => isWanted(saga, options, now))
+    .sort((a, b) => a.saga.startedAt - b.saga.startedAt);
+  for (const { id: name, saga } of wanted)
+    await (options.json
+      ? printJson({ saga: name, ...saga, standing: standing(saga, now) })
+      : print(described(name, saga, now)));
   if (!options.json) {
     const open = all.filter(({ saga }) => !isSettled(saga));
-    await print(`${count(all.length, "checkout")}: ${open.length} open, ${open.filter(({ saga }) => saga.deadline < now).length} of them past the deadline`);
+    await print(
+      `${count(all.length, "checkout")}: ${open.length} open, ${open.filter(({ saga }) => saga.deadline < now).length} of them past the deadline`,
+    );
   }
 }
 
@@ -43,7 +52,8 @@ function standing(saga: Saga, now: number): "open" | "stuck" | "done" {
 
 function described(id: string, saga: Saga, now: number): string {
   const colour = { open: "yellow", stuck: "red", done: saga.state === "paid" ? "green" : "dim" } as const;
-  const late = standing(saga, now) === "stuck" ? `, ${Math.round((now - saga.deadline) / 1_000)} s past its deadline` : "";
+  const late =
+    standing(saga, now) === "stuck" ? `, ${Math.round((now - saga.deadline) / 1_000)} s past its deadline` : "";
   const why = saga.failure === undefined ? "" : `  ${saga.failure.code}: ${saga.failure.message}`;
   return `${new Date(saga.startedAt).toISOString()}  ${id}  ${paint(colour[standing(saga, now)], saga.state + late)}  order ${saga.order}, user ${saga.user}, total ${saga.total}${why}`;
 }
@@ -69,6 +79,7 @@ async function fullId(beginning: string): Promise<string> {
     const id = chosen({ op: "checkout" }, line)?.["saga"];
     if (typeof id === "string" && id.startsWith(beginning)) ids.add(id);
   }
-  if (ids.size > 1) throw new ToolError(`several checkouts begin with ${beginning}: ${[...ids].slice(0, 5).join(", ")}`);
+  if (ids.size > 1)
+    throw new ToolError(`several checkouts begin with ${beginning}: ${[...ids].slice(0, 5).join(", ")}`);
   return [...ids][0] ?? beginning;
 }

@@ -16,7 +16,8 @@ export interface ShowOptions extends Choice {
 export async function show(services: readonly string[], options: ShowOptions): Promise<void> {
   const places = await openPlaces(services);
   for (const moment of [options.since, options.until]) {
-    if (moment !== undefined && "n" in moment && places.length > 1) throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
+    if (moment !== undefined && "n" in moment && places.length > 1)
+      throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
   }
   const tell = teller(places.length > 1, options);
   const kept: ServiceRecord[] = [];
@@ -33,6 +34,9 @@ export async function show(services: readonly string[], options: ShowOptions): P
 }
 
 /** How one record is printed. */
-export function teller(withService: boolean, { long, json }: { readonly long?: boolean; readonly json?: boolean }): (record: ServiceRecord) => Promise<void> {
+export function teller(
+  withService: boolean,
+  { long, json }: { readonly long?: boolean; readonly json?: boolean },
+): (record: ServiceRecord) => Promise<void> {
   return (record) => (json ? printJson(plain(record)) : print(pretty(record, { long: long ?? false, withService })));
 }

@@ -4,14 +4,19 @@ import { count, paint, print, printJson } from "../output.ts";
 import { openPlace } from "../places.ts";
 import { matches } from "../records.ts";
 
-export async function state(service: string, { at, key, json = false }: { readonly at?: Moment; readonly key?: string; readonly json?: boolean }): Promise<void> {
+export async function state(
+  service: string,
+  { at, key, json = false }: { readonly at?: Moment; readonly key?: string; readonly json?: boolean },
+): Promise<void> {
   const { store } = await openPlace(service);
   const n = at === undefined ? Infinity : ((await commitAt(store, at))?.n ?? 0);
   const { position, images } = await stateAt(store, { n });
   const keys = [...images.keys()].filter((candidate) => key === undefined || matches(key, candidate)).sort();
   for (const name of keys) {
     const image = images.get(name)?.image ?? "null";
-    await (json ? printJson({ key: name, value: JSON.parse(image) as unknown }) : print(`${paint("green", name)}  ${image}`));
+    await (json
+      ? printJson({ key: name, value: JSON.parse(image) as unknown })
+      : print(`${paint("green", name)}  ${image}`));
   }
   const where = position === null ? "before the first commit" : `after commit ${position.epoch}:${position.n}`;
   // Not on stdout: that is for the keys alone.

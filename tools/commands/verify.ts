@@ -6,7 +6,10 @@ import { openPlaces, type Place } from "../places.ts";
 
 const LAWS: Readonly<Record<Place["service"], ShopLaw>> = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
 
-export async function verifyLogs(services: readonly string[], { json = false }: { readonly json?: boolean }): Promise<void> {
+export async function verifyLogs(
+  services: readonly string[],
+  { json = false }: { readonly json?: boolean },
+): Promise<void> {
   for (const place of await openPlaces(services)) {
     const { damages } = await verifyOne(place, json);
     if (damages > 0) process.exitCode = EXIT.wrong;
@@ -26,7 +29,9 @@ async function verifyOne({ service, store, folder }: Place, json: boolean): Prom
     if (json) await printJson({ service, kind: "summary", ...value });
     else {
       const verdict = damages === 0 ? paint("green", "sound") : paint(["red", "bold"], count(damages, "problem"));
-      await print(`${service.padEnd(7)}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")} (${folder})`);
+      await print(
+        `${service.padEnd(7)}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")} (${folder})`,
+      );
     }
     return value;
   }

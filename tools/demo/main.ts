@@ -8,9 +8,19 @@ import { Narrator } from "./narrator.ts";
 import { tellStory } from "./story.ts";
 
 /** Checkouts of a driver that died are free after 3 s instead of 5: the audience waits for that. */
-const SETTINGS = { SAGA_TIMEOUT_MS: "3000", LOG_LEVEL: "warn", HOSTS_ONLY: "", REDIS_URL_ORDER: "", REDIS_URL_STOCK: "", REDIS_URL_PAYMENT: "", GATEWAY_URL: "" };
+const SETTINGS = {
+  SAGA_TIMEOUT_MS: "3000",
+  LOG_LEVEL: "warn",
+  HOSTS_ONLY: "",
+  REDIS_URL_ORDER: "",
+  REDIS_URL_STOCK: "",
+  REDIS_URL_PAYMENT: "",
+  GATEWAY_URL: "",
+};
 
-const { values } = parseArgs({ options: { fast: { type: "boolean", default: false }, help: { type: "boolean", default: false } } });
+const { values } = parseArgs({
+  options: { fast: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+});
 if (values.help) {
   await print("npm run demo [-- --fast]   tells the story of the project on a shop of its own; --fast: without pauses");
   process.exit(0);
@@ -22,7 +32,9 @@ let shop: RunningShop | undefined;
 try {
   const narrator = new Narrator(values.fast, end.signal);
   await narrator.tell(paint("bold", "Checkouts that survive crashes"));
-  await narrator.tell("Three services, each with a Redis and a log of its own. They start now, in a folder of their own.");
+  await narrator.tell(
+    "Three services, each with a Redis and a log of its own. They start now, in a folder of their own.",
+  );
   shop = await startShop("start", await freeHttpPort(), SETTINGS);
   // Empty settings are taken from the data folder.
   Object.assign(process.env, SETTINGS, { DATA_DIR: shop.dataFolder });

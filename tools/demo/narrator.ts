@@ -48,6 +48,9 @@ export class Narrator {
   async #say(text: string): Promise<void> {
     this.#signal.throwIfAborted();
     await print(text);
-    if (!this.#fast) await sleep(Math.min(4_000, 300 + PACE * stripVTControlCharacters(text).length), undefined, { signal: this.#signal });
+    if (!this.#fast)
+      await sleep(Math.min(4_000, 300 + PACE * stripVTControlCharacters(text).length), undefined, {
+        signal: this.#signal,
+      });
   }
 }

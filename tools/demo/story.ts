@@ -40,14 +40,18 @@ async function success(cast: Cast): Promise<void> {
   const order = await newOrder(cast, 2);
   await customer.post(`/orders/checkout/${order}`);
   await stateOfThings(cast, order);
-  await narrator.tell("What it has written before it was answered, one line for each transaction, in the logs of three services:");
+  await narrator.tell(
+    "What it has written before it was answered, one line for each transaction, in the logs of three services:",
+  );
   await logs.story(await logs.sagaOf(order));
 }
 
 async function refusal(cast: Cast): Promise<void> {
   const { narrator, customer, logs } = cast;
   await narrator.chapter("A checkout that fails, and leaves nothing behind");
-  await narrator.tell("The next order costs more than the user has left. Stock is reserved before the credit is refused, and given back:");
+  await narrator.tell(
+    "The next order costs more than the user has left. Stock is reserved before the credit is refused, and given back:",
+  );
   const order = await newOrder(cast, 1);
   await customer.post(`/orders/checkout/${order}`);
   await stateOfThings(cast, order);
@@ -59,7 +63,9 @@ async function killedHost(cast: Cast): Promise<void> {
   await narrator.chapter("A host that is killed in the middle of a checkout");
   await customer.post(`/payment/add_funds/${user}/20`);
   const order = await newOrder(cast, 3);
-  await narrator.tell("The Redis of payment is stopped for a moment, so that the checkout gets no further than the reservation:");
+  await narrator.tell(
+    "The Redis of payment is stopped for a moment, so that the checkout gets no further than the reservation:",
+  );
   const payment = shop.pidOf("redis-payment");
   process.kill(payment, "SIGSTOP");
   try {
@@ -75,8 +81,12 @@ async function killedHost(cast: Cast): Promise<void> {
   await narrator.tell("The log says how far it got. Stock is held, and nothing is charged:");
   const saga = await logs.sagaOf(order);
   await logs.story(saga);
-  await narrator.tell("Nobody does anything now. The host is started again; past the deadline of the checkout it takes back what was done:");
-  await logs.awaited(({ set }) => (set[`saga:${saga}`] as { state?: string } | undefined)?.state === "failed", { saga });
+  await narrator.tell(
+    "Nobody does anything now. The host is started again; past the deadline of the checkout it takes back what was done:",
+  );
+  await logs.awaited(({ set }) => (set[`saga:${saga}`] as { state?: string } | undefined)?.state === "failed", {
+    saga,
+  });
   await stateOfThings(cast, order);
   await logs.story(saga);
   await narrator.tell("Nothing was lost and nothing is held. The order is free, so the customer tries again:");
@@ -98,9 +108,13 @@ async function killedRedis(cast: Cast): Promise<void> {
 
 async function reckoning({ narrator }: Cast): Promise<void> {
   await narrator.chapter("Does it add up?");
-  await narrator.tell(`Every checksum, every commit, every transition in all three logs (${paint("bold", "npx shoplog verify")}):`);
+  await narrator.tell(
+    `Every checksum, every commit, every transition in all three logs (${paint("bold", "npx shoplog verify")}):`,
+  );
   await verifyLogs([], {});
-  await narrator.tell(`And where every unit of credit and stock went, from the logs alone (${paint("bold", "npx shoplog audit")}):`);
+  await narrator.tell(
+    `And where every unit of credit and stock went, from the logs alone (${paint("bold", "npx shoplog audit")}):`,
+  );
   await audit({});
   await narrator.tell("\nThat was all. The shop of this demo is stopped, and its folder removed.");
 }
@@ -115,6 +129,11 @@ async function newOrder({ customer, narrator, item, user }: Cast, quantity: numb
 async function stateOfThings({ customer, narrator, item, user }: Cast, order?: string): Promise<void> {
   const { stock } = await customer.found<{ stock: number }>(`/stock/find/${item}`);
   const { credit } = await customer.found<{ credit: number }>(`/payment/find_user/${user}`);
-  const paid = order === undefined ? "" : (await customer.found<{ paid: boolean }>(`/orders/find/${order}`)).paid ? paint("green", "  order paid") : paint("yellow", "  order not paid");
+  const paid =
+    order === undefined
+      ? ""
+      : (await customer.found<{ paid: boolean }>(`/orders/find/${order}`)).paid
+        ? paint("green", "  order paid")
+        : paint("yellow", "  order not paid");
   await narrator.show(`${paint("bold", `stock ${stock}  credit ${credit}`)}${paid}`);
 }

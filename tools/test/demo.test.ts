@@ -45,7 +45,8 @@ test("npm run demo -- --fast tells the whole story, and leaves nothing behind", 
     let from = 0;
     for (const passage of story) {
       const at = stdout.indexOf(passage, from);
-      if (at < 0) throw new Error(`"${passage}" is not told after:\n${stdout.slice(0, from)}\nbut:\n${stdout.slice(from)}`);
+      if (at < 0)
+        throw new Error(`"${passage}" is not told after:\n${stdout.slice(0, from)}\nbut:\n${stdout.slice(from)}`);
       from = at + passage.length;
     }
     expect(readdirSync(folder)).toEqual([]);

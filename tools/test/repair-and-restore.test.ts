@@ -26,11 +26,18 @@ test("repair: says what it would do, does it when asked to, and the log is sound
   expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
   const { folder, remove } = copyOf(shop.folder);
   try {
-    const place = spoil(folder, "stock", (line) => line.includes(`item:${goods.item}`) && line.includes('"add"'), (line) => line.replace('"stock":10', '"stock":11'));
+    const place = spoil(
+      folder,
+      "stock",
+      (line) => line.includes(`item:${goods.item}`) && line.includes('"add"'),
+      (line) => line.replace('"stock":10', '"stock":11'),
+    );
     const refused = await shoplog(folder, ["repair", "stock"]);
     expect(refused.code).toBe(2);
     expect(refused.stdout).toContain(place);
-    expect(refused.stdout).toMatch(/end the history behind commit 1:\d+, in a new epoch: \d+ commits? after it will not count any more/);
+    expect(refused.stdout).toMatch(
+      /end the history behind commit 1:\d+, in a new epoch: \d+ commits? after it will not count any more/,
+    );
     expect((await shoplog(folder, ["verify", "stock"])).code).toBe(1);
 
     const { code, stdout } = await shoplog(folder, ["repair", "stock", "--yes"]);
@@ -75,7 +82,10 @@ test("restore in the log alone, for a shop that does not run", async () => {
   expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
   const { folder, remove } = copyOf(shop.folder);
   try {
-    expect(await shoplog(folder, ["restore", "--at", before, "--yes"])).toMatchObject({ code: 0, stdout: expect.stringContaining("in the log alone: no Redis of it runs") as unknown });
+    expect(await shoplog(folder, ["restore", "--at", before, "--yes"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("in the log alone: no Redis of it runs") as unknown,
+    });
     const { stdout } = await shoplog(folder, ["state", "payment", "--key", `user:${goods.user}`]);
     expect(stdout).toContain('"credit":100');
     expect((await shoplog(folder, ["verify"])).code).toBe(0);
@@ -91,7 +101,9 @@ test("a checkout that cannot be undone is stuck, until it is settled", async () 
   shop.gateway.always("/payment/refund", insteadOf(503));
   expect((await shop.post(`/orders/checkout/${goods.order}`, { time: 3_000 })).status).toBe(503);
   const stuck = await run("sagas", "--stuck", "--json");
-  expect(stuck.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ order: goods.order, state: "compensating", standing: "stuck", undo: ["charge", "reserve"] }]);
+  expect(stuck.lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([
+    { order: goods.order, state: "compensating", standing: "stuck", undo: ["charge", "reserve"] },
+  ]);
   expect((await run("sagas", "--stuck")).stdout).toMatch(/compensating, \d+ s past its deadline/);
   expect((await run("audit", "--json")).stdout).toContain('"open":1');
   shop.gateway.heal();
@@ -105,7 +117,9 @@ test("compact: the log is folded, and everything reads as before", async () => {
   const before = (await run("show", "--json")).lines;
   const { code, stdout } = await run("compact");
   expect(code).toBe(0);
-  expect(stdout).toMatch(/stock +compacted: \d+ commits? folded, \d+ segments? archived; the snapshot is of commit \d+:\d+/);
+  expect(stdout).toMatch(
+    /stock +compacted: \d+ commits? folded, \d+ segments? archived; the snapshot is of commit \d+:\d+/,
+  );
   expect((await run("show", "--json")).lines).toEqual(before);
   expect((await run("verify")).code).toBe(0);
   expect((await run("audit")).code).toBe(0);
@@ -113,14 +127,24 @@ test("compact: the log is folded, and everything reads as before", async () => {
 });
 
 test("follow: what is appended while it runs, until Ctrl-C", async () => {
-  const { child, said } = launched(join("node_modules", ".bin", "node"), ["tools/main.ts", "follow", "payment", "--last", "1", "--json"], { DATA_DIR: shop.folder });
+  const { child, said } = launched(
+    join("node_modules", ".bin", "node"),
+    ["tools/main.ts", "follow", "payment", "--last", "1", "--json"],
+    { DATA_DIR: shop.folder },
+  );
   const ended = new Promise<number | null>((resolve) => child.once("close", resolve));
   const seen = async (ops: readonly string[]): Promise<void> => {
-    const told = (): string[] => said.stdout.split("\n").filter(Boolean).map((line) => String((JSON.parse(line) as { op?: string }).op));
-    for (const end = Date.now() + 20_000; told().slice(1).join() !== ops.join(); await sleep(20)) if (Date.now() > end) throw new Error(`told: ${said.stdout}${said.stderr}`);
+    const told = (): string[] =>
+      said.stdout
+        .split("\n")
+        .filter(Boolean)
+        .map((line) => String((JSON.parse(line) as { op?: string }).op));
+    for (const end = Date.now() + 20_000; told().slice(1).join() !== ops.join(); await sleep(20))
+      if (Date.now() > end) throw new Error(`told: ${said.stdout}${said.stderr}`);
   };
   await seen([]);
-  for (const end = Date.now() + 20_000; said.stdout === ""; await sleep(20)) if (Date.now() > end) throw new Error(said.stderr);
+  for (const end = Date.now() + 20_000; said.stdout === ""; await sleep(20))
+    if (Date.now() > end) throw new Error(said.stderr);
   await shop.post("/payment/create_user");
   await seen(["create_user"]);
   await shop.post("/payment/batch_init/3/5");

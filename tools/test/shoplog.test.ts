@@ -46,29 +46,54 @@ describe("show", () => {
     expect(code).toBe(0);
     const records = json(lines);
     expect(records.map(({ n }) => n)).toEqual(records.map((_, i) => i + 1));
-    expect(records.map(({ op }) => op)).toEqual(["create_user", "add_funds", "create_user", "add_funds", "charge", "charge"]);
+    expect(records.map(({ op }) => op)).toEqual([
+      "create_user",
+      "add_funds",
+      "create_user",
+      "add_funds",
+      "charge",
+      "charge",
+    ]);
     expect(records[0]).toMatchObject({ service: "payment", epoch: 1, set: { [`user:${paid.user}`]: { credit: 0 } } });
     expect(records[0]).not.toHaveProperty("crc");
   });
 
   test("several services on one time line, by key, operation, commit and number", async () => {
-    expect(json((await run("show", "--json")).lines).map(({ at }) => at)).toEqual(json((await run("show", "--json")).lines).map(({ at }) => at).sort());
-    expect(json((await run("show", "stock", "--key", `item:${paid.item}`, "--json")).lines).map(({ op }) => op)).toEqual(["create_item", "add", "reserve"]);
-    expect(json((await run("show", "--key", "reservation:*", "--json")).lines).map(({ op }) => op)).toEqual(["reserve", "reserve", "release"]);
+    expect(json((await run("show", "--json")).lines).map(({ at }) => at)).toEqual(
+      json((await run("show", "--json")).lines)
+        .map(({ at }) => at)
+        .sort(),
+    );
+    expect(
+      json((await run("show", "stock", "--key", `item:${paid.item}`, "--json")).lines).map(({ op }) => op),
+    ).toEqual(["create_item", "add", "reserve"]);
+    expect(json((await run("show", "--key", "reservation:*", "--json")).lines).map(({ op }) => op)).toEqual([
+      "reserve",
+      "reserve",
+      "release",
+    ]);
     expect(json((await run("show", "--op", "saga_paid", "--json")).lines)).toHaveLength(1);
-    expect(json((await run("show", "payment", "--since", "2", "--until", "1:4", "--json")).lines).map(({ n }) => n)).toEqual([2, 3, 4]);
+    expect(
+      json((await run("show", "payment", "--since", "2", "--until", "1:4", "--json")).lines).map(({ n }) => n),
+    ).toEqual([2, 3, 4]);
     expect(json((await run("show", "payment", "--last", "2", "--json")).lines).map(({ n }) => n)).toEqual([5, 6]);
     expect((await run("show", "--until", "2020-01-01")).lines).toEqual([]);
   });
 
   test("for people: a line a commit, short ids, colours only where they are wanted", async () => {
     const plain = (await run("show", "stock", "--op", "reserve")).lines[0];
-    expect(plain).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {2} *1:\d+ {2}reserve +saga=s[\w-]{20} {2}reservation:s[\w-]{20} \{"state":"reserved","lines":\[\{"item":"[0-9a-f]{8}…","quantity":3,/);
+    expect(plain).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {2} *1:\d+ {2}reserve +saga=s[\w-]{20} {2}reservation:s[\w-]{20} \{"state":"reserved","lines":\[\{"item":"[0-9a-f]{8}…","quantity":3,/,
+    );
     expect((await shoplog(shop.folder, ["show", "stock"], { FORCE_COLOR: "1" })).stdout).toContain("\u001b[1m");
   });
 
   test("`| head` ends it without an error", async () => {
-    const { code, stdout, stderr } = await told("sh", ["-c", "node_modules/.bin/node tools/main.ts show --json | head -1; true"], { DATA_DIR: shop.folder });
+    const { code, stdout, stderr } = await told(
+      "sh",
+      ["-c", "node_modules/.bin/node tools/main.ts show --json | head -1; true"],
+      { DATA_DIR: shop.folder },
+    );
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(json(stdout.split("\n").filter(Boolean))).toHaveLength(1);
   });
@@ -78,7 +103,11 @@ describe("verify and audit", () => {
   test("nothing is wrong with what the shop wrote", async () => {
     const verified = await run("verify");
     expect(verified).toMatchObject({ code: 0, stderr: "" });
-    expect(verified.lines.map((line) => line.split(":")[0])).toEqual(["order    sound", "stock    sound", "payment  sound"]);
+    expect(verified.lines.map((line) => line.split(":")[0])).toEqual([
+      "order    sound",
+      "stock    sound",
+      "payment  sound",
+    ]);
     const audited = await run("audit", "--json");
     expect(audited.code).toBe(0);
     expect(JSON.parse(audited.stdout)).toEqual({
@@ -91,7 +120,12 @@ describe("verify and audit", () => {
 
   test("a flipped bit: file and line, and exit code 1; audit will not add up what is damaged", async () => {
     const folder = damaged();
-    const place = spoil(folder, "stock", (line) => line.includes('"reserved"'), (line) => line.replace('"reserved"', '"reservee"'));
+    const place = spoil(
+      folder,
+      "stock",
+      (line) => line.includes('"reserved"'),
+      (line) => line.replace('"reserved"', '"reservee"'),
+    );
     const { code, stdout } = await shoplog(folder, ["verify"]);
     expect(code).toBe(1);
     expect(stdout).toContain(`damage  ${place}: a bad checksum`);
@@ -104,43 +138,72 @@ describe("verify and audit", () => {
     const folder = damaged();
     const { path, lines } = onlySegment(folder, "payment");
     truncateSync(path, lines.join("\n").length - 5);
-    expect(await shoplog(folder, ["verify", "payment"])).toMatchObject({ code: 0, stdout: expect.stringContaining("the last frame is torn") as unknown });
+    expect(await shoplog(folder, ["verify", "payment"])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("the last frame is torn") as unknown,
+    });
   });
 
   test("a log that lost its end is sound by itself; audit tells which checkout was not paid for", async () => {
     const folder = damaged();
     const { path, lines } = onlySegment(folder, "payment");
-    writeFileSync(path, lines.slice(0, 4).map((line) => `${line}\n`).join(""));
+    writeFileSync(
+      path,
+      lines
+        .slice(0, 4)
+        .map((line) => `${line}\n`)
+        .join(""),
+    );
     expect(await shoplog(folder, ["verify", "payment"])).toMatchObject({ code: 0 });
     const { code, stdout } = await shoplog(folder, ["audit"]);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/violation {2}checkout \S+ is paid, and should hold 15 of credit and stock 3×\S+: it holds 0 of credit and stock 3×/);
+    expect(stdout).toMatch(
+      /violation {2}checkout \S+ is paid, and should hold 15 of credit and stock 3×\S+: it holds 0 of credit and stock 3×/,
+    );
   });
 });
 
 test("state: now, at a commit and at a time, without a Redis", async () => {
   const key = `user:${paid.user}`;
-  const credit = async (...args: string[]) => json((await shoplog(shop.folder, ["state", "payment", "--key", key, "--json", ...args])).lines).map(({ value }) => (value as { credit: number }).credit);
+  const credit = async (...args: string[]) =>
+    json((await shoplog(shop.folder, ["state", "payment", "--key", key, "--json", ...args])).lines).map(
+      ({ value }) => (value as { credit: number }).credit,
+    );
   expect(await credit()).toEqual([85]);
   expect(await credit("--at", "2")).toEqual([100]);
   expect(await credit("--at", "1:1")).toEqual([0]);
   expect(await credit("--at", "2020-01-01")).toEqual([]);
-  expect((await run("state", "payment", "--at", "99")).stderr).toBe("error: there is no commit 99: the history ends with 1:6\n");
+  expect((await run("state", "payment", "--at", "99")).stderr).toBe(
+    "error: there is no commit 99: the history ends with 1:6\n",
+  );
 });
 
 describe("sagas", () => {
   test("all, and one checkout's whole story over the three logs", async () => {
     const { lines } = await run("sagas", "--json");
-    expect(json(lines)).toMatchObject([{ order: paid.order, state: "paid", standing: "done" }, { order: failed.order, state: "failed", failure: { code: "insufficient_credit" } }]);
+    expect(json(lines)).toMatchObject([
+      { order: paid.order, state: "paid", standing: "done" },
+      { order: failed.order, state: "failed", failure: { code: "insufficient_credit" } },
+    ]);
     const [, { saga }] = json(lines) as [unknown, { saga: string }];
     const story = json((await run("sagas", saga.slice(0, 13), "--json")).lines);
-    expect(story.map(({ service, op }) => `${String(service)} ${String(op)}`)).toEqual(["order checkout", "stock reserve", "payment charge", "order saga_abandoned", "stock release", "order saga_closed"]);
+    expect(story.map(({ service, op }) => `${String(service)} ${String(op)}`)).toEqual([
+      "order checkout",
+      "stock reserve",
+      "payment charge",
+      "order saga_abandoned",
+      "stock release",
+      "order saga_closed",
+    ]);
     expect((await run("sagas", "--open", "--json")).lines).toEqual([]);
     expect((await run("sagas")).lines.at(-1)).toBe("2 checkouts: 0 open, 0 of them past the deadline");
   });
 
   test("of none: an error", async () => {
-    expect(await run("sagas", "nobody")).toMatchObject({ code: 2, stderr: "error: no checkout nobody is in the logs\n" });
+    expect(await run("sagas", "nobody")).toMatchObject({
+      code: 2,
+      stderr: "error: no checkout nobody is in the logs\n",
+    });
   });
 });
 
@@ -150,8 +213,14 @@ describe("diff", () => {
     const folder = damaged();
     const { code, stdout } = await shoplog(folder, ["diff", "stock"], redisOf(shop));
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("equal") as unknown });
-    await expect(shoplog(folder, ["diff", "stock", "--redis", shop.redis.payment.url])).resolves.toMatchObject({ code: 2, stderr: "error: Redis holds the state of another log\n" });
-    expect(await shoplog(folder, ["diff", "stock"])).toMatchObject({ code: 2, stderr: expect.stringContaining("no Redis of stock is known") as unknown });
+    await expect(shoplog(folder, ["diff", "stock", "--redis", shop.redis.payment.url])).resolves.toMatchObject({
+      code: 2,
+      stderr: "error: Redis holds the state of another log\n",
+    });
+    expect(await shoplog(folder, ["diff", "stock"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("no Redis of stock is known") as unknown,
+    });
   });
 });
 
@@ -171,12 +240,17 @@ describe("wrong arguments", () => {
   });
 
   test("a data folder that is none", async () => {
-    expect(await shoplog("/nowhere", ["show"])).toMatchObject({ code: 2, stderr: expect.stringContaining("there is no /nowhere/log/order") as unknown });
+    expect(await shoplog("/nowhere", ["show"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("there is no /nowhere/log/order") as unknown,
+    });
   });
 
   test("each command's help has an example, and each is in docs/tools.md", () => {
     const { commands } = program();
-    const documented = [...readFileSync(join(import.meta.dirname, "..", "..", "docs", "tools.md"), "utf8").matchAll(/^\| `(\w+)/gm)].map(([, name]) => name);
+    const documented = [
+      ...readFileSync(join(import.meta.dirname, "..", "..", "docs", "tools.md"), "utf8").matchAll(/^\| `(\w+)/gm),
+    ].map(([, name]) => name);
     expect(documented).toEqual(commands.map((command) => command.name()));
     for (const command of commands) {
       let help = "";

@@ -15,18 +15,30 @@ export interface Told {
 }
 
 /** Runs `shoplog` as a process of its own, on a data folder. */
-export function shoplog(folder: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Told> {
+export function shoplog(
+  folder: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Told> {
   return told(NODE, [join(ROOT, "tools", "main.ts"), ...args], { DATA_DIR: folder, ...environment });
 }
 
-export async function told(program: string, args: readonly string[], environment: Readonly<Record<string, string>>): Promise<Told> {
+export async function told(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): Promise<Told> {
   const { child, said } = launched(program, args, environment);
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
   return { code, ...said, lines: said.stdout.split("\n").filter(Boolean) };
 }
 
 export function launched(program: string, args: readonly string[], environment: Readonly<Record<string, string>>) {
-  const child = spawn(program, [...args], { cwd: ROOT, env: { ...quiet(), NODE_COMPILE_CACHE: join(ROOT, "node_modules", ".cache", "node-compile"), ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...args], {
+    cwd: ROOT,
+    env: { ...quiet(), NODE_COMPILE_CACHE: join(ROOT, "node_modules", ".cache", "node-compile"), ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const said = { stdout: "", stderr: "" };
   child.stdout.on("data", (bytes: Buffer) => (said.stdout += bytes.toString()));
   child.stderr.on("data", (bytes: Buffer) => (said.stderr += bytes.toString()));
@@ -35,12 +47,21 @@ export function launched(program: string, args: readonly string[], environment: 
 
 /** Those of the test runner would colour what is told, or name other logs. */
 function quiet(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(FORCE_COLOR|NODE_OPTIONS|DATA_DIR|INTERNAL_SECRET|GATEWAY_URL|REDIS_URL_|LOG_STORE_|npm_)/.test(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(
+      ([name]) =>
+        !/^(FORCE_COLOR|NODE_OPTIONS|DATA_DIR|INTERNAL_SECRET|GATEWAY_URL|REDIS_URL_|LOG_STORE_|npm_)/.test(name),
+    ),
+  );
 }
 
 /** The addresses of a shop's Redis servers, as its environment names them. */
 export function redisOf(shop: Shop): Record<string, string> {
-  return { REDIS_URL_ORDER: shop.redis.order.url, REDIS_URL_STOCK: shop.redis.stock.url, REDIS_URL_PAYMENT: shop.redis.payment.url };
+  return {
+    REDIS_URL_ORDER: shop.redis.order.url,
+    REDIS_URL_STOCK: shop.redis.stock.url,
+    REDIS_URL_PAYMENT: shop.redis.payment.url,
+  };
 }
 
 /** A copy of a shop's logs, to be damaged. */
@@ -51,9 +72,16 @@ export function copyOf(folder: string): { readonly folder: string; remove(): voi
 }
 
 /** Changes the line of a service's first record that fits. @returns its file and line */
-export function spoil(folder: string, service: string, fits: (line: string) => boolean, change: (line: string) => string): string {
+export function spoil(
+  folder: string,
+  service: string,
+  fits: (line: string) => boolean,
+  change: (line: string) => string,
+): string {
   const log = join(folder, "log", service);
-  for (const name of readdirSync(log).filter((candidate) => candidate.endsWith(".jsonl")).sort()) {
+  for (const name of readdirSync(log)
+    .filter((candidate) => candidate.endsWith(".jsonl"))
+    .sort()) {
     const lines = readFileSync(join(log, name), "utf8").split("\n");
     const index = lines.findIndex(fits);
     if (index < 0) continue;

@@ -23,56 +23,74 @@ afterAll(() => client.close());
 
 const statuses = (attempts: readonly Attempt[]): number[] => attempts.map(({ answer }) => answer?.status ?? 0);
 
-test("more customers than items, at once: each is served or refused, and what they took and paid adds up", async () => {
-  const market = await openMarket(client, { orders: 24, stock: 10 });
-  const history = new History();
-  const answers = await eachOf(market.orders, AT_ONCE, (order) => history.attempt(client, { name: "checkout", order }));
-  await untilSettled(shop);
-  const after = await stateOf(client, market);
-  expect(check(market.before, answers, after)).toEqual([]);
-  const paid = [...after.orders.values()].filter((order) => order.paid).length;
-  expect(after.items.get(market.item)?.stock).toBe(10 - paid);
-  // A machine that is too slow for a saga's time rolls some back; all the others are sold.
-  expect(paid).toBe(statuses(answers).filter((status) => status === 200).length);
-  expect(paid + statuses(answers).filter((status) => status >= 500).length).toBeGreaterThanOrEqual(10);
-}, 4 * MINUTES);
+test(
+  "more customers than items, at once: each is served or refused, and what they took and paid adds up",
+  async () => {
+    const market = await openMarket(client, { orders: 24, stock: 10 });
+    const history = new History();
+    const answers = await eachOf(market.orders, AT_ONCE, (order) =>
+      history.attempt(client, { name: "checkout", order }),
+    );
+    await untilSettled(shop);
+    const after = await stateOf(client, market);
+    expect(check(market.before, answers, after)).toEqual([]);
+    const paid = [...after.orders.values()].filter((order) => order.paid).length;
+    expect(after.items.get(market.item)?.stock).toBe(10 - paid);
+    // A machine that is too slow for a saga's time rolls some back; all the others are sold.
+    expect(paid).toBe(statuses(answers).filter((status) => status === 200).length);
+    expect(paid + statuses(answers).filter((status) => status >= 500).length).toBeGreaterThanOrEqual(10);
+  },
+  4 * MINUTES,
+);
 
-test("the same order checked out by several at once is charged once, and all are told the same", async () => {
-  const market = await openMarket(client, { orders: 1, stock: 10 });
-  const [order = ""] = market.orders;
-  const operations: Operation[] = Array.from({ length: AT_ONCE }, () => ({ name: "checkout", order }));
-  const answers = await eachOf(operations, AT_ONCE, (operation) => new History().attempt(client, operation));
-  expect(new Set(answers.map(({ answer }) => answer?.body)).size).toBe(1);
-  await untilSettled(shop);
-  const { items, users, orders } = await stateOf(client, market);
-  const { paid } = orders.get(order) ?? {};
-  expect([items.get(market.item)?.stock, users.get("0")]).toEqual(paid === true ? [9, 0] : [10, 5]);
-  expect(statuses(answers)[0] === 200).toBe(paid);
-}, 4 * MINUTES);
+test(
+  "the same order checked out by several at once is charged once, and all are told the same",
+  async () => {
+    const market = await openMarket(client, { orders: 1, stock: 10 });
+    const [order = ""] = market.orders;
+    const operations: Operation[] = Array.from({ length: AT_ONCE }, () => ({ name: "checkout", order }));
+    const answers = await eachOf(operations, AT_ONCE, (operation) => new History().attempt(client, operation));
+    expect(new Set(answers.map(({ answer }) => answer?.body)).size).toBe(1);
+    await untilSettled(shop);
+    const { items, users, orders } = await stateOf(client, market);
+    const { paid } = orders.get(order) ?? {};
+    expect([items.get(market.item)?.stock, users.get("0")]).toEqual(paid === true ? [9, 0] : [10, 5]);
+    expect(statuses(answers)[0] === 200).toBe(paid);
+  },
+  4 * MINUTES,
+);
 
-test("each Redis is killed while customers are at the checkout: nothing that was answered is lost, and every checkout ends", async () => {
-  const market = await openMarket(client, { orders: 30, stock: 20 });
-  const load = new Load(client, market, { customers: AT_ONCE });
-  for (const service of SERVICES) {
-    await load.answered(4);
-    await signal(shop, `redis-${service}`, "SIGKILL");
-  }
-  await load.sold;
-  await load.stop();
-  await untilServing([shop]);
-  await untilSettled(shop);
-  expect(check(market.before, load.history.attempts, await stateOf(client, market))).toEqual([]);
-}, 8 * MINUTES);
+test(
+  "each Redis is killed while customers are at the checkout: nothing that was answered is lost, and every checkout ends",
+  async () => {
+    const market = await openMarket(client, { orders: 30, stock: 20 });
+    const load = new Load(client, market, { customers: AT_ONCE });
+    for (const service of SERVICES) {
+      await load.answered(4);
+      await signal(shop, `redis-${service}`, "SIGKILL");
+    }
+    await load.sold;
+    await load.stop();
+    await untilServing([shop]);
+    await untilSettled(shop);
+    expect(check(market.before, load.history.attempts, await stateOf(client, market))).toEqual([]);
+  },
+  8 * MINUTES,
+);
 
-test("all three Redis are emptied: the state is the same as before, from the log in S3 alone", async () => {
-  const market = await openMarket(client, { orders: 4, stock: 10 });
-  const [order = ""] = market.orders;
-  expect((await client.post(`/orders/checkout/${order}`)).status).toBe(200);
-  const before = await stateOf(client, market);
-  for (const service of SERVICES) {
-    const redis = new Redis(shop.redisUrl(service));
-    await redis.flushall();
-    redis.disconnect();
-  }
-  expect(await stateOf(client, market)).toEqual(before);
-}, 4 * MINUTES);
+test(
+  "all three Redis are emptied: the state is the same as before, from the log in S3 alone",
+  async () => {
+    const market = await openMarket(client, { orders: 4, stock: 10 });
+    const [order = ""] = market.orders;
+    expect((await client.post(`/orders/checkout/${order}`)).status).toBe(200);
+    const before = await stateOf(client, market);
+    for (const service of SERVICES) {
+      const redis = new Redis(shop.redisUrl(service));
+      await redis.flushall();
+      redis.disconnect();
+    }
+    expect(await stateOf(client, market)).toEqual(before);
+  },
+  4 * MINUTES,
+);

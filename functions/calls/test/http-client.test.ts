@@ -75,5 +75,7 @@ test("where nobody listens nothing was done: that may be tried again", async () 
   closed.close();
   await once(closed, "close");
   process.env["GATEWAY_URL"] = `http://127.0.0.1:${port}`;
-  await expect(httpClient(post)).rejects.toEqual(expect.objectContaining({ code: "service_unavailable", statusCode: 503, retryable: true }));
+  await expect(httpClient(post)).rejects.toEqual(
+    expect.objectContaining({ code: "service_unavailable", statusCode: 503, retryable: true }),
+  );
 });

@@ -27,20 +27,32 @@ beforeAll(async () => {
   gateway = createServer((request, response) => {
     requests++;
     const chunks: Buffer[] = [];
-    request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => {
-      const path = request.url ?? "";
-      if (path !== ROUTE) return void response.writeHead(404).end();
-      const headers = request.headers as Record<string, string>;
-      const event = proxyEvent({ method: request.method ?? "", path, resource: path, pathParameters: null, headers, body: Buffer.concat(chunks).toString() || null });
-      void handler(event).then(
-        ({ statusCode, body }) => response.writeHead(statusCode).end(body),
-        () => response.writeHead(502).end(),
-      );
-    });
+    request
+      .on("data", (chunk: Buffer) => chunks.push(chunk))
+      .on("end", () => {
+        const path = request.url ?? "";
+        if (path !== ROUTE) return void response.writeHead(404).end();
+        const headers = request.headers as Record<string, string>;
+        const event = proxyEvent({
+          method: request.method ?? "",
+          path,
+          resource: path,
+          pathParameters: null,
+          headers,
+          body: Buffer.concat(chunks).toString() || null,
+        });
+        void handler(event).then(
+          ({ statusCode, body }) => response.writeHead(statusCode).end(body),
+          () => response.writeHead(502).end(),
+        );
+      });
   });
   gateway.listen(0, "127.0.0.1");
   await once(gateway, "listening");
-  Object.assign(process.env, { INTERNAL_SECRET: "secret", GATEWAY_URL: `http://127.0.0.1:${(gateway.address() as AddressInfo).port}` });
+  Object.assign(process.env, {
+    INTERNAL_SECRET: "secret",
+    GATEWAY_URL: `http://127.0.0.1:${(gateway.address() as AddressInfo).port}`,
+  });
 });
 afterEach(() => offerDispatch(null));
 afterAll(() => {
@@ -77,8 +89,12 @@ describe.each(adapters)("%s", (name, client, prepare) => {
 
   test("a request without a body has none, and no signature", async () => {
     prepare();
-    handler = async ({ httpMethod, headers, body }) => fine(JSON.stringify([httpMethod, headers[SIGNATURE_HEADER] ?? "unsigned", body]));
-    expect(await client({ method: "GET", path: ROUTE, timeout: 200 })).toEqual({ status: 200, body: '["GET","unsigned",null]' });
+    handler = async ({ httpMethod, headers, body }) =>
+      fine(JSON.stringify([httpMethod, headers[SIGNATURE_HEADER] ?? "unsigned", body]));
+    expect(await client({ method: "GET", path: ROUTE, timeout: 200 })).toEqual({
+      status: 200,
+      body: '["GET","unsigned",null]',
+    });
   });
 
   test("whatever the function answers is handed on", async () => {

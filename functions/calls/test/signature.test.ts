@@ -10,12 +10,15 @@ const good = sign(request, "secret", NOW);
 const forbidden = expect.objectContaining({ statusCode: 403, code: "forbidden", retryable: false });
 
 test("a signature holds for what was signed, for as long as it is valid, and into both directions of a wrong clock", () => {
-  for (const now of [NOW, NOW + VALIDITY, NOW - VALIDITY]) expect(() => verify(request, good, "secret", now)).not.toThrow();
+  for (const now of [NOW, NOW + VALIDITY, NOW - VALIDITY])
+    expect(() => verify(request, good, "secret", now)).not.toThrow();
 });
 
 test("one that has expired is an error to be retried: nothing was done", () => {
   for (const now of [NOW + VALIDITY + 1, NOW - VALIDITY - 1]) {
-    expect(() => verify(request, good, "secret", now)).toThrow(expect.objectContaining({ statusCode: 503, code: "signature_expired", retryable: true }));
+    expect(() => verify(request, good, "secret", now)).toThrow(
+      expect.objectContaining({ statusCode: 503, code: "signature_expired", retryable: true }),
+    );
   }
 });
 
@@ -54,6 +57,11 @@ test("a wrong one is forbidden however old it says that it is", () => {
 });
 
 test("what is no signature is forbidden", () => {
-  fc.assert(fc.property(fc.option(fc.string(), { nil: undefined }), (text) => expect(() => verify(request, text, "secret", NOW)).toThrow(forbidden)));
-  for (const text of ["", "t=,v1=", good.toUpperCase(), `${good}0`, ` ${good}`, good.slice(0, -1), `${good}\n`]) expect(() => verify(request, text, "secret", NOW)).toThrow(forbidden);
+  fc.assert(
+    fc.property(fc.option(fc.string(), { nil: undefined }), (text) =>
+      expect(() => verify(request, text, "secret", NOW)).toThrow(forbidden),
+    ),
+  );
+  for (const text of ["", "t=,v1=", good.toUpperCase(), `${good}0`, ` ${good}`, good.slice(0, -1), `${good}\n`])
+    expect(() => verify(request, text, "secret", NOW)).toThrow(forbidden);
 });

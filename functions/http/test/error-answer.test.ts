@@ -2,8 +2,22 @@ import { expect, test } from "@jest/globals";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { LogDamageError, RestoringError, StoreMismatchError, StoreUnavailableError } from "log-replay";
-import { ClosedError, ConflictError, ConnectionLostError, OutcomeUnknownError, ServerRefusedError, TimeoutError } from "redis-occ";
-import { AmbiguousError, CheckoutRunningError, ForbiddenError, IdempotencyKeyReusedError, Refusal, UnavailableError } from "../../errors.ts";
+import {
+  ClosedError,
+  ConflictError,
+  ConnectionLostError,
+  OutcomeUnknownError,
+  ServerRefusedError,
+  TimeoutError,
+} from "redis-occ";
+import {
+  AmbiguousError,
+  CheckoutRunningError,
+  ForbiddenError,
+  IdempotencyKeyReusedError,
+  Refusal,
+  UnavailableError,
+} from "../../errors.ts";
 import { errorAnswer } from "../error-answer.ts";
 
 const CASES: readonly (readonly [Error, number, string, number | undefined])[] = [
@@ -43,9 +57,15 @@ test("a bug says nothing of what it was", () => {
 test("docs/errors.md lists every code that the functions can answer", async () => {
   const root = join(import.meta.dirname, "../../..");
   const documented = await readFile(join(root, "docs/errors.md"), "utf8");
-  const sources = await Promise.all(["functions/errors.ts", "layers/redis-occ/src/errors.ts", "layers/log-replay/src/errors.ts"].map((path) => readFile(join(root, path), "utf8")));
+  const sources = await Promise.all(
+    ["functions/errors.ts", "layers/redis-occ/src/errors.ts", "layers/log-replay/src/errors.ts"].map((path) =>
+      readFile(join(root, path), "utf8"),
+    ),
+  );
   const text = sources.join("\n");
-  const codes = [...text.matchAll(/readonly code = "(\w+)"/g), ...text.matchAll(/[|:] "(\w+)"/g)].map(([, code]) => code!);
+  const codes = [...text.matchAll(/readonly code = "(\w+)"/g), ...text.matchAll(/[|:] "(\w+)"/g)].map(
+    ([, code]) => code!,
+  );
   expect(codes.length).toBeGreaterThan(25);
   for (const code of [...new Set(codes), "internal_error"]) expect(documented).toContain(`\`${code}\``);
   expect((await readdir(join(root, "docs"))).includes("saga.md")).toBe(true);

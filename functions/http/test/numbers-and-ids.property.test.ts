@@ -3,7 +3,12 @@ import fc from "fast-check";
 import { MAX_AMOUNT, product, sum } from "../../numbers.ts";
 import { amount, batchSize, id, parse, price } from "../parameters.ts";
 
-const any = fc.oneof(fc.maxSafeNat(), fc.integer({ min: 0, max: 100 }), fc.integer({ min: 2 ** 26, max: 2 ** 27 }), fc.integer({ min: MAX_AMOUNT - 5, max: MAX_AMOUNT }));
+const any = fc.oneof(
+  fc.maxSafeNat(),
+  fc.integer({ min: 0, max: 100 }),
+  fc.integer({ min: 2 ** 26, max: 2 ** 27 }),
+  fc.integer({ min: MAX_AMOUNT - 5, max: MAX_AMOUNT }),
+);
 const refused = (code: string) => expect.objectContaining({ code, statusCode: 400 });
 
 test("sums and products are exact or refused, never rounded", () => {
@@ -11,33 +16,65 @@ test("sums and products are exact or refused, never rounded", () => {
     if (exact <= BigInt(MAX_AMOUNT)) expect(BigInt(compute())).toBe(exact);
     else expect(compute).toThrow(refused("amount_out_of_range"));
   };
-  fc.assert(fc.property(any, any, any, (a, b, c) => {
-    check(() => sum("it", a, b, c), BigInt(a) + BigInt(b) + BigInt(c));
-    check(() => product("it", a, b), BigInt(a) * BigInt(b));
-  }), { numRuns: 2_000 });
+  fc.assert(
+    fc.property(any, any, any, (a, b, c) => {
+      check(() => sum("it", a, b, c), BigInt(a) + BigInt(b) + BigInt(c));
+      check(() => product("it", a, b), BigInt(a) * BigInt(b));
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("products next to the largest amount are exact or refused", () => {
-  fc.assert(fc.property(fc.integer({ min: 1, max: MAX_AMOUNT }), fc.integer({ min: -1, max: 1 }), (a, off) => {
-    const b = Math.floor(MAX_AMOUNT / a) + off;
-    if (b < 0 || b > MAX_AMOUNT) return;
-    const exact = BigInt(a) * BigInt(b);
-    if (exact <= BigInt(MAX_AMOUNT)) expect(BigInt(product("it", a, b))).toBe(exact);
-    else expect(() => product("it", a, b)).toThrow(refused("amount_out_of_range"));
-  }), { numRuns: 2_000 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: MAX_AMOUNT }), fc.integer({ min: -1, max: 1 }), (a, off) => {
+      const b = Math.floor(MAX_AMOUNT / a) + off;
+      if (b < 0 || b > MAX_AMOUNT) return;
+      const exact = BigInt(a) * BigInt(b);
+      if (exact <= BigInt(MAX_AMOUNT)) expect(BigInt(product("it", a, b))).toBe(exact);
+      else expect(() => product("it", a, b)).toThrow(refused("amount_out_of_range"));
+    }),
+    { numRuns: 2_000 },
+  );
 });
 
 test("every integer in its range is taken for what it is", () => {
-  fc.assert(fc.property(any, (value) => {
-    expect(parse(price, String(value))).toBe(value);
-    if (value > 0) expect(parse(amount, String(value))).toBe(value);
-  }));
+  fc.assert(
+    fc.property(any, (value) => {
+      expect(parse(price, String(value))).toBe(value);
+      if (value > 0) expect(parse(amount, String(value))).toBe(value);
+    }),
+  );
 });
 
-const NO_NUMBERS = ["", "-1", "-0", "+1", "1.5", "1.0", "1e3", "0x10", " 1", "1 ", "1\n", "1,000", "1_000", "NaN", "Infinity", "null", "٣", "１", String(2 ** 53), "9007199254740993", "99999999999999999999999", "1".repeat(400)];
+const NO_NUMBERS = [
+  "",
+  "-1",
+  "-0",
+  "+1",
+  "1.5",
+  "1.0",
+  "1e3",
+  "0x10",
+  " 1",
+  "1 ",
+  "1\n",
+  "1,000",
+  "1_000",
+  "NaN",
+  "Infinity",
+  "null",
+  "٣",
+  "１",
+  String(2 ** 53),
+  "9007199254740993",
+  "99999999999999999999999",
+  "1".repeat(400),
+];
 
 test.each(NO_NUMBERS)("%j is no number", (value) => {
-  for (const schema of [price, amount, batchSize]) expect(() => parse(schema, value)).toThrow(refused("invalid_number"));
+  for (const schema of [price, amount, batchSize])
+    expect(() => parse(schema, value)).toThrow(refused("invalid_number"));
 });
 
 test("an amount is from 1, a price from 0, a batch from 1 to 1,000,000", () => {
@@ -50,8 +87,14 @@ test("an amount is from 1, a price from 0, a batch from 1 to 1,000,000", () => {
 
 test("ids are those of [A-Za-z0-9_-]{1,64} and no others", () => {
   fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/), (value) => expect(parse(id, value)).toBe(value)));
-  fc.assert(fc.property(fc.string({ unit: "binary" }).filter((value) => !/^[A-Za-z0-9_-]{1,64}$/.test(value)), (value) => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: "binary" }).filter((value) => !/^[A-Za-z0-9_-]{1,64}$/.test(value)),
+      (value) => {
+        expect(() => parse(id, value)).toThrow(refused("invalid_id"));
+      },
+    ),
+  );
+  for (const value of ["", "a".repeat(65), "a\n", "a:b", "../x", "ä", undefined, null, 5])
     expect(() => parse(id, value)).toThrow(refused("invalid_id"));
-  }));
-  for (const value of ["", "a".repeat(65), "a\n", "a:b", "../x", "ä", undefined, null, 5]) expect(() => parse(id, value)).toThrow(refused("invalid_id"));
 });

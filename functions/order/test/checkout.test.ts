@@ -1,5 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { delay, dropAnswer, after, breakBefore, hang, hangAfter, insteadOf, twiceAtOnce } from "../../test/support/faults.ts";
+import {
+  delay,
+  dropAnswer,
+  after,
+  breakBefore,
+  hang,
+  hangAfter,
+  insteadOf,
+  twiceAtOnce,
+} from "../../test/support/faults.ts";
 import type { Fault } from "../../test/support/gateway.ts";
 import { basket, newItem, newOrder, newUser, PAID, stateOf, stockOf, UNTOUCHED } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
@@ -23,7 +32,11 @@ describe.each([
 
   test("a checkout that goes well takes the stock and the credit once and pays the order", async () => {
     const goods = await prepare();
-    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 200, type: "text/plain; charset=utf-8", body: "paid" });
+    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+      status: 200,
+      type: "text/plain; charset=utf-8",
+      body: "paid",
+    });
     expect(await stateOf(shop, goods)).toEqual(PAID);
     expect(shop.gateway.deliveries.map(({ path }) => path)).toEqual([RESERVE, CHARGE]);
   });
@@ -38,7 +51,11 @@ describe.each([
 
   test("too little stock: 400, nothing is taken, nobody is charged, and the order is free for another try", async () => {
     const goods = await prepare({ stock: 2 });
-    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 400, type: "application/json", code: "insufficient_stock" });
+    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+      status: 400,
+      type: "application/json",
+      code: "insufficient_stock",
+    });
     expect(await stateOf(shop, goods)).toEqual({ paid: false, stock: 2, credit: 100 });
     expect(shop.gateway.count(CHARGE)).toBe(0);
     await shop.post(`/stock/add/${goods.item}/8`);
@@ -48,7 +65,10 @@ describe.each([
 
   test("too little credit: 400, and the stock is back before the answer", async () => {
     const goods = await prepare({ credit: 14 });
-    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 400, code: "insufficient_credit" });
+    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+      status: 400,
+      code: "insufficient_credit",
+    });
     expect(await stateOf(shop, goods)).toEqual({ paid: false, stock: 10, credit: 14 });
     expect(shop.gateway.count(REFUND)).toBe(0);
     await shop.post(`/payment/add_funds/${goods.user}/86`);
@@ -57,15 +77,26 @@ describe.each([
   });
 
   test("all items are reserved or none", async () => {
-    const [plenty, few, user] = await Promise.all([newItem(shop, { stock: 10, price: 1 }), newItem(shop, { stock: 1, price: 1 }), newUser(shop, 100)]);
-    const order = await newOrder(shop, user, [[plenty, 2], [few, 2]]);
+    const [plenty, few, user] = await Promise.all([
+      newItem(shop, { stock: 10, price: 1 }),
+      newItem(shop, { stock: 1, price: 1 }),
+      newUser(shop, 100),
+    ]);
+    const order = await newOrder(shop, user, [
+      [plenty, 2],
+      [few, 2],
+    ]);
     shop.gateway.repeatSteps = repeated;
     expect(await shop.post(`/orders/checkout/${order}`)).toMatchObject({ status: 400, code: "insufficient_stock" });
     expect(await Promise.all([stockOf(shop, plenty), stockOf(shop, few)])).toEqual([10, 1]);
   });
 
   test.each([
-    ["unknown user", "unknown_user", async (): Promise<string> => newOrder(shop, "nobody", [[await newItem(shop, { stock: 10, price: 5 }), 1]])],
+    [
+      "unknown user",
+      "unknown_user",
+      async (): Promise<string> => newOrder(shop, "nobody", [[await newItem(shop, { stock: 10, price: 5 }), 1]]),
+    ],
     ["no items", "empty_order", async (): Promise<string> => newOrder(shop, "nobody", [])],
     ["unknown order", "unknown_order", async (): Promise<string> => "nothing-of-this-name"],
   ] as const)("%s: 400", async (_name, code, make) => {
@@ -74,7 +105,10 @@ describe.each([
     expect(await shop.post(`/orders/checkout/${order}`)).toMatchObject({ status: 400, code });
   });
 
-  const steps = [["reserve", RESERVE], ["charge", CHARGE]] as const;
+  const steps = [
+    ["reserve", RESERVE],
+    ["charge", CHARGE],
+  ] as const;
 
   // What surely was not done, or only takes a while, is tried again within the saga's time.
   const passing: readonly (readonly [string, Fault])[] = [
@@ -111,7 +145,12 @@ describe.each([
       // A connection that breaks is tried once more, on another one.
       shop.gateway.always(path, fault);
       const answer = await shop.post(`/orders/checkout/${goods.order}`);
-      expect(answer).toMatchObject({ status: 503, type: "application/json", code: "checkout_aborted", retryAfter: "1" });
+      expect(answer).toMatchObject({
+        status: 503,
+        type: "application/json",
+        code: "checkout_aborted",
+        retryAfter: "1",
+      });
       await shop.gateway.quiet();
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
       await shop.reset();
@@ -123,14 +162,20 @@ describe.each([
       const goods = await prepare();
       shop.set({ SAGA_TIMEOUT_MS: 300 });
       shop.gateway.always(path, insteadOf(503));
-      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_aborted" });
+      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+        status: 503,
+        code: "checkout_aborted",
+      });
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
     });
 
     test("gets a 400 that is not of the service (a proxy's): 503, never 400, and neither effect is left", async () => {
       const goods = await prepare();
       shop.gateway.always(path, after(400));
-      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_aborted" });
+      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+        status: 503,
+        code: "checkout_aborted",
+      });
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
     });
 
@@ -144,7 +189,10 @@ describe.each([
         shop.set({ RETENTION_MS: 86_400_000 });
         return answer;
       });
-      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_aborted" });
+      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+        status: 503,
+        code: "checkout_aborted",
+      });
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
     });
 
@@ -165,7 +213,10 @@ describe.each([
     });
   });
 
-  const undoing = [["release", RELEASE], ["refund", REFUND]] as const;
+  const undoing = [
+    ["release", RELEASE],
+    ["refund", REFUND],
+  ] as const;
   describe.each(undoing)("the %s", (_step, path) => {
     test.each([
       ["503", insteadOf(503)],
@@ -178,7 +229,10 @@ describe.each([
       const goods = await prepare();
       shop.gateway.next(CHARGE, after(500));
       shop.gateway.next(path, fault, 3);
-      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_aborted" });
+      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+        status: 503,
+        code: "checkout_aborted",
+      });
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
     });
 
@@ -189,7 +243,10 @@ describe.each([
       shop.gateway.always(path, insteadOf(503));
       const answer = await shop.post(`/orders/checkout/${goods.order}`, { time: 1_500 });
       expect(answer).toMatchObject({ status: 503, code: "checkout_pending", retryAfter: "1" });
-      expect(await shop.post(`/orders/addItem/${goods.order}/${goods.item}/1`)).toMatchObject({ status: 409, code: "checkout_running" });
+      expect(await shop.post(`/orders/addItem/${goods.order}/${goods.item}/1`)).toMatchObject({
+        status: 409,
+        code: "checkout_running",
+      });
       shop.gateway.heal();
       expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
@@ -200,7 +257,10 @@ describe.each([
     test("gives a refused checkout its own answer once it is done, however often it failed", async () => {
       const goods = await prepare({ credit: 1 });
       shop.gateway.next(RELEASE, insteadOf(500), 3);
-      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 400, code: "insufficient_credit" });
+      expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({
+        status: 400,
+        code: "insufficient_credit",
+      });
       expect(await stateOf(shop, goods)).toEqual({ paid: false, stock: 10, credit: 1 });
     });
   });
@@ -222,7 +282,10 @@ describe.each([
     const goods = await prepare();
     shop.set({ SAGA_TIMEOUT_MS: 300 });
     for (const path of [CHARGE, REFUND]) shop.gateway.always(path, breakBefore);
-    expect(await shop.post(`/orders/checkout/${goods.order}`, { time: 2_000 })).toMatchObject({ status: 503, code: "checkout_pending" });
+    expect(await shop.post(`/orders/checkout/${goods.order}`, { time: 2_000 })).toMatchObject({
+      status: 503,
+      code: "checkout_pending",
+    });
     shop.gateway.heal();
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);

@@ -25,7 +25,8 @@ class Model {
   readonly credit = new Map<number, number>(USERS.map((user) => [user, 40]));
   readonly orders: ModelOrder[] = [];
 
-  total = ({ lines }: ModelOrder): number => [...lines].reduce((sum, [item, quantity]) => sum + PRICES[item]! * quantity, 0);
+  total = ({ lines }: ModelOrder): number =>
+    [...lines].reduce((sum, [item, quantity]) => sum + PRICES[item]! * quantity, 0);
 
   /** @returns the code of the refusal; null where the checkout goes through if nothing comes in between */
   refusal(order: ModelOrder): string | null {
@@ -60,11 +61,13 @@ async function expectSame(model: Model, real: Real): Promise<void> {
   expect(await Promise.all(ITEMS.map((i) => stockOf(shop, real.items[i]!)))).toEqual([...model.stock.values()]);
   expect(await Promise.all(USERS.map((i) => creditOf(shop, real.users[i]!)))).toEqual([...model.credit.values()]);
   const orders = await Promise.all(real.orders.map((id) => findOrder(shop, id)));
-  expect(orders.map(({ paid, total_cost, items }) => ({ paid, total_cost, items }))).toEqual(model.orders.map((order) => ({
-    paid: order.paid,
-    total_cost: model.total(order),
-    items: [...order.lines].map(([item, quantity]) => [real.items[item], quantity]),
-  })));
+  expect(orders.map(({ paid, total_cost, items }) => ({ paid, total_cost, items }))).toEqual(
+    model.orders.map((order) => ({
+      paid: order.paid,
+      total_cost: model.total(order),
+      items: [...order.lines].map(([item, quantity]) => [real.items[item], quantity]),
+    })),
+  );
 }
 
 type Command = fc.AsyncCommand<Model, Real>;
@@ -135,7 +138,18 @@ const addItem = (order: number, item: number, quantity: number): Command => ({
   toString: () => `addItem(${order}, ${item}, ${quantity})`,
 });
 
-const FAULTS: Readonly<Record<string, Fault>> = { none: (execute) => execute(), delay: delay(20), twiceAtOnce, "503": insteadOf(503), "503 after": after(503), "500": insteadOf(500), "500 after": after(500), dropAnswer, breakBefore, hangAfter };
+const FAULTS: Readonly<Record<string, Fault>> = {
+  none: (execute) => execute(),
+  delay: delay(20),
+  twiceAtOnce,
+  "503": insteadOf(503),
+  "503 after": after(503),
+  "500": insteadOf(500),
+  "500 after": after(500),
+  dropAnswer,
+  breakBefore,
+  hangAfter,
+};
 const PATHS = ["/stock/reserve", "/stock/release", "/payment/charge", "/payment/refund"] as const;
 
 const checkout = (order: number, faults: readonly { readonly path: string; readonly fault: string }[]): Command => ({
@@ -162,62 +176,110 @@ const checkout = (order: number, faults: readonly { readonly path: string; reado
 });
 
 const amount = fc.integer({ min: 1, max: 12 });
-const faults = fc.array(fc.record({ path: fc.constantFrom(...PATHS), fault: fc.constantFrom(...Object.keys(FAULTS)) }), { maxLength: 2 });
-const commands = (faultless: boolean) => fc.commands<Model, Real, false>([
-  fc.tuple(fc.nat(2), amount).map(([item, amount]) => add(item, amount)),
-  fc.tuple(fc.nat(2), amount).map(([item, amount]) => subtract(item, amount)),
-  fc.tuple(fc.nat(1), amount).map(([user, amount]) => fund(user, amount)),
-  fc.tuple(fc.nat(1), amount).map(([user, amount]) => pay(user, amount)),
-  fc.nat(1).map((user) => create(user)),
-  fc.tuple(fc.nat(), fc.nat(2), amount).map(([order, item, quantity]) => addItem(order, item, quantity)),
-  fc.tuple(fc.nat(), faultless ? fc.constant([]) : faults).map(([order, faults]) => checkout(order, faults)),
-], { maxCommands: 40, size: "max" });
+const faults = fc.array(
+  fc.record({ path: fc.constantFrom(...PATHS), fault: fc.constantFrom(...Object.keys(FAULTS)) }),
+  { maxLength: 2 },
+);
+const commands = (faultless: boolean) =>
+  fc.commands<Model, Real, false>(
+    [
+      fc.tuple(fc.nat(2), amount).map(([item, amount]) => add(item, amount)),
+      fc.tuple(fc.nat(2), amount).map(([item, amount]) => subtract(item, amount)),
+      fc.tuple(fc.nat(1), amount).map(([user, amount]) => fund(user, amount)),
+      fc.tuple(fc.nat(1), amount).map(([user, amount]) => pay(user, amount)),
+      fc.nat(1).map((user) => create(user)),
+      fc.tuple(fc.nat(), fc.nat(2), amount).map(([order, item, quantity]) => addItem(order, item, quantity)),
+      fc.tuple(fc.nat(), faultless ? fc.constant([]) : faults).map(([order, faults]) => checkout(order, faults)),
+    ],
+    { maxCommands: 40, size: "max" },
+  );
 
 describe.each([
   ["each step delivered once", false],
   ["each step delivered twice", true],
 ])("random histories, %s", (_, repeated) => {
-  test.each([["without faults", true, 25], ["with faults in every place", false, 12]] as const)("answers and state are those of the model, %s", async (_how, faultless, numRuns) => {
-    shop.set({ SAGA_TIMEOUT_MS: 400, STEP_TIMEOUT_MS: 150 });
-    shop.gateway.repeatSteps = repeated;
-    await fc.assert(fc.asyncProperty(commands(faultless), async (history) => {
-      const [model, real] = [new Model(), await fresh()];
-      await fc.asyncModelRun(() => ({ model, real }), history);
-      await expectSame(model, real);
-    }), { numRuns, endOnFailure: true });
-    await shop.reset();
-  }, 60_000);
+  test.each([
+    ["without faults", true, 25],
+    ["with faults in every place", false, 12],
+  ] as const)(
+    "answers and state are those of the model, %s",
+    async (_how, faultless, numRuns) => {
+      shop.set({ SAGA_TIMEOUT_MS: 400, STEP_TIMEOUT_MS: 150 });
+      shop.gateway.repeatSteps = repeated;
+      await fc.assert(
+        fc.asyncProperty(commands(faultless), async (history) => {
+          const [model, real] = [new Model(), await fresh()];
+          await fc.asyncModelRun(() => ({ model, real }), history);
+          await expectSame(model, real);
+        }),
+        { numRuns, endOnFailure: true },
+      );
+      await shop.reset();
+    },
+    60_000,
+  );
 
   test("at the same time, with faults: once the sagas have settled nothing is lost, made or negative, and every order is paid with both effects or unpaid with neither", async () => {
     shop.set({ SAGA_TIMEOUT_MS: 500, STEP_TIMEOUT_MS: 150 });
     shop.gateway.repeatSteps = repeated;
-    type Op = { readonly op: "add" | "subtract" | "fund" | "pay" | "checkout"; readonly on: number; readonly amount: number };
-    const op: fc.Arbitrary<Op> = fc.record({ op: fc.constantFrom("add", "subtract", "fund", "pay", "checkout", "checkout"), on: fc.nat(5), amount });
-    await fc.assert(fc.asyncProperty(fc.array(op, { minLength: 20, maxLength: 60 }), faults, faults, async (ops, some, more) => {
-      const real = await fresh();
-      const model = new Model();
-      for (let i = 0; i < 6; i++) {
-        const order: ModelOrder = { user: i % 2, lines: new Map([[i % 3, 1 + i], [(i + 1) % 3, 2]]), paid: false };
-        model.orders.push(order);
-        real.orders.push(await newOrder(shop, real.users[order.user]!, [...order.lines].map(([item, quantity]) => [real.items[item]!, quantity] as const)));
-      }
-      for (const { path, fault } of [...some, ...more]) shop.gateway.next(path, FAULTS[fault]!);
-      await Promise.all(ops.map(async ({ op, on, amount }) => {
-        const [item, user] = [on % 3, on % 2];
-        const change = (rows: Map<number, number>, key: number, by: number) => rows.set(key, rows.get(key)! + by);
-        if (op === "checkout") return void (await shop.post(`/orders/checkout/${real.orders[on]}`));
-        const path = { add: `/stock/add/${real.items[item]}`, subtract: `/stock/subtract/${real.items[item]}`, fund: `/payment/add_funds/${real.users[user]}`, pay: `/payment/pay/${real.users[user]}` }[op];
-        if ((await shop.post(`${path}/${amount}`)).status !== 200) return;
-        if (op === "add" || op === "subtract") change(model.stock, item, op === "add" ? amount : -amount);
-        else change(model.credit, user, op === "fund" ? amount : -amount);
-      }));
-      shop.gateway.heal();
-      await shop.gateway.quiet();
-      expect(await shop.run("order/resume-sagas")).toMatchObject({ open: 0 });
-      for (const [i, id] of real.orders.entries()) if ((await findOrder(shop, id)).paid) model.pay(model.orders[i]!);
-      await expectSame(model, real);
-      expect(Math.min(...model.stock.values(), ...model.credit.values())).toBeGreaterThanOrEqual(0);
-    }), { numRuns: 10, endOnFailure: true });
+    type Op = {
+      readonly op: "add" | "subtract" | "fund" | "pay" | "checkout";
+      readonly on: number;
+      readonly amount: number;
+    };
+    const op: fc.Arbitrary<Op> = fc.record({
+      op: fc.constantFrom("add", "subtract", "fund", "pay", "checkout", "checkout"),
+      on: fc.nat(5),
+      amount,
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(op, { minLength: 20, maxLength: 60 }), faults, faults, async (ops, some, more) => {
+        const real = await fresh();
+        const model = new Model();
+        for (let i = 0; i < 6; i++) {
+          const order: ModelOrder = {
+            user: i % 2,
+            lines: new Map([
+              [i % 3, 1 + i],
+              [(i + 1) % 3, 2],
+            ]),
+            paid: false,
+          };
+          model.orders.push(order);
+          real.orders.push(
+            await newOrder(
+              shop,
+              real.users[order.user]!,
+              [...order.lines].map(([item, quantity]) => [real.items[item]!, quantity] as const),
+            ),
+          );
+        }
+        for (const { path, fault } of [...some, ...more]) shop.gateway.next(path, FAULTS[fault]!);
+        await Promise.all(
+          ops.map(async ({ op, on, amount }) => {
+            const [item, user] = [on % 3, on % 2];
+            const change = (rows: Map<number, number>, key: number, by: number) => rows.set(key, rows.get(key)! + by);
+            if (op === "checkout") return void (await shop.post(`/orders/checkout/${real.orders[on]}`));
+            const path = {
+              add: `/stock/add/${real.items[item]}`,
+              subtract: `/stock/subtract/${real.items[item]}`,
+              fund: `/payment/add_funds/${real.users[user]}`,
+              pay: `/payment/pay/${real.users[user]}`,
+            }[op];
+            if ((await shop.post(`${path}/${amount}`)).status !== 200) return;
+            if (op === "add" || op === "subtract") change(model.stock, item, op === "add" ? amount : -amount);
+            else change(model.credit, user, op === "fund" ? amount : -amount);
+          }),
+        );
+        shop.gateway.heal();
+        await shop.gateway.quiet();
+        expect(await shop.run("order/resume-sagas")).toMatchObject({ open: 0 });
+        for (const [i, id] of real.orders.entries()) if ((await findOrder(shop, id)).paid) model.pay(model.orders[i]!);
+        await expectSame(model, real);
+        expect(Math.min(...model.stock.values(), ...model.credit.values())).toBeGreaterThanOrEqual(0);
+      }),
+      { numRuns: 10, endOnFailure: true },
+    );
     await shop.reset();
   }, 60_000);
 });

@@ -12,7 +12,9 @@ afterEach(() => shop.reset());
 const transient = /^(claim|saga|reservation|charge|idempotency):/;
 
 async function leftovers(): Promise<string[]> {
-  return (await Promise.all((["order", "stock", "payment"] as const).map((name) => shop.keys(name)))).flat().filter((key) => transient.test(key));
+  return (await Promise.all((["order", "stock", "payment"] as const).map((name) => shop.keys(name))))
+    .flat()
+    .filter((key) => transient.test(key));
 }
 
 /** Runs every scheduled deletion with a retention of next to nothing. */
@@ -42,11 +44,17 @@ describe.each([
 
   test("settled sagas, markers and idempotency records are deleted, and memory is as it was after every round of checkouts", async () => {
     shop.gateway.repeatSteps = repeated;
-    const [good, poor, broken] = [await basket(shop, { stock: 1_000, credit: 1_000 }), await basket(shop, { credit: 1 }), await basket(shop)];
+    const [good, poor, broken] = [
+      await basket(shop, { stock: 1_000, credit: 1_000 }),
+      await basket(shop, { credit: 1 }),
+      await basket(shop),
+    ];
     const sizes: number[] = [];
     for (let round = 0; round < 3; round++) {
       await shop.post(`/stock/add/${good.item}/1`, { headers: { "Idempotency-Key": `add-${repeated}-${round}` } });
-      await shop.post(`/payment/pay/${good.user}/9999999`, { headers: { "Idempotency-Key": `pay-${repeated}-${round}` } });
+      await shop.post(`/payment/pay/${good.user}/9999999`, {
+        headers: { "Idempotency-Key": `pay-${repeated}-${round}` },
+      });
       await shop.post(`/orders/checkout/${good.order}`, { headers: { "Idempotency-Key": `out-${repeated}-${round}` } });
       await shop.post(`/orders/checkout/${poor.order}`);
       shop.gateway.next("/payment/charge", after(500));
@@ -85,13 +93,21 @@ describe.each([
 
   test("more open sagas than fit in one look do not keep a settled one from being forgotten", async () => {
     const state = await shop.state("order");
-    const rows = Object.fromEntries(Array.from({ length: 150 }, (_, i) => [`saga:open-${i}`, { order: "none", state: "compensating", version: 2, items: [], deadline: 0 }]));
+    const rows = Object.fromEntries(
+      Array.from({ length: 150 }, (_, i) => [
+        `saga:open-${i}`,
+        { order: "none", state: "compensating", version: 2, items: [], deadline: 0 },
+      ]),
+    );
     await state.occ.transactAlone([], () => ({ result: null, set: rows }));
     await sleep(5);
     const done = await basket(shop);
     await shop.post(`/orders/checkout/${done.order}`);
     expect(await expireAll()).toEqual({ expired: 0, forgotten: 1 });
-    await state.occ.transactAlone([], () => ({ result: null, set: Object.fromEntries(Object.keys(rows).map((key) => [key, null])) }));
+    await state.occ.transactAlone([], () => ({
+      result: null,
+      set: Object.fromEntries(Object.keys(rows).map((key) => [key, null])),
+    }));
   });
 
   test("a saga's record outlives its markers: where payment is down nothing of it is forgotten", async () => {
@@ -110,8 +126,14 @@ describe.each([
   test("a step of a saga older than the retention is refused, never executed; its compensation still is", async () => {
     const { item, user } = await basket(shop);
     const old = { saga: `old-${repeated}`, startedAt: Date.now() - 86_400_001 };
-    expect(await shop.signed("/stock/reserve", { ...old, lines: [[item, 1]] })).toMatchObject({ status: 400, code: "saga_expired" });
-    expect(await shop.signed("/payment/charge", { ...old, user, amount: 1 })).toMatchObject({ status: 400, code: "saga_expired" });
+    expect(await shop.signed("/stock/reserve", { ...old, lines: [[item, 1]] })).toMatchObject({
+      status: 400,
+      code: "saga_expired",
+    });
+    expect(await shop.signed("/payment/charge", { ...old, user, amount: 1 })).toMatchObject({
+      status: 400,
+      code: "saga_expired",
+    });
     expect((await shop.signed("/stock/release", old)).status).toBe(200);
     expect((await shop.signed("/payment/refund", old)).status).toBe(200);
     for (const path of ["/stock/forget", "/payment/forget"]) await shop.signed(path, { sagas: [old.saga] });
@@ -124,8 +146,10 @@ describe.each([
     const sent = shop.gateway.deliveries.map(({ path, body }) => ({ path, body }));
     await expireAll();
     shop.set({ RETENTION_MS: 1 });
-    for (const { path, body } of sent) expect(await shop.signed(path, body)).toMatchObject({ status: 400, code: "saga_expired" });
-    for (const path of ["/stock/release", "/payment/refund"]) expect((await shop.signed(path, sent[0]!.body)).status).toBe(200);
+    for (const { path, body } of sent)
+      expect(await shop.signed(path, body)).toMatchObject({ status: 400, code: "saga_expired" });
+    for (const path of ["/stock/release", "/payment/refund"])
+      expect((await shop.signed(path, sent[0]!.body)).status).toBe(200);
     shop.set({ RETENTION_MS: 86_400_000 });
     expect(await stateOf(shop, goods)).toEqual(PAID);
     const { saga } = JSON.parse(sent[0]!.body) as { saga: string };

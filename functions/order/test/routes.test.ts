@@ -13,7 +13,11 @@ const refusal = (code: string) => ({ status: 400, type: "application/json", code
 
 test("POST /orders/create/{user_id} answers the id of an empty, unpaid order", async () => {
   const answer = await shop.post("/orders/create/somebody");
-  expect(answer).toMatchObject({ status: 200, type: "application/json", json: { order_id: expect.stringMatching(/^[A-Za-z0-9_-]{1,64}$/) } });
+  expect(answer).toMatchObject({
+    status: 200,
+    type: "application/json",
+    json: { order_id: expect.stringMatching(/^[A-Za-z0-9_-]{1,64}$/) },
+  });
   const { order_id } = answer.json as { order_id: string };
   const found = await shop.get(`/orders/find/${order_id}`);
   expect(found).toMatchObject({ status: 200, type: "application/json" });
@@ -28,10 +32,23 @@ describe("POST /orders/addItem", () => {
   test("answers the new total, at the price that the stock service has, and joins lines of one item", async () => {
     const [a, b] = await Promise.all([newItem(shop, { stock: 0, price: 5 }), newItem(shop, { stock: 0, price: 7 })]);
     const order = await newOrder(shop, "somebody", []);
-    expect(await shop.post(`/orders/addItem/${order}/${a}/2`)).toMatchObject({ status: 200, type: "text/plain; charset=utf-8", body: "10" });
+    expect(await shop.post(`/orders/addItem/${order}/${a}/2`)).toMatchObject({
+      status: 200,
+      type: "text/plain; charset=utf-8",
+      body: "10",
+    });
     expect(await shop.post(`/orders/addItem/${order}/${b}/1`)).toMatchObject({ body: "17" });
     expect(await shop.post(`/orders/addItem/${order}/${a}/1`)).toMatchObject({ body: "22" });
-    expect(await findOrder(shop, order)).toEqual({ order_id: order, paid: false, items: [[a, 3], [b, 1]], user_id: "somebody", total_cost: 22 });
+    expect(await findOrder(shop, order)).toEqual({
+      order_id: order,
+      paid: false,
+      items: [
+        [a, 3],
+        [b, 1],
+      ],
+      user_id: "somebody",
+      total_cost: 22,
+    });
   });
 
   test("refuses unknown orders, unknown items, and what cannot be one", async () => {
@@ -43,18 +60,31 @@ describe("POST /orders/addItem", () => {
     expect(await shop.post(`/orders/addItem/${order}/a.b/1`)).toMatchObject(refusal("invalid_id"));
   });
 
-  test.each(["0", "-1", "1.5", "1e3", "", "abc", String(2 ** 53), "9".repeat(100)])("refuses the quantity %j", async (quantity) => {
-    const { order, item } = await basket(shop);
-    expect(await shop.post(`/orders/addItem/${order}/${item}/${quantity}`)).toMatchObject(refusal("invalid_number"));
-    expect((await findOrder(shop, order)).total_cost).toBe(15);
-  });
+  test.each(["0", "-1", "1.5", "1e3", "", "abc", String(2 ** 53), "9".repeat(100)])(
+    "refuses the quantity %j",
+    async (quantity) => {
+      const { order, item } = await basket(shop);
+      expect(await shop.post(`/orders/addItem/${order}/${item}/${quantity}`)).toMatchObject(refusal("invalid_number"));
+      expect((await findOrder(shop, order)).total_cost).toBe(15);
+    },
+  );
 
   test("a total goes up to 2^53-1 and not beyond, and so does a quantity", async () => {
-    const [one, most, free] = await Promise.all([newItem(shop, { stock: 0, price: 1 }), newItem(shop, { stock: 0, price: MAX }), newItem(shop, { stock: 0, price: 0 })]);
+    const [one, most, free] = await Promise.all([
+      newItem(shop, { stock: 0, price: 1 }),
+      newItem(shop, { stock: 0, price: MAX }),
+      newItem(shop, { stock: 0, price: 0 }),
+    ]);
     const order = await newOrder(shop, "somebody", [[one, 1]]);
     expect(await shop.post(`/orders/addItem/${order}/${most}/1`)).toMatchObject(refusal("amount_out_of_range"));
-    expect(await shop.post(`/orders/addItem/${order}/${one}/${MAX - 1}`)).toMatchObject({ status: 200, body: String(MAX) });
-    expect(await shop.post(`/orders/addItem/${order}/${free}/${MAX}`)).toMatchObject({ status: 200, body: String(MAX) });
+    expect(await shop.post(`/orders/addItem/${order}/${one}/${MAX - 1}`)).toMatchObject({
+      status: 200,
+      body: String(MAX),
+    });
+    expect(await shop.post(`/orders/addItem/${order}/${free}/${MAX}`)).toMatchObject({
+      status: 200,
+      body: String(MAX),
+    });
     expect(await shop.post(`/orders/addItem/${order}/${free}/1`)).toMatchObject(refusal("amount_out_of_range"));
   });
 
@@ -71,24 +101,40 @@ describe("POST /orders/addItem", () => {
     shop.gateway.next("/payment/charge", fault);
     const checkout = shop.post(`/orders/checkout/${order}`);
     await reached;
-    expect(await shop.post(`/orders/addItem/${order}/${item}/1`)).toMatchObject({ status: 409, type: "application/json", code: "checkout_running" });
+    expect(await shop.post(`/orders/addItem/${order}/${item}/1`)).toMatchObject({
+      status: 409,
+      type: "application/json",
+      code: "checkout_running",
+    });
     open();
     expect((await checkout).status).toBe(200);
     expect(await findOrder(shop, order)).toMatchObject({ paid: true, items: [[item, 3]], total_cost: 15 });
   });
 
-  test.each([["hangs", hang], ["is gone", breakBefore], ["answers 500", insteadOf(500)], ["answers 504", insteadOf(504)], ["sits behind a proxy's 400", insteadOf(400)]] as const)("stock %s: 503 to be retried, never 400, and nothing changes", async (_how, fault) => {
+  test.each([
+    ["hangs", hang],
+    ["is gone", breakBefore],
+    ["answers 500", insteadOf(500)],
+    ["answers 504", insteadOf(504)],
+    ["sits behind a proxy's 400", insteadOf(400)],
+  ] as const)("stock %s: 503 to be retried, never 400, and nothing changes", async (_how, fault) => {
     const { order, item } = await basket(shop);
     shop.hurry();
     shop.gateway.always(`/stock/find/${item}`, fault);
-    expect(await shop.post(`/orders/addItem/${order}/${item}/1`)).toMatchObject({ status: 503, code: "service_unavailable", retryAfter: "1" });
+    expect(await shop.post(`/orders/addItem/${order}/${item}/1`)).toMatchObject({
+      status: 503,
+      code: "service_unavailable",
+      retryAfter: "1",
+    });
     shop.gateway.heal();
     expect((await findOrder(shop, order)).total_cost).toBe(15);
   });
 
   test("none of many at the same time is lost", async () => {
     const [order, item] = [await newOrder(shop, "somebody", []), await newItem(shop, { stock: 0, price: 2 })];
-    const answers = await Promise.all(Array.from({ length: 50 }, () => shop.post(`/orders/addItem/${order}/${item}/1`)));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, () => shop.post(`/orders/addItem/${order}/${item}/1`)),
+    );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
     expect(await findOrder(shop, order)).toMatchObject({ items: [[item, 50]], total_cost: 100 });
   });
@@ -106,7 +152,11 @@ test("checking out refuses an order that is not there, and one that cannot be", 
 
 describe("POST /orders/batch_init", () => {
   test("makes orders 0 to n-1 of random users, two random items each, at twice the price", async () => {
-    expect(await shop.post("/orders/batch_init/1200/3/4/7")).toMatchObject({ status: 200, type: "application/json", json: { msg: expect.any(String) } });
+    expect(await shop.post("/orders/batch_init/1200/3/4/7")).toMatchObject({
+      status: 200,
+      type: "application/json",
+      json: { msg: expect.any(String) },
+    });
     const orders = await Promise.all(Array.from({ length: 100 }, (_, i) => findOrder(shop, String(i * 12))));
     for (const { items, user_id, total_cost, paid } of orders) {
       expect([total_cost, paid]).toEqual([14, false]);
@@ -145,9 +195,12 @@ describe("POST /orders/batch_init", () => {
     expect(await findOrder(shop, "2000")).toMatchObject({ paid: true, total_cost: 2 });
   });
 
-  test.each(["0/1/1/1", "1/0/1/1", "1/1/0/1", "1/1/1/-1", "1000001/1/1/1", `1/1/1/${2 ** 53}`, "1/1.5/1/1"])("refuses %s", async (parameters) => {
-    expect(await shop.post(`/orders/batch_init/${parameters}`)).toMatchObject(refusal("invalid_number"));
-  });
+  test.each(["0/1/1/1", "1/0/1/1", "1/1/0/1", "1/1/1/-1", "1000001/1/1/1", `1/1/1/${2 ** 53}`, "1/1.5/1/1"])(
+    "refuses %s",
+    async (parameters) => {
+      expect(await shop.post(`/orders/batch_init/${parameters}`)).toMatchObject(refusal("invalid_number"));
+    },
+  );
 
   test("refuses a price of which two are too much, and takes items and users up to 2^53-1", async () => {
     expect(await shop.post(`/orders/batch_init/1/1/1/${2 ** 52}`)).toMatchObject(refusal("amount_out_of_range"));

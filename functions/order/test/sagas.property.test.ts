@@ -45,9 +45,11 @@ class Driver {
     const claim = this.#rows.get<Claim>(claimKey("o"));
     try {
       const moved =
-        move === "pay" ? pay("s", this.#known, current, this.#rows.get<Order>(orderKey("o")), claim)
-        : move === "abandon" ? abandon("s", this.#known, current, claim, undo, FAILURE)
-        : close("s", this.#known, current, claim);
+        move === "pay"
+          ? pay("s", this.#known, current, this.#rows.get<Order>(orderKey("o")), claim)
+          : move === "abandon"
+            ? abandon("s", this.#known, current, claim, undo, FAILURE)
+            : close("s", this.#known, current, claim);
       if (moved === null) return;
       expect(moved.saga.version).toBe(current.version + 1);
       this.#known = moved.saga;
@@ -88,7 +90,12 @@ function expectOneEnd(rows: Rows): void {
 }
 
 describe("two drivers of one saga", () => {
-  const programs: readonly (readonly Move[])[] = [["pay"], ["abandon", "close"], ["pay", "abandon", "close"], ["abandon", "pay", "close"]];
+  const programs: readonly (readonly Move[])[] = [
+    ["pay"],
+    ["abandon", "close"],
+    ["pay", "abandon", "close"],
+    ["abandon", "pay", "close"],
+  ];
   const pairs = programs.flatMap((a) => programs.map((b) => [a, b] as const));
   test.each(pairs)("%j and %j: in every order of their moves one wins, and the saga ends at most one way", (a, b) => {
     for (const undo of [[], ["charge", "reserve"]]) {
@@ -106,12 +113,16 @@ describe("two drivers of one saga", () => {
 
 test("any number of drivers, those too that joined later, make any moves: the saga ends at most one way", () => {
   const move = fc.constantFrom<Move>("pay", "abandon", "close");
-  fc.assert(fc.property(fc.array(fc.tuple(fc.nat(3), move, fc.boolean()), { maxLength: 30 }), (moves) => {
-    const rows = begun();
-    const drivers: Driver[] = [];
-    for (const [who, what, undone] of moves) (drivers[who] ??= new Driver(rows)).step(what, undone ? ["reserve"] : []);
-    expectOneEnd(rows);
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.nat(3), move, fc.boolean()), { maxLength: 30 }), (moves) => {
+      const rows = begun();
+      const drivers: Driver[] = [];
+      for (const [who, what, undone] of moves)
+        (drivers[who] ??= new Driver(rows)).step(what, undone ? ["reserve"] : []);
+      expectOneEnd(rows);
+    }),
+    { numRuns: 500 },
+  );
 });
 
 test("a driver that knows another version than the record's loses, in the same state too", () => {
@@ -133,7 +144,13 @@ test("an order becomes paid only while it is still claimed by the saga, and stil
   ];
   const saga = begun().saga();
   for (const [claim, present] of cases) expect(pay("s", saga, saga, present, claim)).toBeNull();
-  expect(new Map(pay("s", saga, saga, order, { saga: "s" })?.set)).toEqual(new Map<string, unknown>([[sagaKey("s"), expect.objectContaining({ state: "paid" })], [orderKey("o"), { ...order, paid: true }], [claimKey("o"), null]]));
+  expect(new Map(pay("s", saga, saga, order, { saga: "s" })?.set)).toEqual(
+    new Map<string, unknown>([
+      [sagaKey("s"), expect.objectContaining({ state: "paid" })],
+      [orderKey("o"), { ...order, paid: true }],
+      [claimKey("o"), null],
+    ]),
+  );
 });
 
 test("a failed saga frees the order only from its own claim", () => {
@@ -143,34 +160,43 @@ test("a failed saga frees the order only from its own claim", () => {
 });
 
 test("an order without items starts no saga", () => {
-  expect(() => start("s", "o", newOrder("u", "g"), { now: 0, timeout: 1 })).toThrow(expect.objectContaining({ code: "empty_order" }));
+  expect(() => start("s", "o", newOrder("u", "g"), { now: 0, timeout: 1 })).toThrow(
+    expect.objectContaining({ code: "empty_order" }),
+  );
 });
 
 describe("an order's total", () => {
-  const number = fc.oneof(fc.integer({ min: 0, max: 50 }), fc.integer({ min: 2 ** 26 - 5, max: 2 ** 27 + 5 }), fc.maxSafeNat());
+  const number = fc.oneof(
+    fc.integer({ min: 0, max: 50 }),
+    fc.integer({ min: 2 ** 26 - 5, max: 2 ** 27 + 5 }),
+    fc.maxSafeNat(),
+  );
   const quantity = number.map((value) => Math.max(1, value));
 
   test("is the sum of price times quantity, exactly, or the line is refused and nothing changes", () => {
     const line = fc.tuple(fc.constantFrom("a", "b", "c"), quantity, number);
-    fc.assert(fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
-      let present = newOrder("u", "g");
-      let [total, quantities] = [0n, new Map<string, bigint>()];
-      for (const [item, quantity, price] of lines) {
-        const next = total + BigInt(quantity) * BigInt(price);
-        const together = (quantities.get(item) ?? 0n) + BigInt(quantity);
-        const fits = next <= BigInt(MAX_AMOUNT) && together <= BigInt(MAX_AMOUNT);
-        try {
-          present = addItem(present, item, quantity, price);
-          expect(fits).toBe(true);
-          [total, quantities] = [next, quantities.set(item, together)];
-        } catch (error) {
-          expect(error).toMatchObject({ code: "amount_out_of_range" });
-          expect(fits).toBe(false);
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
+        let present = newOrder("u", "g");
+        let [total, quantities] = [0n, new Map<string, bigint>()];
+        for (const [item, quantity, price] of lines) {
+          const next = total + BigInt(quantity) * BigInt(price);
+          const together = (quantities.get(item) ?? 0n) + BigInt(quantity);
+          const fits = next <= BigInt(MAX_AMOUNT) && together <= BigInt(MAX_AMOUNT);
+          try {
+            present = addItem(present, item, quantity, price);
+            expect(fits).toBe(true);
+            [total, quantities] = [next, quantities.set(item, together)];
+          } catch (error) {
+            expect(error).toMatchObject({ code: "amount_out_of_range" });
+            expect(fits).toBe(false);
+          }
+          expect(BigInt(present.total)).toBe(total);
         }
-        expect(BigInt(present.total)).toBe(total);
-      }
-      expect(present.items.map(([item, quantity]) => [item, BigInt(quantity)])).toEqual([...quantities]);
-    }), { numRuns: 500 });
+        expect(present.items.map(([item, quantity]) => [item, BigInt(quantity)])).toEqual([...quantities]);
+      }),
+      { numRuns: 500 },
+    );
   });
 
   test("does not change once the order is paid", () => {

@@ -22,7 +22,11 @@ const peers = peersBehind(httpClient);
 let sagas = 0;
 
 /** Writes a saga's intent, as a checkout does, and drives it no further. @param timeout milliseconds until others may take it over */
-async function begun(goods: Basket, timeout = 0, now = Date.now() - 1): Promise<{ held: HeldSaga; journal: SagaJournal }> {
+async function begun(
+  goods: Basket,
+  timeout = 0,
+  now = Date.now() - 1,
+): Promise<{ held: HeldSaga; journal: SagaJournal }> {
   const state = await shop.state("order");
   const id = `begun-${++sagas}`;
   const saga = await state.occ.transact([orderKey(goods.order)], (view) => {
@@ -32,7 +36,8 @@ async function begun(goods: Basket, timeout = 0, now = Date.now() - 1): Promise<
   return { held: { id, saga }, journal: new SagaJournal(state) };
 }
 
-const settledAs = async ({ id }: HeldSaga): Promise<string | undefined> => (await shop.row<Saga>("order", sagaKey(id)))?.state;
+const settledAs = async ({ id }: HeldSaga): Promise<string | undefined> =>
+  (await shop.row<Saga>("order", sagaKey(id)))?.state;
 
 describe.each([
   ["each step delivered once", false],
@@ -49,35 +54,50 @@ describe.each([
   const deaths: readonly (readonly [string, (held: HeldSaga, journal: SagaJournal) => Promise<unknown>])[] = [
     ["once the intent is written", async () => undefined],
     ["once the stock is reserved", async ({ id, saga }) => reserve.execute(peers, id, saga, 500)],
-    ["once the credit is charged", async ({ id, saga }) => (await reserve.execute(peers, id, saga, 500), charge.execute(peers, id, saga, 500))],
-    ["once it has given up and written that down", async (held, journal) => {
-      await reserve.execute(peers, held.id, held.saga, 500);
-      await charge.execute(peers, held.id, held.saga, 500);
-      return journal.abandoned(held, both, FAILURE, 500);
-    }],
-    ["once it has refunded", async (held, journal) => {
-      await reserve.execute(peers, held.id, held.saga, 500);
-      await charge.execute(peers, held.id, held.saga, 500);
-      await journal.abandoned(held, both, FAILURE, 500);
-      return charge.compensate(peers, held.id, held.saga, 500);
-    }],
-    ["once all is undone, but not that it is", async (held, journal) => {
-      await reserve.execute(peers, held.id, held.saga, 500);
-      await journal.abandoned(held, both, FAILURE, 500);
-      await charge.compensate(peers, held.id, held.saga, 500);
-      return reserve.compensate(peers, held.id, held.saga, 500);
-    }],
+    [
+      "once the credit is charged",
+      async ({ id, saga }) => (await reserve.execute(peers, id, saga, 500), charge.execute(peers, id, saga, 500)),
+    ],
+    [
+      "once it has given up and written that down",
+      async (held, journal) => {
+        await reserve.execute(peers, held.id, held.saga, 500);
+        await charge.execute(peers, held.id, held.saga, 500);
+        return journal.abandoned(held, both, FAILURE, 500);
+      },
+    ],
+    [
+      "once it has refunded",
+      async (held, journal) => {
+        await reserve.execute(peers, held.id, held.saga, 500);
+        await charge.execute(peers, held.id, held.saga, 500);
+        await journal.abandoned(held, both, FAILURE, 500);
+        return charge.compensate(peers, held.id, held.saga, 500);
+      },
+    ],
+    [
+      "once all is undone, but not that it is",
+      async (held, journal) => {
+        await reserve.execute(peers, held.id, held.saga, 500);
+        await journal.abandoned(held, both, FAILURE, 500);
+        await charge.compensate(peers, held.id, held.saga, 500);
+        return reserve.compensate(peers, held.id, held.saga, 500);
+      },
+    ],
   ];
-  test.each(deaths)("its driver dies %s: resume-sagas leaves neither effect, and the order free", async (_point, live) => {
-    const goods = await prepare();
-    const { held, journal } = await begun(goods);
-    await live(held, journal);
-    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
-    expect(await settledAs(held)).toBe("failed");
-    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
-    expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
-    expect(await stateOf(shop, goods)).toEqual(PAID);
-  });
+  test.each(deaths)(
+    "its driver dies %s: resume-sagas leaves neither effect, and the order free",
+    async (_point, live) => {
+      const goods = await prepare();
+      const { held, journal } = await begun(goods);
+      await live(held, journal);
+      expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+      expect(await settledAs(held)).toBe("failed");
+      expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+      expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+      expect(await stateOf(shop, goods)).toEqual(PAID);
+    },
+  );
 
   test("its driver dies, and a second checkout of the order settles it and gets its answer: 503, then a retry pays", async () => {
     const goods = await prepare();
@@ -154,7 +174,11 @@ describe.each([
     await reserve.execute(peers, held.id, held.saga, 500);
     await charge.execute(peers, held.id, held.saga, 500);
     shop.gateway.always(REFUND, delay(30));
-    const results = await Promise.all([shop.run("order/resume-sagas"), shop.run("order/resume-sagas"), shop.post(`/orders/checkout/${goods.order}`)]);
+    const results = await Promise.all([
+      shop.run("order/resume-sagas"),
+      shop.run("order/resume-sagas"),
+      shop.post(`/orders/checkout/${goods.order}`),
+    ]);
     expect(results.slice(0, 2)).toEqual([expect.objectContaining({ open: 0 }), expect.objectContaining({ open: 0 })]);
     expect(await settledAs(held)).toBe("failed");
     await sleep(20);
@@ -169,7 +193,10 @@ describe.each([
     await state.occ.transact([], () => ({ result: null, set: { [claimKey(goods.order)]: { saga: "another" } } }));
     expect(await journal.paid(held, 500)).toBeNull();
     expect((await stateOf(shop, goods)).paid).toBe(false);
-    await state.occ.transact([], () => ({ result: null, set: { [claimKey(goods.order)]: null, [sagaKey(held.id)]: null } }));
+    await state.occ.transact([], () => ({
+      result: null,
+      set: { [claimKey(goods.order)]: null, [sagaKey(held.id)]: null },
+    }));
   });
 
   test("20 checkouts of one order at once: one saga, one charge, one answer", async () => {
@@ -197,7 +224,9 @@ describe.each([
     const { held: first } = await begun(stuck);
     const { held: second } = await begun(goods);
     for (const { id, saga } of [first, second]) await reserve.execute(peers, id, saga, 500);
-    shop.gateway.always(REFUND, async (execute) => (shop.gateway.deliveries.at(-1)?.body.includes(`"${first.id}"`) ? "hang" : execute()));
+    shop.gateway.always(REFUND, async (execute) =>
+      shop.gateway.deliveries.at(-1)?.body.includes(`"${first.id}"`) ? "hang" : execute(),
+    );
     expect(await shop.run("order/resume-sagas", 2_500)).toEqual({ settled: 1, open: 1 });
     expect(await settledAs(second)).toBe("failed");
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);

@@ -11,7 +11,11 @@ const refusal = (code: string) => ({ status: 400, type: "application/json", code
 
 test("POST /payment/create_user answers the id of a user without credit", async () => {
   const answer = await shop.post("/payment/create_user");
-  expect(answer).toMatchObject({ status: 200, type: "application/json", json: { user_id: expect.stringMatching(/^[A-Za-z0-9_-]{1,64}$/) } });
+  expect(answer).toMatchObject({
+    status: 200,
+    type: "application/json",
+    json: { user_id: expect.stringMatching(/^[A-Za-z0-9_-]{1,64}$/) },
+  });
   const { user_id } = answer.json as { user_id: string };
   const found = await shop.get(`/payment/find_user/${user_id}`);
   expect(found).toMatchObject({ status: 200, type: "application/json", json: { user_id, credit: 0 } });
@@ -20,8 +24,16 @@ test("POST /payment/create_user answers the id of a user without credit", async 
 
 test("adding funds answers done, paying answers the new credit as text", async () => {
   const id = await newUser(shop, 0);
-  expect(await shop.post(`/payment/add_funds/${id}/7`)).toMatchObject({ status: 200, type: "application/json", json: { done: true } });
-  expect(await shop.post(`/payment/pay/${id}/3`)).toMatchObject({ status: 200, type: "text/plain; charset=utf-8", body: "4" });
+  expect(await shop.post(`/payment/add_funds/${id}/7`)).toMatchObject({
+    status: 200,
+    type: "application/json",
+    json: { done: true },
+  });
+  expect(await shop.post(`/payment/pay/${id}/3`)).toMatchObject({
+    status: 200,
+    type: "text/plain; charset=utf-8",
+    body: "4",
+  });
   expect(await creditOf(shop, id)).toBe(4);
 });
 
@@ -40,11 +52,14 @@ test("credit goes up to 2^53-1 and not beyond", async () => {
 });
 
 describe.each(["add_funds", "pay"])("POST /payment/%s", (operation) => {
-  test.each(["0", "-1", "1.5", "1e3", "", "abc", String(2 ** 53), "9".repeat(100)])("refuses the amount %j", async (amount) => {
-    const id = await newUser(shop, 9);
-    expect(await shop.post(`/payment/${operation}/${id}/${amount}`)).toMatchObject(refusal("invalid_number"));
-    expect(await creditOf(shop, id)).toBe(9);
-  });
+  test.each(["0", "-1", "1.5", "1e3", "", "abc", String(2 ** 53), "9".repeat(100)])(
+    "refuses the amount %j",
+    async (amount) => {
+      const id = await newUser(shop, 9);
+      expect(await shop.post(`/payment/${operation}/${id}/${amount}`)).toMatchObject(refusal("invalid_number"));
+      expect(await creditOf(shop, id)).toBe(9);
+    },
+  );
 
   test("refuses a user that is not there, and one that cannot be", async () => {
     expect(await shop.post(`/payment/${operation}/nobody/1`)).toMatchObject(refusal("unknown_user"));
@@ -64,16 +79,22 @@ test("finding refuses a user that is not there, and one that cannot be", async (
 });
 
 test("POST /payment/batch_init makes users 0 to n-1, over what was there", async () => {
-  expect(await shop.post("/payment/batch_init/1500/7")).toMatchObject({ status: 200, json: { msg: expect.any(String) } });
+  expect(await shop.post("/payment/batch_init/1500/7")).toMatchObject({
+    status: 200,
+    json: { msg: expect.any(String) },
+  });
   for (const id of [0, 999, 1_000, 1_499]) expect(await creditOf(shop, String(id))).toBe(7);
   expect((await shop.get("/payment/find_user/1500")).code).toBe("unknown_user");
   await shop.post("/payment/batch_init/1/0");
   expect([await creditOf(shop, "0"), await creditOf(shop, "1")]).toEqual([0, 7]);
 });
 
-test.each(["0/1", "1000001/1", "1/-1", "x/1", `1/${2 ** 53}`])("POST /payment/batch_init/%s is refused", async (parameters) => {
-  expect(await shop.post(`/payment/batch_init/${parameters}`)).toMatchObject(refusal("invalid_number"));
-});
+test.each(["0/1", "1000001/1", "1/-1", "x/1", `1/${2 ** 53}`])(
+  "POST /payment/batch_init/%s is refused",
+  async (parameters) => {
+    expect(await shop.post(`/payment/batch_init/${parameters}`)).toMatchObject(refusal("invalid_number"));
+  },
+);
 
 describe("the steps of a saga", () => {
   let count = 0;
@@ -83,9 +104,11 @@ describe("the steps of a saga", () => {
     const user = await newUser(shop, 5);
     const saga = step();
     const body = { ...saga, user, amount: 2 };
-    for (let i = 0; i < 2; i++) expect(await shop.signed("/payment/charge", body)).toMatchObject({ status: 200, json: { done: true } });
+    for (let i = 0; i < 2; i++)
+      expect(await shop.signed("/payment/charge", body)).toMatchObject({ status: 200, json: { done: true } });
     expect(await creditOf(shop, user)).toBe(3);
-    for (let i = 0; i < 2; i++) expect(await shop.signed("/payment/refund", saga)).toMatchObject({ status: 200, json: { done: true } });
+    for (let i = 0; i < 2; i++)
+      expect(await shop.signed("/payment/refund", saga)).toMatchObject({ status: 200, json: { done: true } });
     expect(await shop.signed("/payment/charge", body)).toMatchObject(refusal("step_compensated"));
     expect(await creditOf(shop, user)).toBe(5);
   });
@@ -129,7 +152,11 @@ describe.each(["/payment/charge", "/payment/refund", "/payment/forget"])("POST %
   });
 
   test("and one whose signature has expired may be sent again: 503", async () => {
-    expect(await shop.signed(path, body, { age: 30_500 })).toMatchObject({ status: 503, code: "signature_expired", retryAfter: "1" });
+    expect(await shop.signed(path, body, { age: 30_500 })).toMatchObject({
+      status: 503,
+      code: "signature_expired",
+      retryAfter: "1",
+    });
     expect(await shop.row("payment", "charge:unsigned")).toBeNull();
   });
 });

@@ -17,7 +17,12 @@ type Action =
 const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ do: fc.constantFrom("add" as const, "pay" as const), amount }),
   fc.record({ do: fc.constant("remake" as const), amount: start }),
-  fc.record({ do: fc.constant("charge" as const), saga, amount: fc.oneof(amount, fc.constant(0)), user: fc.constantFrom("u", "u", "u", "unknown") }),
+  fc.record({
+    do: fc.constant("charge" as const),
+    saga,
+    amount: fc.oneof(amount, fc.constant(0)),
+    user: fc.constantFrom("u", "u", "u", "unknown"),
+  }),
   fc.record({ do: fc.constantFrom("refund" as const, "forget" as const), saga }),
 );
 
@@ -52,7 +57,13 @@ class Rows {
         case "remake":
           return void (this.user = newUser(next.amount, `again ${++this.#generation}`));
         case "charge": {
-          const { set, refusal } = charge(next.saga, next.user, next.amount, this.markers.get(next.saga) ?? null, this.find);
+          const { set, refusal } = charge(
+            next.saga,
+            next.user,
+            next.amount,
+            this.markers.get(next.saga) ?? null,
+            this.find,
+          );
           this.apply(set);
           return refusal?.code;
         }
@@ -73,42 +84,59 @@ class Rows {
 }
 
 test("whatever happens: no credit is negative, what is held is what the charges have, and it can always be refunded", () => {
-  fc.assert(fc.property(start, fc.array(action, { maxLength: 60 }), (credit, actions) => {
-    const rows = new Rows(credit);
-    for (const next of actions) {
-      rows.run(next);
-      const { credit, held, generation } = rows.user;
-      const charged = [...rows.markers.values()].flatMap((marker) => (marker.state === "charged" && marker.generation === generation ? [marker.amount] : []));
-      expect(held).toBe(charged.reduce((sum, one) => sum + one, 0));
-      expect(credit).toBeGreaterThanOrEqual(0);
-      expect(BigInt(credit) + BigInt(held)).toBeLessThanOrEqual(BigInt(MAX_AMOUNT));
-    }
-  }), { numRuns: 400 });
+  fc.assert(
+    fc.property(start, fc.array(action, { maxLength: 60 }), (credit, actions) => {
+      const rows = new Rows(credit);
+      for (const next of actions) {
+        rows.run(next);
+        const { credit, held, generation } = rows.user;
+        const charged = [...rows.markers.values()].flatMap((marker) =>
+          marker.state === "charged" && marker.generation === generation ? [marker.amount] : [],
+        );
+        expect(held).toBe(charged.reduce((sum, one) => sum + one, 0));
+        expect(credit).toBeGreaterThanOrEqual(0);
+        expect(BigInt(credit) + BigInt(held)).toBeLessThanOrEqual(BigInt(MAX_AMOUNT));
+      }
+    }),
+    { numRuns: 400 },
+  );
 });
 
 test("a repeated charge gives the first answer and charges no second time, whatever happened in between", () => {
-  fc.assert(fc.property(start, amount, fc.array(action.filter(({ do: what }) => ["add", "pay", "remake"].includes(what)), { maxLength: 10 }), (credit, amount, between) => {
-    const rows = new Rows(credit);
-    const step = { do: "charge", saga: "s", amount, user: "u" } as const;
-    const first = rows.run(step);
-    expect(first).toBe(amount <= credit ? undefined : "insufficient_credit");
-    for (const next of between) rows.run(next);
-    const before = rows.snapshot();
-    expect(rows.run(step)).toBe(first);
-    expect(rows.snapshot()).toBe(before);
-  }));
+  fc.assert(
+    fc.property(
+      start,
+      amount,
+      fc.array(
+        action.filter(({ do: what }) => ["add", "pay", "remake"].includes(what)),
+        { maxLength: 10 },
+      ),
+      (credit, amount, between) => {
+        const rows = new Rows(credit);
+        const step = { do: "charge", saga: "s", amount, user: "u" } as const;
+        const first = rows.run(step);
+        expect(first).toBe(amount <= credit ? undefined : "insufficient_credit");
+        for (const next of between) rows.run(next);
+        const before = rows.snapshot();
+        expect(rows.run(step)).toBe(first);
+        expect(rows.snapshot()).toBe(before);
+      },
+    ),
+  );
 });
 
 test("a refunded charge refuses a late execute, whether it had run before or not", () => {
-  fc.assert(fc.property(start, amount, fc.boolean(), (credit, amount, ran) => {
-    const rows = new Rows(credit);
-    const step = { do: "charge", saga: "s", amount, user: "u" } as const;
-    const first = ran ? rows.run(step) : undefined;
-    rows.run({ do: "refund", saga: "s" });
-    rows.run({ do: "refund", saga: "s" });
-    expect(rows.run(step)).toBe(first ?? "step_compensated");
-    expect(rows.user).toEqual(newUser(credit, "first"));
-  }));
+  fc.assert(
+    fc.property(start, amount, fc.boolean(), (credit, amount, ran) => {
+      const rows = new Rows(credit);
+      const step = { do: "charge", saga: "s", amount, user: "u" } as const;
+      const first = ran ? rows.run(step) : undefined;
+      rows.run({ do: "refund", saga: "s" });
+      rows.run({ do: "refund", saga: "s" });
+      expect(rows.run(step)).toBe(first ?? "step_compensated");
+      expect(rows.user).toEqual(newUser(credit, "first"));
+    }),
+  );
 });
 
 test("a refund goes only to the user that was charged, not to one made anew under the same id", () => {

@@ -2,28 +2,51 @@ import { expect, test } from "@jest/globals";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { compactThresholds, gatewayUrl, internalSecret, retention, sagaTimeout, stateConfiguration, stepTimeout } from "../configuration.ts";
+import {
+  compactThresholds,
+  gatewayUrl,
+  internalSecret,
+  retention,
+  sagaTimeout,
+  stateConfiguration,
+  stepTimeout,
+} from "../configuration.ts";
 
 const REDIS = { REDIS_URL_STOCK: "redis://127.0.0.1:1" };
 
 test("what is not set has its documented default, and what is empty is not set", () => {
   for (const env of [{}, { SAGA_TIMEOUT_MS: "", STEP_TIMEOUT_MS: "", RETENTION_MS: "", GATEWAY_URL: "" }]) {
-    expect([sagaTimeout(env), stepTimeout(env), retention(env), gatewayUrl(env)]).toEqual([5_000, 2_000, 86_400_000, "http://127.0.0.1:8000"]);
+    expect([sagaTimeout(env), stepTimeout(env), retention(env), gatewayUrl(env)]).toEqual([
+      5_000,
+      2_000,
+      86_400_000,
+      "http://127.0.0.1:8000",
+    ]);
   }
   expect(compactThresholds({ COMPACT_BYTES: "" })).toEqual({ bytes: 67_108_864, age: 86_400_000 });
   expect(() => compactThresholds({ COMPACT_BYTES: "64M" })).toThrow(/COMPACT_BYTES.*bytes/);
   expect(stateConfiguration("stock", { ...REDIS, DURABILITY: "", LOG_STORE_STOCK: "", DATA_DIR: "" })).toEqual({
-    redisUrl: "redis://127.0.0.1:1", logFolder: join(".data", "log", "stock"), logStoreId: undefined, durability: "always", commit: "watch",
+    redisUrl: "redis://127.0.0.1:1",
+    logFolder: join(".data", "log", "stock"),
+    logStoreId: undefined,
+    durability: "always",
+    commit: "watch",
   });
 });
 
-test.each(["0", "-1", "1.5", "soon", "1e400", "9007199254740992"])("RETENTION_MS=%s is an error that names it", (value) => {
-  expect(() => retention({ RETENTION_MS: value })).toThrow(/RETENTION_MS/);
-});
+test.each(["0", "-1", "1.5", "soon", "1e400", "9007199254740992"])(
+  "RETENTION_MS=%s is an error that names it",
+  (value) => {
+    expect(() => retention({ RETENTION_MS: value })).toThrow(/RETENTION_MS/);
+  },
+);
 
-test.each(["DURABILITY", "COMMIT_MODE"])("a %s that does not exist is an error that names it, not a weaker promise", (name) => {
-  expect(() => stateConfiguration("stock", { ...REDIS, [name]: "none" })).toThrow(name);
-});
+test.each(["DURABILITY", "COMMIT_MODE"])(
+  "a %s that does not exist is an error that names it, not a weaker promise",
+  (name) => {
+    expect(() => stateConfiguration("stock", { ...REDIS, [name]: "none" })).toThrow(name);
+  },
+);
 
 test("an address and the secret are taken from the data folder of the shop that runs there; without one the error says what is missing", async () => {
   const folder = await mkdtemp(join(tmpdir(), "configuration-"));

@@ -1,6 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { after, breakBefore, hang } from "../../test/support/faults.ts";
-import { basket, creditOf, findOrder, newItem, newOrder, newUser, PAID, stateOf, stockOf } from "../../test/support/goods.ts";
+import {
+  basket,
+  creditOf,
+  findOrder,
+  newItem,
+  newOrder,
+  newUser,
+  PAID,
+  stateOf,
+  stockOf,
+} from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
 
 let shop: Shop;
@@ -18,10 +28,15 @@ interface Case {
   readonly effect: () => Promise<unknown>;
 }
 
-const rows = async (name: "order" | "stock" | "payment", prefix: string) => (await shop.keys(name)).filter((key) => key.startsWith(prefix)).length;
+const rows = async (name: "order" | "stock" | "payment", prefix: string) =>
+  (await shop.keys(name)).filter((key) => key.startsWith(prefix)).length;
 
 const cases: Record<string, () => Promise<Case>> = {
-  "stock create item": async () => ({ path: "/stock/item/create/5", other: "/stock/item/create/6", effect: () => rows("stock", "item:") }),
+  "stock create item": async () => ({
+    path: "/stock/item/create/5",
+    other: "/stock/item/create/6",
+    effect: () => rows("stock", "item:"),
+  }),
   "stock add": async () => {
     const item = await newItem(shop, { stock: 10, price: 1 });
     return { path: `/stock/add/${item}/3`, other: `/stock/add/${item}/4`, effect: () => stockOf(shop, item) };
@@ -33,12 +48,20 @@ const cases: Record<string, () => Promise<Case>> = {
   "stock batch init": async () => ({
     path: "/stock/batch_init/3/7/1",
     other: "/stock/batch_init/3/8/1",
-    effect: async () => ((await shop.row<{ generation: string; stock: number }>("stock", "item:2")) ?? {}),
+    effect: async () => (await shop.row<{ generation: string; stock: number }>("stock", "item:2")) ?? {},
   }),
-  "payment create user": async () => ({ path: "/payment/create_user", other: "/payment/batch_init/1/1", effect: () => rows("payment", "user:") }),
+  "payment create user": async () => ({
+    path: "/payment/create_user",
+    other: "/payment/batch_init/1/1",
+    effect: () => rows("payment", "user:"),
+  }),
   "payment add funds": async () => {
     const user = await newUser(shop, 10);
-    return { path: `/payment/add_funds/${user}/3`, other: `/payment/add_funds/${user}/4`, effect: () => creditOf(shop, user) };
+    return {
+      path: `/payment/add_funds/${user}/3`,
+      other: `/payment/add_funds/${user}/4`,
+      effect: () => creditOf(shop, user),
+    };
   },
   "payment pay": async () => {
     const user = await newUser(shop, 1_000);
@@ -47,23 +70,35 @@ const cases: Record<string, () => Promise<Case>> = {
   "payment batch init": async () => ({
     path: "/payment/batch_init/3/7",
     other: "/payment/batch_init/3/8",
-    effect: async () => ((await shop.row<{ generation: string }>("payment", "user:2")) ?? {}),
+    effect: async () => (await shop.row<{ generation: string }>("payment", "user:2")) ?? {},
   }),
-  "order create": async () => ({ path: "/orders/create/somebody", other: "/orders/create/else", effect: () => rows("order", "order:") }),
+  "order create": async () => ({
+    path: "/orders/create/somebody",
+    other: "/orders/create/else",
+    effect: () => rows("order", "order:"),
+  }),
   "order add item": async () => {
     const item = await newItem(shop, { stock: 0, price: 2 });
     const order = await newOrder(shop, "somebody", []);
-    return { path: `/orders/addItem/${order}/${item}/3`, other: `/orders/addItem/${order}/${item}/4`, effect: () => findOrder(shop, order) };
+    return {
+      path: `/orders/addItem/${order}/${item}/3`,
+      other: `/orders/addItem/${order}/${item}/4`,
+      effect: () => findOrder(shop, order),
+    };
   },
   "order batch init": async () => ({
     path: "/orders/batch_init/3/9/9/1",
     other: "/orders/batch_init/3/9/9/2",
-    effect: async () => ((await shop.row<{ generation: string }>("order", "order:2")) ?? {}),
+    effect: async () => (await shop.row<{ generation: string }>("order", "order:2")) ?? {},
   }),
   "order checkout": async () => {
     const goods = await basket(shop);
     const other = await newOrder(shop, goods.user, [[goods.item, 1]]);
-    return { path: `/orders/checkout/${goods.order}`, other: `/orders/checkout/${other}`, effect: () => stateOf(shop, goods) };
+    return {
+      path: `/orders/checkout/${goods.order}`,
+      other: `/orders/checkout/${other}`,
+      effect: () => stateOf(shop, goods),
+    };
   },
 };
 
@@ -96,7 +131,11 @@ describe.each(Object.entries(cases))("%s with an Idempotency-Key", (_name, make)
     const key = newKey();
     await shop.post(path, key);
     const once = await effect();
-    expect(await shop.post(other, key)).toMatchObject({ status: 422, type: "application/json", code: "idempotency_key_reused" });
+    expect(await shop.post(other, key)).toMatchObject({
+      status: 422,
+      type: "application/json",
+      code: "idempotency_key_reused",
+    });
     expect(await effect()).toEqual(once);
     expect((await shop.post(path, key)).status).toBe(200);
   });
@@ -111,12 +150,18 @@ describe.each(Object.entries(cases))("%s with an Idempotency-Key", (_name, make)
     else expect(await effect()).not.toEqual(once);
   });
 
-  test.each(["", " ", "with space", "x".repeat(256), "café", "tab\there"])("a key that is none (%j) is refused before anything is done", async (key) => {
-    const { path, effect } = await make();
-    const before = await effect();
-    expect(await shop.post(path, { headers: { "Idempotency-Key": key } })).toMatchObject({ status: 400, code: "invalid_idempotency_key" });
-    expect(await effect()).toEqual(before);
-  });
+  test.each(["", " ", "with space", "x".repeat(256), "café", "tab\there"])(
+    "a key that is none (%j) is refused before anything is done",
+    async (key) => {
+      const { path, effect } = await make();
+      const before = await effect();
+      expect(await shop.post(path, { headers: { "Idempotency-Key": key } })).toMatchObject({
+        status: 400,
+        code: "invalid_idempotency_key",
+      });
+      expect(await effect()).toEqual(before);
+    },
+  );
 
   test("the header's name may be in any case, its value has up to 255 characters", async () => {
     const { path, effect } = await make();
@@ -180,8 +225,13 @@ describe("what asks to be sent again may be sent again with its key", () => {
     const goods = await basket(shop);
     const key = newKey();
     shop.gateway.next("/payment/charge", after(500));
-    expect(await shop.post(`/orders/checkout/${goods.order}`, key)).toMatchObject({ status: 503, code: "checkout_aborted" });
-    const answers = await Promise.all(Array.from({ length: 10 }, () => shop.post(`/orders/checkout/${goods.order}`, key)));
+    expect(await shop.post(`/orders/checkout/${goods.order}`, key)).toMatchObject({
+      status: 503,
+      code: "checkout_aborted",
+    });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => shop.post(`/orders/checkout/${goods.order}`, key)),
+    );
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     expect(shop.gateway.count("/payment/charge")).toBe(2);
     expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -193,9 +243,15 @@ describe("what asks to be sent again may be sent again with its key", () => {
     shop.hurry();
     shop.gateway.next("/payment/charge", hang);
     shop.gateway.always("/payment/refund", breakBefore);
-    expect(await shop.post(`/orders/checkout/${goods.order}`, { ...key, time: 1_500 })).toMatchObject({ status: 503, code: "checkout_pending" });
+    expect(await shop.post(`/orders/checkout/${goods.order}`, { ...key, time: 1_500 })).toMatchObject({
+      status: 503,
+      code: "checkout_pending",
+    });
     shop.gateway.heal();
-    expect(await shop.post(`/orders/checkout/${goods.order}`, key)).toMatchObject({ status: 503, code: "checkout_aborted" });
+    expect(await shop.post(`/orders/checkout/${goods.order}`, key)).toMatchObject({
+      status: 503,
+      code: "checkout_aborted",
+    });
     expect(shop.gateway.count("/stock/reserve")).toBe(1);
     expect((await shop.post(`/orders/checkout/${goods.order}`, key)).status).toBe(200);
     expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -235,9 +291,14 @@ test("an answer is kept in the same transaction as its effect", async () => {
   const { readdir, readFile } = await import("node:fs/promises");
   const folder = `${shop.folder}/log/stock`;
   const names = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-  const lines = (await Promise.all(names.map(({ parentPath, name }) => readFile(`${parentPath}/${name}`, "utf8")))).join("\n").split("\n");
+  const lines = (await Promise.all(names.map(({ parentPath, name }) => readFile(`${parentPath}/${name}`, "utf8"))))
+    .join("\n")
+    .split("\n");
   const line = lines.find((candidate) => candidate.includes(`"idempotency:${key.headers["Idempotency-Key"]}"`));
-  expect(Object.keys((JSON.parse(line!) as { set: object }).set).sort()).toEqual([`idempotency:${key.headers["Idempotency-Key"]}`, `item:${item}`]);
+  expect(Object.keys((JSON.parse(line!) as { set: object }).set).sort()).toEqual([
+    `idempotency:${key.headers["Idempotency-Key"]}`,
+    `item:${item}`,
+  ]);
   expect(state).toBeDefined();
 });
 
@@ -251,7 +312,10 @@ test("a record that was deleted and whose key was used anew is not deleted with 
   const list = state.keys.bind(state);
   const stale = await list("idempotency:");
   let first = true;
-  const racing = Object.create(state, { keys: { value: async () => (first ? ((first = false), stale) : []) }, occ: { value: state.occ } }) as typeof state;
+  const racing = Object.create(state, {
+    keys: { value: async () => (first ? ((first = false), stale) : []) },
+    occ: { value: state.occ },
+  }) as typeof state;
   expect(await expireIdempotency(racing, Date.now() - 60_000, Date.now() + 2_000)).toBe(0);
   await shop.post(`/stock/add/${item}/1`, key);
   expect(await stockOf(shop, item)).toBe(1);

@@ -23,7 +23,11 @@ test("while a service restores, its requests are answered 503 with Retry-After w
   // Another process restores, for longer than a request waits.
   await stock.flushall();
   await stock.set("log:lock", "another process", "PX", 4_000);
-  for (const request of [() => shop.post(path), () => shop.get(`/stock/find/${item}`), () => shop.post("/stock/batch_init/10/1/1")]) {
+  for (const request of [
+    () => shop.post(path),
+    () => shop.get(`/stock/find/${item}`),
+    () => shop.post("/stock/batch_init/10/1/1"),
+  ]) {
     const started = performance.now();
     expect(await request()).toMatchObject({ status: 503, code: "restoring", retryAfter: "1" });
     expect(performance.now() - started).toBeLessThan(1_000);
@@ -51,7 +55,8 @@ test("a log is compacted once it is large or old enough: its segments go to the 
   const folder = join(shop.folder, "log", "stock");
   expect((await readdir(join(folder, "archive"))).length).toBe(done["archived"]);
   await stock.flushall();
-  for (let i = 0; i < 20; i++) expect(await shop.get(`/stock/find/${i}`)).toMatchObject({ json: { stock: 6 - (i % 3), price: 3 } });
+  for (let i = 0; i < 20; i++)
+    expect(await shop.get(`/stock/find/${i}`)).toMatchObject({ json: { stock: 6 - (i % 3), price: 3 } });
 
   expect(await shop.run("payment/compact")).toEqual({ commits: 0, archived: 0 });
   await shop.post("/stock/add/1/1");

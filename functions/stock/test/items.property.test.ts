@@ -3,7 +3,15 @@ import fc from "fast-check";
 import { MAX_AMOUNT } from "../../numbers.ts";
 import { Refusal } from "../../errors.ts";
 import { add, itemKey, newItem, subtract, type Item } from "../items.ts";
-import { forget, release, reservationKey, reserve, type Changes, type Lines, type Reservation } from "../reservations.ts";
+import {
+  forget,
+  release,
+  reservationKey,
+  reserve,
+  type Changes,
+  type Lines,
+  type Reservation,
+} from "../reservations.ts";
 
 /** Small numbers, and those around the largest: where sums go wrong. */
 const amount = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: MAX_AMOUNT - 20, max: MAX_AMOUNT }));
@@ -19,11 +27,18 @@ type Action =
 
 const action: fc.Arbitrary<Action> = fc.oneof(
   fc.record({ do: fc.constantFrom("add" as const, "subtract" as const), id, amount }),
-  fc.record({ do: fc.constant("reserve" as const), saga, lines: fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "unknown"), amount), { minLength: 1, maxLength: 4 }) }),
+  fc.record({
+    do: fc.constant("reserve" as const),
+    saga,
+    lines: fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "unknown"), amount), { minLength: 1, maxLength: 4 }),
+  }),
   fc.record({ do: fc.constant("release" as const), saga }),
   fc.record({ do: fc.constant("remake" as const), id, stock: start }),
 );
-const withForget = fc.oneof({ weight: 4, arbitrary: action }, { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), saga }) });
+const withForget = fc.oneof(
+  { weight: 4, arbitrary: action },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), saga }) },
+);
 
 /** The stock service's rows, changed by its rules only. */
 class Rows {
@@ -80,79 +95,121 @@ class Rows {
 const stocks = fc.tuple(start, start, start);
 
 test("whatever happens: nothing is negative, and what is held can always come back within the largest stock", () => {
-  fc.assert(fc.property(stocks, fc.array(withForget, { maxLength: 60 }), (initial, actions) => {
-    const rows = new Rows(initial);
-    for (const next of actions) {
-      rows.run(next);
-      for (const { stock, held } of rows.items.values()) {
-        expect(Number.isSafeInteger(stock) && Number.isSafeInteger(held)).toBe(true);
-        expect(Math.min(stock, held)).toBeGreaterThanOrEqual(0);
-        expect(BigInt(stock) + BigInt(held)).toBeLessThanOrEqual(BigInt(MAX_AMOUNT));
+  fc.assert(
+    fc.property(stocks, fc.array(withForget, { maxLength: 60 }), (initial, actions) => {
+      const rows = new Rows(initial);
+      for (const next of actions) {
+        rows.run(next);
+        for (const { stock, held } of rows.items.values()) {
+          expect(Number.isSafeInteger(stock) && Number.isSafeInteger(held)).toBe(true);
+          expect(Math.min(stock, held)).toBeGreaterThanOrEqual(0);
+          expect(BigInt(stock) + BigInt(held)).toBeLessThanOrEqual(BigInt(MAX_AMOUNT));
+        }
       }
-    }
-  }), { numRuns: 300 });
+    }),
+    { numRuns: 300 },
+  );
 });
 
 test("what is held is exactly what the reservations of this very item have", () => {
-  fc.assert(fc.property(stocks, fc.array(withForget, { maxLength: 60 }), (initial, actions) => {
-    const rows = new Rows(initial);
-    for (const next of actions) rows.run(next);
-    for (const [id, { held, generation }] of rows.items) {
-      const reserved = [...rows.markers.values()].flatMap((marker) => (marker.state === "reserved" ? marker.lines : []));
-      expect(held).toBe(reserved.filter((line) => line.item === id && line.generation === generation).reduce((sum, { quantity }) => sum + quantity, 0));
-    }
-  }), { numRuns: 200 });
+  fc.assert(
+    fc.property(stocks, fc.array(withForget, { maxLength: 60 }), (initial, actions) => {
+      const rows = new Rows(initial);
+      for (const next of actions) rows.run(next);
+      for (const [id, { held, generation }] of rows.items) {
+        const reserved = [...rows.markers.values()].flatMap((marker) =>
+          marker.state === "reserved" ? marker.lines : [],
+        );
+        expect(held).toBe(
+          reserved
+            .filter((line) => line.item === id && line.generation === generation)
+            .reduce((sum, { quantity }) => sum + quantity, 0),
+        );
+      }
+    }),
+    { numRuns: 200 },
+  );
 });
 
 test("a reservation takes all lines or none, and refuses exactly where an item has too little or is unknown", () => {
-  fc.assert(fc.property(stocks, fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "unknown"), amount), { minLength: 1, maxLength: 5 }), (initial, lines) => {
-    const rows = new Rows(initial);
-    const before = new Map([...rows.items].map(([id, { stock }]) => [id, BigInt(stock)]));
-    const asked = new Map<string, bigint>();
-    for (const [id, quantity] of lines) asked.set(id, (asked.get(id) ?? 0n) + BigInt(quantity));
-    const possible = [...asked].every(([id, quantity]) => (before.get(id) ?? -1n) >= quantity);
-    const code = rows.run({ do: "reserve", saga: "s", lines });
-    expect(code === undefined).toBe(possible);
-    for (const [id, { stock }] of rows.items) expect(BigInt(stock)).toBe(before.get(id)! - (possible ? (asked.get(id) ?? 0n) : 0n));
-  }));
+  fc.assert(
+    fc.property(
+      stocks,
+      fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "unknown"), amount), { minLength: 1, maxLength: 5 }),
+      (initial, lines) => {
+        const rows = new Rows(initial);
+        const before = new Map([...rows.items].map(([id, { stock }]) => [id, BigInt(stock)]));
+        const asked = new Map<string, bigint>();
+        for (const [id, quantity] of lines) asked.set(id, (asked.get(id) ?? 0n) + BigInt(quantity));
+        const possible = [...asked].every(([id, quantity]) => (before.get(id) ?? -1n) >= quantity);
+        const code = rows.run({ do: "reserve", saga: "s", lines });
+        expect(code === undefined).toBe(possible);
+        for (const [id, { stock }] of rows.items)
+          expect(BigInt(stock)).toBe(before.get(id)! - (possible ? (asked.get(id) ?? 0n) : 0n));
+      },
+    ),
+  );
 });
 
 test("a repeated step gives the first answer and changes nothing, whatever happened in between", () => {
   const other = action.filter((next) => next.do === "add" || next.do === "subtract" || next.do === "remake");
-  fc.assert(fc.property(stocks, fc.array(fc.tuple(id, amount), { minLength: 1, maxLength: 3 }), fc.array(other, { maxLength: 10 }), (initial, lines, between) => {
-    const rows = new Rows(initial);
-    const step = { do: "reserve", saga: "s", lines } as const;
-    const first = rows.run(step);
-    for (const next of between) rows.run(next);
-    const before = rows.snapshot();
-    expect(rows.run(step)).toBe(first);
-    expect(rows.snapshot()).toBe(before);
-  }));
+  fc.assert(
+    fc.property(
+      stocks,
+      fc.array(fc.tuple(id, amount), { minLength: 1, maxLength: 3 }),
+      fc.array(other, { maxLength: 10 }),
+      (initial, lines, between) => {
+        const rows = new Rows(initial);
+        const step = { do: "reserve", saga: "s", lines } as const;
+        const first = rows.run(step);
+        for (const next of between) rows.run(next);
+        const before = rows.snapshot();
+        expect(rows.run(step)).toBe(first);
+        expect(rows.snapshot()).toBe(before);
+      },
+    ),
+  );
 });
 
 test("a released step refuses a late execute, whether it had run before or not, and a second release changes nothing", () => {
-  fc.assert(fc.property(stocks, fc.boolean(), fc.array(fc.tuple(id, amount), { minLength: 1, maxLength: 3 }), (initial, ran, lines) => {
-    const rows = new Rows(initial);
-    const untouched = JSON.stringify([...rows.items]);
-    const refused = ran ? rows.run({ do: "reserve", saga: "s", lines }) : undefined;
-    rows.run({ do: "release", saga: "s" });
-    expect(JSON.stringify([...rows.items])).toBe(untouched);
-    const released = rows.snapshot();
-    rows.run({ do: "release", saga: "s" });
-    expect(rows.run({ do: "reserve", saga: "s", lines })).toBe(refused ?? "step_compensated");
-    expect(rows.snapshot()).toBe(released);
-  }));
+  fc.assert(
+    fc.property(
+      stocks,
+      fc.boolean(),
+      fc.array(fc.tuple(id, amount), { minLength: 1, maxLength: 3 }),
+      (initial, ran, lines) => {
+        const rows = new Rows(initial);
+        const untouched = JSON.stringify([...rows.items]);
+        const refused = ran ? rows.run({ do: "reserve", saga: "s", lines }) : undefined;
+        rows.run({ do: "release", saga: "s" });
+        expect(JSON.stringify([...rows.items])).toBe(untouched);
+        const released = rows.snapshot();
+        rows.run({ do: "release", saga: "s" });
+        expect(rows.run({ do: "reserve", saga: "s", lines })).toBe(refused ?? "step_compensated");
+        expect(rows.snapshot()).toBe(released);
+      },
+    ),
+  );
 });
 
 test("a release and a forgetting pass over an item that was made anew under the same id", () => {
-  fc.assert(fc.property(fc.constantFrom("release" as const, "forget" as const), start, (undo, stock) => {
-    const rows = new Rows([10, 10, 10]);
-    rows.run({ do: "reserve", saga: "s", lines: [["a", 4], ["b", 4]] });
-    rows.run({ do: "remake", id: "a", stock });
-    rows.run({ do: undo, saga: "s" });
-    expect(rows.items.get("a")).toMatchObject({ stock, held: 0 });
-    expect(rows.items.get("b")).toMatchObject({ stock: undo === "release" ? 10 : 6, held: 0 });
-  }));
+  fc.assert(
+    fc.property(fc.constantFrom("release" as const, "forget" as const), start, (undo, stock) => {
+      const rows = new Rows([10, 10, 10]);
+      rows.run({
+        do: "reserve",
+        saga: "s",
+        lines: [
+          ["a", 4],
+          ["b", 4],
+        ],
+      });
+      rows.run({ do: "remake", id: "a", stock });
+      rows.run({ do: undo, saga: "s" });
+      expect(rows.items.get("a")).toMatchObject({ stock, held: 0 });
+      expect(rows.items.get("b")).toMatchObject({ stock: undo === "release" ? 10 : 6, held: 0 });
+    }),
+  );
 });
 
 test("a forgotten saga leaves no row, and what it sold stays sold", () => {

@@ -13,7 +13,11 @@ const refusal = (code: string) => ({ status: 400, type: "application/json", code
 
 test("POST /stock/item/create/{price} answers the id of an item with that price and nothing in stock", async () => {
   const answer = await shop.post("/stock/item/create/5");
-  expect(answer).toMatchObject({ status: 200, type: "application/json", json: { item_id: expect.stringMatching(/^[A-Za-z0-9_-]{1,64}$/) } });
+  expect(answer).toMatchObject({
+    status: 200,
+    type: "application/json",
+    json: { item_id: expect.stringMatching(/^[A-Za-z0-9_-]{1,64}$/) },
+  });
   const { item_id } = answer.json as { item_id: string };
   const found = await shop.get(`/stock/find/${item_id}`);
   expect(found).toMatchObject({ status: 200, type: "application/json", json: { stock: 0, price: 5 } });
@@ -70,7 +74,9 @@ test("of many that subtract at the same time, as many succeed as there is stock 
   const id = await newItem(shop, { stock: 10, price: 1 });
   const answers = await Promise.all(Array.from({ length: 50 }, () => shop.post(`/stock/subtract/${id}/1`)));
   expect(answers.filter(({ status }) => status === 200).length).toBe(10);
-  expect(new Set(answers.filter(({ status }) => status !== 200).map(({ code }) => code))).toEqual(new Set(["insufficient_stock"]));
+  expect(new Set(answers.filter(({ status }) => status !== 200).map(({ code }) => code))).toEqual(
+    new Set(["insufficient_stock"]),
+  );
   expect(await stockOf(shop, id)).toBe(0);
 });
 
@@ -85,9 +91,14 @@ test("finding refuses an item that is not there, and one that cannot be", async 
 
 describe("POST /stock/batch_init", () => {
   test("makes items 0 to n-1, in chunks, over what was there", async () => {
-    expect(await shop.post("/stock/batch_init/2/1/1")).toMatchObject({ status: 200, type: "application/json", json: { msg: expect.any(String) } });
+    expect(await shop.post("/stock/batch_init/2/1/1")).toMatchObject({
+      status: 200,
+      type: "application/json",
+      json: { msg: expect.any(String) },
+    });
     expect((await shop.post("/stock/batch_init/2500/7/3")).status).toBe(200);
-    for (const id of [0, 999, 1_000, 2_499]) expect((await shop.get(`/stock/find/${id}`)).json).toEqual({ stock: 7, price: 3 });
+    for (const id of [0, 999, 1_000, 2_499])
+      expect((await shop.get(`/stock/find/${id}`)).json).toEqual({ stock: 7, price: 3 });
     expect((await shop.get("/stock/find/2500")).code).toBe("unknown_item");
     expect((await shop.post("/stock/batch_init/1/0/0")).status).toBe(200);
     expect((await shop.get("/stock/find/0")).json).toEqual({ stock: 0, price: 0 });
@@ -97,16 +108,25 @@ describe("POST /stock/batch_init", () => {
   test("writes one line of the log for each chunk of at most 1,000 rows", async () => {
     const { readdir, readFile } = await import("node:fs/promises");
     await shop.post("/stock/batch_init/2500/11/3");
-    const files = (await readdir(`${shop.folder}/log/stock`, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
-    const lines = (await Promise.all(files.map(({ parentPath, name }) => readFile(`${parentPath}/${name}`, "utf8")))).join("\n").split("\n");
-    const sizes = lines.filter((line) => line.includes(`"stock":11,"price":3`)).map((line) => Object.keys((JSON.parse(line) as { set: object }).set).length);
+    const files = (await readdir(`${shop.folder}/log/stock`, { recursive: true, withFileTypes: true })).filter(
+      (entry) => entry.isFile(),
+    );
+    const lines = (await Promise.all(files.map(({ parentPath, name }) => readFile(`${parentPath}/${name}`, "utf8"))))
+      .join("\n")
+      .split("\n");
+    const sizes = lines
+      .filter((line) => line.includes(`"stock":11,"price":3`))
+      .map((line) => Object.keys((JSON.parse(line) as { set: object }).set).length);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2_500);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
   });
 
-  test.each(["0/1/1", "1000001/1/1", "1.5/1/1", "1/-1/1", "1/1/-1", `1/1/${2 ** 53}`])("refuses %s", async (parameters) => {
-    expect(await shop.post(`/stock/batch_init/${parameters}`)).toMatchObject(refusal("invalid_number"));
-  });
+  test.each(["0/1/1", "1000001/1/1", "1.5/1/1", "1/-1/1", "1/1/-1", `1/1/${2 ** 53}`])(
+    "refuses %s",
+    async (parameters) => {
+      expect(await shop.post(`/stock/batch_init/${parameters}`)).toMatchObject(refusal("invalid_number"));
+    },
+  );
 });
 
 describe("the steps of a saga", () => {
@@ -117,9 +137,11 @@ describe("the steps of a saga", () => {
     const id = await newItem(shop, { stock: 5, price: 1 });
     const saga = step();
     const body = { ...saga, lines: [[id, 2]] };
-    for (let i = 0; i < 2; i++) expect(await shop.signed("/stock/reserve", body)).toMatchObject({ status: 200, json: { done: true } });
+    for (let i = 0; i < 2; i++)
+      expect(await shop.signed("/stock/reserve", body)).toMatchObject({ status: 200, json: { done: true } });
     expect(await stockOf(shop, id)).toBe(3);
-    for (let i = 0; i < 2; i++) expect(await shop.signed("/stock/release", saga)).toMatchObject({ status: 200, json: { done: true } });
+    for (let i = 0; i < 2; i++)
+      expect(await shop.signed("/stock/release", saga)).toMatchObject({ status: 200, json: { done: true } });
     expect(await stockOf(shop, id)).toBe(5);
     expect(await shop.signed("/stock/reserve", body)).toMatchObject(refusal("step_compensated"));
     expect(await stockOf(shop, id)).toBe(5);
@@ -169,7 +191,14 @@ describe("the steps of a saga", () => {
   });
 
   test("a step's parameters have their place in what a refusal says", async () => {
-    const { body } = await shop.signed("/stock/reserve", { saga: "a", startedAt: 1, lines: [["a", 1], ["b", 0]] });
+    const { body } = await shop.signed("/stock/reserve", {
+      saga: "a",
+      startedAt: 1,
+      lines: [
+        ["a", 1],
+        ["b", 0],
+      ],
+    });
     expect(body).toContain("lines.1.1");
   });
 });
@@ -182,12 +211,17 @@ describe.each(["/stock/reserve", "/stock/release", "/stock/forget"])("POST %s wi
       shop.post(path, { body, headers: { "x-shop-signature": "" } }),
       shop.post(path, { body, headers: { "x-shop-signature": `t=${Date.now()},v1=${"0".repeat(64)}` } }),
     ]);
-    for (const answer of answers) expect(answer).toMatchObject({ status: 403, type: "application/json", code: "forbidden" });
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 403, type: "application/json", code: "forbidden" });
     expect(await shop.row("stock", "reservation:unsigned")).toBeNull();
   });
 
   test("and one whose signature has expired may be sent again: 503, never a refusal of the step", async () => {
-    expect(await shop.signed(path, body, { age: 30_500 })).toMatchObject({ status: 503, code: "signature_expired", retryAfter: "1" });
+    expect(await shop.signed(path, body, { age: 30_500 })).toMatchObject({
+      status: 503,
+      code: "signature_expired",
+      retryAfter: "1",
+    });
     expect(await shop.signed(path, body, { age: -30_500 })).toMatchObject({ status: 503, code: "signature_expired" });
     expect(await shop.row("stock", "reservation:unsigned")).toBeNull();
   });

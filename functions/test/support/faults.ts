@@ -9,9 +9,14 @@ const answer = (statusCode: number): APIGatewayProxyResult => ({
 });
 
 /** Answers in the handler's place: it was never asked. */
-export const insteadOf = (status: number): Fault => async () => answer(status);
+export const insteadOf =
+  (status: number): Fault =>
+  async () =>
+    answer(status);
 /** The handler did its work; its answer is replaced. */
-export const after = (status: number): Fault => async (execute) => (await execute(), answer(status));
+export const after =
+  (status: number): Fault =>
+  async (execute) => (await execute(), answer(status));
 /** The handler did its work; the connection breaks before its answer. */
 export const dropAnswer: Fault = async (execute) => (await execute(), "break");
 /** The connection breaks before the handler is asked. */
@@ -21,7 +26,9 @@ export const hang: Fault = async () => "hang";
 /** The handler does its work; there is no answer. */
 export const hangAfter: Fault = async (execute) => (await execute(), "hang");
 /** Slow on its way there. @param ms milliseconds */
-export const delay = (ms: number): Fault => async (execute) => (await sleep(ms), execute());
+export const delay =
+  (ms: number): Fault =>
+  async (execute) => (await sleep(ms), execute());
 /** The same request arrives twice at the same time. */
 export const twiceAtOnce: Fault = async (execute) => {
   const [first] = await Promise.all([execute(), execute()]);

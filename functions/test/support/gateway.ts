@@ -125,7 +125,14 @@ export class Gateway {
     if (request.method === "POST") this.deliveries.push({ path, body });
     const handler = await handlerOf(found.route);
     const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-    const event = proxyEvent({ method: request.method ?? "", path, resource: found.route.resource, pathParameters: found.pathParameters, headers, body: body || null });
+    const event = proxyEvent({
+      method: request.method ?? "",
+      path,
+      resource: found.route.resource,
+      pathParameters: found.pathParameters,
+      headers,
+      body: body || null,
+    });
     const once = () => handler(event, lambdaContext(found.route.module));
     const execute = this.repeatSteps && request.method === "POST" ? () => once().then(once) : once;
 

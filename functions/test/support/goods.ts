@@ -6,7 +6,10 @@ export function ok(seen: Seen): Seen {
   return seen;
 }
 
-export async function newItem(shop: Shop, { stock, price }: { readonly stock: number; readonly price: number }): Promise<string> {
+export async function newItem(
+  shop: Shop,
+  { stock, price }: { readonly stock: number; readonly price: number },
+): Promise<string> {
   const { item_id: id } = ok(await shop.post(`/stock/item/create/${price}`)).json as { item_id: string };
   if (stock > 0) ok(await shop.post(`/stock/add/${id}/${stock}`));
   return id;
@@ -18,7 +21,11 @@ export async function newUser(shop: Shop, credit: number): Promise<string> {
   return id;
 }
 
-export async function newOrder(shop: Shop, user: string, lines: readonly (readonly [item: string, quantity: number])[]): Promise<string> {
+export async function newOrder(
+  shop: Shop,
+  user: string,
+  lines: readonly (readonly [item: string, quantity: number])[],
+): Promise<string> {
   const { order_id: id } = ok(await shop.post(`/orders/create/${user}`)).json as { order_id: string };
   for (const [item, quantity] of lines) ok(await shop.post(`/orders/addItem/${id}/${item}/${quantity}`));
   return id;
@@ -57,8 +64,15 @@ export async function basket(shop: Shop, { stock = 10, credit = 100 } = {}): Pro
 }
 
 /** What became of a basket: both effects and paid, or neither and not. */
-export async function stateOf(shop: Shop, { item, user, order }: Basket): Promise<{ paid: boolean; stock: number; credit: number }> {
-  const [{ paid }, stock, credit] = await Promise.all([findOrder(shop, order), stockOf(shop, item), creditOf(shop, user)]);
+export async function stateOf(
+  shop: Shop,
+  { item, user, order }: Basket,
+): Promise<{ paid: boolean; stock: number; credit: number }> {
+  const [{ paid }, stock, credit] = await Promise.all([
+    findOrder(shop, order),
+    stockOf(shop, item),
+    creditOf(shop, user),
+  ]);
   return { paid, stock, credit };
 }
 

@@ -11,8 +11,20 @@ export interface RequestToSend {
 }
 
 /** A REST proxy event as API Gateway makes it. */
-export function proxyEvent({ method, path, resource, pathParameters, headers = {}, body = null }: RequestToSend): APIGatewayProxyEvent {
-  const sent: Record<string, string> = { Host: "shop.example", "X-Forwarded-For": "192.0.2.1", "X-Forwarded-Proto": "https", ...headers };
+export function proxyEvent({
+  method,
+  path,
+  resource,
+  pathParameters,
+  headers = {},
+  body = null,
+}: RequestToSend): APIGatewayProxyEvent {
+  const sent: Record<string, string> = {
+    Host: "shop.example",
+    "X-Forwarded-For": "192.0.2.1",
+    "X-Forwarded-Proto": "https",
+    ...headers,
+  };
   return {
     resource,
     path,

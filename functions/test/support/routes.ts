@@ -36,7 +36,10 @@ export const ROUTES: readonly Route[] = [
 ].map(([method, resource, module]) => ({ method, resource, module }) as Route);
 
 /** The route that a request belongs to, with its path parameters; null where API Gateway would answer 404 itself. */
-export function match(method: string, path: string): { route: Route; pathParameters: Record<string, string> | null } | null {
+export function match(
+  method: string,
+  path: string,
+): { route: Route; pathParameters: Record<string, string> | null } | null {
   const parts = path.split("/");
   for (const route of ROUTES) {
     const pattern = route.resource.split("/");

@@ -34,7 +34,13 @@ export interface RequestOptions {
 }
 
 /** Milliseconds: what is set where nothing is. Long enough for a machine that is busy with other tests. */
-const SETTINGS = { SAGA_TIMEOUT_MS: 5_000, STEP_TIMEOUT_MS: 2_000, RETENTION_MS: 86_400_000, COMPACT_BYTES: 67_108_864, COMPACT_AGE_MS: 86_400_000 };
+const SETTINGS = {
+  SAGA_TIMEOUT_MS: 5_000,
+  STEP_TIMEOUT_MS: 2_000,
+  RETENTION_MS: 86_400_000,
+  COMPACT_BYTES: 67_108_864,
+  COMPACT_AGE_MS: 86_400_000,
+};
 
 /** The three services in this process: real handlers on real Redis servers and real logs, and a gateway between them. */
 export class Shop {
@@ -64,7 +70,13 @@ export class Shop {
       await Promise.all([gateway.close(), ...servers.map((server) => server.stop())]);
       throw error;
     }
-    Object.assign(process.env, { DATA_DIR: folder, DURABILITY: "os", INTERNAL_SECRET: SECRET, GATEWAY_URL: gateway.url, LOG_LEVEL: "silent" });
+    Object.assign(process.env, {
+      DATA_DIR: folder,
+      DURABILITY: "os",
+      INTERNAL_SECRET: SECRET,
+      GATEWAY_URL: gateway.url,
+      LOG_LEVEL: "silent",
+    });
     const shop = new Shop(gateway, redis, folder);
     shop.set({ ...SETTINGS, ...settings });
     return shop;
@@ -105,7 +117,11 @@ export class Shop {
   }
 
   /** As another service calls. @param age milliseconds since it was signed */
-  signed(path: string, body: unknown, { age = 0, ...options }: RequestOptions & { readonly age?: number } = {}): Promise<Seen> {
+  signed(
+    path: string,
+    body: unknown,
+    { age = 0, ...options }: RequestOptions & { readonly age?: number } = {},
+  ): Promise<Seen> {
     const text = typeof body === "string" ? body : JSON.stringify(body);
     const signature = sign({ method: "POST", path, body: text }, SECRET, Date.now() - age);
     return this.post(path, { ...options, body: text, headers: { [SIGNATURE_HEADER]: signature, ...options.headers } });
@@ -116,8 +132,18 @@ export class Shop {
     const found = match(method, path);
     if (found === null) throw new Error(`no route for ${method} ${path}`);
     const handler = await handlerOf(found.route);
-    const { route: { resource, module }, pathParameters } = found;
-    const event = proxyEvent({ method, path, resource, pathParameters, ...(headers ? { headers } : {}), ...(body === undefined ? {} : { body }) });
+    const {
+      route: { resource, module },
+      pathParameters,
+    } = found;
+    const event = proxyEvent({
+      method,
+      path,
+      resource,
+      pathParameters,
+      ...(headers ? { headers } : {}),
+      ...(body === undefined ? {} : { body }),
+    });
     const result = await handler(event, lambdaContext(module.replace("/", "-"), time));
     const type = String(result.headers?.["content-type"]);
     const json: unknown = type === "application/json" ? JSON.parse(result.body) : undefined;
@@ -133,8 +159,20 @@ export class Shop {
   }
 
   /** Runs a scheduled function. @param time milliseconds that the invocation has */
-  async run(task: "order/resume-sagas" | "order/maintain" | "stock/maintain" | "payment/maintain" | "order/compact" | "stock/compact" | "payment/compact", time = 10_000): Promise<Record<string, number>> {
-    const { handler } = (await import(`../../${task}.ts`)) as { handler: (event: unknown, context: unknown) => Promise<Record<string, number>> };
+  async run(
+    task:
+      | "order/resume-sagas"
+      | "order/maintain"
+      | "stock/maintain"
+      | "payment/maintain"
+      | "order/compact"
+      | "stock/compact"
+      | "payment/compact",
+    time = 10_000,
+  ): Promise<Record<string, number>> {
+    const { handler } = (await import(`../../${task}.ts`)) as {
+      handler: (event: unknown, context: unknown) => Promise<Record<string, number>>;
+    };
     return handler({ source: "aws.events" }, lambdaContext(task.replace("/", "-"), time));
   }
 

@@ -67,7 +67,12 @@ export async function startShop(options: ShopOptions = {}): Promise<Shop> {
     redisUrl: (service) => readFileSync(join(dataDir, "run", `redis-${service}.url`), "utf8").trim(),
     stdout: () => said.stdout,
     stderr: () => said.stderr,
-    addHost: async (port) => startShop({ dataDir, ...(port === undefined ? {} : { httpPort: port }), environment: { ...options.environment, HOSTS_ONLY: "1" } }),
+    addHost: async (port) =>
+      startShop({
+        dataDir,
+        ...(port === undefined ? {} : { httpPort: port }),
+        environment: { ...options.environment, HOSTS_ONLY: "1" },
+      }),
     async stop(signal = "SIGTERM") {
       supervisor.kill(signal);
       const exitCode = await ended;
@@ -77,7 +82,8 @@ export async function startShop(options: ShopOptions = {}): Promise<Shop> {
   };
   const deadline = Date.now() + READY_WITHIN_MS;
   while (!said.stdout.includes("ready: ")) {
-    if (supervisor.exitCode !== null || supervisor.signalCode !== null) throw new Error(`the shop did not start:\n${said.stderr}`);
+    if (supervisor.exitCode !== null || supervisor.signalCode !== null)
+      throw new Error(`the shop did not start:\n${said.stderr}`);
     if (Date.now() > deadline) {
       await shop.stop();
       throw new Error(`the shop was not ready within ${READY_WITHIN_MS} ms:\n${said.stderr}`);
@@ -98,10 +104,14 @@ export function temporaryFolder(): string {
 }
 
 function launch({ httpPort, dataDir, environment }: ShopOptions) {
-  const supervisor = spawn(NODE, [join(ROOT, "host", "main.ts"), ...(process.env.SHOP_HOST === "serve" ? ["serve"] : [])], {
-    env: { ...withoutShopVariables(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
+  const supervisor = spawn(
+    NODE,
+    [join(ROOT, "host", "main.ts"), ...(process.env.SHOP_HOST === "serve" ? ["serve"] : [])],
+    {
+      env: { ...withoutShopVariables(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
   const said = { stdout: "", stderr: "" };
   supervisor.stdout.on("data", (bytes: Buffer) => (said.stdout += bytes.toString()));
   supervisor.stderr.on("data", (bytes: Buffer) => (said.stderr += bytes.toString()));
@@ -111,6 +121,7 @@ function launch({ httpPort, dataDir, environment }: ShopOptions) {
 
 /** Those of the test runner's own (npm's, jest's) would change what the shop does. */
 function withoutShopVariables(): NodeJS.ProcessEnv {
-  const shop = /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|MAX_|npm_)|^(HOSTS_ONLY|HTTP_PORT|HTTP_HOST|QUEUE_TIMEOUT_MS|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|DISPATCH|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
+  const shop =
+    /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|MAX_|npm_)|^(HOSTS_ONLY|HTTP_PORT|HTTP_HOST|QUEUE_TIMEOUT_MS|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|DISPATCH|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !shop.test(name)));
 }

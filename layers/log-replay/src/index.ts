@@ -1,6 +1,13 @@
 export { createFileStore } from "./stores/file/identity.ts";
 export { openFileStore, type FileStoreOptions } from "./stores/file/store.ts";
-export { GoneError, LogDamageError, LogError, RestoringError, StoreMismatchError, StoreUnavailableError } from "./errors.ts";
+export {
+  GoneError,
+  LogDamageError,
+  LogError,
+  RestoringError,
+  StoreMismatchError,
+  StoreUnavailableError,
+} from "./errors.ts";
 export { LoggedRedis, type LoggedRedisOptions } from "./logged-redis.ts";
 export { compact, type CompactOptions, type CompactProgress, type CompactResult } from "./compact/compact.ts";
 export { isCompactionDue, type CompactThresholds } from "./compact/due.ts";
@@ -9,6 +16,15 @@ export { restoreState, type RestoreStateOptions } from "./middleware.ts";
 export { processWide } from "./process-wide.ts";
 export type { LogEvent } from "./recover/recovery.ts";
 export type { OnDamage } from "./format/frame.ts";
-export type { Begin, Durability, LastFrame, LogStore, RepairableStore, Segment, SegmentWriter, Snapshot } from "./stores/store.ts";
+export type {
+  Begin,
+  Durability,
+  LastFrame,
+  LogStore,
+  RepairableStore,
+  Segment,
+  SegmentWriter,
+  Snapshot,
+} from "./stores/store.ts";
 export { readHistory, stateAt, type Image, type PastState } from "./read/history.ts";
 export type { LogRecord, Position } from "./format/record.ts";

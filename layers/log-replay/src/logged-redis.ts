@@ -34,7 +34,19 @@ export interface LoggedRedisOptions {
   readonly now?: () => Date;
 }
 
-const KNOWN = new Set(["url", "store", "indexes", "timeout", "restorePatience", "roundTripTimeout", "commit", "connections", "lockTtl", "onEvent", "now"]);
+const KNOWN = new Set([
+  "url",
+  "store",
+  "indexes",
+  "timeout",
+  "restorePatience",
+  "roundTripTimeout",
+  "commit",
+  "connections",
+  "lockTtl",
+  "onEvent",
+  "now",
+]);
 
 /**
  * State in Redis that is kept in a log: transactions are answered once the log has them, and an empty, older or half
@@ -60,7 +72,15 @@ export class LoggedRedis {
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: LoggedRedisOptions) {
     validate(options);
-    const { url, store, indexes = [], timeout = 10_000, roundTripTimeout = 2_000, commit = "watch", connections = 8 } = options;
+    const {
+      url,
+      store,
+      indexes = [],
+      timeout = 10_000,
+      roundTripTimeout = 2_000,
+      commit = "watch",
+      connections = 8,
+    } = options;
     const { restorePatience = Infinity, lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
     this.#indexes = indexes;
     this.#store = store;
@@ -96,7 +116,10 @@ export class LoggedRedis {
    * @param until only keys last written at or before this time, in milliseconds since 1970
    * @param limit at most this many
    */
-  async keys(prefix: string, { until, limit = 1_000, ...options }: { readonly until?: number; readonly limit?: number } & TransactOptions = {}): Promise<string[]> {
+  async keys(
+    prefix: string,
+    { until, limit = 1_000, ...options }: { readonly until?: number; readonly limit?: number } & TransactOptions = {},
+  ): Promise<string[]> {
     if (!this.#indexes.includes(prefix)) throw new TypeError(`keys that begin with "${prefix}" are not indexed`);
     const range = ["-inf", until ?? "+inf", "BYSCORE", "LIMIT", 0, limit] as const;
     const [members] = await this.occ.query([["zrange", indexKey(prefix), ...range]], options);
@@ -108,7 +131,10 @@ export class LoggedRedis {
    * the log and writes the live keys. One at a time in this process.
    * @returns null where it is not due
    */
-  async compactWhenDue(thresholds: CompactThresholds, { deadline }: Pick<CompactOptions, "deadline"> = {}): Promise<CompactResult | null> {
+  async compactWhenDue(
+    thresholds: CompactThresholds,
+    { deadline }: Pick<CompactOptions, "deadline"> = {},
+  ): Promise<CompactResult | null> {
     const options = { signal: this.#closing.signal, ...(deadline === undefined ? {} : { deadline }) };
     try {
       if (this.#compacting === undefined && !(await isCompactionDue(this.#store, thresholds, Date.now()))) return null;
@@ -131,12 +157,19 @@ export class LoggedRedis {
 }
 
 /** What it hands on to `Occ` is checked there. */
-function validate({ store, indexes = [], lockTtl = 1, restorePatience = Infinity, ...options }: LoggedRedisOptions): void {
+function validate({
+  store,
+  indexes = [],
+  lockTtl = 1,
+  restorePatience = Infinity,
+  ...options
+}: LoggedRedisOptions): void {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
   }
   if (typeof (store as LogStore | undefined)?.id !== "string") throw new TypeError("store must be a log store");
-  if (!Number.isInteger(lockTtl) || lockTtl < 1) throw new TypeError("lockTtl must be a whole number of milliseconds from 1");
+  if (!Number.isInteger(lockTtl) || lockTtl < 1)
+    throw new TypeError("lockTtl must be a whole number of milliseconds from 1");
   if (!(restorePatience > 0)) throw new TypeError("restorePatience must be a positive number of milliseconds");
   if (indexes.some((prefix) => prefix === "" || isInternal(prefix))) {
     throw new TypeError("indexes must be prefixes of keys, and none that begins with log: or occ:");

@@ -22,7 +22,9 @@ export interface RestoreStateOptions {
  * @example middy().use(restoreState({ state: openShop })).handler(…)
  * @throws RestoringError where the restore takes longer than the invocation can wait
  */
-export function restoreState({ state, timeout = 10_000, reserve = 1_000 }: RestoreStateOptions): { before: (request: Request) => Promise<void> } {
+export function restoreState({ state, timeout = 10_000, reserve = 1_000 }: RestoreStateOptions): {
+  before: (request: Request) => Promise<void>;
+} {
   return {
     before: async ({ context }) => {
       const remaining = context.getRemainingTimeInMillis?.() ?? Infinity;

@@ -17,7 +17,9 @@ export function parseGuard(text: string | null): Guard | null {
   if (text === null) return null;
   try {
     const { epoch, run_id, store } = JSON.parse(text) as Partial<Guard>;
-    return typeof epoch === "number" && typeof run_id === "string" && typeof store === "string" ? { epoch, run_id, store } : null;
+    return typeof epoch === "number" && typeof run_id === "string" && typeof store === "string"
+      ? { epoch, run_id, store }
+      : null;
   } catch {
     return null;
   }
@@ -30,7 +32,10 @@ export function parseGuard(text: string | null): Guard | null {
  * - `restore`: the state is missing, half restored, or of another server process
  * - `foreign`: the state belongs to another log
  */
-export function judgeGuard(guard: Guard | null, here: { readonly runId: string; readonly store: string }): "fine" | "restore" | "foreign" {
+export function judgeGuard(
+  guard: Guard | null,
+  here: { readonly runId: string; readonly store: string },
+): "fine" | "restore" | "foreign" {
   if (guard === null) return "restore";
   if (guard.store !== here.store) return "foreign";
   return guard.run_id === here.runId ? "fine" : "restore";
@@ -42,7 +47,10 @@ export function judgeGuard(guard: Guard | null, here: { readonly runId: string; 
  * - `replace`: the guard's epoch is a new one, which takes a writer of its own
  * - `restore`: the writer's epoch is over, or what was read is a late reply of an older epoch
  */
-export function judgeWriter(writer: { readonly epoch: number; readonly over: boolean } | undefined, guardEpoch: number): "use" | "replace" | "restore" {
+export function judgeWriter(
+  writer: { readonly epoch: number; readonly over: boolean } | undefined,
+  guardEpoch: number,
+): "use" | "replace" | "restore" {
   if (writer === undefined || writer.epoch < guardEpoch) return "replace";
   return writer.epoch > guardEpoch || writer.over ? "restore" : "use";
 }
@@ -92,7 +100,7 @@ export function lastBegun(begins: ReadonlyMap<number, Begin>): number {
 export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch[] | null {
   const stretches: Stretch[] = [];
   let to = Infinity;
-  for (let epoch = last; epoch !== 0; ) {
+  for (let epoch = last; epoch !== 0;) {
     const begin = begins.get(epoch);
     if (begin === undefined || begin.parent >= epoch || begin.cut > to) return null;
     stretches.unshift({ epoch, from: begin.cut, to });

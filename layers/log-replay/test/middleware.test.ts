@@ -22,7 +22,9 @@ test("a cold start restores before the handler runs", async () => {
   const events = listener();
   const state = on.open({ store: await on.store(store.folder), onEvent: events.onEvent });
   const order: string[] = [];
-  const run = middy().use(restoreState({ state: async () => state })).handler(async () => order.push(`handler after ${events.count("restored")} restore`));
+  const run = middy()
+    .use(restoreState({ state: async () => state }))
+    .handler(async () => order.push(`handler after ${events.count("restored")} restore`));
   await run({}, context() as never);
   expect(order).toEqual(["handler after 1 restore"]);
   expect(await handler(async () => state)()).toBe(7);
@@ -65,7 +67,8 @@ test("in a process that has worked before, a transaction and a read during a res
   await on.outside.flushall();
   await on.outside.set("log:lock", "somebody else", "PX", 1_200);
   const started = performance.now();
-  for (const use of [state.occ.read(["n"]), state.occ.transact(["n"], add("n"))]) expect(await outcome(use)).toBeInstanceOf(RestoringError);
+  for (const use of [state.occ.read(["n"]), state.occ.transact(["n"], add("n"))])
+    expect(await outcome(use)).toBeInstanceOf(RestoringError);
   expect(await on.outside.get("log:lock")).toBe("somebody else");
   expect(performance.now() - started).toBeLessThan(1_200);
   await until(async () => (await on.outside.get("log:guard")) !== null);
@@ -97,7 +100,9 @@ test("what waiting cannot cure is told at once", async () => {
 
 test("later invocations cost no round trip of their own", async () => {
   const state = on.open({ store: await on.store() });
-  const run = middy().use(restoreState({ state: async () => state })).handler(async () => "done");
+  const run = middy()
+    .use(restoreState({ state: async () => state }))
+    .handler(async () => "done");
   await run({}, context() as never);
   await on.outside.config("RESETSTAT");
   for (let i = 0; i < 10; i++) expect(await run({}, context() as never)).toBe("done");
@@ -115,6 +120,10 @@ test("a process has one instance under a name, whoever asks first", async () => 
 
 test("an instance that could not be made is forgotten: the next one who asks tries again", async () => {
   await expect(processWide("failing", () => Promise.reject(new Error("not yet")))).rejects.toThrow("not yet");
-  await expect(processWide("failing", async () => { throw new Error("nor now"); })).rejects.toThrow("nor now");
+  await expect(
+    processWide("failing", async () => {
+      throw new Error("nor now");
+    }),
+  ).rejects.toThrow("nor now");
   expect(await processWide("failing", async () => "made")).toBe("made");
 });

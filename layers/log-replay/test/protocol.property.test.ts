@@ -1,6 +1,19 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { after, chain, goesOnBehind, isDecided, isInHistory, judgeGuard, judgeWriter, lastBegun, mayCompact, mayStay, parseGuard, readWaitsFor } from "../src/protocol.ts";
+import {
+  after,
+  chain,
+  goesOnBehind,
+  isDecided,
+  isInHistory,
+  judgeGuard,
+  judgeWriter,
+  lastBegun,
+  mayCompact,
+  mayStay,
+  parseGuard,
+  readWaitsFor,
+} from "../src/protocol.ts";
 import type { Begin } from "../src/stores/store.ts";
 
 describe("what a guard is worth", () => {
@@ -15,9 +28,12 @@ describe("what a guard is worth", () => {
     expect(judgeGuard(given, { runId: "run", store: "log" })).toBe(verdict);
   });
 
-  test.each([[null], [""], ["{"], ["null"], ["7"], ['{"epoch":1}'], ['{"epoch":"1","run_id":"r","store":"s"}']])("%s is no guard", (text) => {
-    expect(parseGuard(text)).toBeNull();
-  });
+  test.each([[null], [""], ["{"], ["null"], ["7"], ['{"epoch":1}'], ['{"epoch":"1","run_id":"r","store":"s"}']])(
+    "%s is no guard",
+    (text) => {
+      expect(parseGuard(text)).toBeNull();
+    },
+  );
 
   test("a guard is read as it was written", () => {
     expect(parseGuard(JSON.stringify(guard))).toEqual(guard);
@@ -25,14 +41,40 @@ describe("what a guard is worth", () => {
 });
 
 describe("which epochs make up the history", () => {
-  const begins = (...list: [epoch: number, parent: number, cut: number][]): Map<number, Begin> => new Map(list.map(([epoch, parent, cut]) => [epoch, { parent, cut }]));
+  const begins = (...list: [epoch: number, parent: number, cut: number][]): Map<number, Begin> =>
+    new Map(list.map(([epoch, parent, cut]) => [epoch, { parent, cut }]));
 
   test.each([
     ["none", begins(), 0, []],
     ["the first", begins([1, 0, 0]), 1, [{ epoch: 1, from: 0, to: Infinity }]],
-    ["each up to where the next goes on", begins([1, 0, 0], [2, 1, 7], [3, 2, 7]), 3, [{ epoch: 1, from: 0, to: 7 }, { epoch: 2, from: 7, to: 7 }, { epoch: 3, from: 7, to: Infinity }]],
-    ["not one that was claimed and never begun", begins([1, 0, 0], [3, 1, 4]), 3, [{ epoch: 1, from: 0, to: 4 }, { epoch: 3, from: 4, to: Infinity }]],
-    ["not one that a later one passed over", begins([1, 0, 0], [2, 1, 4], [3, 1, 5]), 3, [{ epoch: 1, from: 0, to: 5 }, { epoch: 3, from: 5, to: Infinity }]],
+    [
+      "each up to where the next goes on",
+      begins([1, 0, 0], [2, 1, 7], [3, 2, 7]),
+      3,
+      [
+        { epoch: 1, from: 0, to: 7 },
+        { epoch: 2, from: 7, to: 7 },
+        { epoch: 3, from: 7, to: Infinity },
+      ],
+    ],
+    [
+      "not one that was claimed and never begun",
+      begins([1, 0, 0], [3, 1, 4]),
+      3,
+      [
+        { epoch: 1, from: 0, to: 4 },
+        { epoch: 3, from: 4, to: Infinity },
+      ],
+    ],
+    [
+      "not one that a later one passed over",
+      begins([1, 0, 0], [2, 1, 4], [3, 1, 5]),
+      3,
+      [
+        { epoch: 1, from: 0, to: 5 },
+        { epoch: 3, from: 5, to: Infinity },
+      ],
+    ],
     ["broken: a beginning is lost", begins([1, 0, 0], [3, 2, 4]), 3, null],
     ["broken: it begins in the middle", begins([1, 0, 5]), 1, null],
     ["broken: a cut above the one that follows", begins([1, 0, 0], [2, 1, 9], [3, 2, 8]), 3, null],
@@ -49,7 +91,11 @@ describe("what comes after a snapshot", () => {
 
   test.each([
     ["all, where there is none", null, [first, second, fourth]],
-    ["the rest of the epoch that it ends in, and all that follow", { epoch: 2, n: 8 }, [{ ...second, from: 8 }, fourth]],
+    [
+      "the rest of the epoch that it ends in, and all that follow",
+      { epoch: 2, n: 8 },
+      [{ ...second, from: 8 }, fourth],
+    ],
     ["nothing of an epoch that it holds up to the cut", { epoch: 2, n: 9 }, [fourth]],
     ["the rest of the last epoch", { epoch: 4, n: 12 }, [{ ...fourth, from: 12 }]],
     ["broken: it holds more than the history", { epoch: 2, n: 10 }, null],

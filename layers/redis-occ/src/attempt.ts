@@ -8,9 +8,19 @@ import type { Transaction } from "./transaction.ts";
 /** How an attempt of a group ended for the transactions that are still without an answer. */
 export type AttemptEnd =
   /** EXEC ran: answer as soon as `firm` resolves. */
-  | { readonly kind: "executed"; readonly decided: readonly Transaction[]; readonly firm: Promise<void>; readonly again: readonly Transaction[] }
+  | {
+      readonly kind: "executed";
+      readonly decided: readonly Transaction[];
+      readonly firm: Promise<void>;
+      readonly again: readonly Transaction[];
+    }
   /** EXEC ran, and a command in it failed: what to answer, undefined where the writes stand all the same. */
-  | { readonly kind: "half done"; readonly decided: readonly Transaction[]; readonly error: OccError | undefined; readonly again: readonly Transaction[] }
+  | {
+      readonly kind: "half done";
+      readonly decided: readonly Transaction[];
+      readonly error: OccError | undefined;
+      readonly again: readonly Transaction[];
+    }
   /** A watched key had changed: nothing happened. */
   | { readonly kind: "conflict" }
   /** The hook misses something: nothing happened. */
@@ -79,7 +89,8 @@ async function run(lane: Lane, hook: CommitHook, group: readonly Transaction[]):
   }
 
   const stamp = identity.nextStamp();
-  const own: Command[] = writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes)] : [];
+  const own: Command[] =
+    writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes)] : [];
   const added = hook.stage(session, writes);
   await failPoint("commit.before");
   for (const transaction of decided) transaction.markSent();
@@ -121,7 +132,9 @@ async function putRight(
     const stands = await lane.exclusively((connection) => hook.halfDone(session, writes, connection));
     return stands ? undefined : new ServerRefusedError(`${what}; it was undone`, { cause: failure });
   } catch (error) {
-    return new OutcomeUnknownError(what, { cause: new AggregateError([failure, error], "a command failed, and the hook could not put it right") });
+    return new OutcomeUnknownError(what, {
+      cause: new AggregateError([failure, error], "a command failed, and the hook could not put it right"),
+    });
   }
 }
 
@@ -157,6 +170,7 @@ function imageCommands(writes: readonly Write[]): Command[] {
   }
   const commands: Command[] = [];
   for (let i = 0; i < put.length; i += MAX_ARGUMENTS) commands.push(["mset", ...put.slice(i, i + MAX_ARGUMENTS)]);
-  for (let i = 0; i < deleted.length; i += MAX_ARGUMENTS) commands.push(["del", ...deleted.slice(i, i + MAX_ARGUMENTS)]);
+  for (let i = 0; i < deleted.length; i += MAX_ARGUMENTS)
+    commands.push(["del", ...deleted.slice(i, i + MAX_ARGUMENTS)]);
   return commands;
 }

@@ -62,9 +62,21 @@ export class Occ {
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: OccOptions) {
     validate(options);
-    const { url, hook = noHook, commit = "watch", connections = 8, maxAttempts = 100, timeout = 10_000, roundTripTimeout = 2_000, random = Math.random } = options;
+    const {
+      url,
+      hook = noHook,
+      commit = "watch",
+      connections = 8,
+      maxAttempts = 100,
+      timeout = 10_000,
+      roundTripTimeout = 2_000,
+      random = Math.random,
+    } = options;
     this.#timeout = timeout;
-    this.#pool = new Pool(laneOpener(commit, () => Connection.open({ url, roundTripTimeout })), connections);
+    this.#pool = new Pool(
+      laneOpener(commit, () => Connection.open({ url, roundTripTimeout })),
+      connections,
+    );
     this.#committer = new Committer({ pool: this.#pool, hook, maxAttempts, random });
     this.#group = new GroupCommit(this.#committer, hook);
     this.#reader = new Reader({ pool: this.#pool, hook, random });
@@ -101,7 +113,10 @@ export class Occ {
    * @throws the error of the first part that failed, after those under way have ended; TypeError for a `concurrency`
    *   that is no whole number from 1
    */
-  async batch<T>(parts: Iterable<BatchPart<T>>, options: TransactOptions & { readonly concurrency?: number } = {}): Promise<T[]> {
+  async batch<T>(
+    parts: Iterable<BatchPart<T>>,
+    options: TransactOptions & { readonly concurrency?: number } = {},
+  ): Promise<T[]> {
     const { concurrency = 2 } = options;
     checkCount("concurrency", concurrency);
     const results: T[] = [];
@@ -168,8 +183,10 @@ function validate(options: OccOptions): void {
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
   }
-  if (!/^(redis|rediss|unix):/.test(options.url)) throw new TypeError("url must begin with redis://, rediss:// or unix://");
-  if (!["watch", "script"].includes(options.commit ?? "watch")) throw new TypeError('commit must be "watch" or "script"');
+  if (!/^(redis|rediss|unix):/.test(options.url))
+    throw new TypeError("url must begin with redis://, rediss:// or unix://");
+  if (!["watch", "script"].includes(options.commit ?? "watch"))
+    throw new TypeError('commit must be "watch" or "script"');
   for (const name of ["connections", "maxAttempts"] as const) checkCount(name, options[name] ?? 1);
   for (const name of ["timeout", "roundTripTimeout"] as const) checkDuration(name, options[name] ?? 1);
 }

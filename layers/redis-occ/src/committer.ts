@@ -81,7 +81,10 @@ export class Committer {
       (error: unknown) => {
         if (!(error instanceof RolledBackError)) {
           // A retryable error would say that nothing was changed.
-          const answer = error instanceof OccError && !error.retryable ? error : new OutcomeUnknownError("executed, but not confirmed", { cause: error });
+          const answer =
+            error instanceof OccError && !error.retryable
+              ? error
+              : new OutcomeUnknownError("executed, but not confirmed", { cause: error });
           return decided.forEach((transaction) => transaction.fail(answer));
         }
         for (const transaction of decided) transaction.markUnsent();
@@ -103,7 +106,9 @@ export class Committer {
       } catch (error) {
         if (error instanceof OutcomeUnknownError) return decided.forEach((transaction) => transaction.fail(error));
         if (error instanceof ClosedError) {
-          const unknown = new OutcomeUnknownError("the client was closed before the outcome was known", { cause: error });
+          const unknown = new OutcomeUnknownError("the client was closed before the outcome was known", {
+            cause: error,
+          });
           return decided.forEach((transaction) => transaction.fail(unknown));
         }
         await backoff(attempts, random);

@@ -55,7 +55,11 @@ export class Connection {
     let reason: unknown;
     redis.on("error", (error: unknown) => (reason = error));
     try {
-      const info = await bounded(redis, roundTripTimeout, redis.connect().then(() => redis.info("server")));
+      const info = await bounded(
+        redis,
+        roundTripTimeout,
+        redis.connect().then(() => redis.info("server")),
+      );
       const runId = /^run_id:(\w+)/m.exec(info)?.[1];
       if (runId === undefined) throw new ConnectionLostError("the server does not tell its run_id");
       return new Connection(redis, runId, roundTripTimeout);

@@ -24,7 +24,9 @@ const holder = globalThis as { [FAIL_POINT_HOOK]?: FailPointHook };
  * const failPoint = failPoints({ "send.before": "plain", "send.after": "drop" });
  * await failPoint("send.before");
  */
-export function failPoints<const Name extends string>(_names: Readonly<Record<Name, FailPointKind>>): (name: Name) => Promise<void> | undefined {
+export function failPoints<const Name extends string>(
+  _names: Readonly<Record<Name, FailPointKind>>,
+): (name: Name) => Promise<void> | undefined {
   return (name) => holder[FAIL_POINT_HOOK]?.(name);
 }
 

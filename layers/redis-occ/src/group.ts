@@ -55,7 +55,9 @@ export class GroupCommit {
   /** How many of those that wait the next group can have. */
   #size(): number {
     let keys = 0;
-    const beyond = this.#queue.findIndex((transaction, i) => (keys += transaction.keys.size) > MAX_KEYS || i >= MAX_TRANSACTIONS);
+    const beyond = this.#queue.findIndex(
+      (transaction, i) => (keys += transaction.keys.size) > MAX_KEYS || i >= MAX_TRANSACTIONS,
+    );
     return beyond === -1 ? this.#queue.length : Math.max(1, beyond);
   }
 

@@ -125,7 +125,11 @@ export class Reader {
   }
 
   /** One MULTI for the group. @returns false where the hook misses something and has to restore it first */
-  async #round(connection: Connection, group: readonly Read[], again: (reads: readonly Read[]) => void): Promise<boolean> {
+  async #round(
+    connection: Connection,
+    group: readonly Read[],
+    again: (reads: readonly Read[]) => void,
+  ): Promise<boolean> {
     const { hook } = this.#options;
     const keys = [...new Set(group.flatMap((read) => read.keys))];
     const fetched = [...hook.watch, ...keys];

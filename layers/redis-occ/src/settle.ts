@@ -33,7 +33,11 @@ export async function settle(pool: Pool<Lane>, hook: CommitHook, lost: LostExec)
 }
 
 /** Touches the fence and reads the marker; null where this is not the server that the EXEC was sent to. */
-async function askMarker(connection: Connection, hook: CommitHook, lost: LostExec): Promise<Parameters<typeof judgeLostExec>[0]> {
+async function askMarker(
+  connection: Connection,
+  hook: CommitHook,
+  lost: LostExec,
+): Promise<Parameters<typeof judgeLostExec>[0]> {
   if (connection.runId !== lost.connection.runId) return null;
   const replies = await connection.transaction([
     ["set", lost.identity.fence, "settled", "EX", FENCE_TTL],

@@ -12,7 +12,10 @@ const part = (i: number, size = 100): BatchPart<number> => {
 
 test("a batch runs each part as one transaction of its own and gives the results in order", async () => {
   const occ = on.client();
-  const results = await occ.batch(Array.from({ length: 7 }, (_, i) => part(i)), { concurrency: 3 });
+  const results = await occ.batch(
+    Array.from({ length: 7 }, (_, i) => part(i)),
+    { concurrency: 3 },
+  );
   expect(results).toEqual([0, 1, 2, 3, 4, 5, 6]);
   expect(await on.calls(EXEC)).toBe(7);
   expect(await on.outside.dbsize()).toBeGreaterThanOrEqual(700);
@@ -70,7 +73,13 @@ test("a batch loses nothing that others change meanwhile", async () => {
   const other = on.client();
   const bump: BatchPart<number> = { keys: ["n"], decide: add("n") };
   const others = Array.from({ length: 30 }, () => other.transact(["n"], add("n")));
-  await Promise.all([occ.batch(Array.from({ length: 30 }, () => bump), { concurrency: 4 }), ...others]);
+  await Promise.all([
+    occ.batch(
+      Array.from({ length: 30 }, () => bump),
+      { concurrency: 4 },
+    ),
+    ...others,
+  ]);
   expect(await on.json("n")).toBe(60);
 });
 
@@ -81,7 +90,8 @@ test("a read sees all its keys at one instant, while a transaction changes them 
     for (let i = 1; i <= 100; i++) await writer.transact(keys, () => ({ result: i, set: { a: i, b: i, c: i } }));
   })();
   for (let seen: number | null = 0; seen !== 100; [seen] = (await reader.read<number>(keys)) as [number | null]) {
-    for (const values of await Promise.all([reader.read(keys), reader.read(["c", "b", "a"])])) expect(new Set(values).size).toBe(1);
+    for (const values of await Promise.all([reader.read(keys), reader.read(["c", "b", "a"])]))
+      expect(new Set(values).size).toBe(1);
   }
   await writes;
 });
@@ -89,7 +99,12 @@ test("a read sees all its keys at one instant, while a transaction changes them 
 test("reads that wait at the same time share one MULTI; each gets its own keys in its order", async () => {
   await on.outside.mset("a", "1", "b", "2", "c", "3");
   const occ = on.client();
-  expect(await Promise.all([occ.read(["a", "b"]), occ.read(["c", "a"]), occ.read([]), occ.read(["x"])])).toEqual([[1, 2], [3, 1], [], [null]]);
+  expect(await Promise.all([occ.read(["a", "b"]), occ.read(["c", "a"]), occ.read([]), occ.read(["x"])])).toEqual([
+    [1, 2],
+    [3, 1],
+    [],
+    [null],
+  ]);
   expect(await on.calls("exec")).toBe(1);
 });
 
@@ -116,7 +131,13 @@ test("a query gives the replies of its commands at one instant, in order", async
   await on.outside.mset("a", "1", "b", "2");
   await on.outside.zadd("index", 1, "a", 2, "b");
   const occ = on.client();
-  expect(await occ.query([["zrange", "index", 0, -1], ["get", "a"], ["exists", "x"]])).toEqual([["a", "b"], "1", 0]);
+  expect(
+    await occ.query([
+      ["zrange", "index", 0, -1],
+      ["get", "a"],
+      ["exists", "x"],
+    ]),
+  ).toEqual([["a", "b"], "1", 0]);
   expect(await on.calls("exec")).toBe(1);
 });
 

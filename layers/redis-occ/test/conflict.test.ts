@@ -31,7 +31,9 @@ test("many clients that move amounts between few keys keep the sum exact", async
   const moves = Array.from({ length: 600 }, (_, i) => {
     const from = keys[i % 3] ?? "a";
     const to = keys[(i + 1 + (i % 2)) % 3] ?? "b";
-    return outcome(clients[i % 6]?.transact([from, to], move(from, to, i % 17)) ?? Promise.reject(new Error("no client")));
+    return outcome(
+      clients[i % 6]?.transact([from, to], move(from, to, i % 17)) ?? Promise.reject(new Error("no client")),
+    );
   });
   for (const end of await Promise.all(moves)) if (end instanceof Error) expect(end.message).toBe("not enough");
   const values = (await on.client().read<number>(keys)).map((value) => value ?? 0);
@@ -92,7 +94,8 @@ test("the pauses between attempts are random up to a bound that doubles: full ji
   // The test runner sets timers of its own in this process.
   const own = new AsyncLocalStorage<true>();
   const timers = createHook({
-    init: (_id, type, _trigger, resource) => type === "Timeout" && own.getStore() && pauses.push((resource as { _idleTimeout: number })._idleTimeout),
+    init: (_id, type, _trigger, resource) =>
+      type === "Timeout" && own.getStore() && pauses.push((resource as { _idleTimeout: number })._idleTimeout),
   });
   timers.enable();
   await own.run(true, async () => {

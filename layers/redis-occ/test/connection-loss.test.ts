@@ -47,9 +47,7 @@ test("a connection cut between EXEC and its answer: the transaction is answered,
   await on.outside.set("n", "1");
   const caught = proxy.catchNext(EXEC);
   let runs = 0;
-  const answers = Promise.all(
-    Array.from({ length: 3 }, () => occ.transact(["n"], (view) => (runs++, add("n")(view)))),
-  );
+  const answers = Promise.all(Array.from({ length: 3 }, () => occ.transact(["n"], (view) => (runs++, add("n")(view)))));
   const held = await caught;
   await held.deliver();
   held.cut();

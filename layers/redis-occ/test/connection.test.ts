@@ -16,13 +16,24 @@ async function open(): Promise<Connection> {
 test("the replies are in the order of the commands, whoever else uses the connection", async () => {
   const connection = await open();
   const numbers = Array.from({ length: 50 }, (_, i) => String(i));
-  const replies = await Promise.all(numbers.map((n) => connection.pipeline([["echo", n], ["echo", `${n}!`]])));
+  const replies = await Promise.all(
+    numbers.map((n) =>
+      connection.pipeline([
+        ["echo", n],
+        ["echo", `${n}!`],
+      ]),
+    ),
+  );
   expect(replies).toEqual(numbers.map((n) => [n, `${n}!`]));
 });
 
 test("a transaction of which one command is refused is refused with that command's reason, and none is run", async () => {
   const connection = await open();
-  const refused = connection.transaction([["set", "a", "1"], ["set", "a"], ["set", "b", "1"]]);
+  const refused = connection.transaction([
+    ["set", "a", "1"],
+    ["set", "a"],
+    ["set", "b", "1"],
+  ]);
   await expect(refused).rejects.toThrow("wrong number of arguments");
   await expect(refused).rejects.toBeInstanceOf(ServerRefusedError);
   expect(await on.outside.exists("a", "b")).toBe(0);
@@ -32,7 +43,14 @@ test("a transaction of which one command is refused is refused with that command
 test("a command that is longer than a string can be: nothing is sent, and the connection is not used again", async () => {
   const connection = await open();
   const half = "x".repeat(300 * 1024 * 1024);
-  expect(await outcome(connection.transaction([["set", "a", "1"], ["mset", "b", half, "c", half]]))).toBeInstanceOf(RangeError);
+  expect(
+    await outcome(
+      connection.transaction([
+        ["set", "a", "1"],
+        ["mset", "b", half, "c", half],
+      ]),
+    ),
+  ).toBeInstanceOf(RangeError);
   expect(connection.broken).toBe(true);
   expect(await on.outside.exists("a", "b", "c")).toBe(0);
 });

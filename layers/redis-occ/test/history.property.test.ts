@@ -76,7 +76,9 @@ test("random histories with connections cut at random: every answered effect is 
           if (client === undefined) throw new Error("no such client");
           for (let i = 0; i < id % 3; i++) await Promise.resolve();
           const run = step.alone ? client.transactAlone.bind(client) : client.transact.bind(client);
-          return run([...step.keys, `ran:${id}`], effect(id, step), { timeout: step.timeout }).catch((error: unknown) => error);
+          return run([...step.keys, `ran:${id}`], effect(id, step), { timeout: step.timeout }).catch(
+            (error: unknown) => error,
+          );
         }),
       );
       // What is still on its way arrives, or never does.
@@ -88,7 +90,8 @@ test("random histories with connections cut at random: every answered effect is 
         else if (end instanceof OutcomeUnknownError) expect([0, 1]).toContain(ran);
         else if (end instanceof OccError && end.retryable) expect(ran).toBe(0);
         else throw end;
-        for (const key of history[id]?.keys ?? []) sums.set(key, (sums.get(key) ?? 0) + ran * (history[id]?.amount ?? 0));
+        for (const key of history[id]?.keys ?? [])
+          sums.set(key, (sums.get(key) ?? 0) + ran * (history[id]?.amount ?? 0));
       }
       for (const [key, sum] of sums) expect((await on.json(key)) ?? 0).toBe(sum);
       for (const client of clients) client.close();

@@ -81,20 +81,27 @@ test("Redis restarted while EXEC's answer was lost: recall() hears `unknown`; it
 
 test.each<[string, () => Promise<boolean>, unknown]>([
   ["it says that the writes stand: they are answered", () => Promise.resolve(true), 2],
-  ["it says that they were undone: ServerRefusedError, nothing was changed", () => Promise.resolve(false), expect.any(ServerRefusedError)],
+  [
+    "it says that they were undone: ServerRefusedError, nothing was changed",
+    () => Promise.resolve(false),
+    expect.any(ServerRefusedError),
+  ],
   ["it fails: OutcomeUnknownError", () => refuse("gone"), expect.any(OutcomeUnknownError)],
-])("a command that fails inside EXEC leaves half of it: halfDone() is called instead of executed(); %s", async (_name, halfDone, expected) => {
-  await on.outside.mset("text", "not a stream", "n", "1");
-  const calls: unknown[] = [];
-  const hook = hookWith<string>({
-    check: () => "session",
-    stage: () => [["xadd", "text", "*", "a", "1"]],
-    executed: () => refuse("must not be called"),
-    halfDone: (session, writes) => (calls.push([session, plain(writes)]), halfDone()),
-  });
-  expect(await outcome(on.client({ hook }).transact(["n"], add("n")))).toEqual(expected);
-  expect(calls).toEqual([["session", [{ images: { n: "2" }, meta: undefined }]]]);
-});
+])(
+  "a command that fails inside EXEC leaves half of it: halfDone() is called instead of executed(); %s",
+  async (_name, halfDone, expected) => {
+    await on.outside.mset("text", "not a stream", "n", "1");
+    const calls: unknown[] = [];
+    const hook = hookWith<string>({
+      check: () => "session",
+      stage: () => [["xadd", "text", "*", "a", "1"]],
+      executed: () => refuse("must not be called"),
+      halfDone: (session, writes) => (calls.push([session, plain(writes)]), halfDone()),
+    });
+    expect(await outcome(on.client({ hook }).transact(["n"], add("n")))).toEqual(expected);
+    expect(calls).toEqual([["session", [{ images: { n: "2" }, meta: undefined }]]]);
+  },
+);
 
 test("while halfDone() uses the connection nobody else does", async () => {
   await on.outside.set("text", "not a stream");

@@ -10,7 +10,13 @@ test("check judges the watched values, in their order; its session goes to the l
   const hook = hookWith<{ id: number }>({
     watch: ["guard", "other", "none"],
     check: (values) => (calls.push(["check", values]), { id: calls.length }),
-    stage: (session, writes) => (calls.push(["stage", session.id, plain(writes)]), [["append", "a", "!"], ["strlen", "a"]]),
+    stage: (session, writes) => (
+      calls.push(["stage", session.id, plain(writes)]),
+      [
+        ["append", "a", "!"],
+        ["strlen", "a"],
+      ]
+    ),
     executed: async (session, writes, replies) => {
       calls.push(["executed", session.id, plain(writes), replies]);
     },
@@ -45,7 +51,10 @@ test("prepare sees each write by itself: it makes the meta of later calls, and w
   const occ = on.client({ hook });
   const answers = ["one", "bad", "two"].map((meta) => outcome(occ.transact(["a"], add("a"), { meta })));
   expect(await Promise.all(answers)).toEqual([1, new RangeError("bad"), 2]);
-  expect(seen).toEqual([["one", "a"], ["two", "a"]]);
+  expect(seen).toEqual([
+    ["one", "a"],
+    ["two", "a"],
+  ]);
 });
 
 test("a group in which every rule refused asks the hook too, with no writes, and its refusals wait for it", async () => {
@@ -100,7 +109,10 @@ test("what check misses is restored first: no rule has run and nothing was writt
 
 test("callers that cannot wait for a restore leave by their timeout; one that fails is everybody's error; one that brings nothing does not spin", async () => {
   let restores = 0;
-  const slow = on.client({ hook: hookWith({ check: () => null, restore: () => new Promise(() => restores++) }), timeout: 100 });
+  const slow = on.client({
+    hook: hookWith({ check: () => null, restore: () => new Promise(() => restores++) }),
+    timeout: 100,
+  });
   expect(await outcome(slow.transact(["n"], add("n")))).toBeInstanceOf(TimeoutError);
   expect(await outcome(slow.read(["n"]))).toBeInstanceOf(TimeoutError);
 
@@ -110,7 +122,10 @@ test("callers that cannot wait for a restore leave by their timeout; one that fa
   expect(await outcome(failing.read(["n"]))).toBe(damage);
 
   restores = 0;
-  const useless = on.client({ hook: hookWith({ check: () => null, restore: () => Promise.resolve().then(() => void restores++) }), timeout: 500 });
+  const useless = on.client({
+    hook: hookWith({ check: () => null, restore: () => Promise.resolve().then(() => void restores++) }),
+    timeout: 500,
+  });
   expect(await outcome(useless.transact(["n"], add("n")))).toBeInstanceOf(TimeoutError);
   expect(await outcome(useless.read(["n"]))).toBeInstanceOf(TimeoutError);
   expect(restores).toBeLessThan(200);
@@ -122,7 +137,11 @@ test("an error of check or stage is the error of the whole group, and nothing wa
   const reject = (): never => {
     throw damage;
   };
-  for (const hook of [hookWith({ check: reject }), hookWith({ stage: reject }), hookWith({ check: () => Promise.reject(damage) })]) {
+  for (const hook of [
+    hookWith({ check: reject }),
+    hookWith({ stage: reject }),
+    hookWith({ check: () => Promise.reject(damage) }),
+  ]) {
     expect(await outcome(on.client({ hook }).transact(["n"], add("n")))).toBe(damage);
   }
   expect(await outcome(on.client({ hook: hookWith({ check: reject }) }).read(["n"]))).toBe(damage);
@@ -235,7 +254,10 @@ test("a read fetches the hook's keys and commands in its own MULTI, and waits fo
     watch: ["guard"],
     check: ([guard]) => `session ${guard}`,
     readCommands: () => [["strlen", "a"]],
-    observed: (session, keys, replies) => (seen.push([session, keys, replies]), keys.includes("b") ? firm.promise : Promise.resolve()),
+    observed: (session, keys, replies) => (
+      seen.push([session, keys, replies]),
+      keys.includes("b") ? firm.promise : Promise.resolve()
+    ),
   });
   const occ = on.client({ hook });
   let ended = false;
@@ -272,7 +294,10 @@ test("RolledBackError from observed(): it is read again; any other error is that
 
 test("a command of the hook that fails in a read is an error, not a reply", async () => {
   await on.outside.set("a", "1");
-  const hook = hookWith({ readCommands: () => [["xrange", "a", "-", "+"]], observed: () => refuse("must not be asked") });
+  const hook = hookWith({
+    readCommands: () => [["xrange", "a", "-", "+"]],
+    observed: () => refuse("must not be asked"),
+  });
   expect(await outcome(on.client({ hook }).read(["a"]))).toBeInstanceOf(ServerRefusedError);
 });
 

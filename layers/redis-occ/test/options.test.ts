@@ -32,8 +32,11 @@ test.each([0, -5, NaN, 2 ** 31])("a call's timeout of %d is refused with a TypeE
   occ.close();
 });
 
-test.each([0, -1, 1.5, NaN])("a batch with a concurrency of %d is refused, rather than done not at all", async (concurrency) => {
-  const occ = new Occ({ url });
-  await expect(occ.batch([{ keys: [], decide: () => ({ result: 0 }) }], { concurrency })).rejects.toThrow(TypeError);
-  occ.close();
-});
+test.each([0, -1, 1.5, NaN])(
+  "a batch with a concurrency of %d is refused, rather than done not at all",
+  async (concurrency) => {
+    const occ = new Occ({ url });
+    await expect(occ.batch([{ keys: [], decide: () => ({ result: 0 }) }], { concurrency })).rejects.toThrow(TypeError);
+    occ.close();
+  },
+);

@@ -39,7 +39,11 @@ test("the number of connections is bounded, and all who wait for one are served"
 
 test("one connection is enough for everything", async () => {
   const occ = on.client({ connections: 1 });
-  const work = Array.from({ length: 10 }, () => [occ.transact(["n"], add("n")), occ.transactAlone(["n"], add("n")), occ.read(["n"])]);
+  const work = Array.from({ length: 10 }, () => [
+    occ.transact(["n"], add("n")),
+    occ.transactAlone(["n"], add("n")),
+    occ.read(["n"]),
+  ]);
   await Promise.all(work.flat());
   expect(await on.json("n")).toBe(20);
 });
@@ -129,7 +133,8 @@ test("close reaches every connection: idle, lent, just being opened or handed ov
     if (turn > 4) await pause(1);
     pool.close();
     for (const end of await Promise.all(busy)) {
-      if (end instanceof Error) expect([ClosedError, ConnectionLostError].some((type) => end instanceof type)).toBe(true);
+      if (end instanceof Error)
+        expect([ClosedError, ConnectionLostError].some((type) => end instanceof type)).toBe(true);
     }
     await until(async () => (await connections()) === 0, 2_000);
   }

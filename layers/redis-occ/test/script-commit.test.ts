@@ -57,7 +57,10 @@ test("10,000 keys are compared and written in one commit", async () => {
   const occ = on.client({ commit: "script" });
   const keys = Array.from({ length: 10_000 }, (_, i) => `k${i}`);
   for (const round of [1, 2]) {
-    await occ.transactAlone(keys, (view) => ({ result: null, set: Object.fromEntries(keys.map((key) => [key, (view.get<number>(key) ?? 0) + 1])) }));
+    await occ.transactAlone(keys, (view) => ({
+      result: null,
+      set: Object.fromEntries(keys.map((key) => [key, (view.get<number>(key) ?? 0) + 1])),
+    }));
     expect(await occ.read(["k0", "k4999", "k5000", "k9999"])).toEqual([round, round, round, round]);
   }
 });

@@ -7,7 +7,10 @@ const on = stage();
 
 test("a transaction returns its result and writes what its rule decided", async () => {
   const occ = on.client();
-  const result = await occ.transact(["a", "b"], (view) => ({ result: view.get("a"), set: { a: { n: 1 }, b: [1, "x", null] } }));
+  const result = await occ.transact(["a", "b"], (view) => ({
+    result: view.get("a"),
+    set: { a: { n: 1 }, b: [1, "x", null] },
+  }));
   expect(result).toBeNull();
   expect(await on.json("a")).toEqual({ n: 1 });
   expect(await occ.read(["b", "a", "c"])).toEqual([[1, "x", null], { n: 1 }, null]);
@@ -15,9 +18,20 @@ test("a transaction returns its result and writes what its rule decided", async 
 
 test("what a rule sets may be pairs: written in their order, of which the last one of a key counts", async () => {
   const occ = on.client();
-  const pairs = new Map<string, unknown>([["a", { n: 1 }], ["b", 2], ["c", 3]]);
+  const pairs = new Map<string, unknown>([
+    ["a", { n: 1 }],
+    ["b", 2],
+    ["c", 3],
+  ]);
   await occ.transact(["a"], () => ({ result: 0, set: pairs }));
-  await occ.transact(["a"], () => ({ result: 0, set: [["c", null], ["b", 4], ["b", 5]] }));
+  await occ.transact(["a"], () => ({
+    result: 0,
+    set: [
+      ["c", null],
+      ["b", 4],
+      ["b", 5],
+    ],
+  }));
   expect(await occ.read(["a", "b", "c"])).toEqual([{ n: 1 }, 5, null]);
 });
 

@@ -2,7 +2,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
-import { ClosedError, ConnectionLostError, OccError, OutcomeUnknownError, ServerRefusedError, TimeoutError } from "../src/index.ts";
+import {
+  ClosedError,
+  ConnectionLostError,
+  OccError,
+  OutcomeUnknownError,
+  ServerRefusedError,
+  TimeoutError,
+} from "../src/index.ts";
 import { COMMIT_MODE, EXEC, READ } from "./support/commit-mode.ts";
 import { add, hookWith, outcome, stage } from "./support/stage.ts";
 
@@ -122,7 +129,11 @@ test("Redis is out of memory: ServerRefusedError that says so, nothing changed; 
   try {
     const error = await outcome(occ.transact(["n"], add("n")));
     expect(error).toBeInstanceOf(ServerRefusedError);
-    expect(error).toMatchObject({ code: "server_refused", retryable: true, message: expect.stringContaining("OOM") as unknown });
+    expect(error).toMatchObject({
+      code: "server_refused",
+      retryable: true,
+      message: expect.stringContaining("OOM") as unknown,
+    });
     // In a MULTI, Redis refuses every command then.
     expect(await outcome(occ.read(["n"]))).toBeInstanceOf(ServerRefusedError);
     expect(await on.json("n")).toBe(1);

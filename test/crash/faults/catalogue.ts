@@ -38,17 +38,27 @@ export interface Fault {
 
 /** `name:action:nth`, several separated by commas: the form of FAIL_POINT. */
 export function formatFaults(faults: readonly Fault[]): string {
-  return faults.map(({ point, action, nth, ms }) => `${point}:${action}${ms === undefined ? "" : `=${ms}`}:${nth}`).join();
+  return faults
+    .map(({ point, action, nth, ms }) => `${point}:${action}${ms === undefined ? "" : `=${ms}`}:${nth}`)
+    .join();
 }
 
 /** @throws Error for what is no fault */
 export function parseFaults(text: string): Fault[] {
-  return text.split(",").filter(Boolean).map((part) => {
-    const [point = "", what = "", nth = "1"] = part.split(":");
-    const [action = "", ms] = what.split("=");
-    if (!(point in FAIL_POINTS) || !actionsAt(point as FailPoint).includes(action as Action) || !/^\d+$/.test(nth)) {
-      throw new Error(`FAIL_POINT: "${part}" is not NAME:ACTION:NTH of a fail point that knows the action`);
-    }
-    return { point: point as FailPoint, action: action as Action, nth: Number(nth), ...(ms === undefined ? {} : { ms: Number(ms) }) };
-  });
+  return text
+    .split(",")
+    .filter(Boolean)
+    .map((part) => {
+      const [point = "", what = "", nth = "1"] = part.split(":");
+      const [action = "", ms] = what.split("=");
+      if (!(point in FAIL_POINTS) || !actionsAt(point as FailPoint).includes(action as Action) || !/^\d+$/.test(nth)) {
+        throw new Error(`FAIL_POINT: "${part}" is not NAME:ACTION:NTH of a fail point that knows the action`);
+      }
+      return {
+        point: point as FailPoint,
+        action: action as Action,
+        nth: Number(nth),
+        ...(ms === undefined ? {} : { ms: Number(ms) }),
+      };
+    });
 }

@@ -14,7 +14,9 @@ export class Disk {
   constructor(folder: string) {
     this.#folder = folder;
     mkdirSync(folder, { recursive: true });
-    this.#mounted = process.getuid?.() === 0 && spawnSync("mount", ["-t", "tmpfs", "-o", `size=${SIZE}`, "tmpfs", folder]).status === 0;
+    this.#mounted =
+      process.getuid?.() === 0 &&
+      spawnSync("mount", ["-t", "tmpfs", "-o", `size=${SIZE}`, "tmpfs", folder]).status === 0;
   }
 
   /** False where it is no file system of its own: then a fail point has to stand in for a full disk. */

@@ -45,7 +45,7 @@ export class HostProcess {
 
   /** Resolves once it serves, in whichever life. */
   async serving(): Promise<void> {
-    for (let awaited; awaited !== this.#serving; ) await (awaited = this.#serving);
+    for (let awaited; awaited !== this.#serving;) await (awaited = this.#serving);
   }
 
   /** Replaces what it shall do from now on. Resolves once it knows, or is dead: its next life begins without. */
@@ -58,7 +58,8 @@ export class HostProcess {
     child.send({ faults: text }, (error) => error && known.abort());
     const dead = once(child, "exit", { signal });
     const told = (async () => {
-      for await (const [message] of on(child, "message", { signal })) if ((message as { armed?: string }).armed === text) return;
+      for await (const [message] of on(child, "message", { signal }))
+        if ((message as { armed?: string }).armed === text) return;
     })();
     await Promise.race([dead, told]).catch(() => undefined);
     known.abort();
@@ -91,7 +92,13 @@ export class HostProcess {
     const child = fork(join(HERE, "host.ts"), [], {
       execPath: NODE,
       execArgv: [...preloads, ...FAULTS].flatMap((file) => ["--import", file]),
-      env: { ...inherited, NODE_COMPILE_CACHE: "node_modules/.cache/node-compile", ...environment, HTTP_PORT: String(port), FAIL_POINT: formatFaults(this.nextFaults.shift() ?? []) },
+      env: {
+        ...inherited,
+        NODE_COMPILE_CACHE: "node_modules/.cache/node-compile",
+        ...environment,
+        HTTP_PORT: String(port),
+        FAIL_POINT: formatFaults(this.nextFaults.shift() ?? []),
+      },
       stdio: ["ignore", output, output, "ipc"],
     });
     closeSync(output);

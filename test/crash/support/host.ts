@@ -13,7 +13,12 @@ import { SIGNATURE_HEADER } from "../../../functions/calls/signature.ts";
 /** Milliseconds of an invocation; the connection of one that takes longer breaks. */
 const INVOCATION = 4_000;
 /** The scheduled functions, and the milliseconds between two runs of each. */
-const SCHEDULE = { "stock/maintain": 1_000, "payment/maintain": 1_000, "order/maintain": 1_000, "order/resume-sagas": 250 };
+const SCHEDULE = {
+  "stock/maintain": 1_000,
+  "payment/maintain": 1_000,
+  "order/maintain": 1_000,
+  "order/resume-sagas": 250,
+};
 
 const repeats = process.env["REPEAT_STEPS"] === "1";
 
@@ -25,7 +30,14 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   if (found === null) return void response.writeHead(404).end();
   const { route, pathParameters } = found;
   const headers = Object.fromEntries(Object.entries(request.headers).map(([name, value]) => [name, String(value)]));
-  const event = proxyEvent({ method, path, resource: route.resource, pathParameters, headers, body: Buffer.concat(chunks).toString("utf8") || null });
+  const event = proxyEvent({
+    method,
+    path,
+    resource: route.resource,
+    pathParameters,
+    headers,
+    body: Buffer.concat(chunks).toString("utf8") || null,
+  });
   const handler = await handlerOf(route);
   const execute = () => handler(event, lambdaContext(route.module.replace("/", "-"), INVOCATION));
   const overdue = setTimeout(() => response.destroy(), INVOCATION);
@@ -39,7 +51,9 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
 }
 
 async function schedule(task: string, pause: number): Promise<void> {
-  const { handler } = (await import(`../../../functions/${task}.ts`)) as { handler: (event: unknown, context: unknown) => Promise<unknown> };
+  const { handler } = (await import(`../../../functions/${task}.ts`)) as {
+    handler: (event: unknown, context: unknown) => Promise<unknown>;
+  };
   for (;;) {
     // Its failure is in the request log.
     await handler({ source: "aws.events" }, lambdaContext(task.replace("/", "-"), INVOCATION)).catch(() => undefined);

@@ -26,7 +26,18 @@ export interface LeanShopOptions {
   readonly redisArguments?: (service: Service, folder: string) => readonly string[];
 }
 
-const POWER_LOSS = join(import.meta.dirname, "..", "..", "..", "layers", "log-replay", "test", "support", "power-loss", "preload.ts");
+const POWER_LOSS = join(
+  import.meta.dirname,
+  "..",
+  "..",
+  "..",
+  "layers",
+  "log-replay",
+  "test",
+  "support",
+  "power-loss",
+  "preload.ts",
+);
 
 /** A checkout whose driver died is anybody's after 0.8 s: the tests wait for that. */
 const ENVIRONMENT = { SAGA_TIMEOUT_MS: "800", STEP_TIMEOUT_MS: "400", LOG_LEVEL: "info" };
@@ -44,22 +55,40 @@ export class LeanShop {
   readonly #scratch: RedisServer;
   readonly #arguments: (service: Service) => readonly string[];
 
-  private constructor(dataDir: string, disk: Disk | null, hosts: readonly HostProcess[], redis: Map<Service, RedisServer>, scratch: RedisServer, args: (service: Service) => readonly string[]) {
+  private constructor(
+    dataDir: string,
+    disk: Disk | null,
+    hosts: readonly HostProcess[],
+    redis: Map<Service, RedisServer>,
+    scratch: RedisServer,
+    args: (service: Service) => readonly string[],
+  ) {
     this.dataDir = dataDir;
     this.disk = disk;
     this.hosts = hosts;
     this.scratchUrl = scratch.url;
     this.#scratch = scratch;
-    this.client = new Client(hosts.map(({ url }) => url), 16);
+    this.client = new Client(
+      hosts.map(({ url }) => url),
+      16,
+    );
     this.#redis = redis;
     this.#arguments = args;
   }
 
-  static async start({ hosts: count = 2, environment = {}, mayLosePower = false, ownDisk = false, redisArguments = () => [] }: LeanShopOptions = {}): Promise<LeanShop> {
+  static async start({
+    hosts: count = 2,
+    environment = {},
+    mayLosePower = false,
+    ownDisk = false,
+    redisArguments = () => [],
+  }: LeanShopOptions = {}): Promise<LeanShop> {
     const dataDir = mkdtempSync(join(tmpdir(), "lean-shop-"));
     const disk = ownDisk ? new Disk(join(dataDir, "log")) : null;
     const args = (service: Service): readonly string[] => redisArguments(service, dataDir);
-    const servers = await Promise.all(SERVICES.map(async (service) => [service, await startRedis({ args: args(service) })] as const));
+    const servers = await Promise.all(
+      SERVICES.map(async (service) => [service, await startRedis({ args: args(service) })] as const),
+    );
     const ports = await Promise.all(Array.from({ length: count }, freePort));
     const shared: Record<string, string> = {
       ...ENVIRONMENT,
@@ -74,13 +103,16 @@ export class LeanShop {
       shared[`REDIS_URL_${service.toUpperCase()}`] = url;
       shared[`LOG_STORE_${service.toUpperCase()}`] = (await createFileStore(join(dataDir, "log", service))).id;
     }
-    const hosts = ports.map((port, i) => new HostProcess({
-      port,
-      preloads: mayLosePower ? [POWER_LOSS] : [],
-      outputFile: join(dataDir, `host-${i}.log`),
-      // Each asks the services in the next one: a step and its caller are in two processes.
-      environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
-    }));
+    const hosts = ports.map(
+      (port, i) =>
+        new HostProcess({
+          port,
+          preloads: mayLosePower ? [POWER_LOSS] : [],
+          outputFile: join(dataDir, `host-${i}.log`),
+          // Each asks the services in the next one: a step and its caller are in two processes.
+          environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
+        }),
+    );
     const shop = new LeanShop(dataDir, disk, hosts, new Map(servers), await startRedis(), args);
     await Promise.all(hosts.map((host) => host.start()));
     return shop;
@@ -109,13 +141,18 @@ export class LeanShop {
   /** The machine goes off, and on again. @returns what is wrong about what is left (see lose-power.ts) */
   async losePower(survives: Survives): Promise<string[]> {
     let problems: string[] = [];
-    await this.restartAll(() => (problems = losePower(join(this.dataDir, "log"), join(this.dataDir, "journal"), survives)));
+    await this.restartAll(
+      () => (problems = losePower(join(this.dataDir, "log"), join(this.dataDir, "journal"), survives)),
+    );
     return problems;
   }
 
   /** Every process at once is killed and started again. @param meanwhile done while none runs */
   async restartAll(meanwhile: () => void = () => undefined): Promise<void> {
-    await Promise.all([...this.hosts.map((host) => host.kill()), ...SERVICES.map((service) => this.redis(service).kill())]);
+    await Promise.all([
+      ...this.hosts.map((host) => host.kill()),
+      ...SERVICES.map((service) => this.redis(service).kill()),
+    ]);
     meanwhile();
     await Promise.all(SERVICES.map((service) => this.restartRedis(service)));
     await Promise.all(this.hosts.map((host) => host.start()));
@@ -145,13 +182,17 @@ export class LeanShop {
 
   /** The request log of all hosts: one object a line. */
   log(): Record<string, unknown>[] {
-    return this.hosts.flatMap((_, i) => readFileSync(join(this.dataDir, `host-${i}.log`), "utf8").split("\n").flatMap((line) => {
-      try {
-        return [JSON.parse(line) as Record<string, unknown>];
-      } catch {
-        return []; // the last line of a process that was killed, or a warning of Node's own
-      }
-    }));
+    return this.hosts.flatMap((_, i) =>
+      readFileSync(join(this.dataDir, `host-${i}.log`), "utf8")
+        .split("\n")
+        .flatMap((line) => {
+          try {
+            return [JSON.parse(line) as Record<string, unknown>];
+          } catch {
+            return []; // the last line of a process that was killed, or a warning of Node's own
+          }
+        }),
+    );
   }
 
   async stop(): Promise<void> {

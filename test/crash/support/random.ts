@@ -24,6 +24,9 @@ export class Random {
   }
 
   shuffled<T>(values: readonly T[]): T[] {
-    return values.map((value) => ({ value, rank: this.next() })).sort((a, b) => a.rank - b.rank).map(({ value }) => value);
+    return values
+      .map((value) => ({ value, rank: this.next() }))
+      .sort((a, b) => a.rank - b.rank)
+      .map(({ value }) => value);
   }
 }

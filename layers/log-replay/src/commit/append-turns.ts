@@ -53,7 +53,11 @@ export class AppendTurns {
    * @param others the entries among `entries` that are of other transactions than this caller's
    * @param guard as it was when the entries were read
    */
-  append(entries: readonly Entry[], upTo: number, { others, guard }: { readonly others: readonly Entry[]; readonly guard: string }): Promise<void> {
+  append(
+    entries: readonly Entry[],
+    upTo: number,
+    { others, guard }: { readonly others: readonly Entry[]; readonly guard: string },
+  ): Promise<void> {
     this.#look(others);
     if (!this.#crowded || this.#closed || this.writer.over) return this.writer.append(entries, upTo);
     return new Promise((resolve) => {
@@ -102,7 +106,11 @@ export class AppendTurns {
     const { writer } = this;
     const connection = await this.#connected();
     const waiting = [...this.#waiting];
-    const replies = await connection.transaction([["get", GUARD], ["set", TURN, this.#token, "NX", "PX", TURN_LIFE], readTailAfter(writer.epoch, writer.enqueued)]);
+    const replies = await connection.transaction([
+      ["get", GUARD],
+      ["set", TURN, this.#token, "NX", "PX", TURN_LIFE],
+      readTailAfter(writer.epoch, writer.enqueued),
+    ]);
     const [guard, turn, tail] = (replies ?? []) as Reply[];
     const isSame = typeof guard === "string" && parseGuard(guard)?.run_id === connection.runId;
     if (!isSame || waiting.some((waiter) => waiter.guard !== guard)) throw new Error("the state is another one");

@@ -136,7 +136,8 @@ export class EpochWriter {
 
   /** A failed append is never tried again as if it could still succeed: its segment is abandoned, the epoch given up. */
   #end(why: string, cause?: unknown): void {
-    this.#over ??= cause instanceof EpochOverError ? cause : new EpochOverError(`${why} in epoch ${this.epoch}`, { cause });
+    this.#over ??=
+      cause instanceof EpochOverError ? cause : new EpochOverError(`${why} in epoch ${this.epoch}`, { cause });
     for (const { reject } of this.#requests.splice(0)) reject(this.#over);
     if (!this.#running) this.#letGo();
   }

@@ -1,6 +1,14 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ConnectionLostError, type Command, type CommitHook, type CommitMode, type Connection, type Reply, type Write } from "redis-occ";
+import {
+  ConnectionLostError,
+  type Command,
+  type CommitHook,
+  type CommitMode,
+  type Connection,
+  type Reply,
+  type Write,
+} from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
 import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, type Indexed } from "../redis/indexes.ts";
@@ -51,7 +59,11 @@ export class LogHook implements CommitHook<Session> {
 
   constructor(options: LogHookOptions) {
     this.#options = options;
-    this.#outcomes = new Outcomes({ store: options.store, recover: (over) => this.#recover(over), closing: this.#closing.signal });
+    this.#outcomes = new Outcomes({
+      store: options.store,
+      recover: (over) => this.#recover(over),
+      closing: this.#closing.signal,
+    });
   }
 
   /** The epoch that this process last worked in; 0 before the first. */
@@ -63,10 +75,13 @@ export class LogHook implements CommitHook<Session> {
     const { store } = this.#options;
     const guard = parseGuard(text ?? null);
     const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
-    if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
+    if (verdict === "foreign")
+      throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
     if (verdict === "restore" || guard === null || typeof text !== "string") return null;
-    const usable = (turns: AppendTurns): Session | null => (judgeWriter(turns.writer, guard.epoch) === "use" ? session(turns, text) : null);
-    if (this.#turns === undefined || judgeWriter(this.#turns.writer, guard.epoch) === "replace") return this.#enter(guard.epoch).then(usable);
+    const usable = (turns: AppendTurns): Session | null =>
+      judgeWriter(turns.writer, guard.epoch) === "use" ? session(turns, text) : null;
+    if (this.#turns === undefined || judgeWriter(this.#turns.writer, guard.epoch) === "replace")
+      return this.#enter(guard.epoch).then(usable);
     return usable(this.#turns);
   }
 
@@ -91,7 +106,8 @@ export class LogHook implements CommitHook<Session> {
 
   /** The notes as text. */
   prepare(images: Write["images"], meta: unknown): string {
-    for (const key of images.keys()) if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
+    for (const key of images.keys())
+      if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
     return encodeNotes(notesOf(meta));
   }
 
@@ -108,11 +124,19 @@ export class LogHook implements CommitHook<Session> {
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
     // What this process has enqueued itself it need not be told again: it becomes durable before anything enqueued later.
     layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
-    layout.last = commands.push(...appendToTail(epoch, own.map(({ body }) => body), commit)) - 1;
+    layout.last =
+      commands.push(
+        ...appendToTail(
+          epoch,
+          own.map(({ body }) => body),
+          commit,
+        ),
+      ) - 1;
     // Only these, before the last write of each is told from the others: most keys are in no index.
     const indexed = new Map<string, Indexed>();
     for (const { images } of writes) {
-      for (const [key, image] of images) if (prefixOf(key, indexes) !== undefined) indexed.set(key, { present: image !== null, at: now.getTime() });
+      for (const [key, image] of images)
+        if (prefixOf(key, indexes) !== undefined) indexed.set(key, { present: image !== null, at: now.getTime() });
     }
     commands.push(...indexCommands(indexes, indexed));
     return commands;
@@ -124,9 +148,7 @@ export class LogHook implements CommitHook<Session> {
     const mine = own.length > 0 ? numbered(own, parseId(replies[layout.last])) : [];
     const last = mine.at(-1) ?? others.at(-1);
     // A group in which all refused has seen what is still on its way to the log: it waits for that.
-    const appended = last
-      ? turns.append([...others, ...mine], last.n, { others, guard })
-      : writer.flush();
+    const appended = last ? turns.append([...others, ...mine], last.n, { others, guard }) : writer.flush();
     return appended.catch((error: unknown) => this.#outcomes.resolve(error, last ?? null));
   }
 
@@ -179,7 +201,10 @@ export class LogHook implements CommitHook<Session> {
 
   async halfDone(current: Session, writes: readonly Write[], connection: Connection): Promise<boolean> {
     try {
-      const [, guard] = await connection.pipeline([["watch", GUARD], ["get", GUARD]]);
+      const [, guard] = await connection.pipeline([
+        ["watch", GUARD],
+        ["get", GUARD],
+      ]);
       if (guard === current.guard) await connection.transaction([["del", GUARD]]);
       else await connection.pipeline([["unwatch"]]);
     } catch (error) {
@@ -224,7 +249,10 @@ export class LogHook implements CommitHook<Session> {
   async #appendTail(current: Session): Promise<"durable" | "other state"> {
     const connection = await this.#options.open();
     try {
-      const replies = await connection.transaction([["get", GUARD], readTailAfter(current.epoch, current.writer.enqueued)]);
+      const replies = await connection.transaction([
+        ["get", GUARD],
+        readTailAfter(current.epoch, current.writer.enqueued),
+      ]);
       if (replies?.[0] !== current.guard) return "other state";
       const entries = parseTail(replies[1] as Reply);
       const last = entries.at(-1);

@@ -48,12 +48,15 @@ export class Outcomes {
       const segments = [...(await store.segments(epoch)), ...(await store.archived(epoch))];
       try {
         for await (const lines of readStretch(store, stretch, { segments })) {
-          if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx)) return true;
+          if (lines.some(({ line }) => line.includes(needle) && parseRecord(line, `epoch ${epoch}`).tx === tx))
+            return true;
         }
         return false;
       } catch (error) {
         if (!(error instanceof LogDamageError) || (snapshot?.n ?? 0) <= stretch.from) throw error;
-        throw new OutcomeUnknownError("the log that would tell was folded, and is not in the archive any more", { cause: error });
+        throw new OutcomeUnknownError("the log that would tell was folded, and is not in the archive any more", {
+          cause: error,
+        });
       }
     });
   }
@@ -65,7 +68,8 @@ export class Outcomes {
   async #decidedHistory(epoch: number): Promise<readonly Stretch[]> {
     const { store } = this.#options;
     for (let pause = 50; ; pause = Math.min(2 * pause, 1_000)) {
-      if (this.#options.closing.aborted) throw new OutcomeUnknownError("the client was closed before the outcome was known");
+      if (this.#options.closing.aborted)
+        throw new OutcomeUnknownError("the client was closed before the outcome was known");
       try {
         const begins = await store.begins();
         const last = lastBegun(begins);

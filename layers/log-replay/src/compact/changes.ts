@@ -34,7 +34,8 @@ export class Changes {
       // Deleted first: so it goes to the end, where the later commits are.
       if (before !== undefined) this.#last.delete(key);
       this.#last.set(key, { image, commit });
-      this.#bytes += before === undefined ? ENTRY_BYTES + key.length + lengthOf(image) : lengthOf(image) - lengthOf(before.image);
+      this.#bytes +=
+        before === undefined ? ENTRY_BYTES + key.length + lengthOf(image) : lengthOf(image) - lengthOf(before.image);
     });
   }
 

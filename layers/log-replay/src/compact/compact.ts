@@ -47,7 +47,10 @@ export interface CompactResult {
  *
  * @throws LogDamageError; StoreUnavailableError; whatever `signal` is aborted with
  */
-export async function compact(store: LogStore, { deadline = Infinity, memory = PASS_BYTES, onProgress = () => undefined, signal }: CompactOptions = {}): Promise<CompactResult> {
+export async function compact(
+  store: LogStore,
+  { deadline = Infinity, memory = PASS_BYTES, onProgress = () => undefined, signal }: CompactOptions = {},
+): Promise<CompactResult> {
   const ofBytes = (await store.segments()).reduce((sum, segment) => sum + segment.bytes, 0);
   let commits = 0;
   let bytes = 0;
@@ -157,7 +160,7 @@ class Reading {
   async live({ epoch, from }: Stretch): Promise<void> {
     const merge = await Merge.open(this.#store, await this.#store.segments(epoch));
     try {
-      for (let next = from + 1; !this.full; ) {
+      for (let next = from + 1; !this.full;) {
         const lines = await merge.take(next, Infinity);
         if (lines.length === 0) break;
         this.#add(lines);

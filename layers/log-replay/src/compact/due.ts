@@ -12,7 +12,11 @@ export interface CompactThresholds {
  * Whether compacting is worth while. What it costs is in proportion to what is written, however large the snapshot is.
  * @param now milliseconds since 1970
  */
-export async function isCompactionDue(store: LogStore, { bytes, age }: CompactThresholds, now: number): Promise<boolean> {
+export async function isCompactionDue(
+  store: LogStore,
+  { bytes, age }: CompactThresholds,
+  now: number,
+): Promise<boolean> {
   const live = lastBegun(await store.begins());
   // A segment that its writer may go on with stays in the log, whatever is folded of it.
   const segments = (await store.segments()).filter(({ epoch, closed }) => closed || epoch < live);

@@ -10,7 +10,13 @@ const FRAME_BYTES = 64 * 1024;
  * The snapshot at a commit: of an older one all that the changes leave, and then the changes.
  * @param now the time that its last line shall carry
  */
-export async function* encodeSnapshot(store: LogStore, older: Snapshot | null, changes: Changes, { epoch, n }: Position, now: Date): AsyncGenerator<Buffer> {
+export async function* encodeSnapshot(
+  store: LogStore,
+  older: Snapshot | null,
+  changes: Changes,
+  { epoch, n }: Position,
+  now: Date,
+): AsyncGenerator<Buffer> {
   const frame = new PendingFrame();
   if (older !== null) {
     for await (const lines of readSnapshot(store, older)) {
@@ -40,7 +46,9 @@ function unchanged({ epoch, n, line }: FramedLine, file: string, changes: Change
     if (!changes.has(key)) kept.push(`${JSON.stringify(key)}:${image ?? "null"}`);
   });
   if (kept.length === images) return withoutSeal(line);
-  return kept.length === 0 ? null : encodeLine({ epoch, n, body: `"at":"${new Date(time).toISOString()}","set":{${kept.join(",")}}` });
+  return kept.length === 0
+    ? null
+    : encodeLine({ epoch, n, body: `"at":"${new Date(time).toISOString()}","set":{${kept.join(",")}}` });
 }
 
 /** Lines until they are enough for a frame. */

@@ -105,7 +105,8 @@ export async function* readFrames(
       if (frame === null) continue;
       // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
       const bad = spans.slice(0, spans.length - frame.length);
-      for (const line of worst(buffer, bad)) onDamage(new LogDamageError(file, place.line + line, "a bad checksum in the middle of the log"));
+      for (const line of worst(buffer, bad))
+        onDamage(new LogDamageError(file, place.line + line, "a bad checksum in the middle of the log"));
       begun = frame[0]?.from ?? consumed;
       const lines = toLines(buffer, frame, file, place.line + bad.length);
       place.offset += end + 1 - consumed;
@@ -165,7 +166,14 @@ function sealedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | 
 function worst(buffer: Buffer, spans: readonly Span[]): number[] {
   if (spans.length === 0) return [];
   const spoilt = spans.flatMap(({ from, to }, i) => (isIntact(buffer.subarray(from, to)) ? [] : [i]));
-  return spoilt.length > 0 ? spoilt : [Math.max(0, spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to)))];
+  return spoilt.length > 0
+    ? spoilt
+    : [
+        Math.max(
+          0,
+          spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to)),
+        ),
+      ];
 }
 
 function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumber: number): FramedLine[] {
@@ -181,7 +189,13 @@ function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumbe
  * What stands after the last intact frame. A crash leaves a beginning of one frame, or that frame with sectors of zeros
  * where they were not written. Anything else was spoilt later, and may have been answered for.
  */
-function judgeRest(buffer: Buffer, spans: readonly Span[], { offset, line }: Place, file: string, onDamage: OnDamage): Torn {
+function judgeRest(
+  buffer: Buffer,
+  spans: readonly Span[],
+  { offset, line }: Place,
+  file: string,
+  onDamage: OnDamage,
+): Torn {
   const end = buffer.length - 1;
   const sealed = spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to));
   const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
@@ -192,7 +206,8 @@ function judgeRest(buffer: Buffer, spans: readonly Span[], { offset, line }: Pla
   } else if (!hasZeroedSector(buffer, offset)) {
     if (spoilt >= 0) damage(spoilt, "a bad checksum");
     else if (sealed >= 0) damage(sealed, "the frame's checksum does not fit its lines");
-    else if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end)) damage(spans.length, "a whole frame without its last line's end");
+    else if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end))
+      damage(spans.length, "a whole frame without its last line's end");
   }
   return { offset, bytes: buffer.length };
 }

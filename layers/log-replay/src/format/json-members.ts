@@ -45,7 +45,7 @@ function endOfValue(json: Buffer, i: number): number {
         if (depth === 0) return i;
         break;
       default:
-        // Some character of a number or a literal.
+      // Some character of a number or a literal.
     }
   }
   throw new SyntaxError("the value does not end");

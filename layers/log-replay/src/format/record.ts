@@ -33,7 +33,8 @@ const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame", "toJS
 
 /** Notes as JSON members without braces. @throws TypeError for a reserved name, and for what has no JSON form */
 export function encodeNotes(notes: Readonly<Record<string, unknown>>): string {
-  for (const name of Object.keys(notes)) if (RESERVED.has(name)) throw new TypeError(`"${name}" cannot be noted in a record`);
+  for (const name of Object.keys(notes))
+    if (RESERVED.has(name)) throw new TypeError(`"${name}" cannot be noted in a record`);
   return JSON.stringify({ ...notes }).slice(1, -1);
 }
 
@@ -119,7 +120,11 @@ export function keysOf({ body, images }: Pick<Entry, "body" | "images">): Iterab
  * milliseconds since 1970.
  * @throws LogDamageError where the line is not as records are, which its checksum should have told before
  */
-export function eachImage(line: Buffer, file: string, visit: (key: string, image: string | null, at: number) => void): void {
+export function eachImage(
+  line: Buffer,
+  file: string,
+  visit: (key: string, image: string | null, at: number) => void,
+): void {
   let at = NaN;
   try {
     eachMember(line, 0, (name, from, to) => {

@@ -23,6 +23,7 @@ async function assertNoneBeyond(store: LogStore, parent: number): Promise<void> 
   for (const epoch of await store.claims()) {
     if (epoch <= parent) continue;
     const [segment] = await store.segments(epoch);
-    if (segment !== undefined) throw new LogDamageError(segment.name, 0, `epoch ${epoch} has records, and its beginning is gone`);
+    if (segment !== undefined)
+      throw new LogDamageError(segment.name, 0, `epoch ${epoch} has records, and its beginning is gone`);
   }
 }

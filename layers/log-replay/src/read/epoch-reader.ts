@@ -29,7 +29,11 @@ export class EpochReader {
   #last: number;
 
   /** @param from the commit after which to begin */
-  constructor(store: LogStore, { epoch, from }: { readonly epoch: number; readonly from: number }, options: EpochReaderOptions = {}) {
+  constructor(
+    store: LogStore,
+    { epoch, from }: { readonly epoch: number; readonly from: number },
+    options: EpochReaderOptions = {},
+  ) {
     this.epoch = epoch;
     this.#store = store;
     this.#last = from;
@@ -47,7 +51,7 @@ export class EpochReader {
    * @throws LogDamageError, unless `onDamage` returns: then a hole is passed over
    */
   async *read(to = Infinity): AsyncGenerator<PlacedLine> {
-    for (let looked = false; this.#last < to; ) {
+    for (let looked = false; this.#last < to;) {
       const found = await this.#find(this.#last + 1);
       if (found !== null) {
         looked = false;
@@ -93,10 +97,23 @@ export class EpochReader {
       await cursor.seek(n);
       if (cursor.n !== n) continue;
       const { name } = cursor.segment;
-      if (cursor.line.epoch !== this.epoch) this.#onDamage(new LogDamageError(name, cursor.line.number, `a record of epoch ${cursor.line.epoch} in a segment of epoch ${this.epoch}`));
+      if (cursor.line.epoch !== this.epoch)
+        this.#onDamage(
+          new LogDamageError(
+            name,
+            cursor.line.number,
+            `a record of epoch ${cursor.line.epoch} in a segment of epoch ${this.epoch}`,
+          ),
+        );
       else if (found === null) found = { ...cursor.line, file: name };
       else if (checksumOf(found.line) !== checksumOf(cursor.line.line)) {
-        this.#onDamage(new LogDamageError(name, cursor.line.number, `commit ${n} of epoch ${this.epoch} differs from the one at ${found.file}:${found.number}`));
+        this.#onDamage(
+          new LogDamageError(
+            name,
+            cursor.line.number,
+            `commit ${n} of epoch ${this.epoch} differs from the one at ${found.file}:${found.number}`,
+          ),
+        );
       }
     }
     return found;
@@ -114,5 +131,9 @@ export class EpochReader {
 
 function missing(epoch: number, first: number, last: number, isEnd: boolean): LogDamageError {
   const which = last > first ? `commits ${first} to ${last} are missing` : `commit ${first} is missing`;
-  return new LogDamageError(`epoch ${epoch}`, 0, `${which}, and ${isEnd ? "a later epoch goes on from there" : `the log goes on to commit ${last + 1}`}`);
+  return new LogDamageError(
+    `epoch ${epoch}`,
+    0,
+    `${which}, and ${isEnd ? "a later epoch goes on from there" : `the log goes on to commit ${last + 1}`}`,
+  );
 }

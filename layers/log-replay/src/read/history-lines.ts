@@ -15,7 +15,10 @@ export interface HistoryLinesOptions {
  * for a frame and a chunk of each segment of one epoch.
  * @throws LogDamageError; StoreUnavailableError
  */
-export async function* historyLines(store: LogStore, { after = 0, onTorn }: HistoryLinesOptions = {}): AsyncGenerator<PlacedLine> {
+export async function* historyLines(
+  store: LogStore,
+  { after = 0, onTorn }: HistoryLinesOptions = {},
+): AsyncGenerator<PlacedLine> {
   for (const { epoch, from, to } of await wholeHistory(store)) {
     if (to <= after) continue;
     const reader = new EpochReader(store, { epoch, from: Math.max(after, from) }, onTorn ? { onTorn } : {});
@@ -42,7 +45,10 @@ export interface FollowOptions {
 }
 
 /** As `historyLines`, and then whatever is appended, over new segments and epochs, until the signal. @throws as `historyLines` */
-export async function* followHistory(store: LogStore, { after = 0, pause = 200, signal }: FollowOptions): AsyncGenerator<Followed> {
+export async function* followHistory(
+  store: LogStore,
+  { after = 0, pause = 200, signal }: FollowOptions,
+): AsyncGenerator<Followed> {
   let reader: EpochReader | undefined;
   try {
     while (!signal.aborted) {

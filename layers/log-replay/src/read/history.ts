@@ -13,7 +13,10 @@ import type { LogStore } from "../stores/store.ts";
  * @param from the first commit wanted, from 1
  * @throws LogDamageError, also where archived segments were taken away
  */
-export async function* readHistory(store: LogStore, { from = 1 }: { readonly from?: number } = {}): AsyncGenerator<LogRecord> {
+export async function* readHistory(
+  store: LogStore,
+  { from = 1 }: { readonly from?: number } = {},
+): AsyncGenerator<LogRecord> {
   for await (const { line, file } of historyLines(store, { after: from - 1 })) yield parseRecord(line, file);
 }
 
@@ -36,7 +39,10 @@ export interface PastState {
  * either, after the last commit. Takes memory for that state.
  * @throws LogDamageError, also where archived segments that it needs were taken away
  */
-export function stateAt(store: LogStore, { n = Infinity, at = Infinity }: { readonly n?: number; readonly at?: number } = {}): Promise<PastState> {
+export function stateAt(
+  store: LogStore,
+  { n = Infinity, at = Infinity }: { readonly n?: number; readonly at?: number } = {},
+): Promise<PastState> {
   return fromNewestSnapshot(store, async (snapshot) => {
     const images = new Map<string, Image>();
     const apply = ({ epoch, line }: FramedLine): void => {

@@ -29,7 +29,10 @@ export class Merge {
 
   /** @throws GoneError */
   static async open(store: LogStore, segments: readonly Segment[]): Promise<Merge> {
-    const chunk = Math.max(SMALLEST_CHUNK, Math.min(LARGEST_CHUNK, Math.floor(READ_AHEAD / Math.max(1, segments.length))));
+    const chunk = Math.max(
+      SMALLEST_CHUNK,
+      Math.min(LARGEST_CHUNK, Math.floor(READ_AHEAD / Math.max(1, segments.length))),
+    );
     const cursors: Cursor[] = [];
     for (let from = 0; from < segments.length; from += HEADS_AT_ONCE) {
       const some = segments.slice(from, from + HEADS_AT_ONCE);
@@ -45,7 +48,8 @@ export class Merge {
    * @throws LogDamageError where two segments disagree about a commit
    */
   async take(n: number, to: number): Promise<readonly FramedLine[]> {
-    for (let next = this.#waiting[0]; next !== undefined && next.first <= n; next = this.#waiting[0]) this.#active.push(this.#waiting.shift() as Cursor);
+    for (let next = this.#waiting[0]; next !== undefined && next.first <= n; next = this.#waiting[0])
+      this.#active.push(this.#waiting.shift() as Cursor);
     let source: Cursor | undefined;
     let limit = Math.min(to + 1, this.#waiting[0]?.first ?? Infinity);
     for (const cursor of this.#active) {
@@ -125,7 +129,11 @@ class Cursor {
     const last = this.#frame?.lines.at(-1)?.line;
     if (this.#frame === null || first === undefined || last === undefined) return null;
     const length = last.byteOffset + last.length + 1 - first.byteOffset;
-    return { segment: this.segment, offset: this.#frame.offset, bytes: Buffer.from(first.buffer, first.byteOffset, length) };
+    return {
+      segment: this.segment,
+      offset: this.#frame.offset,
+      bytes: Buffer.from(first.buffer, first.byteOffset, length),
+    };
   }
 
   /** The line it is at and those of its frame that go on from it without a hole, below commit `limit`. */

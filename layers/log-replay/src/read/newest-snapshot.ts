@@ -8,7 +8,10 @@ import type { LogStore, Snapshot } from "../stores/store.ts";
  *
  * @param read may be called more than once
  */
-export async function fromNewestSnapshot<T>(store: LogStore, read: (snapshot: Snapshot | null) => Promise<T>): Promise<T> {
+export async function fromNewestSnapshot<T>(
+  store: LogStore,
+  read: (snapshot: Snapshot | null) => Promise<T>,
+): Promise<T> {
   for (;;) {
     const snapshot = await store.snapshot();
     try {
@@ -27,6 +30,11 @@ export async function isNewest(store: LogStore, snapshot: Snapshot | null): Prom
 /** What of a history is left to read after a snapshot. @throws LogDamageError where the snapshot is of another history */
 export function stretchesAfter(history: readonly Stretch[], snapshot: Snapshot | null): Stretch[] {
   const stretches = after(history, snapshot);
-  if (stretches === null) throw new LogDamageError(snapshot?.name ?? "snapshot", 0, "its commit is not in the history that the beginnings tell");
+  if (stretches === null)
+    throw new LogDamageError(
+      snapshot?.name ?? "snapshot",
+      0,
+      "its commit is not in the history that the beginnings tell",
+    );
   return stretches;
 }

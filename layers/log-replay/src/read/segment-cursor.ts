@@ -1,5 +1,13 @@
 import { GoneError } from "../errors.ts";
-import { readFrames, type End, type Frame, type FramedLine, type OnDamage, type Place, type Torn } from "../format/frame.ts";
+import {
+  readFrames,
+  type End,
+  type Frame,
+  type FramedLine,
+  type OnDamage,
+  type Place,
+  type Torn,
+} from "../format/frame.ts";
 import type { LogStore, Segment } from "../stores/store.ts";
 
 /** Bytes read of a segment at a time. */
@@ -71,7 +79,9 @@ export class SegmentCursor {
       return await this.#frames.next();
     } catch (error) {
       if (!(error instanceof GoneError)) throw error;
-      const moved = (await this.#store.archived(this.#segment.epoch)).find(({ name }) => sameSegment(name, this.#segment.name));
+      const moved = (await this.#store.archived(this.#segment.epoch)).find(({ name }) =>
+        sameSegment(name, this.#segment.name),
+      );
       if (moved === undefined) throw error;
       this.#segment = moved;
       this.#frames = this.#open();
@@ -80,7 +90,10 @@ export class SegmentCursor {
   }
 
   #open(): AsyncGenerator<Frame, End> {
-    return readFrames(this.#store.read(this.#segment, CHUNK, this.#place.offset), this.#segment.name, { place: this.#place, onDamage: this.#onDamage });
+    return readFrames(this.#store.read(this.#segment, CHUNK, this.#place.offset), this.#segment.name, {
+      place: this.#place,
+      onDamage: this.#onDamage,
+    });
   }
 }
 

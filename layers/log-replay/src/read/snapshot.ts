@@ -24,7 +24,8 @@ export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncG
     for (;;) {
       const { done, value: frame } = await frames.next();
       if (done) {
-        if (frame.torn !== null || end === undefined) throw new LogDamageError(name, lines + 1, "the snapshot ends before its last line");
+        if (frame.torn !== null || end === undefined)
+          throw new LogDamageError(name, lines + 1, "the snapshot ends before its last line");
         return;
       }
       if (end !== undefined) throw new LogDamageError(name, lines + 2, "the snapshot goes on after its last line");
@@ -35,8 +36,10 @@ export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncG
         continue;
       }
       end = parseRecord(first.line, name);
-      if (end.epoch !== snapshot.epoch || end.n !== snapshot.n) throw new LogDamageError(name, lines + 1, `the snapshot of commit ${end.n} of epoch ${end.epoch}`);
-      if (end["lines"] !== lines) throw new LogDamageError(name, lines + 1, `${String(end["lines"])} lines were written, and ${lines} are there`);
+      if (end.epoch !== snapshot.epoch || end.n !== snapshot.n)
+        throw new LogDamageError(name, lines + 1, `the snapshot of commit ${end.n} of epoch ${end.epoch}`);
+      if (end["lines"] !== lines)
+        throw new LogDamageError(name, lines + 1, `${String(end["lines"])} lines were written, and ${lines} are there`);
     }
   } finally {
     await frames.return({ last: null, torn: null });

@@ -18,7 +18,11 @@ export interface StretchOptions {
  * @throws LogDamageError where two segments disagree about a record, or where a commit is missing: one up to
  *   `stretch.to`, or one below another that is there
  */
-export async function* readStretch(store: LogStore, { epoch, from, to }: Stretch, { segments, onEnd }: StretchOptions = {}): AsyncGenerator<readonly FramedLine[]> {
+export async function* readStretch(
+  store: LogStore,
+  { epoch, from, to }: Stretch,
+  { segments, onEnd }: StretchOptions = {},
+): AsyncGenerator<readonly FramedLine[]> {
   const merge = await Merge.open(store, segments ?? (await store.segments(epoch)));
   try {
     let expected = from + 1;
@@ -29,7 +33,12 @@ export async function* readStretch(store: LogStore, { epoch, from, to }: Stretch
       expected += lines.length;
     }
     const beyond = goesOnBehind(expected, to, merge.beyond);
-    if (beyond !== null) throw new LogDamageError(`epoch ${epoch}`, 0, `commit ${expected} is missing, and the log goes on to commit ${beyond}`);
+    if (beyond !== null)
+      throw new LogDamageError(
+        `epoch ${epoch}`,
+        0,
+        `commit ${expected} is missing, and the log goes on to commit ${beyond}`,
+      );
     for (const end of merge.ended) onEnd?.(end);
   } finally {
     await merge.close();

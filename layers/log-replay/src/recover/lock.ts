@@ -27,12 +27,20 @@ export class RestoreLock {
 
   /** Runs the commands as one MULTI that also renews the lock. @throws ConnectionLostError where it is no longer held */
   async write(commands: readonly Command[], { wipes = false, releases = false } = {}): Promise<void> {
-    const [, holder] = await this.#connection.pipeline([["watch", LOCK], ["get", LOCK]]);
-    const last: Command = releases ? ["del", LOCK] : wipes ? ["set", LOCK, this.#token, "PX", this.#ttl] : ["pexpire", LOCK, this.#ttl];
+    const [, holder] = await this.#connection.pipeline([
+      ["watch", LOCK],
+      ["get", LOCK],
+    ]);
+    const last: Command = releases
+      ? ["del", LOCK]
+      : wipes
+        ? ["set", LOCK, this.#token, "PX", this.#ttl]
+        : ["pexpire", LOCK, this.#ttl];
     const replies = holder === this.#token ? await this.#connection.transaction([...commands, last]) : null;
     if (replies === null) throw new ConnectionLostError("the lock of the restore was lost");
     const failure = replies.find((reply) => reply instanceof Error);
-    if (failure !== undefined) throw new ConnectionLostError(`a restoring write failed: ${failure.message}`, { cause: failure });
+    if (failure !== undefined)
+      throw new ConnectionLostError(`a restoring write failed: ${failure.message}`, { cause: failure });
     this.#renewed = performance.now();
   }
 
@@ -43,7 +51,10 @@ export class RestoreLock {
 
   /** Lets go of the lock if it is still held. */
   async release(): Promise<void> {
-    const [, holder] = await this.#connection.pipeline([["watch", LOCK], ["get", LOCK]]);
+    const [, holder] = await this.#connection.pipeline([
+      ["watch", LOCK],
+      ["get", LOCK],
+    ]);
     if (holder === this.#token) await this.#connection.transaction([["del", LOCK]]);
     else await this.#connection.pipeline([["unwatch"]]);
   }

@@ -63,7 +63,12 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   }
 }
 
-async function restoreUnder(lock: RestoreLock, connection: Connection, options: RecoveryOptions, overEpoch: number): Promise<number> {
+async function restoreUnder(
+  lock: RestoreLock,
+  connection: Connection,
+  options: RecoveryOptions,
+  overEpoch: number,
+): Promise<number> {
   const { store, onEvent } = options;
   const started = performance.now();
   try {
@@ -85,7 +90,13 @@ async function restoreUnder(lock: RestoreLock, connection: Connection, options: 
 
     await fromNewestSnapshot(store, async (snapshot) => {
       await failPoint("wipe.before");
-      await lock.write([["flushdb", "async"], ["set", STORE, store.id]], { wipes: true });
+      await lock.write(
+        [
+          ["flushdb", "async"],
+          ["set", STORE, store.id],
+        ],
+        { wipes: true },
+      );
       await failPoint("wipe.after");
       await applyHistory(options, lock, survey, snapshot, (records) => {
         onEvent({ event: "restore progress", epoch, records, of: survey.records });
@@ -116,7 +127,8 @@ async function fineEpoch(connection: Connection, store: LogStore, overEpoch: num
   const [text] = await connection.pipeline([["get", GUARD]]);
   const guard = parseGuard(typeof text === "string" ? text : null);
   const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
-  if (verdict === "foreign") throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
+  if (verdict === "foreign")
+    throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
   if (verdict !== "fine" || guard === null) return null;
   return mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch) ? guard.epoch : null;
 }
@@ -126,7 +138,10 @@ async function fineEpoch(connection: Connection, store: LogStore, overEpoch: num
  * far as what is in there: an empty folder mounted by mistake must not wipe a shop.
  */
 async function assertOurs(connection: Connection, store: LogStore): Promise<void> {
-  const [origin, text] = await connection.pipeline([["get", STORE], ["get", GUARD]]);
+  const [origin, text] = await connection.pipeline([
+    ["get", STORE],
+    ["get", GUARD],
+  ]);
   if (origin !== null && origin !== store.id) {
     throw new StoreMismatchError(`Redis holds the state of log ${String(origin)}, this is log ${store.id}`);
   }
@@ -142,7 +157,7 @@ async function assertOurs(connection: Connection, store: LogStore): Promise<void
 
 /** In a Redis that was flushed: the lock by now, the turn of a process that has yet to notice, and what settles a lost EXEC. */
 async function holdsForeignKey(connection: Connection): Promise<boolean> {
-  for (let cursor = "0"; ; ) {
+  for (let cursor = "0"; ;) {
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", 1_000]]);
     const [next, keys] = reply as [string, string[]];
     if (keys.some((key) => key !== LOCK && key !== TURN && !key.startsWith("occ:"))) return true;

@@ -57,7 +57,8 @@ export async function applyHistory(
   };
   try {
     if (snapshot !== null) await apply(readSnapshot(store, snapshot), snapshot.name);
-    for (const stretch of stretchesAfter(history, snapshot)) await apply(readStretch(store, stretch), `epoch ${stretch.epoch}`);
+    for (const stretch of stretchesAfter(history, snapshot))
+      await apply(readStretch(store, stretch), `epoch ${stretch.epoch}`);
     await send();
   } finally {
     // Nothing is on its way any more once this has ended, however it ends.

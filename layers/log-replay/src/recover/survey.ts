@@ -59,7 +59,10 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     }
   }
   // Older epochs were synced by the recoveries that ended them.
-  if (parent > 0) await store.sync(ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== parent ? [] : [{ segment, ...last }])));
+  if (parent > 0)
+    await store.sync(
+      ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== parent ? [] : [{ segment, ...last }])),
+    );
   // What was folded and archived before its segments were listed was not read: the log seems to end too early.
   if (!(await isNewest(store, snapshot))) throw new GoneError("a newer snapshot was installed meanwhile");
 

@@ -46,6 +46,7 @@ export function parseTail(reply: Reply | undefined): Entry[] {
 /** The place that an entry's id names. */
 export function parseId(id: Reply | undefined): { epoch: number; n: number } {
   const [epoch, n] = String(id).split("-").map(Number);
-  if (epoch === undefined || n === undefined || Number.isNaN(n)) throw new TypeError(`${String(id)} is no id of the tail`);
+  if (epoch === undefined || n === undefined || Number.isNaN(n))
+    throw new TypeError(`${String(id)} is no id of the tail`);
   return { epoch, n };
 }

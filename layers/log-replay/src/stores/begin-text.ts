@@ -4,7 +4,9 @@ import type { Begin } from "./store.ts";
 export function parseBegin(text: string): Begin | null {
   try {
     const { parent, cut } = JSON.parse(text) as Partial<Begin>;
-    return Number.isSafeInteger(parent) && Number.isSafeInteger(cut) ? { parent: parent as number, cut: cut as number } : null;
+    return Number.isSafeInteger(parent) && Number.isSafeInteger(cut)
+      ? { parent: parent as number, cut: cut as number }
+      : null;
   } catch {
     return null;
   }

@@ -6,7 +6,8 @@ export const claimName = (epoch: number): string => `claim-${digits(epoch)}`;
 export const beginName = (epoch: number): string => `begin-${digits(epoch)}.json`;
 
 /** How the names of the segments of one epoch, or of all, begin. */
-export const segmentPrefix = (epoch?: number): string => (epoch === undefined ? "segment-" : `segment-${digits(epoch)}-`);
+export const segmentPrefix = (epoch?: number): string =>
+  epoch === undefined ? "segment-" : `segment-${digits(epoch)}-`;
 
 /** How the names of one writer's segments begin; a count of them follows. `nonce`: one process can have many writers. */
 export const writerName = (epoch: number, { where, pid, start }: WriterIdentity, nonce: string): string =>

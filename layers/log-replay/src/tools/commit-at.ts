@@ -27,6 +27,10 @@ export async function commitAt(store: LogStore, moment: Moment): Promise<CommitA
 /** Commit 0 stands for the state before the first one. */
 function assertReached({ epoch, n }: { readonly epoch?: number; readonly n: number }, last: CommitAt | null): void {
   if (n === 0 && epoch === undefined) return;
-  if (last === null || last.n < n) throw new RangeError(`there is no commit ${n}: the history ends with ${last === null ? "nothing" : `${last.epoch}:${last.n}`}`);
-  if (epoch !== undefined && last.epoch !== epoch) throw new RangeError(`commit ${n} is one of epoch ${last.epoch}, epoch ${epoch} does not have it`);
+  if (last === null || last.n < n)
+    throw new RangeError(
+      `there is no commit ${n}: the history ends with ${last === null ? "nothing" : `${last.epoch}:${last.n}`}`,
+    );
+  if (epoch !== undefined && last.epoch !== epoch)
+    throw new RangeError(`commit ${n} is one of epoch ${last.epoch}, epoch ${epoch} does not have it`);
 }

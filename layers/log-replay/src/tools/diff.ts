@@ -36,10 +36,14 @@ export async function diff(store: LogStore, url: string): Promise<Compared> {
     const text = typeof guard === "string" ? guard : null;
     const verdict = judgeGuard(parseGuard(text), { runId: connection.runId, store: store.id });
     if (verdict === "foreign") throw new StoreMismatchError("Redis holds the state of another log");
-    if (verdict === "restore") throw new StoreMismatchError("Redis holds no state of this log now: it is empty, being restored, or an older copy");
+    if (verdict === "restore")
+      throw new StoreMismatchError(
+        "Redis holds no state of this log now: it is empty, being restored, or an older copy",
+      );
     const { keys, suspects } = await compareLoosely(store, connection);
     const looks: Look[] = [];
-    for (let i = 0; i < suspects.length; i += CHUNK) looks.push(await lookAt(connection, suspects.slice(i, i + CHUNK), text));
+    for (let i = 0; i < suspects.length; i += CHUNK)
+      looks.push(await lookAt(connection, suspects.slice(i, i + CHUNK), text));
     return { keys, differences: await compareExactly(store, looks) };
   } finally {
     connection.close();
@@ -51,7 +55,7 @@ async function compareLoosely(store: LogStore, connection: Connection): Promise<
   const { images } = await stateAt(store);
   const unseen = new Set(images.keys());
   const suspects = new Set<string>();
-  for (let cursor = "0"; ; ) {
+  for (let cursor = "0"; ;) {
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", CHUNK]]);
     const [next, scanned] = reply as [string, string[]];
     const keys = scanned.filter((key) => !isInternal(key));
@@ -73,13 +77,22 @@ interface Look {
 }
 
 async function lookAt(connection: Connection, keys: readonly string[], guard: string | null): Promise<Look> {
-  const replies = await connection.transaction([["get", GUARD], ["mget", ...keys], ["xinfo", "STREAM", TAIL], readTailAfter(0, null)]);
+  const replies = await connection.transaction([
+    ["get", GUARD],
+    ["mget", ...keys],
+    ["xinfo", "STREAM", TAIL],
+    readTailAfter(0, null),
+  ]);
   const [now, values, stream, tail] = replies ?? [];
   if (now !== guard || stream instanceof Error || !Array.isArray(stream) || !Array.isArray(values)) {
     throw new StoreMismatchError("Redis was restored while it was compared: compare again");
   }
   const { n } = parseId(stream[stream.indexOf("last-generated-id") + 1]);
-  return { values: new Map(keys.map((key, i) => [key, values[i] as string | null])), n, tail: parseTail(tail as Reply) };
+  return {
+    values: new Map(keys.map((key, i) => [key, values[i] as string | null])),
+    n,
+    tail: parseTail(tail as Reply),
+  };
 }
 
 /** @param looks in the order in which they were made */

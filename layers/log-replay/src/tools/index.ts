@@ -7,4 +7,10 @@ export { restoreTo, type RestoredTo, type RestoreToOptions } from "./restore-to.
 export { verify, type Finding, type Law, type Verified, type VerifyOptions } from "./verify.ts";
 export { parseRecord, timeOf, type LogRecord } from "../format/record.ts";
 export type { PlacedLine } from "../read/epoch-reader.ts";
-export { followHistory, historyLines, type Followed, type FollowOptions, type HistoryLinesOptions } from "../read/history-lines.ts";
+export {
+  followHistory,
+  historyLines,
+  type Followed,
+  type FollowOptions,
+  type HistoryLinesOptions,
+} from "../read/history-lines.ts";

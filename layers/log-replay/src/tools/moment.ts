@@ -23,7 +23,8 @@ export function parseMoment(text: string): Moment {
 export function parseTime(text: string): number {
   const zone = text.includes("T") && !/(Z|[+-]\d{2}:\d{2})$/.test(text) ? "Z" : "";
   const time = TIME.test(text) ? Date.parse(text + zone) : NaN;
-  if (Number.isNaN(time)) throw new TypeError(`"${text}" is neither a commit (N or EPOCH:N) nor a time like 2026-01-31T12:00:00Z`);
+  if (Number.isNaN(time))
+    throw new TypeError(`"${text}" is neither a commit (N or EPOCH:N) nor a time like 2026-01-31T12:00:00Z`);
   return time;
 }
 

@@ -29,7 +29,9 @@ export interface RepairPlan {
 /** Finds out what a repair would do. @throws StoreUnavailableError */
 export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const damages = await damagesOf(store);
-  const hopeless = damages.filter(({ what }) => what.includes("differs from")).map(({ file, line, what }) => `${file}:${line}: ${what}: nobody can say which is true`);
+  const hopeless = damages
+    .filter(({ what }) => what.includes("differs from"))
+    .map(({ file, line, what }) => `${file}:${line}: ${what}: nobody can say which is true`);
   const found = await store.begins(() => undefined);
   const claimed = await store.claims();
   const claims = [...found.keys()].filter((epoch) => !claimed.includes(epoch));
@@ -37,7 +39,10 @@ export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const known = new Map([...found, ...begins]);
   const history = chain(known, lastBegun(known));
   const snapshot = await store.snapshot();
-  if (damages.some(({ file }) => file === snapshot?.name)) hopeless.push(`${snapshot?.name} is damaged: put the segments of the archive back into the log's folder, and take the snapshot away`);
+  if (damages.some(({ file }) => file === snapshot?.name))
+    hopeless.push(
+      `${snapshot?.name} is damaged: put the segments of the archive back into the log's folder, and take the snapshot away`,
+    );
   if (history === null) hopeless.push("the chain of epochs is broken in a way that the records do not tell");
 
   const replace: Segment[] = [];
@@ -45,15 +50,28 @@ export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const files = new Set(damages.map(({ file }) => file));
   for (const epoch of new Set([...claimed, ...known.keys()])) {
     for (const segment of await store.segments(epoch)) {
-      if (files.has(segment.name) && damages.some(({ file, line }) => file === segment.name && line > 0)) replace.push(segment);
+      if (files.has(segment.name) && damages.some(({ file, line }) => file === segment.name && line > 0))
+        replace.push(segment);
     }
   }
   const onTorn: OnTorn = (segment, { offset }) => {
-    if (!replace.includes(segment) && torn.every((other) => other.segment.name !== segment.name)) torn.push({ segment, offset });
+    if (!replace.includes(segment) && torn.every((other) => other.segment.name !== segment.name))
+      torn.push({ segment, offset });
   };
   // What the snapshot holds no restore reads: a hole in the archive is a hole in what can be told, not in the state.
-  const cut = history === null || hopeless.length > 0 ? null : await firstMissing(store, stretchesAfter(history, snapshot), replace, onTorn);
-  return { damages, replace, claims, begins, cut, torn: torn.filter(({ segment }) => !files.has(segment.name)), hopeless };
+  const cut =
+    history === null || hopeless.length > 0
+      ? null
+      : await firstMissing(store, stretchesAfter(history, snapshot), replace, onTorn);
+  return {
+    damages,
+    replace,
+    claims,
+    begins,
+    cut,
+    torn: torn.filter(({ segment }) => !files.has(segment.name)),
+    hopeless,
+  };
 }
 
 /** What a repair did: the copies that it kept, and the epoch that it began where the history had to be cut. */
@@ -96,14 +114,23 @@ async function damagesOf(store: LogStore): Promise<Finding[]> {
  * An epoch goes on from the commit before its first one; where it has none, from where the next epoch goes on. Its
  * parent is the last epoch that had begun before it.
  */
-async function lostBegins(store: LogStore, found: ReadonlyMap<number, Begin>, claimed: readonly number[]): Promise<Map<number, Begin>> {
+async function lostBegins(
+  store: LogStore,
+  found: ReadonlyMap<number, Begin>,
+  claimed: readonly number[],
+): Promise<Map<number, Begin>> {
   const lost = new Map<number, Begin>();
   const highest = Math.max(0, ...found.keys(), ...claimed);
   for (let epoch = 1; epoch <= highest; epoch++) {
     if (found.has(epoch)) continue;
-    const cut = (await firstCommit(store, epoch)) ?? Math.min(Infinity, ...[...found.values()].filter(({ parent }) => parent === epoch).map((begin) => begin.cut + 1));
+    const cut =
+      (await firstCommit(store, epoch)) ??
+      Math.min(Infinity, ...[...found.values()].filter(({ parent }) => parent === epoch).map((begin) => begin.cut + 1));
     if (cut === Infinity) continue;
-    lost.set(epoch, { parent: Math.max(0, ...[...found.keys(), ...lost.keys()].filter((other) => other < epoch)), cut: cut - 1 });
+    lost.set(epoch, {
+      parent: Math.max(0, ...[...found.keys(), ...lost.keys()].filter((other) => other < epoch)),
+      cut: cut - 1,
+    });
   }
   return lost;
 }
@@ -119,7 +146,12 @@ async function firstCommit(store: LogStore, epoch: number): Promise<number | nul
 }
 
 /** The last commit before the first one that no segment has, with what follows it; null where all are there. */
-async function firstMissing(store: LogStore, history: readonly Stretch[], replaced: readonly Segment[], onTorn: OnTorn): Promise<RepairPlan["cut"]> {
+async function firstMissing(
+  store: LogStore,
+  history: readonly Stretch[],
+  replaced: readonly Segment[],
+  onTorn: OnTorn,
+): Promise<RepairPlan["cut"]> {
   let missing: Position | null = null;
   let end = 0;
   for (const { epoch, from, to } of history) {
@@ -136,7 +168,13 @@ async function firstMissing(store: LogStore, history: readonly Stretch[], replac
 }
 
 /** The numbers of an epoch's commits above `from` that are intact, be their frames or not; ascending, each once. */
-async function* commitsIn(store: LogStore, epoch: number, from: number, replaced: readonly Segment[], onTorn: OnTorn): AsyncGenerator<number> {
+async function* commitsIn(
+  store: LogStore,
+  epoch: number,
+  from: number,
+  replaced: readonly Segment[],
+  onTorn: OnTorn,
+): AsyncGenerator<number> {
   const numbers = new Set<number>();
   for (const segment of replaced.filter((candidate) => candidate.epoch === epoch)) {
     for await (const { n } of intactEntries(store, segment)) if (n > from) numbers.add(n);

@@ -44,7 +44,13 @@ const MOST_BYTES = 256 * 1024 * 1024;
  *
  * @throws RangeError where there is no such moment, or too much has changed since; StoreMismatchError; LogDamageError; OccError
  */
-export async function restoreTo({ store, moment, url, indexes = [], onEvent = () => undefined }: RestoreToOptions): Promise<RestoredTo> {
+export async function restoreTo({
+  store,
+  moment,
+  url,
+  indexes = [],
+  onEvent = () => undefined,
+}: RestoreToOptions): Promise<RestoredTo> {
   const to = await commitAt(store, moment);
   for (let attempt = 1; ; attempt++) {
     const back = new WayBack(store, to);
@@ -96,9 +102,15 @@ class WayBack {
       await writer.close();
     }
     // As after every append: a claim made before this look may have cut the epoch off below the frame.
-    if (await this.#store.isSealed(epoch)) throw new ConnectionLostError(`epoch ${epoch} was ended by another recovery`);
+    if (await this.#store.isSealed(epoch))
+      throw new ConnectionLostError(`epoch ${epoch} was ended by another recovery`);
     const cut = survey.cut + entries.length;
-    return { ...survey, history: [...survey.history, { epoch, from: survey.cut, to: cut }], records: survey.records + entries.length, cut };
+    return {
+      ...survey,
+      history: [...survey.history, { epoch, from: survey.cut, to: cut }],
+      records: survey.records + entries.length,
+      cut,
+    };
   }
 
   /** Each key that has another value now, with the one that it had then. */
@@ -133,7 +145,10 @@ class WayBack {
     for (let i = 0; i < images.length; i += RECORD_KEYS) {
       const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, new Map(images.slice(i, i + RECORD_KEYS)));
       bytes += body.length;
-      if (bytes > MOST_BYTES) throw new RangeError(`more than ${MOST_BYTES / 1024 / 1024} MiB have changed since then: too much for one frame`);
+      if (bytes > MOST_BYTES)
+        throw new RangeError(
+          `more than ${MOST_BYTES / 1024 / 1024} MiB have changed since then: too much for one frame`,
+        );
       entries.push({ epoch, n: cut + entries.length + 1, body });
     }
     return entries;

@@ -40,9 +40,16 @@ export async function* verify(store: LogStore, { law }: VerifyOptions = {}): Asy
   const begins = await store.begins(found.onDamage);
   const last = lastBegun(begins);
   const history = chain(begins, last);
-  if (history === null) found.add("damage", "begin", 0, `the chain of epochs below ${last} is broken: a beginning is lost, or refers to one that is`);
+  if (history === null)
+    found.add(
+      "damage",
+      "begin",
+      0,
+      `the chain of epochs below ${last} is broken: a beginning is lost, or refers to one that is`,
+    );
   const claims = await store.claims();
-  for (const epoch of begins.keys()) if (!claims.includes(epoch)) found.add("damage", `epoch ${epoch}`, 0, "it has begun, and its claim is gone");
+  for (const epoch of begins.keys())
+    if (!claims.includes(epoch)) found.add("damage", `epoch ${epoch}`, 0, "it has begun, and its claim is gone");
   yield* found.take();
 
   const check = law === undefined ? () => undefined : lawful(law, found);
@@ -70,7 +77,13 @@ async function* readPart(store: LogStore, { epoch, from, to }: Stretch, found: F
   try {
     yield* reader.read(to);
     const above = to === Infinity ? 0 : await countIntact(reader);
-    if (above > 0) found.add("note", `epoch ${epoch}`, 0, `${above} commits above ${to}, where a later epoch goes on from, came too late and do not count`);
+    if (above > 0)
+      found.add(
+        "note",
+        `epoch ${epoch}`,
+        0,
+        `${above} commits above ${to}, where a later epoch goes on from, came too late and do not count`,
+      );
   } finally {
     await reader.close();
   }
@@ -135,8 +148,16 @@ class Findings {
     this.add("damage", file, line, what);
   };
 
-  readonly onTorn = ({ name }: { readonly name: string }, { offset, bytes }: { readonly offset: number; readonly bytes: number }): void => {
-    this.add("note", name, 0, `the last frame is torn, or being written: ${bytes} bytes from byte ${offset} on count for nothing`);
+  readonly onTorn = (
+    { name }: { readonly name: string },
+    { offset, bytes }: { readonly offset: number; readonly bytes: number },
+  ): void => {
+    this.add(
+      "note",
+      name,
+      0,
+      `the last frame is torn, or being written: ${bytes} bytes from byte ${offset} on count for nothing`,
+    );
   };
 
   add(kind: Finding["kind"], file: string, line: number, what: string): void {

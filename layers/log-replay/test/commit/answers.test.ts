@@ -5,7 +5,12 @@ import { door, tampered, type Tampering } from "../support/tampered-store.ts";
 const on = stage();
 
 /** A client whose next append stops at a door, before or after the bytes are written. */
-async function slow(): Promise<{ folder: string; state: ReturnType<typeof on.open>; tampering: Tampering; other: ReturnType<typeof on.open> }> {
+async function slow(): Promise<{
+  folder: string;
+  state: ReturnType<typeof on.open>;
+  tampering: Tampering;
+  other: ReturnType<typeof on.open>;
+}> {
   const store = await on.store();
   const tampering: Tampering = {};
   const state = on.open({ store: tampered(store, tampering), indexes: ["i:"] });
@@ -16,7 +21,10 @@ async function slow(): Promise<{ folder: string; state: ReturnType<typeof on.ope
 }
 
 /** A transaction that Redis has executed, and whose append waits for the door to be opened. */
-async function executed({ state, tampering }: Pick<Awaited<ReturnType<typeof slow>>, "state" | "tampering">, key = "n") {
+async function executed(
+  { state, tampering }: Pick<Awaited<ReturnType<typeof slow>>, "state" | "tampering">,
+  key = "n",
+) {
   const stop = door();
   tampering.beforeAppend = stop.reach;
   const answer = state.occ.transact([key], add(key));
@@ -35,19 +43,30 @@ test("a commit is answered only once its append has ended", async () => {
   expect((await records(folder)).at(-1)).toMatchObject({ n: 2, set: { n: 1 } });
 });
 
-test.each([1, 2, 7])("a group of %i: each transaction has a number of its own, in Redis as in the log, in the order of their decisions", async (size) => {
-  const { folder, state, tampering } = await slow();
-  const stop = door();
-  tampering.beforeAppend = stop.reach;
-  const keys = Array.from({ length: size }, (_, i) => `k${i}`);
-  const answers = keys.map((key) => state.occ.transact(["n", key], (view) => ({ result: 0, set: { [key]: 1, n: (view.get<number>("n") ?? 0) + 1 } })));
-  await stop.reached;
-  const tail = (await on.outside.xrange("log:tail", "-", "+")).slice(-size).map(([id, [, body]]) => ({ id, ...(JSON.parse(`{${body}}`) as object) }));
-  expect(tail).toEqual(keys.map((key, i) => expect.objectContaining({ id: `1-${2 + i}`, set: { [key]: 1, n: i + 1 } })));
-  stop.open();
-  await Promise.all(answers);
-  expect((await records(folder)).slice(1)).toEqual(keys.map((key, i) => expect.objectContaining({ epoch: 1, n: 2 + i, set: { [key]: 1, n: i + 1 } })));
-});
+test.each([1, 2, 7])(
+  "a group of %i: each transaction has a number of its own, in Redis as in the log, in the order of their decisions",
+  async (size) => {
+    const { folder, state, tampering } = await slow();
+    const stop = door();
+    tampering.beforeAppend = stop.reach;
+    const keys = Array.from({ length: size }, (_, i) => `k${i}`);
+    const answers = keys.map((key) =>
+      state.occ.transact(["n", key], (view) => ({ result: 0, set: { [key]: 1, n: (view.get<number>("n") ?? 0) + 1 } })),
+    );
+    await stop.reached;
+    const tail = (await on.outside.xrange("log:tail", "-", "+"))
+      .slice(-size)
+      .map(([id, [, body]]) => ({ id, ...(JSON.parse(`{${body}}`) as object) }));
+    expect(tail).toEqual(
+      keys.map((key, i) => expect.objectContaining({ id: `1-${2 + i}`, set: { [key]: 1, n: i + 1 } })),
+    );
+    stop.open();
+    await Promise.all(answers);
+    expect((await records(folder)).slice(1)).toEqual(
+      keys.map((key, i) => expect.objectContaining({ epoch: 1, n: 2 + i, set: { [key]: 1, n: i + 1 } })),
+    );
+  },
+);
 
 test("a commit is answered only after the look for a claim that follows its append", async () => {
   const { state, tampering } = await slow();
@@ -82,7 +101,11 @@ describe("while a write is on its way to the log, in this process", () => {
 
   test("a refusal that saw it waits", async () => {
     const { state, stop } = await pending();
-    const refusal = outcome(state.occ.transactAlone(["i:n"], () => { throw new Error("no"); }));
+    const refusal = outcome(
+      state.occ.transactAlone(["i:n"], () => {
+        throw new Error("no");
+      }),
+    );
     expect(await waits(refusal)).toBe(true);
     stop.open();
     expect(await refusal).toEqual(new Error("no"));
@@ -128,7 +151,11 @@ describe("while a write of another process is not in the log yet", () => {
 
   test("a refusal that sees it appends it first", async () => {
     const { folder, other } = await abandoned();
-    await expect(other.occ.transact(["i:n"], () => { throw new Error("no"); })).rejects.toThrow("no");
+    await expect(
+      other.occ.transact(["i:n"], () => {
+        throw new Error("no");
+      }),
+    ).rejects.toThrow("no");
     expect((await records(folder)).at(-1)).toMatchObject({ n: 2, set: { "i:n": 1 } });
   });
 
@@ -147,7 +174,11 @@ describe("while a write of another process is not in the log yet", () => {
   test("a commit appends it with its own, in order: the log is a prefix", async () => {
     const { folder, other } = await abandoned();
     expect(await other.occ.transact(["other"], add("other"))).toBe(1);
-    expect((await records(folder)).map(({ n, set }) => [n, set])).toEqual([[1, { before: 1 }], [2, { "i:n": 1 }], [3, { other: 1 }]]);
+    expect((await records(folder)).map(({ n, set }) => [n, set])).toEqual([
+      [1, { before: 1 }],
+      [2, { "i:n": 1 }],
+      [3, { other: 1 }],
+    ]);
     const live = await stateOf(on.outside);
     expect(await replayed(on, folder, ["i:"])).toEqual(live);
   });
@@ -212,7 +243,10 @@ test("who comes while an append hangs is not kept from finding out what is the m
 /** Commits so far, in either mode. */
 async function execs(): Promise<number> {
   const stats = await on.outside.info("commandstats");
-  return [...stats.matchAll(/^cmdstat_(?:exec|evalsha):calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0);
+  return [...stats.matchAll(/^cmdstat_(?:exec|evalsha):calls=(\d+)/gm)].reduce(
+    (sum, [, calls]) => sum + Number(calls),
+    0,
+  );
 }
 
 test("what is known to be durable is not carried over to the next epoch", async () => {
@@ -226,7 +260,10 @@ test("what is known to be durable is not carried over to the next epoch", async 
 
 test("a second large transaction whose reply overtakes the first one's is not answered before both are in the log", async () => {
   const { folder, state } = await slow();
-  const parts = Array.from({ length: 20 }, (_, i) => ({ keys: [], decide: () => ({ result: i, set: { [`p:${i}`]: "x".repeat(i % 2 ? 10 : 20_000) } }) }));
+  const parts = Array.from({ length: 20 }, (_, i) => ({
+    keys: [],
+    decide: () => ({ result: i, set: { [`p:${i}`]: "x".repeat(i % 2 ? 10 : 20_000) } }),
+  }));
   expect(await state.occ.batch(parts, { concurrency: 6 })).toEqual(parts.map((_, i) => i));
   expect((await records(folder)).map(({ n }) => n)).toEqual(Array.from({ length: 21 }, (_, i) => i + 1));
 });
@@ -234,11 +271,31 @@ test("a second large transaction whose reply overtakes the first one's is not an
 test("a record says when, which operation, and what it wrote; a deleted key is null", async () => {
   const store = await on.store();
   const state = on.open({ store, now: () => new Date("2026-01-31T12:00:00.123Z") });
-  await state.occ.transact(["a", "b"], () => ({ result: 0, set: { a: { x: [1, "ü"] }, b: 2 } }), { meta: { op: "put", saga: "s-1" } });
+  await state.occ.transact(["a", "b"], () => ({ result: 0, set: { a: { x: [1, "ü"] }, b: 2 } }), {
+    meta: { op: "put", saga: "s-1" },
+  });
   await state.occ.transact(["a"], () => ({ result: 0, set: { a: null } }));
   expect(await records(store.folder)).toEqual([
-    { epoch: 1, n: 1, at: "2026-01-31T12:00:00.123Z", tx: expect.stringMatching(/^[0-9a-f]+-1$/), op: "put", saga: "s-1", set: { a: { x: [1, "ü"] }, b: 2 }, crc: expect.any(String), frame: expect.any(Object) },
-    { epoch: 1, n: 2, at: "2026-01-31T12:00:00.123Z", tx: expect.stringMatching(/^[0-9a-f]+-2$/), set: { a: null }, crc: expect.any(String), frame: expect.any(Object) },
+    {
+      epoch: 1,
+      n: 1,
+      at: "2026-01-31T12:00:00.123Z",
+      tx: expect.stringMatching(/^[0-9a-f]+-1$/),
+      op: "put",
+      saga: "s-1",
+      set: { a: { x: [1, "ü"] }, b: 2 },
+      crc: expect.any(String),
+      frame: expect.any(Object),
+    },
+    {
+      epoch: 1,
+      n: 2,
+      at: "2026-01-31T12:00:00.123Z",
+      tx: expect.stringMatching(/^[0-9a-f]+-2$/),
+      set: { a: null },
+      crc: expect.any(String),
+      frame: expect.any(Object),
+    },
   ]);
 });
 
@@ -247,12 +304,18 @@ test("a transaction on a key of the log itself, or with a note that the log writ
   const state = on.open({ store });
   await state.ready();
   const before = await on.outside.get("log:guard");
-  for (const key of ["log:guard", "log:tail", "occ:marker:x"]) await expect(state.occ.transact([key], () => ({ result: 0, set: { [key]: 1 } }))).rejects.toThrow(TypeError);
+  for (const key of ["log:guard", "log:tail", "occ:marker:x"])
+    await expect(state.occ.transact([key], () => ({ result: 0, set: { [key]: 1 } }))).rejects.toThrow(TypeError);
   await expect(state.occ.transact(["a"], add("a"), { meta: { epoch: 7 } })).rejects.toThrow(TypeError);
   expect(await on.outside.get("log:guard")).toBe(before);
   expect(await records(store.folder)).toEqual([]);
   const metas = [{ op: "first" }, { n: 1 }, { amount: 1n }, { op: "last" }];
-  expect(await Promise.all(metas.map((meta) => outcome(state.occ.transact(["a"], add("a"), { meta }))))).toEqual([1, expect.any(TypeError), expect.any(TypeError), 2]);
+  expect(await Promise.all(metas.map((meta) => outcome(state.occ.transact(["a"], add("a"), { meta }))))).toEqual([
+    1,
+    expect.any(TypeError),
+    expect.any(TypeError),
+    2,
+  ]);
 });
 
 test("close appends what was executed and answers it, and leaves the epoch to the others", async () => {

@@ -20,13 +20,15 @@ async function crew(folder: string, count = PROCESSES): Promise<Worker[]> {
 /** Each worker makes that many commits one after the other, on a key of its own and one of all. @returns the ids that were answered */
 async function commits(workers: readonly Worker[], each: number, from = 0, timeout = 30_000): Promise<number[]> {
   const answered: number[] = [];
-  await Promise.all(workers.map(async (worker, i) => {
-    for (let k = 0; k < each; k++) {
-      const id = from + i * 1_000 + k;
-      const answer = await worker.order({ id, op: "add", keys: [`own:${i}`], timeout });
-      if (answer !== null && "result" in answer) answered.push(id);
-    }
-  }));
+  await Promise.all(
+    workers.map(async (worker, i) => {
+      for (let k = 0; k < each; k++) {
+        const id = from + i * 1_000 + k;
+        const answer = await worker.order({ id, op: "add", keys: [`own:${i}`], timeout });
+        if (answer !== null && "result" in answer) answered.push(id);
+      }
+    }),
+  );
   return answered;
 }
 
@@ -40,7 +42,7 @@ async function expectAll(folder: string, answered: readonly number[]): Promise<v
   const live = await stateOf(on.outside);
   const there = new Set(Object.values(live).flatMap((text) => JSON.parse(text as string) as number[]));
   expect(answered.filter((id) => !there.has(id))).toEqual([]);
-  expect((await replayed(on, folder))).toEqual(live);
+  expect(await replayed(on, folder)).toEqual(live);
 }
 
 test(`${PROCESSES} processes at once: each commit is written about once, not once by each process that sees it`, async () => {
@@ -63,7 +65,10 @@ test("processes that die or freeze while it is their turn keep nobody from going
   const doomed = workers.slice(3, 6);
   const going = commits(workers, 40);
   const others = commits(workers.slice(6), 40, 100_000);
-  await until(async () => (await on.outside.xlen("log:tail")) > 0 && (await on.outside.exists("log:turn")) === 1, 60_000);
+  await until(
+    async () => (await on.outside.xlen("log:tail")) > 0 && (await on.outside.exists("log:turn")) === 1,
+    60_000,
+  );
   for (const worker of frozen) worker.pause();
   await Promise.all(doomed.map((worker) => worker.kill()));
   const answered = await others;
@@ -94,7 +99,8 @@ test("a process that is alone asks for no turn", async () => {
   const state = on.open({ store: await openFileStore({ folder }) });
   await state.ready();
   await on.outside.config("RESETSTAT");
-  for (let i = 0; i < 50; i++) await state.occ.transact(["k"], (view) => ({ result: null, set: { k: (view.get<number>("k") ?? 0) + 1 } }));
+  for (let i = 0; i < 50; i++)
+    await state.occ.transact(["k"], (view) => ({ result: null, set: { k: (view.get<number>("k") ?? 0) + 1 } }));
   const commands = await on.outside.info("commandstats");
   // The marker of a lost EXEC is the only `set` of a commit; a turn would be another one, and looks at the guard by `get`.
   expect(/cmdstat_set:calls=(\d+)/.exec(commands)?.[1]).toBe("50");

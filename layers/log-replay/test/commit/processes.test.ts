@@ -25,8 +25,15 @@ async function written(frames: number, size: number, bytes = 20) {
   await store.writeBegin(1, { parent: 0, cut: 0 });
   const segment = store.createSegment(1);
   for (let n = 1; n <= frames; n++) {
-    const set = new Map(Array.from({ length: size }, (_, k) => [`k:${(n * size + k) % 50_000}`, JSON.stringify(`${"x".repeat(bytes)}${n}`)] as const));
-    await segment.append(encodeFrame([{ epoch: 1, n, body: encodeBody("2026-01-31T12:00:00.000Z", `t-${n}`, "", set) }]));
+    const set = new Map(
+      Array.from(
+        { length: size },
+        (_, k) => [`k:${(n * size + k) % 50_000}`, JSON.stringify(`${"x".repeat(bytes)}${n}`)] as const,
+      ),
+    );
+    await segment.append(
+      encodeFrame([{ epoch: 1, n, body: encodeBody("2026-01-31T12:00:00.000Z", `t-${n}`, "", set) }]),
+    );
   }
   await segment.close();
   return store;
@@ -35,11 +42,18 @@ async function written(frames: number, size: number, bytes = 20) {
 test("two processes that find an empty Redis at once: one restores, both go on, and the state is right", async () => {
   const store = await written(100, 200);
   const workers: readonly [Worker, Worker] = [await worker(store.folder), await worker(store.folder)];
-  expect(await Promise.all(workers.map((own, i) => own.order({ id: i, op: "ready", keys: [] })))).toEqual([{ id: 0, result: null }, { id: 1, result: null }]);
+  expect(await Promise.all(workers.map((own, i) => own.order({ id: i, op: "ready", keys: [] })))).toEqual([
+    { id: 0, result: null },
+    { id: 1, result: null },
+  ]);
   expect(workers.flatMap(({ events }) => events).filter(({ event }) => event === "restored")).toHaveLength(1);
-  await Promise.all(Array.from({ length: 50 }, (_, i) => (workers[i % 2] as Worker).order({ id: 100 + i, op: "add", keys: ["both"] })));
+  await Promise.all(
+    Array.from({ length: 50 }, (_, i) => (workers[i % 2] as Worker).order({ id: 100 + i, op: "add", keys: ["both"] })),
+  );
   const live = await stateOf(on.outside);
-  expect((JSON.parse(live["both"] as string) as number[]).sort()).toEqual(Array.from({ length: 50 }, (_, i) => 100 + i));
+  expect((JSON.parse(live["both"] as string) as number[]).sort()).toEqual(
+    Array.from({ length: 50 }, (_, i) => 100 + i),
+  );
   expect(await replayed(on, store.folder)).toEqual(live);
 });
 
@@ -64,7 +78,9 @@ test("a writer killed by SIGKILL: each answered commit is in the log, and the ot
   await orders[20];
   await victim.kill();
   const answers = await Promise.all(orders);
-  const answered = answers.filter((answer) => answer !== null && "result" in answer).map((answer) => (answer as { id: number }).id);
+  const answered = answers
+    .filter((answer) => answer !== null && "result" in answer)
+    .map((answer) => (answer as { id: number }).id);
   expect(answered.length).toBeGreaterThan(0);
   const started = performance.now();
   const read = await other.order({ id: 3, op: "read", keys: [0, 1, 2, 3, 4].map((i) => `a:${i}`) });
@@ -80,7 +96,9 @@ test("a writer stopped (SIGSTOP) through a recovery answers nothing that is not 
   const [stopped, other] = [await worker(store.folder), await worker(store.folder)];
   await Promise.all([stopped.order({ id: 1, op: "ready", keys: [] }), other.order({ id: 2, op: "ready", keys: [] })]);
   for (let round = 0; round < 5; round++) {
-    const orders = Array.from({ length: 30 }, (_, i) => stopped.order({ id: 1_000 * (round + 1) + i, op: "add", keys: [`a:${i % 3}`] }));
+    const orders = Array.from({ length: 30 }, (_, i) =>
+      stopped.order({ id: 1_000 * (round + 1) + i, op: "add", keys: [`a:${i % 3}`] }),
+    );
     await orders[0];
     stopped.pause();
     await on.outside.flushall();
@@ -98,7 +116,9 @@ test("a writer stopped (SIGSTOP) through a recovery answers nothing that is not 
 
 test("a disk that is full (in one process): its commits are decided by a recovery of somebody else's, none lost, none twice", async () => {
   const store = await on.store();
-  const { code, output } = await run("commit-until-full.ts", [on.redis.url, store.folder], { shell: "ulimit -f 24; trap '' XFSZ" });
+  const { code, output } = await run("commit-until-full.ts", [on.redis.url, store.folder], {
+    shell: "ulimit -f 24; trap '' XFSZ",
+  });
   const told = JSON.parse(output.trim().split("\n").at(-1) ?? "{}") as { answered: number[]; errors: string[] };
   expect(code).toBe(0);
   expect(told.answered.length).toBeGreaterThan(5);
@@ -112,10 +132,14 @@ test("a disk that is full (in one process): its commits are decided by a recover
 
 test("a restore of more than 100 MB of log needs less than 100 MB on top of what the process has without it", async () => {
   const store = await written(360, 1_000, 280);
-  const sizes = await Promise.all((await segmentsIn(store.folder)).map(async (name) => (await readFile(join(store.folder, name))).length));
+  const sizes = await Promise.all(
+    (await segmentsIn(store.folder)).map(async (name) => (await readFile(join(store.folder, name))).length),
+  );
   expect(sizes.reduce((a, b) => a + b)).toBeGreaterThan(100_000_000);
   // V8 makes its young generation as large as the machine allows (130 MB on one of 24 GB), whatever is alive in it.
-  const { code, output } = await run("restore-and-measure.ts", [on.redis.url, store.folder], { nodeArgs: ["--max-semi-space-size=16"] });
+  const { code, output } = await run("restore-and-measure.ts", [on.redis.url, store.folder], {
+    nodeArgs: ["--max-semi-space-size=16"],
+  });
   expect([code, output]).toEqual([0, expect.stringMatching(/^\d+\n$/)]);
   expect(Number(output)).toBeLessThan(100_000_000);
 }, 120_000);
@@ -124,13 +148,20 @@ test("one sort over the segments of many writers gives the history in commit ord
   const store = await on.store();
   const workers = await Promise.all(Array.from({ length: 3 }, () => worker(store.folder)));
   for (let round = 0; round < 2; round++) {
-    await Promise.all(Array.from({ length: 90 }, (_, i) => (workers[i % 3] as Worker).order({ id: 1_000 * round + i, op: "add", keys: [`a:${i % 4}`] })));
+    await Promise.all(
+      Array.from({ length: 90 }, (_, i) =>
+        (workers[i % 3] as Worker).order({ id: 1_000 * round + i, op: "add", keys: [`a:${i % 4}`] }),
+      ),
+    );
     await on.outside.flushall();
   }
   await workers[0]?.order({ id: 9_999, op: "add", keys: ["a:0"] });
   const { code, output } = await run("sort.ts", [store.folder]);
   expect(code).toBe(0);
-  const sorted = output.trimEnd().split("\n").map((line) => JSON.parse(line) as { epoch: number; n: number; id: number });
+  const sorted = output
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { epoch: number; n: number; id: number });
   const all = await records(store.folder);
   expect((await segmentsIn(store.folder)).length).toBeGreaterThan(3);
   expect(sorted.map(({ epoch, n }) => [epoch, n])).toEqual(all.map(({ epoch, n }) => [epoch, n]));

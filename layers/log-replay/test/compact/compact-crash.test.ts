@@ -13,17 +13,30 @@ const on = stage();
 /** Two epochs of 100 commits over 9 keys in segments of five; some of it in a snapshot already. */
 async function history(): Promise<LogStore & { readonly folder: string }> {
   const store = await on.store();
-  const set = (n: number): Record<string, unknown> => ({ [`k:${n % 9}`]: n % 7 === 0 ? null : { n, padding: "x".repeat(2_000) } });
-  for (const [epoch, from] of [[1, 0], [2, 100]] as const) {
+  const set = (n: number): Record<string, unknown> => ({
+    [`k:${n % 9}`]: n % 7 === 0 ? null : { n, padding: "x".repeat(2_000) },
+  });
+  for (const [epoch, from] of [
+    [1, 0],
+    [2, 100],
+  ] as const) {
     await begun(store, epoch, { parent: epoch - 1, cut: from });
-    for (let n = from + 1; n <= from + 100; n += 5) await append(store, epoch, ...[0, 1, 2, 3, 4].map((i) => [entry(epoch, n + i, set(n + i))]));
+    for (let n = from + 1; n <= from + 100; n += 5)
+      await append(store, epoch, ...[0, 1, 2, 3, 4].map((i) => [entry(epoch, n + i, set(n + i))]));
     if (epoch === 1) await compact(store);
   }
   return store;
 }
 
 describe("a compaction that is killed leaves a log that gives the same state, and the next one finishes the work", () => {
-  test.each(["reads a segment", "has read all", "writes the snapshot", "has installed it", "has removed the older one", "has archived one segment"])("when it %s", async (point) => {
+  test.each([
+    "reads a segment",
+    "has read all",
+    "writes the snapshot",
+    "has installed it",
+    "has removed the older one",
+    "has archived one segment",
+  ])("when it %s", async (point) => {
     const store = await history();
     const before = textOf(await stateAt(store));
     const { signal, output } = await run("compact-and-die.ts", [store.folder, point]);
@@ -45,35 +58,40 @@ test("ten compactions at once come to one snapshot and the same state", async ()
   const others = await Promise.all(Array.from({ length: 10 }, () => openFileStore({ folder: store.folder })));
   await Promise.all(others.map((other, i) => compact(other, { memory: i % 2 === 0 ? 10_000 : 10_000_000 })));
   await compact(store);
-  expect((await readdir(store.folder)).filter((name) => name.startsWith("snapshot"))).toEqual(["snapshot-00000002-0000000000000200.jsonl"]);
+  expect((await readdir(store.folder)).filter((name) => name.startsWith("snapshot"))).toEqual([
+    "snapshot-00000002-0000000000000200.jsonl",
+  ]);
   expect(await replayed(on, store.folder)).toEqual(before);
 });
 
 describe("a compaction and a recovery at once", () => {
-  test.each(["beforeRead", "beforeSync", "beforeBegin", "afterBegin"] as const)("folded and archived under a restore that is at %s: it starts again, and the state is right", async (place) => {
-    const store = await history();
-    const before = textOf(await stateAt(store));
-    // It had looked for a claim before the recovery made one, and goes on when the recovery is there.
-    const folding: Tampering = {};
-    const ready = door();
-    folding.beforeInstall = ready.reach;
-    const compacting = compact(tampered(await openFileStore({ folder: store.folder }), folding));
-    await ready.reached;
-    const recovering: Tampering = {};
-    const stop = door();
-    recovering[place] = stop.reach;
-    const state = on.open({ store: tampered(store, recovering) });
-    const restored = state.ready();
-    await stop.reached;
-    ready.open();
-    expect(await compacting).toMatchObject({ archived: 40 - 20 });
-    recovering[place] = () => undefined;
-    stop.open();
-    await restored;
-    expect(await stateOf(on.outside)).toEqual(before);
-    expect((await store.begins()).get(3)).toEqual({ parent: 2, cut: 200 });
-    expect(await replayed(on, store.folder)).toEqual(before);
-  });
+  test.each(["beforeRead", "beforeSync", "beforeBegin", "afterBegin"] as const)(
+    "folded and archived under a restore that is at %s: it starts again, and the state is right",
+    async (place) => {
+      const store = await history();
+      const before = textOf(await stateAt(store));
+      // It had looked for a claim before the recovery made one, and goes on when the recovery is there.
+      const folding: Tampering = {};
+      const ready = door();
+      folding.beforeInstall = ready.reach;
+      const compacting = compact(tampered(await openFileStore({ folder: store.folder }), folding));
+      await ready.reached;
+      const recovering: Tampering = {};
+      const stop = door();
+      recovering[place] = stop.reach;
+      const state = on.open({ store: tampered(store, recovering) });
+      const restored = state.ready();
+      await stop.reached;
+      ready.open();
+      expect(await compacting).toMatchObject({ archived: 40 - 20 });
+      recovering[place] = () => undefined;
+      stop.open();
+      await restored;
+      expect(await stateOf(on.outside)).toEqual(before);
+      expect((await store.begins()).get(3)).toEqual({ parent: 2, cut: 200 });
+      expect(await replayed(on, store.folder)).toEqual(before);
+    },
+  );
 
   test("a recovery that claims while a compaction reads: the compaction leaves everything as it is", async () => {
     const store = await history();
@@ -87,26 +105,29 @@ describe("a compaction and a recovery at once", () => {
     expect(await compacting).toMatchObject({ commits: 0, archived: 0, snapshot: { n: 100 } });
   });
 
-  test.each([true, false])("a commit whose answer was lost, and which was folded, is found in the archive; without one nobody says that it was not (archive: %s)", async (kept) => {
-    const store = await on.store();
-    const other = on.open({ store: await on.store(store.folder) });
-    const proxy = await on.proxy();
-    const writer = on.open({ url: proxy.url, store });
-    await writer.ready();
-    const executing = proxy.catchNext("exec");
-    const answer = outcome(writer.occ.transact(["n"], add("n", 100)));
-    const held = await executing;
-    await held.deliver();
-    // Somebody else logs it, Redis is lost, the next epoch begins, and the old one is folded.
-    expect(await other.occ.read(["n"])).toEqual([100]);
-    await on.outside.flushall();
-    await other.occ.transact(["m"], add("m"));
-    expect(await compact(store)).toMatchObject({ archived: 1 });
-    expect(await waits(answer)).toBe(true);
-    if (!kept) await rm(join(store.folder, "archive"), { recursive: true });
-    held.cut();
-    if (kept) expect(await answer).toBe(100);
-    else expect(await answer).toBeInstanceOf(OutcomeUnknownError);
-    expect(await replayed(on, store.folder)).toEqual({ n: "100", m: "1" });
-  });
+  test.each([true, false])(
+    "a commit whose answer was lost, and which was folded, is found in the archive; without one nobody says that it was not (archive: %s)",
+    async (kept) => {
+      const store = await on.store();
+      const other = on.open({ store: await on.store(store.folder) });
+      const proxy = await on.proxy();
+      const writer = on.open({ url: proxy.url, store });
+      await writer.ready();
+      const executing = proxy.catchNext("exec");
+      const answer = outcome(writer.occ.transact(["n"], add("n", 100)));
+      const held = await executing;
+      await held.deliver();
+      // Somebody else logs it, Redis is lost, the next epoch begins, and the old one is folded.
+      expect(await other.occ.read(["n"])).toEqual([100]);
+      await on.outside.flushall();
+      await other.occ.transact(["m"], add("m"));
+      expect(await compact(store)).toMatchObject({ archived: 1 });
+      expect(await waits(answer)).toBe(true);
+      if (!kept) await rm(join(store.folder, "archive"), { recursive: true });
+      held.cut();
+      if (kept) expect(await answer).toBe(100);
+      else expect(await answer).toBeInstanceOf(OutcomeUnknownError);
+      expect(await replayed(on, store.folder)).toEqual({ n: "100", m: "1" });
+    },
+  );
 });

@@ -25,7 +25,14 @@ test("folds the whole log, the live epoch too, into a snapshot that restores the
 test("a snapshot is the log without what was overwritten: readable, and nothing that was deleted in it", async () => {
   const store = await on.store();
   await begun(store, 1);
-  await append(store, 1, [entry(1, 1, { a: 1, b: 1 })], [entry(1, 2, { b: 2, c: { by: "é\n" } })], [entry(1, 3, { a: null })], [entry(1, 4, { d: 4 })]);
+  await append(
+    store,
+    1,
+    [entry(1, 1, { a: 1, b: 1 })],
+    [entry(1, 2, { b: 2, c: { by: "é\n" } })],
+    [entry(1, 3, { a: null })],
+    [entry(1, 4, { d: 4 })],
+  );
   await compact(store);
   const lines = await snapshotLines(store);
   expect(lines).toEqual([
@@ -65,13 +72,21 @@ test("a deadline ends it after the pass that is under way, and the next call goe
 test("says how far it is, and gives up when it is told to", async () => {
   const store = await on.store();
   await begun(store, 1);
-  await append(store, 1, ...Array.from({ length: 40 }, (_, i) => [entry(1, i + 1, { [`k:${i}`]: "x".repeat(100_000) })]));
+  await append(
+    store,
+    1,
+    ...Array.from({ length: 40 }, (_, i) => [entry(1, i + 1, { [`k:${i}`]: "x".repeat(100_000) })]),
+  );
   const told: number[] = [];
   const stop = new AbortController();
   await compact(store, { onProgress: ({ commits, bytes, ofBytes }) => told.push(commits, bytes / ofBytes) });
   expect(told.length).toBeGreaterThan(4);
   expect(told.at(-1)).toBeLessThanOrEqual(1);
-  await append(store, 1, ...Array.from({ length: 40 }, (_, i) => [entry(1, i + 41, { [`k:${i}`]: "x".repeat(100_000) })]));
+  await append(
+    store,
+    1,
+    ...Array.from({ length: 40 }, (_, i) => [entry(1, i + 41, { [`k:${i}`]: "x".repeat(100_000) })]),
+  );
   stop.abort(new RangeError("enough"));
   await expect(compact(store, { signal: stop.signal })).rejects.toThrow("enough");
   expect(await store.snapshot()).toMatchObject({ n: 40 });
@@ -140,10 +155,15 @@ describe("what it folds, and what it leaves", () => {
       while (!work.done) folds += (await compact(store)).commits > 0 ? 1 : 0;
       return folds;
     })();
-    await Promise.all(Array.from({ length: 400 }, async (_, i) => {
-      await new Promise((resolve) => setTimeout(resolve, 2 * i));
-      await (states[i % 2] as (typeof states)[0]).occ.transact(["n", `k:${i % 9}`], (view) => ({ result: 0, set: { n: (view.get<number>("n") ?? 0) + 1, [`k:${i % 9}`]: i % 4 === 0 ? null : i } }));
-    }));
+    await Promise.all(
+      Array.from({ length: 400 }, async (_, i) => {
+        await new Promise((resolve) => setTimeout(resolve, 2 * i));
+        await (states[i % 2] as (typeof states)[0]).occ.transact(["n", `k:${i % 9}`], (view) => ({
+          result: 0,
+          set: { n: (view.get<number>("n") ?? 0) + 1, [`k:${i % 9}`]: i % 4 === 0 ? null : i },
+        }));
+      }),
+    );
     work.done = true;
     expect(await folding).toBeGreaterThan(3);
     const live = await stateOf(on.outside);

@@ -3,7 +3,16 @@ import { LogDamageError } from "../../src/errors.ts";
 import { encodeFrame, readFrames, type Torn } from "../../src/format/frame.ts";
 import { encodeBody, encodeNotes } from "../../src/format/record.ts";
 
-const entry = (n: number, value: string) => ({ epoch: 1, n, body: encodeBody("2026-01-31T12:00:00.000Z", `t-${n}`, encodeNotes({ op: "put" }), new Map([[`k:${n} @`, JSON.stringify(value)]])) });
+const entry = (n: number, value: string) => ({
+  epoch: 1,
+  n,
+  body: encodeBody(
+    "2026-01-31T12:00:00.000Z",
+    `t-${n}`,
+    encodeNotes({ op: "put" }),
+    new Map([[`k:${n} @`, JSON.stringify(value)]]),
+  ),
+});
 const first = encodeFrame([entry(1, "one  @@"), entry(2, "two")]);
 const middle = encodeFrame([entry(3, "three")]);
 const last = encodeFrame([entry(4, "four"), entry(5, "fi ve"), entry(6, "s@x")]);
@@ -27,17 +36,21 @@ async function read(bytes: Buffer, size = 64): Promise<{ numbers: number[]; torn
   }
 }
 
-test.each([1, 7, 64, 1_000_000])("a log cut at any byte of its last frame keeps every earlier frame and nothing of that one (chunks of %d)", async (size) => {
-  const whole = Buffer.concat([first, middle, last]);
-  const kept = first.length + middle.length;
-  for (let end = kept; end < whole.length; end++) {
-    const torn = end === kept ? null : { offset: kept, bytes: end - kept };
-    expect(await read(whole.subarray(0, end), size)).toEqual({ numbers: [1, 2, 3], torn });
-  }
-});
+test.each([1, 7, 64, 1_000_000])(
+  "a log cut at any byte of its last frame keeps every earlier frame and nothing of that one (chunks of %d)",
+  async (size) => {
+    const whole = Buffer.concat([first, middle, last]);
+    const kept = first.length + middle.length;
+    for (let end = kept; end < whole.length; end++) {
+      const torn = end === kept ? null : { offset: kept, bytes: end - kept };
+      expect(await read(whole.subarray(0, end), size)).toEqual({ numbers: [1, 2, 3], torn });
+    }
+  },
+);
 
 test("a log cut at any byte of its only frame is empty", async () => {
-  for (let end = 1; end < last.length; end++) expect(await read(last.subarray(0, end))).toEqual({ numbers: [], torn: { offset: 0, bytes: end } });
+  for (let end = 1; end < last.length; end++)
+    expect(await read(last.subarray(0, end))).toEqual({ numbers: [], torn: { offset: 0, bytes: end } });
 });
 
 test("a last frame with unwritten sectors is torn, whichever they are", async () => {
@@ -63,7 +76,10 @@ describe("one flipped bit is damage that names file and line", () => {
         const bytes = Buffer.from(log);
         bytes[i] = (bytes[i] as number) ^ (1 << bit);
         const end = await read(bytes);
-        if (!(end instanceof LogDamageError)) throw new Error(`bit ${bit} of byte ${i} passed: ${JSON.stringify(end)} in ${JSON.stringify(bytes.toString("latin1"))}`);
+        if (!(end instanceof LogDamageError))
+          throw new Error(
+            `bit ${bit} of byte ${i} passed: ${JSON.stringify(end)} in ${JSON.stringify(bytes.toString("latin1"))}`,
+          );
         const newlines = log.subarray(0, i).filter((byte) => byte === 10).length;
         expect(end.file).toBe("segment");
         // A spoilt line end makes one line of two.
@@ -76,7 +92,8 @@ describe("one flipped bit is damage that names file and line", () => {
 
   test("in the first frame", () => flipEach(whole, 0, first.length));
   test("in a frame in the middle", () => flipEach(whole, first.length, first.length + middle.length));
-  test("in the last frame, which is whole: it may have been answered for", () => flipEach(whole, first.length + middle.length, whole.length));
+  test("in the last frame, which is whole: it may have been answered for", () =>
+    flipEach(whole, first.length + middle.length, whole.length));
   test("in the only frame", () => flipEach(middle, 0, middle.length));
   test("in a frame that a torn one follows: the writer went on, so it had been durable", async () => {
     const log = Buffer.concat([middle, last.subarray(0, 40)]);
@@ -96,5 +113,8 @@ test("a missing line in the middle of a frame is damage", async () => {
 
 test("a frame larger than a chunk is read whole", async () => {
   const big = encodeFrame([entry(4, "x".repeat(3_000_000)), entry(5, "y")]);
-  expect(await read(Buffer.concat([first, big, encodeFrame([entry(6, "z")])]), 65_536)).toEqual({ numbers: [1, 2, 4, 5, 6], torn: null });
+  expect(await read(Buffer.concat([first, big, encodeFrame([entry(6, "z")])]), 65_536)).toEqual({
+    numbers: [1, 2, 4, 5, 6],
+    torn: null,
+  });
 });

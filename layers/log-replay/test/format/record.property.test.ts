@@ -1,20 +1,64 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { encodeFrame, readFrames, type Torn } from "../../src/format/frame.ts";
-import { checksum, checksumOf, eachImage, encodeBody, encodeLine, encodeNotes, isIntact, keysOf, parseRecord, positionOf } from "../../src/format/record.ts";
+import {
+  checksum,
+  checksumOf,
+  eachImage,
+  encodeBody,
+  encodeLine,
+  encodeNotes,
+  isIntact,
+  keysOf,
+  parseRecord,
+  positionOf,
+} from "../../src/format/record.ts";
 
 /** Names that a careless reader takes for the log's own syntax. */
-const NASTY = ["frame", "crc", "set", "__proto__", "constructor", "1", "", '"', "\\", '","crc":"00000000"}', '"set":{', "\n", "\u2028", "\u0000", "🦊", "é", '"frame":{"lines":1,"bytes":1,"crc":"00000000"}}'];
+const NASTY = [
+  "frame",
+  "crc",
+  "set",
+  "__proto__",
+  "constructor",
+  "1",
+  "",
+  '"',
+  "\\",
+  '","crc":"00000000"}',
+  '"set":{',
+  "\n",
+  "\u2028",
+  "\u0000",
+  "🦊",
+  "é",
+  '"frame":{"lines":1,"bytes":1,"crc":"00000000"}}',
+];
 const text = fc.oneof(fc.constantFrom(...NASTY), fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }));
 /** JSON.parse of Node 24 takes names like "\n" for "\\" once it has met that one (nodejs/node#63785): it must not meet it. */
 const name = text.filter((one) => one !== "\\");
-const value = fc.oneof(fc.jsonValue({ stringUnit: "grapheme" }), text, fc.dictionary(name, text)).filter((json) => json !== null && !JSON.stringify(json).includes('"\\\\":'));
-const images = fc.dictionary(name, fc.option(value), { maxKeys: 8 }).map((set) => new Map(Object.entries(set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)] as const)));
+const value = fc
+  .oneof(fc.jsonValue({ stringUnit: "grapheme" }), text, fc.dictionary(name, text))
+  .filter((json) => json !== null && !JSON.stringify(json).includes('"\\\\":'));
+const images = fc
+  .dictionary(name, fc.option(value), { maxKeys: 8 })
+  .map(
+    (set) =>
+      new Map(Object.entries(set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)] as const)),
+  );
 const RESERVED = ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"];
-const notes = fc.dictionary(name.filter((one) => !RESERVED.includes(one)), value, { maxKeys: 3 });
+const notes = fc.dictionary(
+  name.filter((one) => !RESERVED.includes(one)),
+  value,
+  { maxKeys: 3 },
+);
 const AT = "2026-01-31T12:00:00.123Z";
-const body = fc.record({ notes, images }).map((parts) => ({ ...parts, body: encodeBody(AT, "p-1", encodeNotes(parts.notes), parts.images) }));
-const entries = fc.array(body, { minLength: 1, maxLength: 5 }).map((bodies) => bodies.map((one, i) => ({ epoch: 3, n: 41 + i, body: one.body })));
+const body = fc
+  .record({ notes, images })
+  .map((parts) => ({ ...parts, body: encodeBody(AT, "p-1", encodeNotes(parts.notes), parts.images) }));
+const entries = fc
+  .array(body, { minLength: 1, maxLength: 5 })
+  .map((bodies) => bodies.map((one, i) => ({ epoch: 3, n: 41 + i, body: one.body })));
 
 test("a record is one line of JSON that gives back its place, its notes and every key, whatever they contain", () => {
   fc.assert(
@@ -23,9 +67,18 @@ test("a record is one line of JSON that gives back its place, its notes and ever
       expect(line.includes(10)).toBe(false);
       const record = parseRecord(line, "file");
       expect(record).toMatchObject({ epoch, n, at: AT, tx: "p-1" });
-      const written = new Map(Object.entries(record.set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)]));
-      expect(new Map([...written].sort())).toEqual(new Map([...one.images].map(([key, image]) => [key, image === null ? null : JSON.stringify(JSON.parse(image))] as const).sort()));
-      for (const [name, note] of Object.entries(one.notes)) expect(record[name]).toEqual(JSON.parse(JSON.stringify(note)));
+      const written = new Map(
+        Object.entries(record.set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)]),
+      );
+      expect(new Map([...written].sort())).toEqual(
+        new Map(
+          [...one.images]
+            .map(([key, image]) => [key, image === null ? null : JSON.stringify(JSON.parse(image))] as const)
+            .sort(),
+        ),
+      );
+      for (const [name, note] of Object.entries(one.notes))
+        expect(record[name]).toEqual(JSON.parse(JSON.stringify(note)));
       expect(positionOf(line)).toEqual({ epoch, n });
       expect(isIntact(line)).toBe(true);
     }),
@@ -58,7 +111,8 @@ test("a note cannot take the place of a member that the log writes itself", () =
 });
 
 test("notes are the own members of whatever object holds them, those that have no JSON form left out", () => {
-  const recorded = (meta: object): unknown => JSON.parse(`{${encodeBody(AT, "t", encodeNotes(meta as Record<string, unknown>), new Map([["a", "1"]]))}}`);
+  const recorded = (meta: object): unknown =>
+    JSON.parse(`{${encodeBody(AT, "t", encodeNotes(meta as Record<string, unknown>), new Map([["a", "1"]]))}}`);
   const bare = { at: AT, tx: "t", set: { a: 1 } };
   for (const empty of [{}, new Date(), { left: undefined, out: () => 1 }]) expect(recorded(empty)).toEqual(bare);
   expect(recorded(["x", "y"])).toEqual({ ...bare, 0: "x", 1: "y" });

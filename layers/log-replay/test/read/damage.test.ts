@@ -14,7 +14,13 @@ describe("damage stops the restore, names its place, and leaves Redis alone", ()
     const store = await on.store();
     await store.claim(1);
     await store.writeBegin(1, { parent: 0, cut: 0 });
-    await append(store, 1, [entry(1, 1, { n: 1 }), entry(1, 2, { n: 2 })], [entry(1, 3, { n: 3 })], [entry(1, 4, { n: 4 }), entry(1, 5, { n: 5 }), entry(1, 6, { n: 6 })]);
+    await append(
+      store,
+      1,
+      [entry(1, 1, { n: 1 }), entry(1, 2, { n: 2 })],
+      [entry(1, 3, { n: 3 })],
+      [entry(1, 4, { n: 4 }), entry(1, 5, { n: 5 }), entry(1, 6, { n: 6 })],
+    );
     await store.claim(2);
     await store.writeBegin(2, { parent: 1, cut: 6 });
     await append(store, 2, [entry(2, 7, { n: 7 })], [entry(2, 8, { n: 8 })]);
@@ -69,7 +75,9 @@ describe("damage stops the restore, names its place, and leaves Redis alone", ()
   test("the beginning of an epoch is gone that has records, the last one or one in the chain", async () => {
     const store = await twoEpochs();
     await unlink(join(store.folder, "begin-00000002.json"));
-    expect((await damage(store)).message).toMatch(/^segment-00000002-.*: epoch 2 has records, and its beginning is gone$/);
+    expect((await damage(store)).message).toMatch(
+      /^segment-00000002-.*: epoch 2 has records, and its beginning is gone$/,
+    );
     await store.claim(9);
     await store.writeBegin(9, { parent: 2, cut: 8 });
     expect((await damage(store)).message).toMatch("the chain of epochs below 9 is broken");
@@ -77,7 +85,10 @@ describe("damage stops the restore, names its place, and leaves Redis alone", ()
 
   test("a torn last frame is none: it is cut off, with a copy kept, where its writer is gone", async () => {
     const store = await twoEpochs();
-    const torn = Buffer.concat([encodeFrame([entry(2, 9, { n: 9 })]), encodeFrame([entry(2, 10, { n: 10 })]).subarray(0, 50)]);
+    const torn = Buffer.concat([
+      encodeFrame([entry(2, 9, { n: 9 })]),
+      encodeFrame([entry(2, 10, { n: 10 })]).subarray(0, 50),
+    ]);
     const whole = encodeFrame([entry(2, 9, { n: 9 })]);
     const [where] = ((await segmentsIn(store.folder))[0] ?? "").split("-").slice(2);
     const name = `segment-00000002-${where}-4194305-1-dead-1.jsonl`;

@@ -14,7 +14,9 @@ const KEYS = ["a", "b", "c", "d", "e"];
 const ROUNDS = 12;
 
 /** Seeds to run: HISTORY_SEEDS="7 8 9", or three new ones. */
-const seeds = process.env["HISTORY_SEEDS"]?.split(" ").map(Number) ?? Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 31));
+const seeds =
+  process.env["HISTORY_SEEDS"]?.split(" ").map(Number) ??
+  Array.from({ length: 3 }, () => Math.floor(Math.random() * 2 ** 31));
 
 /** mulberry32 */
 function generator(seed: number): (below: number) => number {
@@ -97,7 +99,8 @@ class Scene {
 async function numbers(store: LogStore): Promise<number[]> {
   const begins = await store.begins();
   const list: number[] = [];
-  for (const stretch of chain(begins, lastBegun(begins)) ?? []) for await (const lines of readStretch(store, stretch)) list.push(...lines.map(({ n }) => n));
+  for (const stretch of chain(begins, lastBegun(begins)) ?? [])
+    for await (const lines of readStretch(store, stretch)) list.push(...lines.map(({ n }) => n));
   return list;
 }
 
@@ -131,7 +134,8 @@ test.each(seeds)(
     for (const { order, answer } of orders) {
       const end = await answer;
       if (end !== null && "result" in end) {
-        for (const list of Object.values(end.result as Record<string, number[] | null>)) for (const one of list ?? []) seen.add(one);
+        for (const list of Object.values(end.result as Record<string, number[] | null>))
+          for (const one of list ?? []) seen.add(one);
         if (order.op === "add") must.push(order);
       } else if (order.op === "add") {
         if (end?.retryable === true) mustNot.push(order.id);
@@ -145,8 +149,11 @@ test.each(seeds)(
     const present = new Set([...final.values()].flat());
     const story = `seed ${seed}: ${scene.told.join(", ")}; ${must.length} answered, ${mustNot.length} refused, ${unknown.length} unknown`;
     const wrong: string[] = [];
-    for (const list of final.values()) if (new Set(list).size !== list.length) wrong.push(`done twice in ${JSON.stringify(list)}`);
-    for (const order of must) for (const key of order.keys) if (final.get(key)?.includes(order.id) !== true) wrong.push(`${order.id} was answered and is not in ${key}`);
+    for (const list of final.values())
+      if (new Set(list).size !== list.length) wrong.push(`done twice in ${JSON.stringify(list)}`);
+    for (const order of must)
+      for (const key of order.keys)
+        if (final.get(key)?.includes(order.id) !== true) wrong.push(`${order.id} was answered and is not in ${key}`);
     for (const one of mustNot) if (present.has(one)) wrong.push(`${one} was said to have changed nothing`);
     for (const one of seen) if (!present.has(one)) wrong.push(`${one} was seen and is gone`);
     expect([story, wrong]).toEqual([story, []]);

@@ -31,7 +31,8 @@ describe("what is not ours is neither wiped nor obeyed", () => {
     for (const half of [false, true]) {
       if (half) await on.outside.del("log:guard");
       const wrong = on.open({ store: await on.store() });
-      for (const use of [wrong.ready(), wrong.occ.read(["k:1"]), wrong.occ.transact(["k:1"], add("k:1"))]) expect(await outcome(use)).toBeInstanceOf(StoreMismatchError);
+      for (const use of [wrong.ready(), wrong.occ.read(["k:1"]), wrong.occ.transact(["k:1"], add("k:1"))])
+        expect(await outcome(use)).toBeInstanceOf(StoreMismatchError);
       expect(await stateOf(on.outside)).toEqual(live);
     }
     expect(await replayed(on, folder, ["i:"])).toEqual(live);
@@ -40,14 +41,19 @@ describe("what is not ours is neither wiped nor obeyed", () => {
   test("a guard that is ahead of the store's claims: an older copy of the folder", async () => {
     const { folder, a } = await filled(on);
     const old = await on.folder();
-    for (const name of ["store.json", "claim-00000001", "begin-00000001.json", ...(await segmentsIn(folder))]) await copyFile(join(folder, name), join(old, name));
+    for (const name of ["store.json", "claim-00000001", "begin-00000001.json", ...(await segmentsIn(folder))])
+      await copyFile(join(folder, name), join(old, name));
     await on.outside.flushall();
     await a.occ.transact(["k:1"], () => ({ result: 0, set: { "k:1": "newer" } }));
     const live = await stateOf(on.outside);
     const behind = on.open({ store: await openFileStore({ folder: old }) });
-    for (const use of [behind.ready(), behind.occ.read(["k:1"]), behind.occ.transact(["k:1"], add("k:1"))]) expect(await outcome(use)).toBeInstanceOf(StoreMismatchError);
+    for (const use of [behind.ready(), behind.occ.read(["k:1"]), behind.occ.transact(["k:1"], add("k:1"))])
+      expect(await outcome(use)).toBeInstanceOf(StoreMismatchError);
     // The same in a server that was started anew, where the guard is not fine anyway.
-    await on.outside.set("log:guard", (await on.outside.get("log:guard") ?? "").replace(/"run_id":"\w+"/, '"run_id":"before"'));
+    await on.outside.set(
+      "log:guard",
+      ((await on.outside.get("log:guard")) ?? "").replace(/"run_id":"\w+"/, '"run_id":"before"'),
+    );
     expect(await outcome(behind.ready())).toBeInstanceOf(StoreMismatchError);
     expect(await stateOf(on.outside)).toEqual(live);
     expect(await (await openFileStore({ folder: old })).claims()).toEqual([1]);

@@ -12,9 +12,13 @@ describe("no write on missing state, and no answer from it", () => {
     for (const use of ["transact", "read", "keys"] as const) {
       await on.outside.flushall();
       const state = on.open({ store: await on.store(folder), indexes: ["i:"] });
-      if (use === "transact") expect(await state.occ.transact(["k:1"], (view) => ({ result: view.get("k:1") }))).toEqual(JSON.parse(live["k:1"] as string));
+      if (use === "transact")
+        expect(await state.occ.transact(["k:1"], (view) => ({ result: view.get("k:1") }))).toEqual(
+          JSON.parse(live["k:1"] as string),
+        );
       if (use === "read") expect(await state.occ.read(["k:1"])).toEqual([JSON.parse(live["k:1"] as string)]);
-      if (use === "keys") expect(await state.keys("i:")).toEqual((live["log:index:i:"] as string[]).filter((_, i) => i % 2 === 0));
+      if (use === "keys")
+        expect(await state.keys("i:")).toEqual((live["log:index:i:"] as string[]).filter((_, i) => i % 2 === 0));
       expect(await stateOf(on.outside)).toEqual(live);
     }
   });
@@ -95,7 +99,11 @@ describe("a stale Redis, an older copy of the data put back, is never obeyed", (
     });
     // The copy goes on by itself to number 2, as a server would that was never told of the log's own number 2.
     const outside = on.connect(url);
-    await outside.multi().set("n", "1000").xadd("log:tail", "1-2", "r", entry(1, 2, { n: 1000 }).body).exec();
+    await outside
+      .multi()
+      .set("n", "1000")
+      .xadd("log:tail", "1-2", "r", entry(1, 2, { n: 1000 }).body)
+      .exec();
     const state = on.open({ url, store: await on.store(folder) });
     expect(await state.occ.read(["n"])).toEqual([6]);
     expect(await replayed(on, folder)).toEqual({ n: "6" });

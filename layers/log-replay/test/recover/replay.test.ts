@@ -36,7 +36,13 @@ describe("replay is a function of the log", () => {
     const store = await on.store();
     await store.claim(1);
     await store.writeBegin(1, { parent: 0, cut: 0 });
-    await append(store, 1, ...Array.from({ length: 40 }, (_, i) => [entry(1, i + 1, Object.fromEntries(Array.from({ length: 300 }, (_, k) => [`k:${(i * 97 + k) % 2_000}`, i])))]));
+    await append(
+      store,
+      1,
+      ...Array.from({ length: 40 }, (_, i) => [
+        entry(1, i + 1, Object.fromEntries(Array.from({ length: 300 }, (_, k) => [`k:${(i * 97 + k) % 2_000}`, i]))),
+      ]),
+    );
     const expected = await replayed(on, store.folder);
     for (let chunk = 0; chunk < 3; chunk++) {
       await on.outside.flushall();
@@ -61,7 +67,10 @@ describe("replay is a function of the log", () => {
     expect(await state.keys("k:", { limit: 100_000 })).toHaveLength(keys.length);
     for (const key of keys.slice(1)) set[key] = null;
     await state.occ.transactAlone([], () => ({ result: 0, set }), { timeout: 20_000 });
-    expect(await replayed(on, store.folder, ["k:"])).toEqual({ "k:0": "1", "log:index:k:": ["k:0", expect.any(String)] });
+    expect(await replayed(on, store.folder, ["k:"])).toEqual({
+      "k:0": "1",
+      "log:index:k:": ["k:0", expect.any(String)],
+    });
   });
 
   test("nothing that Redis held before stays: the restore wipes first", async () => {

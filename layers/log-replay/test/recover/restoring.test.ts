@@ -11,7 +11,11 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const live = await stateOf(on.outside);
     await on.outside.flushall();
     const events = listener();
-    const clients = await Promise.all(Array.from({ length: 10 }, async () => on.open({ store: await on.store(folder), onEvent: events.onEvent, indexes: ["i:"] })));
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, async () =>
+        on.open({ store: await on.store(folder), onEvent: events.onEvent, indexes: ["i:"] }),
+      ),
+    );
     await Promise.all(clients.map((state) => state.ready()));
     expect(events.count("restored")).toBe(1);
     expect(await stateOf(on.outside)).toEqual(live);
@@ -24,7 +28,13 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const store = await on.store();
     await store.claim(1);
     await store.writeBegin(1, { parent: 0, cut: 0 });
-    await append(store, 1, ...Array.from({ length: 5 }, (_, i) => [entry(1, i + 1, Object.fromEntries(Array.from({ length: 1_000 }, (_, k) => [`k:${i}:${k}`, i])))]));
+    await append(
+      store,
+      1,
+      ...Array.from({ length: 5 }, (_, i) => [
+        entry(1, i + 1, Object.fromEntries(Array.from({ length: 1_000 }, (_, k) => [`k:${i}:${k}`, i]))),
+      ]),
+    );
     const proxy = await on.proxy();
     const events = listener();
     const state = on.open({ url: proxy.url, store, lockTtl, onEvent: events.onEvent });
@@ -91,7 +101,9 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     delete tampering.beforeClaim;
     stop.open();
     await ready;
-    const epochs = [...firsts.events, ...seconds.events].filter(({ event }) => event === "restore started").map((event) => (event as { epoch: number }).epoch);
+    const epochs = [...firsts.events, ...seconds.events]
+      .filter(({ event }) => event === "restore started")
+      .map((event) => (event as { epoch: number }).epoch);
     expect(new Set(epochs).size).toBe(epochs.length);
     await Promise.all([first.occ.transact(["c"], add("c")), second.occ.transact(["c"], add("c"))]);
     expect((await stateOf(on.outside))["c"]).toBe("2");
@@ -101,10 +113,24 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const { store } = await filled(on);
     const order: string[] = [];
     await on.outside.flushall();
-    await on.open({ store: tampered(store, { beforeClaim: () => order.push("claim"), beforeRead: () => order.push("read"), beforeSync: (frames) => order.push(`sync ${frames.length}`), beforeBegin: () => order.push("begin") }) }).ready();
+    await on
+      .open({
+        store: tampered(store, {
+          beforeClaim: () => order.push("claim"),
+          beforeRead: () => order.push("read"),
+          beforeSync: (frames) => order.push(`sync ${frames.length}`),
+          beforeBegin: () => order.push("begin"),
+        }),
+      })
+      .ready();
     const names = (await store.segments(1)).length;
     // Each is opened twice: once for its first commit alone.
-    expect(order.slice(0, 3 + 2 * names)).toEqual(["claim", ...Array.from({ length: 2 * names }, () => "read"), `sync ${names}`, "begin"]);
+    expect(order.slice(0, 3 + 2 * names)).toEqual([
+      "claim",
+      ...Array.from({ length: 2 * names }, () => "read"),
+      `sync ${names}`,
+      "begin",
+    ]);
   });
 
   test("a restore that takes long says how far it is", async () => {
@@ -113,7 +139,10 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     await on.outside.flushall();
     const events = listener();
     await on.open({ store: slow, onEvent: events.onEvent, lockTtl: 30_000 }).ready({ timeout: 20_000 });
-    expect(events.events.find(({ event }) => event === "restore progress")).toMatchObject({ of: 60, records: expect.any(Number) });
+    expect(events.events.find(({ event }) => event === "restore progress")).toMatchObject({
+      of: 60,
+      records: expect.any(Number),
+    });
   });
 
   test("close ends a restore that is under way, and the next one need not wait for its lock", async () => {

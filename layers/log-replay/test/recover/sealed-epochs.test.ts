@@ -24,7 +24,10 @@ test("a record of a sealed epoch that arrives late is not resurrected, by this r
   // It finds the claim, learns that the next epoch went on without it, and is done again there.
   expect(await answer).toBe(111);
   const late = (await records(folder)).filter(({ n }) => n === 2);
-  expect(late.map(({ epoch, set }) => [epoch, set])).toEqual([[1, { n: 101, "attempt:101": true }], [2, { n: 11 }]]);
+  expect(late.map(({ epoch, set }) => [epoch, set])).toEqual([
+    [1, { n: 101, "attempt:101": true }],
+    [2, { n: 11 }],
+  ]);
   const right = { n: "111", "attempt:111": "true" };
   expect(await replayed(on, folder)).toEqual(right);
   expect(await replayed(on, folder)).toEqual(right);
@@ -45,7 +48,12 @@ test("an append that the claim overtook is answered with 200 where the next epoc
   stop.open();
   expect(await answer).toBe(101);
   expect(events.count("restored")).toBe(1);
-  expect(await store.begins()).toEqual(new Map([[1, { parent: 0, cut: 0 }], [2, { parent: 1, cut: 2 }]]));
+  expect(await store.begins()).toEqual(
+    new Map([
+      [1, { parent: 0, cut: 0 }],
+      [2, { parent: 1, cut: 2 }],
+    ]),
+  );
   expect(await replayed(on, folder)).toEqual({ n: "101" });
 });
 
@@ -98,8 +106,16 @@ test("an epoch that a recoverer claimed before it died is passed over, and nobod
   const events = listener();
   const third = on.open({ store: await on.store(folder), onEvent: events.onEvent });
   expect(await third.occ.transact(["n"], add("n"))).toBe(2);
-  expect(events.events).toMatchObject([{ event: "restore started", epoch: 3 }, { event: "restored", epoch: 3, records: 1 }]);
-  expect(await store.begins()).toEqual(new Map([[1, { parent: 0, cut: 0 }], [3, { parent: 1, cut: 1 }]]));
+  expect(events.events).toMatchObject([
+    { event: "restore started", epoch: 3 },
+    { event: "restored", epoch: 3, records: 1 },
+  ]);
+  expect(await store.begins()).toEqual(
+    new Map([
+      [1, { parent: 0, cut: 0 }],
+      [3, { parent: 1, cut: 1 }],
+    ]),
+  );
 });
 
 test("a commit in an epoch that was sealed before is answered only from a later one", async () => {
@@ -162,7 +178,9 @@ test("a read that helped to append looks for a claim too, and is read again in t
 test("two segments that disagree about a commit are damage that names it", async () => {
   const { folder, store } = await pair(on);
   const forged = store.createSegment(1);
-  await forged.append(encodeFrame([{ epoch: 1, n: 1, body: encodeBody("2026-01-31T12:00:00.000Z", "other", "", new Map([["n", "7"]])) }]));
+  await forged.append(
+    encodeFrame([{ epoch: 1, n: 1, body: encodeBody("2026-01-31T12:00:00.000Z", "other", "", new Map([["n", "7"]])) }]),
+  );
   await forged.close();
   await on.outside.flushall();
   const error = await outcome(on.open({ store: await on.store(folder) }).ready());

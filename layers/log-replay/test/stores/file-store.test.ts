@@ -1,9 +1,27 @@
 import fs from "node:fs";
-import { mkdir, mkdtemp, open, readFile, readdir, rename, rm, truncate, unlink, writeFile, type FileHandle } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  truncate,
+  unlink,
+  writeFile,
+  type FileHandle,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "@jest/globals";
-import { createFileStore, LogDamageError, openFileStore, StoreMismatchError, StoreUnavailableError } from "../../src/index.ts";
+import {
+  createFileStore,
+  LogDamageError,
+  openFileStore,
+  StoreMismatchError,
+  StoreUnavailableError,
+} from "../../src/index.ts";
 import { isGone, ownIdentity } from "../../src/stores/writer-identity.ts";
 import { describeStore } from "./store-conformance.ts";
 import { run } from "../support/processes.ts";
@@ -38,11 +56,13 @@ test("creating a store again gives the store that is there", async () => {
 test("20 creators at once agree on one identity and leave no drafts, also where its first user is already at work", async () => {
   for (let round = 0; round < 10; round++) {
     const folder = join(await newFolder(), "store");
-    const ids = await Promise.all(Array.from({ length: 20 }, async () => {
-      const { id } = await createFileStore(folder);
-      await (await openFileStore({ folder })).claim(1);
-      return id;
-    }));
+    const ids = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const { id } = await createFileStore(folder);
+        await (await openFileStore({ folder })).claim(1);
+        return id;
+      }),
+    );
     expect(new Set(ids).size).toBe(1);
     expect((await readdir(folder)).sort()).toEqual(["claim-00000001", "store.json"]);
   }
@@ -71,22 +91,28 @@ test("an empty folder, one that is not there, and one with another identity are 
   await expect(openFileStore({ folder, expectedId: id })).resolves.toMatchObject({ id });
 });
 
-test.each(["{", "{}", '{"id":7}', ""])("an identity that is not one (%j) is not taken for one, and not replaced", async (text) => {
-  const folder = await newFolder();
-  await writeFile(join(folder, "store.json"), text);
-  await expect(openFileStore({ folder })).rejects.toThrow(StoreMismatchError);
-  await expect(createFileStore(folder)).rejects.toThrow(StoreMismatchError);
-  expect(await readFile(join(folder, "store.json"), "utf8")).toBe(text);
-});
+test.each(["{", "{}", '{"id":7}', ""])(
+  "an identity that is not one (%j) is not taken for one, and not replaced",
+  async (text) => {
+    const folder = await newFolder();
+    await writeFile(join(folder, "store.json"), text);
+    await expect(openFileStore({ folder })).rejects.toThrow(StoreMismatchError);
+    await expect(createFileStore(folder)).rejects.toThrow(StoreMismatchError);
+    expect(await readFile(join(folder, "store.json"), "utf8")).toBe(text);
+  },
+);
 
-test.each(["", "{", '{"parent":1}', '{"parent":"1","cut":2}'])("a beginning that cannot be read (%j) is damage that names the file", async (text) => {
-  const folder = await newFolder();
-  await createFileStore(folder);
-  await writeFile(join(folder, "begin-00000001.json"), text);
-  const error = await (await openFileStore({ folder })).begins().catch((thrown: unknown) => thrown);
-  expect(error).toBeInstanceOf(LogDamageError);
-  expect((error as Error).message).toContain("begin-00000001.json:1");
-});
+test.each(["", "{", '{"parent":1}', '{"parent":"1","cut":2}'])(
+  "a beginning that cannot be read (%j) is damage that names the file",
+  async (text) => {
+    const folder = await newFolder();
+    await createFileStore(folder);
+    await writeFile(join(folder, "begin-00000001.json"), text);
+    const error = await (await openFileStore({ folder })).begins().catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(LogDamageError);
+    expect((error as Error).message).toContain("begin-00000001.json:1");
+  },
+);
 
 test("what a writer left that died before its beginning was whole is passed over", async () => {
   const folder = await newFolder();
@@ -140,11 +166,16 @@ async function counted(work: () => Promise<void>): Promise<{ datasync: number; s
 test('durability "always" asks for one fdatasync a frame and one sync of the folder a segment; "os" for no fdatasync', async () => {
   const folder = await newFolder();
   await createFileStore(folder);
-  for (const [durability, datasync] of [["always", 3], ["os", 0]] as const) {
+  for (const [durability, datasync] of [
+    ["always", 3],
+    ["os", 0],
+  ] as const) {
     const segment = (await openFileStore({ folder, durability })).createSegment(1);
-    expect(await counted(async () => {
-      for (let i = 0; i < 3; i++) await segment.append(Buffer.from("frame"));
-    })).toEqual({ datasync, sync: 1 });
+    expect(
+      await counted(async () => {
+        for (let i = 0; i < 3; i++) await segment.append(Buffer.from("frame"));
+      }),
+    ).toEqual({ datasync, sync: 1 });
     await segment.close();
   }
 });
@@ -197,7 +228,8 @@ test("a frame that the disk takes in small pieces is appended whole", async () =
   const folder = await newFolder();
   await createFileStore(folder);
   const { writeSync } = fs;
-  fs.writeSync = ((file: number, buffer: Buffer, offset: number) => writeSync(file, buffer, offset, Math.min(3, buffer.length - offset))) as typeof writeSync;
+  fs.writeSync = ((file: number, buffer: Buffer, offset: number) =>
+    writeSync(file, buffer, offset, Math.min(3, buffer.length - offset))) as typeof writeSync;
   const store = await openFileStore({ folder });
   try {
     const segment = store.createSegment(1);
@@ -237,7 +269,13 @@ test("a file that is no segment is not listed as one", async () => {
   const folder = await newFolder();
   await createFileStore(folder);
   await mkdir(join(folder, "segment-00000001-directory"));
-  for (const name of ["segment-00000001-x.jsonl.torn-1", "segment-1-x.jsonl", "segment-00000001.jsonl", "claim-1", "claim-00000001x"]) {
+  for (const name of [
+    "segment-00000001-x.jsonl.torn-1",
+    "segment-1-x.jsonl",
+    "segment-00000001.jsonl",
+    "claim-1",
+    "claim-00000001x",
+  ]) {
     await writeFile(join(folder, name), "");
     await truncate(join(folder, name), 0);
   }

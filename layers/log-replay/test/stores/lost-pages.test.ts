@@ -33,7 +33,13 @@ async function withFailingSync(path: () => string, work: (fail: () => void) => P
     dirty(buffer.subarray(offset), null);
     return writeSync(file, buffer, offset);
   }) as typeof writeSync;
-  prototype.write = async function (this: FileHandle, buffer: Buffer, offset: number = 0, count: number = buffer.length - offset, position: number | null = null) {
+  prototype.write = async function (
+    this: FileHandle,
+    buffer: Buffer,
+    offset: number = 0,
+    count: number = buffer.length - offset,
+    position: number | null = null,
+  ) {
     dirty(buffer.subarray(offset, offset + count), position);
     return Reflect.apply(write, this, [buffer, offset, count, position]) as ReturnType<Prototype["write"]>;
   } as Prototype["write"];
@@ -66,16 +72,19 @@ test("a commit whose sync failed, and that a recovery goes on from, is on the di
     const writer = store.createSegment(1);
     const segment = async (): Promise<string> => join(folder, ((await store.segments(1))[0] as { name: string }).name);
     let path = "";
-    const durable = await withFailingSync(() => path, async (fail) => {
-      await writer.append(encodeFrame([entry(1, 1, { n: 1 })]));
-      path = await segment();
-      fail();
-      await expect(writer.append(encodeFrame([entry(1, 2, { n: 2 })]))).rejects.toThrow("EIO");
-      await store.claim(2);
-      const { cut } = await surveyHistory(store, () => Promise.resolve());
-      expect(cut).toBe(2);
-      await store.writeBegin(2, { parent: 1, cut });
-    });
+    const durable = await withFailingSync(
+      () => path,
+      async (fail) => {
+        await writer.append(encodeFrame([entry(1, 1, { n: 1 })]));
+        path = await segment();
+        fail();
+        await expect(writer.append(encodeFrame([entry(1, 2, { n: 2 })]))).rejects.toThrow("EIO");
+        await store.claim(2);
+        const { cut } = await surveyHistory(store, () => Promise.resolve());
+        expect(cut).toBe(2);
+        await store.writeBegin(2, { parent: 1, cut });
+      },
+    );
     await writer.close();
     await writeFile(path, durable);
     await store.claim(3);

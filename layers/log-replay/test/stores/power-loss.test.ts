@@ -28,11 +28,14 @@ afterEach(() => rmSync(home, { recursive: true, force: true }));
 async function done(act: string, where = folder): Promise<void> {
   const { NODE_OPTIONS: _, ...inherited } = process.env;
   const env = { ...inherited, POWER_LOSS_ROOT: join(home, "disk"), POWER_LOSS_JOURNAL: join(home, "journal") };
-  const { stdout } = await run(NODE, ["--import", join(SUPPORT, "preload.ts"), join(SUPPORT, "act.ts"), where, act], { env });
+  const { stdout } = await run(NODE, ["--import", join(SUPPORT, "preload.ts"), join(SUPPORT, "act.ts"), where, act], {
+    env,
+  });
   expect(stdout).toBe("done\n");
 }
 
-const lose = (survives: Survives = nothingUnsynced): string[] => losePower(join(home, "disk"), join(home, "journal"), survives);
+const lose = (survives: Survives = nothingUnsynced): string[] =>
+  losePower(join(home, "disk"), join(home, "journal"), survives);
 
 /** The text of every segment of epoch 1. */
 async function appended(): Promise<string[]> {
@@ -72,17 +75,20 @@ test("a beginning is there", async () => {
   expect(await (await openFileStore({ folder })).begins()).toEqual(new Map([[1, { parent: 0, cut: 0 }]]));
 });
 
-test.each([["append without syncing the data"], ["append without syncing the name"]])("%s: it is lost, as on a disk; once a reader has synced it, it is not", async (act) => {
-  await done(act);
-  lose();
-  expect((await appended()).join("")).toBe("");
+test.each([["append without syncing the data"], ["append without syncing the name"]])(
+  "%s: it is lost, as on a disk; once a reader has synced it, it is not",
+  async (act) => {
+    await done(act);
+    lose();
+    expect((await appended()).join("")).toBe("");
 
-  for (const name of readdirSync(folder)) if (name.startsWith("segment-")) rmSync(join(folder, name));
-  await done(act);
-  await done("sync all");
-  lose();
-  expect(await appended()).toEqual(["one\n"]);
-});
+    for (const name of readdirSync(folder)) if (name.startsWith("segment-")) rmSync(join(folder, name));
+    await done(act);
+    await done("sync all");
+    lose();
+    expect(await appended()).toEqual(["one\n"]);
+  },
+);
 
 test("a beginning whose name is not durable yet is, once a reader has synced the names", async () => {
   await done("begin");

@@ -1,6 +1,13 @@
 /** The log in S3, against a server that is a process of its own, reached over HTTP. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError, type LogStore, type Segment } from "../../src/index.ts";
+import {
+  GoneError,
+  LogDamageError,
+  StoreMismatchError,
+  StoreUnavailableError,
+  type LogStore,
+  type Segment,
+} from "../../src/index.ts";
 import { createS3Store, openS3Store, type S3StoreOptions } from "../../src/stores/s3/index.ts";
 import { collect, contents, pieces } from "../support/contents.ts";
 import { describeStore } from "./store-conformance.ts";
@@ -32,7 +39,14 @@ interface Place {
 async function emptyPlace(attemptTimeout = 20_000): Promise<Place> {
   const proxy = await FaultyHttp.start(server.port);
   proxies.push(proxy);
-  const options = { endpoint: proxy.url, bucket: server.bucket, region: REGION, credentials, prefix: `tests/place-${++places}/`, attemptTimeout };
+  const options = {
+    endpoint: proxy.url,
+    bucket: server.bucket,
+    region: REGION,
+    credentials,
+    prefix: `tests/place-${++places}/`,
+    attemptTimeout,
+  };
   return { proxy, options, open: () => openS3Store(options) };
 }
 
@@ -55,7 +69,13 @@ describeStore("an S3 store", async () => {
     async appendFromElsewhere(epoch, frame) {
       const store = await open();
       const before = (await store.segments(epoch)).map(({ name }) => name);
-      const { signal, output } = await run("s3-append-and-die.ts", [server.endpoint, bucket, prefix, String(epoch), frame.toString("base64")]);
+      const { signal, output } = await run("s3-append-and-die.ts", [
+        server.endpoint,
+        bucket,
+        prefix,
+        String(epoch),
+        frame.toString("base64"),
+      ]);
       expect([signal, output]).toEqual(["SIGKILL", ""]);
       return (await store.segments(epoch)).find(({ name }) => !before.includes(name))?.name ?? "none";
     },
@@ -66,11 +86,13 @@ describe("identity", () => {
   test("20 creators at once agree on one, also where its first user is already at work; creating again gives it", async () => {
     for (let round = 0; round < 5; round++) {
       const { options, open } = await emptyPlace();
-      const ids = await Promise.all(Array.from({ length: 20 }, async () => {
-        const { id } = await createS3Store(options);
-        await (await open()).claim(1);
-        return id;
-      }));
+      const ids = await Promise.all(
+        Array.from({ length: 20 }, async () => {
+          const { id } = await createS3Store(options);
+          await (await open()).claim(1);
+          return id;
+        }),
+      );
       expect(new Set(ids).size).toBe(1);
       expect(await createS3Store(options)).toEqual({ id: ids[0] });
     }
@@ -107,21 +129,25 @@ test("what is written is never written again: another begin is damage, the same 
   expect(await (await open()).begins()).toEqual(new Map([[1, { parent: 0, cut: 0 }]]));
 });
 
-test("names of frames sort in the order of the commits, and a listing goes on through all its pages", async () => {
-  const { options, open, proxy } = await newPlace();
-  const store = await open();
-  const segment = store.createSegment(1);
-  const frames = Array.from({ length: 1_100 }, (_, i) => `${i},`);
-  for (const frame of frames) await segment.append(Buffer.from(frame));
-  const keys = (await outside(server).list(`${options.prefix}segment-`)).map(({ key }) => key);
-  expect(keys).toHaveLength(1_100);
-  expect([...keys].sort()).toEqual(keys);
+test(
+  "names of frames sort in the order of the commits, and a listing goes on through all its pages",
+  async () => {
+    const { options, open, proxy } = await newPlace();
+    const store = await open();
+    const segment = store.createSegment(1);
+    const frames = Array.from({ length: 1_100 }, (_, i) => `${i},`);
+    for (const frame of frames) await segment.append(Buffer.from(frame));
+    const keys = (await outside(server).list(`${options.prefix}segment-`)).map(({ key }) => key);
+    expect(keys).toHaveLength(1_100);
+    expect([...keys].sort()).toEqual(keys);
 
-  proxy.seen.length = 0;
-  const [only] = await store.segments(1);
-  expect(proxy.seen).toHaveLength(2);
-  expect((await contents(store, only as Segment)).toString()).toBe(frames.join(""));
-}, MINUTE);
+    proxy.seen.length = 0;
+    const [only] = await store.segments(1);
+    expect(proxy.seen).toHaveLength(2);
+    expect((await contents(store, only as Segment)).toString()).toBe(frames.join(""));
+  },
+  MINUTE,
+);
 
 test("a segment is read from any byte on, also where that came after it was listed, and what is before is not fetched", async () => {
   const { open, proxy } = await newPlace();
@@ -131,26 +157,36 @@ test("a segment is read from any byte on, also where that came after it was list
   const [segment] = (await store.segments(1)) as [Segment];
   for (const frame of ["fgh", "i"]) await writer.append(Buffer.from(frame));
   const whole = "abcdefghi";
-  for (let from = 0; from <= whole.length; from++) expect((await collect(store.read(segment, 100, from))).toString()).toBe(whole.slice(from));
+  for (let from = 0; from <= whole.length; from++)
+    expect((await collect(store.read(segment, 100, from))).toString()).toBe(whole.slice(from));
   proxy.seen.length = 0;
   await collect(store.read(segment, 100, 6));
   expect(proxy.seen.filter(({ path }) => path.includes(".jsonl") && !path.includes("list-type"))).toHaveLength(2);
 });
 
-test("frames are fetched in parallel, within the memory that the reader allows, and given in order however they arrive", async () => {
-  const { open, proxy } = await newPlace();
-  const store = await open();
-  const segment = store.createSegment(1);
-  const frames = Array.from({ length: 60 }, (_, i) => String.fromCodePoint(97 + (i % 26)).repeat(1_000));
-  for (const frame of frames) await segment.append(Buffer.from(frame));
-  proxy.faults = ({ method, path }) => (method === "GET" && path.includes(".jsonl") ? { delay: 20 + 30 * Math.random() } : undefined);
-  const [only] = await store.segments(1);
-  for (const [budget, atOnce] of [[1_000_000, 32], [4_000, 4], [10, 1]] as const) {
-    proxy.mostAtOnce = 0;
-    expect((await contents(store, only as Segment, budget)).toString()).toBe(frames.join(""));
-    expect(proxy.mostAtOnce).toBe(atOnce);
-  }
-}, MINUTE);
+test(
+  "frames are fetched in parallel, within the memory that the reader allows, and given in order however they arrive",
+  async () => {
+    const { open, proxy } = await newPlace();
+    const store = await open();
+    const segment = store.createSegment(1);
+    const frames = Array.from({ length: 60 }, (_, i) => String.fromCodePoint(97 + (i % 26)).repeat(1_000));
+    for (const frame of frames) await segment.append(Buffer.from(frame));
+    proxy.faults = ({ method, path }) =>
+      method === "GET" && path.includes(".jsonl") ? { delay: 20 + 30 * Math.random() } : undefined;
+    const [only] = await store.segments(1);
+    for (const [budget, atOnce] of [
+      [1_000_000, 32],
+      [4_000, 4],
+      [10, 1],
+    ] as const) {
+      proxy.mostAtOnce = 0;
+      expect((await contents(store, only as Segment, budget)).toString()).toBe(frames.join(""));
+      expect(proxy.mostAtOnce).toBe(atOnce);
+    }
+  },
+  MINUTE,
+);
 
 describe("when S3 fails", () => {
   /** The first `times` requests that match. */
@@ -158,44 +194,63 @@ describe("when S3 fails", () => {
     let left = times;
     return (seen: { method: string }) => (seen.method === method && left-- > 0 ? fault : undefined);
   };
-  const passing = [{ status: 500 }, { status: 503 }, { status: 409 }, { status: 429 }, { lose: "request" }, { lose: "answer" }] as const;
+  const passing = [
+    { status: 500 },
+    { status: 503 },
+    { status: 409 },
+    { status: 429 },
+    { lose: "request" },
+    { lose: "answer" },
+  ] as const;
 
-  test.each(passing)("twice in a row (%j), everything goes on as if nothing had been", async (fault) => {
-    const { open, proxy } = await newPlace();
-    const store = await open();
-    proxy.faults = first(2, "PUT", fault);
-    expect(await store.claim(1)).toBe(true);
-    proxy.faults = first(2, "PUT", fault);
-    await store.writeBegin(1, { parent: 0, cut: 0 });
-    proxy.faults = first(2, "PUT", fault);
-    const segment = store.createSegment(1);
-    await segment.append(Buffer.from("frame"));
-    proxy.faults = first(2, "GET", fault);
-    const [only] = await store.segments(1);
-    proxy.faults = first(2, "GET", fault);
-    expect((await contents(store, only as Segment)).toString()).toBe("frame");
-    proxy.faults = first(2, "HEAD", fault);
-    expect(await store.isSealed(1)).toBe(false);
-  }, MINUTE);
+  test.each(passing)(
+    "twice in a row (%j), everything goes on as if nothing had been",
+    async (fault) => {
+      const { open, proxy } = await newPlace();
+      const store = await open();
+      proxy.faults = first(2, "PUT", fault);
+      expect(await store.claim(1)).toBe(true);
+      proxy.faults = first(2, "PUT", fault);
+      await store.writeBegin(1, { parent: 0, cut: 0 });
+      proxy.faults = first(2, "PUT", fault);
+      const segment = store.createSegment(1);
+      await segment.append(Buffer.from("frame"));
+      proxy.faults = first(2, "GET", fault);
+      const [only] = await store.segments(1);
+      proxy.faults = first(2, "GET", fault);
+      expect((await contents(store, only as Segment)).toString()).toBe("frame");
+      proxy.faults = first(2, "HEAD", fault);
+      expect(await store.isSealed(1)).toBe(false);
+    },
+    MINUTE,
+  );
 
-  test.each([[{ lose: "answer" }, 20_000], [{ delay: 4_000 }, 2_000]] as const)("claims whose first answer is lost (%j) are still won by one alone", async (fault, attemptTimeout) => {
-    const { open, proxy } = await newPlace(attemptTimeout);
-    const stores = await Promise.all(Array.from({ length: 8 }, open));
-    for (let epoch = 1; epoch <= 2; epoch++) {
-      let n = 0;
-      // All begin before any tries again: the first attempt of each.
-      proxy.faults = ({ method }) => (method === "PUT" && n++ < stores.length ? fault : undefined);
-      const won = await Promise.all(stores.map((store) => store.claim(epoch)));
-      expect(won.filter(Boolean)).toHaveLength(1);
-    }
-  }, MINUTE);
+  test.each([
+    [{ lose: "answer" }, 20_000],
+    [{ delay: 4_000 }, 2_000],
+  ] as const)(
+    "claims whose first answer is lost (%j) are still won by one alone",
+    async (fault, attemptTimeout) => {
+      const { open, proxy } = await newPlace(attemptTimeout);
+      const stores = await Promise.all(Array.from({ length: 8 }, open));
+      for (let epoch = 1; epoch <= 2; epoch++) {
+        let n = 0;
+        // All begin before any tries again: the first attempt of each.
+        proxy.faults = ({ method }) => (method === "PUT" && n++ < stores.length ? fault : undefined);
+        const won = await Promise.all(stores.map((store) => store.claim(epoch)));
+        expect(won.filter(Boolean)).toHaveLength(1);
+      }
+    },
+    MINUTE,
+  );
 
   test("a frame that is answered with an error is in the log or not, and its name is never used for another", async () => {
     const { open, proxy } = await newPlace();
     const store = await open();
     const segment = store.createSegment(1);
     await segment.append(Buffer.from("first "));
-    proxy.faults = ({ method }) => (method === "PUT" ? { lose: "answer" } : method === "GET" ? { status: 500 } : undefined);
+    proxy.faults = ({ method }) =>
+      method === "PUT" ? { lose: "answer" } : method === "GET" ? { status: 500 } : undefined;
     await expect(segment.append(Buffer.from("second "))).rejects.toThrow(StoreUnavailableError);
     proxy.faults = () => undefined;
     // It had arrived. Whether it counts is decided by the recovery, which finds it, and not by the writer, which gave up.
@@ -235,31 +290,42 @@ describe("when S3 fails", () => {
 });
 
 describe("snapshots and archive in S3", () => {
-  const names = async ({ prefix }: S3StoreOptions, kind: string): Promise<string[]> => (await outside(server).list(prefix + kind)).map(({ key }) => key.slice(prefix.length));
+  const names = async ({ prefix }: S3StoreOptions, kind: string): Promise<string[]> =>
+    (await outside(server).list(prefix + kind)).map(({ key }) => key.slice(prefix.length));
 
-  test("a snapshot of many parts is given back whole, and what a crash before the manifest left is cleared away with the older ones", async () => {
-    const { options, open, proxy } = await newPlace();
-    const store = await open();
-    const piece = "x".repeat(1024 * 1024);
-    expect(await store.installSnapshot({ epoch: 1, n: 5 }, pieces(...Array.from({ length: 9 }, () => piece)))).toBe(true);
-    expect(await names(options, "snapshot-")).toHaveLength(4);
-    expect((await collect(store.readSnapshot((await store.snapshot())!, 65_536))).length).toBe(9 * piece.length);
+  test(
+    "a snapshot of many parts is given back whole, and what a crash before the manifest left is cleared away with the older ones",
+    async () => {
+      const { options, open, proxy } = await newPlace();
+      const store = await open();
+      const piece = "x".repeat(1024 * 1024);
+      expect(await store.installSnapshot({ epoch: 1, n: 5 }, pieces(...Array.from({ length: 9 }, () => piece)))).toBe(
+        true,
+      );
+      expect(await names(options, "snapshot-")).toHaveLength(4);
+      expect((await collect(store.readSnapshot((await store.snapshot())!, 65_536))).length).toBe(9 * piece.length);
 
-    proxy.faults = ({ path }) => (path.endsWith(".json") ? { status: 500 } : undefined);
-    await expect(store.installSnapshot({ epoch: 1, n: 6 }, pieces("lost"))).rejects.toThrow(StoreUnavailableError);
-    proxy.faults = () => undefined;
-    expect((await store.snapshot())?.n).toBe(5);
-    expect(await store.installSnapshot({ epoch: 2, n: 7 }, pieces("seven"))).toBe(true);
-    await store.removeSnapshots((await store.snapshot())!);
-    const left = await names(options, "snapshot-");
-    expect(left.map((name) => name.slice(0, 34))).toEqual(["snapshot-00000002-0000000000000007", "snapshot-00000002-0000000000000007"]);
-  }, MINUTE);
+      proxy.faults = ({ path }) => (path.endsWith(".json") ? { status: 500 } : undefined);
+      await expect(store.installSnapshot({ epoch: 1, n: 6 }, pieces("lost"))).rejects.toThrow(StoreUnavailableError);
+      proxy.faults = () => undefined;
+      expect((await store.snapshot())?.n).toBe(5);
+      expect(await store.installSnapshot({ epoch: 2, n: 7 }, pieces("seven"))).toBe(true);
+      await store.removeSnapshots((await store.snapshot())!);
+      const left = await names(options, "snapshot-");
+      expect(left.map((name) => name.slice(0, 34))).toEqual([
+        "snapshot-00000002-0000000000000007",
+        "snapshot-00000002-0000000000000007",
+      ]);
+    },
+    MINUTE,
+  );
 
   test("a manifest whose answer is lost is installed all the same", async () => {
     const { open, proxy } = await newPlace();
     const store = await open();
     let left = 1;
-    proxy.faults = ({ method, path }) => (method === "PUT" && path.endsWith(".json") && left-- > 0 ? { lose: "answer" } : undefined);
+    proxy.faults = ({ method, path }) =>
+      method === "PUT" && path.endsWith(".json") && left-- > 0 ? { lose: "answer" } : undefined;
     expect(await store.installSnapshot({ epoch: 1, n: 5 }, pieces("five"))).toBe(true);
     expect((await collect((await open()).readSnapshot((await store.snapshot())!, 100))).toString()).toBe("five");
   });
@@ -284,6 +350,8 @@ describe("snapshots and archive in S3", () => {
 
   test("a deletion that S3 answers with 200 and an error inside is an error", async () => {
     const { options } = await newPlace();
-    await expect(outside(server).delete([`${options.prefix}${"x".repeat(1_100)}`, "\u0000"])).rejects.toThrow(StoreUnavailableError);
+    await expect(outside(server).delete([`${options.prefix}${"x".repeat(1_100)}`, "\u0000"])).rejects.toThrow(
+      StoreUnavailableError,
+    );
   });
 });

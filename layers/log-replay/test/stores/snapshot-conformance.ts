@@ -32,7 +32,9 @@ export function describeSnapshots(make: () => Promise<{ open(): Promise<LogStore
       const place = await make();
       const stores = await Promise.all(Array.from({ length: 10 }, () => place.open()));
       const text = (i: number): string[] => Array.from({ length: 20 }, () => String(i).repeat(1_000));
-      const installed = Promise.all(stores.map((store, i) => store.installSnapshot({ epoch: 1, n: 5 }, pieces(...text(i)))));
+      const installed = Promise.all(
+        stores.map((store, i) => store.installSnapshot({ epoch: 1, n: 5 }, pieces(...text(i)))),
+      );
       const reader = await place.open();
       let seen: Snapshot | null = null;
       while (seen === null) seen = await reader.snapshot();
@@ -69,7 +71,12 @@ export function describeSnapshots(make: () => Promise<{ open(): Promise<LogStore
     test("archives segments: they are gone from the log and kept as history, whoever does it and however often", async () => {
       const place = await make();
       const [a, b] = [await place.open(), await place.open()];
-      for (const [epoch, text] of [[1, "one"], [2, "two"], [2, "three"]] as const) await appendOnce(a, epoch, text);
+      for (const [epoch, text] of [
+        [1, "one"],
+        [2, "two"],
+        [2, "three"],
+      ] as const)
+        await appendOnce(a, epoch, text);
       expect(await a.archived()).toEqual([]);
       const before = await a.segments();
       const archived = before.filter(({ epoch }) => epoch === 1);
@@ -83,7 +90,10 @@ export function describeSnapshots(make: () => Promise<{ open(): Promise<LogStore
       expect((await collect(b.read(kept[0] as Segment, 100))).toString()).toBe("one");
       expect(await b.archived(2)).toEqual([]);
       expect(await b.archived()).toEqual(kept);
-      for (const use of [collect(a.read(archived[0] as Segment, 100)), a.sync([{ segment: archived[0] as Segment, offset: 0, bytes: Buffer.from("one") }])]) {
+      for (const use of [
+        collect(a.read(archived[0] as Segment, 100)),
+        a.sync([{ segment: archived[0] as Segment, offset: 0, bytes: Buffer.from("one") }]),
+      ]) {
         await expect(use).rejects.toThrow(GoneError);
       }
     });

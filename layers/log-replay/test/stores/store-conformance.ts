@@ -1,5 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
-import { StoreUnavailableError, type LogStore, type Segment, type SegmentWriter, type Snapshot } from "../../src/index.ts";
+import {
+  StoreUnavailableError,
+  type LogStore,
+  type Segment,
+  type SegmentWriter,
+  type Snapshot,
+} from "../../src/index.ts";
 import { appendOnce, collect, contents, pieces } from "../support/contents.ts";
 import { describeSnapshots } from "./snapshot-conformance.ts";
 
@@ -78,7 +84,10 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
       const store = await place.open();
       await store.writeBegin(1, { parent: 0, cut: 0 });
       await store.writeBegin(3, { parent: 1, cut: 9_007_199_254_740_991 });
-      const begins = new Map([[1, { parent: 0, cut: 0 }], [3, { parent: 1, cut: 9_007_199_254_740_991 }]]);
+      const begins = new Map([
+        [1, { parent: 0, cut: 0 }],
+        [3, { parent: 1, cut: 9_007_199_254_740_991 }],
+      ]);
       expect(await store.begins()).toEqual(begins);
       expect(await (await place.open()).begins()).toEqual(begins);
     });
@@ -89,7 +98,7 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
       const written = (async () => {
         for (let epoch = 1; epoch <= 30; epoch++) await writer.writeBegin(epoch, { parent: epoch - 1, cut: epoch });
       })();
-      for (let seen = 0; seen < 30; ) {
+      for (let seen = 0; seen < 30;) {
         const begins = await reader.begins();
         for (const [epoch, begin] of begins) expect(begin).toEqual({ parent: epoch - 1, cut: epoch });
         seen = begins.size;
@@ -118,7 +127,8 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
       await segment.close();
       const other = await place.open();
       const [only] = await other.segments(4);
-      for (const chunk of [1_000, 65_536]) expect(await contents(other, only as Segment, chunk)).toEqual(Buffer.concat(frames));
+      for (const chunk of [1_000, 65_536])
+        expect(await contents(other, only as Segment, chunk)).toEqual(Buffer.concat(frames));
     });
 
     test("shows a frame to a reader as soon as its append resolves", async () => {
@@ -138,11 +148,17 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
     test("keeps writers apart: other stores, and other segments of one store", async () => {
       const place = await make();
       const stores = await Promise.all(Array.from({ length: 4 }, () => place.open()));
-      const writers = stores.flatMap((store): SegmentWriter[] => [store.createSegment(1), store.createSegment(1), store.createSegment(2)]);
-      await Promise.all(writers.map(async (writer, i) => {
-        for (let k = 0; k < 5; k++) await writer.append(Buffer.from(`${i}:${k} `));
-        await writer.close();
-      }));
+      const writers = stores.flatMap((store): SegmentWriter[] => [
+        store.createSegment(1),
+        store.createSegment(1),
+        store.createSegment(2),
+      ]);
+      await Promise.all(
+        writers.map(async (writer, i) => {
+          for (let k = 0; k < 5; k++) await writer.append(Buffer.from(`${i}:${k} `));
+          await writer.close();
+        }),
+      );
       const store = await place.open();
       const segments = [...(await store.segments(1)), ...(await store.segments(2))];
       expect(segments.map(({ epoch }) => epoch)).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2]);
@@ -191,8 +207,15 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
       }
       await writer.append(Buffer.from("four"));
       const segments = await other.segments(1);
-      const read = await Promise.all(segments.map(async (segment) => [(await contents(other, segment)).toString(), segment.closed]));
-      expect(read.sort()).toEqual([["four", false], ["one", true], ["three", true], ["two", true]]);
+      const read = await Promise.all(
+        segments.map(async (segment) => [(await contents(other, segment)).toString(), segment.closed]),
+      );
+      expect(read.sort()).toEqual([
+        ["four", false],
+        ["one", true],
+        ["three", true],
+        ["two", true],
+      ]);
       await writer.close();
     });
 
@@ -264,7 +287,10 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
         archived: () => store.archived(),
       };
       for (const [call, run] of Object.entries(calls)) {
-        const error = await run().then(() => `${call} succeeded`, (thrown: unknown) => thrown);
+        const error = await run().then(
+          () => `${call} succeeded`,
+          (thrown: unknown) => thrown,
+        );
         expect(error).toBeInstanceOf(StoreUnavailableError);
         expect(error).toMatchObject({ retryable: true, code: "log_unavailable" });
       }

@@ -8,7 +8,11 @@ const errors: string[] = [];
 // A file may have 24 KiB here: a segment is full soon, a small file of a new epoch is not, until that one is full too.
 for (let i = 0; i < 40; i++) {
   try {
-    await state.occ.transact(["ids"], (view) => ({ result: 0, set: { ids: [...(view.get<number[]>("ids") ?? []), i], padding: "x".repeat(1_500) } }), { timeout: 2_000 });
+    await state.occ.transact(
+      ["ids"],
+      (view) => ({ result: 0, set: { ids: [...(view.get<number[]>("ids") ?? []), i], padding: "x".repeat(1_500) } }),
+      { timeout: 2_000 },
+    );
     answered.push(i);
   } catch (error) {
     errors.push((error as Error).name);

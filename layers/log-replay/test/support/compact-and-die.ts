@@ -14,12 +14,16 @@ const stops: Record<string, LogStore> = {
   "has read all": tampered(store, { beforeInstall: die }),
   "writes the snapshot": {
     ...tampered(store, {}),
-    installSnapshot: (at, content) => store.installSnapshot(at, (async function* () {
-      for await (const bytes of content) {
-        yield bytes.subarray(0, bytes.length / 2);
-        die();
-      }
-    })()),
+    installSnapshot: (at, content) =>
+      store.installSnapshot(
+        at,
+        (async function* () {
+          for await (const bytes of content) {
+            yield bytes.subarray(0, bytes.length / 2);
+            die();
+          }
+        })(),
+      ),
   },
   "has installed it": tampered(store, { afterInstall: die }),
   "has removed the older one": tampered(store, { beforeArchive: die }),

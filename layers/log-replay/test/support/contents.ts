@@ -21,4 +21,3 @@ export async function appendOnce(store: LogStore, epoch: number, text: string): 
   await writer.append(Buffer.from(text));
   await writer.close();
 }
-

@@ -74,8 +74,13 @@ export class FaultyHttp {
     }
   }
 
-  async #pass({ method, url, headers }: IncomingMessage, body: Buffer): Promise<{ status: number; headers: http.IncomingHttpHeaders; body: Buffer }> {
-    const request = http.request({ host: "127.0.0.1", port: this.#target, method, path: url, headers, agent: this.#agent }).end(body);
+  async #pass(
+    { method, url, headers }: IncomingMessage,
+    body: Buffer,
+  ): Promise<{ status: number; headers: http.IncomingHttpHeaders; body: Buffer }> {
+    const request = http
+      .request({ host: "127.0.0.1", port: this.#target, method, path: url, headers, agent: this.#agent })
+      .end(body);
     const [response] = (await once(request, "response")) as [IncomingMessage];
     return { status: response.statusCode ?? 0, headers: response.headers, body: await bodyOf(response) };
   }

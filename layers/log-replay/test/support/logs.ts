@@ -10,17 +10,29 @@ export async function filled(on: Stage, indexes: readonly string[] = ["i:"]) {
   const a = on.open({ store, indexes });
   const b = on.open({ store: await on.store(store.folder), indexes });
   await a.ready();
-  await Promise.all(Array.from({ length: 60 }, (_, i) => (i % 2 ? a : b).occ.transact([`i:${i % 7}`, `k:${i}`], (view) => ({
-    result: i,
-    set: { [`i:${i % 7}`]: i % 11 === 0 ? null : { by: i, list: [i, null, "é\n"] }, [`k:${i}`]: (view.get<number>(`i:${i % 7}`) ?? 0) === 0 ? 1 : `"${i}"` },
-  }))));
+  await Promise.all(
+    Array.from({ length: 60 }, (_, i) =>
+      (i % 2 ? a : b).occ.transact([`i:${i % 7}`, `k:${i}`], (view) => ({
+        result: i,
+        set: {
+          [`i:${i % 7}`]: i % 11 === 0 ? null : { by: i, list: [i, null, "é\n"] },
+          [`k:${i}`]: (view.get<number>(`i:${i % 7}`) ?? 0) === 0 ? 1 : `"${i}"`,
+        },
+      })),
+    ),
+  );
   return { store, folder: store.folder, a, b };
 }
 
 export const entry = (epoch: number, n: number, set: Record<string, unknown>) => ({
   epoch,
   n,
-  body: encodeBody(new Date(1_000 * n).toISOString(), `t-${epoch}-${n}`, "", new Map(Object.entries(set).map(([key, value]) => [key, JSON.stringify(value)] as const))),
+  body: encodeBody(
+    new Date(1_000 * n).toISOString(),
+    `t-${epoch}-${n}`,
+    "",
+    new Map(Object.entries(set).map(([key, value]) => [key, JSON.stringify(value)] as const)),
+  ),
 });
 
 /** Frames in a segment of their own. */
@@ -39,10 +51,13 @@ export async function begun(store: LogStore, epoch: number, begin: Begin = { par
 /** The lines of the newest snapshot, parsed, without checksums and seals. */
 export async function snapshotLines(store: LogStore): Promise<Record<string, unknown>[]> {
   const text = (await collect(store.readSnapshot((await store.snapshot()) as Snapshot, 1_000))).toString();
-  return text.trimEnd().split("\n").map((line) => {
-    const { crc: _crc, frame: _frame, ...rest } = JSON.parse(line) as Record<string, unknown>;
-    return rest;
-  });
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => {
+      const { crc: _crc, frame: _frame, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      return rest;
+    });
 }
 
 /** The values of a past state as JSON text, by key. */

@@ -1,4 +1,11 @@
-import { fork, spawn, type ChildProcess, type SpawnOptionsWithStdioTuple, type StdioNull, type StdioPipe } from "node:child_process";
+import {
+  fork,
+  spawn,
+  type ChildProcess,
+  type SpawnOptionsWithStdioTuple,
+  type StdioNull,
+  type StdioPipe,
+} from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
@@ -9,11 +16,21 @@ export interface Ended {
 }
 
 /** Runs a script of this folder in a process of its own until it ends. */
-export async function run(script: string, args: readonly string[], { nodeArgs = [], shell = "" }: { readonly nodeArgs?: readonly string[]; readonly shell?: string } = {}): Promise<Ended> {
+export async function run(
+  script: string,
+  args: readonly string[],
+  { nodeArgs = [], shell = "" }: { readonly nodeArgs?: readonly string[]; readonly shell?: string } = {},
+): Promise<Ended> {
   const command = [...nodeArgs, pathOf(script), ...args];
-  const options: SpawnOptionsWithStdioTuple<StdioNull, StdioPipe, StdioPipe> = { env: environment(), stdio: ["ignore", "pipe", "pipe"] };
+  const options: SpawnOptionsWithStdioTuple<StdioNull, StdioPipe, StdioPipe> = {
+    env: environment(),
+    stdio: ["ignore", "pipe", "pipe"],
+  };
   // `shell` sets a limit that only the child shall have.
-  const child = shell === "" ? spawn(process.execPath, command, options) : spawn("bash", ["-c", `${shell}; exec "$0" "$@"`, process.execPath, ...command], options);
+  const child =
+    shell === ""
+      ? spawn(process.execPath, command, options)
+      : spawn("bash", ["-c", `${shell}; exec "$0" "$@"`, process.execPath, ...command], options);
   let output = "";
   child.stdout.on("data", (bytes: Buffer) => (output += bytes.toString()));
   child.stderr.on("data", (bytes: Buffer) => (output += bytes.toString()));
@@ -23,7 +40,11 @@ export async function run(script: string, args: readonly string[], { nodeArgs = 
 
 /** Starts a script of this folder that talks by messages. */
 export function start(script: string, args: readonly string[]): ChildProcess {
-  return fork(pathOf(script), args, { env: environment(), execArgv: [], stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  return fork(pathOf(script), args, {
+    env: environment(),
+    execArgv: [],
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
 }
 
 /** SIGKILL; resolves once the process is gone. */

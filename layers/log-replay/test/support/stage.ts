@@ -6,7 +6,15 @@ import { Redis } from "ioredis";
 import { COMMIT_MODE } from "../../../redis-occ/test/support/commit-mode.ts";
 import { Proxy } from "../../../redis-occ/test/support/proxy.ts";
 import { startRedis, type RedisServer, type RedisServerOptions } from "../../../redis-occ/test/support/redis.ts";
-import { createFileStore, isInternal, LoggedRedis, openFileStore, type LogEvent, type LoggedRedisOptions, type LogStore } from "../../src/index.ts";
+import {
+  createFileStore,
+  isInternal,
+  LoggedRedis,
+  openFileStore,
+  type LogEvent,
+  type LoggedRedisOptions,
+  type LogStore,
+} from "../../src/index.ts";
 
 /** What a test file stands on: one Redis, emptied before each test, and what a test opens, closed after it. */
 export interface Stage {
@@ -99,12 +107,17 @@ export async function stateOf(client: Redis): Promise<Record<string, unknown>> {
     const values = await client.mget(part);
     part.forEach((key, k) => (state[key] = values[k]));
   }
-  for (const key of keys) if (key.startsWith("log:index:")) state[key] = await client.call("zrange", key, "0", "-1", "WITHSCORES");
+  for (const key of keys)
+    if (key.startsWith("log:index:")) state[key] = await client.call("zrange", key, "0", "-1", "WITHSCORES");
   return state;
 }
 
 /** The state that the log alone gives, in a Redis of its own. */
-export async function replayed(on: Stage, folder: string, indexes: readonly string[] = []): Promise<Record<string, unknown>> {
+export async function replayed(
+  on: Stage,
+  folder: string,
+  indexes: readonly string[] = [],
+): Promise<Record<string, unknown>> {
   const server = await on.ownRedis();
   const state = on.open({ url: server.url, store: await openFileStore({ folder }), indexes });
   await state.ready({ timeout: 60_000 }); // However slow the machine is: what it restores is the question.
@@ -121,7 +134,9 @@ export async function records(folder: string): Promise<Record<string, unknown>[]
       byPlace.set(`${record.epoch}-${record.n}`, record);
     }
   }
-  return [...byPlace.values()].sort((a, b) => Number(a["epoch"]) - Number(b["epoch"]) || Number(a["n"]) - Number(b["n"]));
+  return [...byPlace.values()].sort(
+    (a, b) => Number(a["epoch"]) - Number(b["epoch"]) || Number(a["n"]) - Number(b["n"]),
+  );
 }
 
 export async function segmentsIn(folder: string): Promise<string[]> {
@@ -137,9 +152,17 @@ export const add =
   };
 
 /** Collects what a restore tells. */
-export function listener(): { readonly events: LogEvent[]; readonly onEvent: (event: LogEvent) => void; count(event: LogEvent["event"]): number } {
+export function listener(): {
+  readonly events: LogEvent[];
+  readonly onEvent: (event: LogEvent) => void;
+  count(event: LogEvent["event"]): number;
+} {
   const events: LogEvent[] = [];
-  return { events, onEvent: (event) => events.push(event), count: (name) => events.filter(({ event }) => event === name).length };
+  return {
+    events,
+    onEvent: (event) => events.push(event),
+    count: (name) => events.filter(({ event }) => event === name).length,
+  };
 }
 
 /** What became of a promise. */

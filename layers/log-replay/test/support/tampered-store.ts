@@ -95,7 +95,12 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
 }
 
 /** A door: whoever comes waits until it is opened. */
-export function door(): { readonly opened: Promise<void>; open(): void; readonly reached: Promise<void>; reach(): Promise<void> } {
+export function door(): {
+  readonly opened: Promise<void>;
+  open(): void;
+  readonly reached: Promise<void>;
+  reach(): Promise<void>;
+} {
   const inside = Promise.withResolvers<undefined>();
   const outside = Promise.withResolvers<undefined>();
   return {

@@ -12,7 +12,9 @@ export interface Order {
   readonly timeout?: number;
 }
 
-export type Answer = { readonly id: number; readonly result: unknown } | { readonly id: number; readonly error: string; readonly retryable: boolean };
+export type Answer =
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string; readonly retryable: boolean };
 
 const [url, folder, lockTtl] = process.argv.slice(2) as [string, string, string | undefined];
 const state = new LoggedRedis({
@@ -34,7 +36,13 @@ const run: Record<Order["op"], (order: Order) => Promise<unknown>> = {
       { meta: { op: "add", id }, timeout },
     ),
   refuse: ({ keys, timeout = 10_000 }) =>
-    state.occ.transact(keys, (view) => { throw Object.assign(new Error("refused"), { seen: keys.map((key) => view.get(key)) }); }, { timeout }),
+    state.occ.transact(
+      keys,
+      (view) => {
+        throw Object.assign(new Error("refused"), { seen: keys.map((key) => view.get(key)) });
+      },
+      { timeout },
+    ),
   read: ({ keys, timeout = 10_000 }) => state.occ.read(keys, { timeout }),
   ready: ({ timeout = 10_000 }) => state.ready({ timeout }),
 };

@@ -15,7 +15,9 @@ describe("a moment is written as", () => {
     ["2026-01-31T12:00+02:00", { time: Date.UTC(2026, 0, 31, 10) }],
   ])("%s", (text, moment) => expect(parseMoment(text)).toEqual(moment));
 
-  test.each(["", "yesterday", "-1", "2:", "2026-13-01", "1.5", "2026-01-31 12:00"])("not: %j", (text) => expect(() => parseMoment(text)).toThrow(TypeError));
+  test.each(["", "yesterday", "-1", "2:", "2026-13-01", "1.5", "2026-01-31 12:00"])("not: %j", (text) =>
+    expect(() => parseMoment(text)).toThrow(TypeError),
+  );
 });
 
 test("a commit is found by its number, with its epoch or without", async () => {
@@ -38,5 +40,7 @@ test("at a time: the last commit before the first later one", async () => {
 test("a commit that the history does not have is refused", async () => {
   const { store } = await twoEpochs(on);
   await expect(commitAt(store, { n: 7 })).rejects.toThrow("there is no commit 7: the history ends with 2:6");
-  await expect(commitAt(store, { epoch: 1, n: 4 })).rejects.toThrow("commit 4 is one of epoch 2, epoch 1 does not have it");
+  await expect(commitAt(store, { epoch: 1, n: 4 })).rejects.toThrow(
+    "commit 4 is one of epoch 2, epoch 1 does not have it",
+  );
 });

@@ -29,10 +29,17 @@ test("each key that somebody changed, added or removed behind the log's back", a
 
 test("while others write, nothing that is on its way is called a difference", async () => {
   const { store, first, second } = await twoEpochs(on);
-  const load = Promise.all([first, second].map(async (state, i) => {
-    for (let k = 0; k < 200; k++) await state.occ.transact(["n", `k:${i}:${k % 7}`], (view) => ({ result: k, set: { n: (view.get<number>("n") ?? 0) + 1, [`k:${i}:${k % 7}`]: k % 5 === 0 ? null : k } }));
-  }));
-  for (let rounds = 0; rounds < 2 || (await waits(load, 0)); rounds++) expect((await diff(store, on.redis.url)).differences).toEqual([]);
+  const load = Promise.all(
+    [first, second].map(async (state, i) => {
+      for (let k = 0; k < 200; k++)
+        await state.occ.transact(["n", `k:${i}:${k % 7}`], (view) => ({
+          result: k,
+          set: { n: (view.get<number>("n") ?? 0) + 1, [`k:${i}:${k % 7}`]: k % 5 === 0 ? null : k },
+        }));
+    }),
+  );
+  for (let rounds = 0; rounds < 2 || (await waits(load, 0)); rounds++)
+    expect((await diff(store, on.redis.url)).differences).toEqual([]);
 });
 
 test("a commit that Redis has and the log has not yet is no difference", async () => {

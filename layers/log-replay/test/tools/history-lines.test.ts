@@ -42,9 +42,11 @@ test("a torn end is passed over, and told", async () => {
 
 test("a history that is being written by two processes has no hole at any moment", async () => {
   const { store, first, second } = await twoEpochs(on);
-  const load = Promise.all([first, second].map(async (state) => {
-    for (let i = 0; i < 150; i++) await state.occ.transact(["k"], add("k"));
-  }));
+  const load = Promise.all(
+    [first, second].map(async (state) => {
+      for (let i = 0; i < 150; i++) await state.occ.transact(["k"], add("k"));
+    }),
+  );
   for (let rounds = 0; rounds < 3 || (await waits(load, 0)); rounds++) {
     let expected = 1;
     for await (const { n } of historyLines(store)) expect(n).toBe(expected++);
@@ -70,7 +72,8 @@ test("who follows sees what is appended, over new segments and a new epoch, each
   const seen: string[] = [];
   const end = new AbortController();
   const following = (async () => {
-    for await (const step of followHistory(store, { after: 4, pause: 5, signal: end.signal })) seen.push(described(step));
+    for await (const step of followHistory(store, { after: 4, pause: 5, signal: end.signal }))
+      seen.push(described(step));
   })();
   await until(() => seen.length === 2);
   const third = on.open({ store: await on.store(store.folder) });

@@ -11,7 +11,15 @@ const opened = (folder: string) => openFileStore({ folder });
 
 test("nothing is to be done about a log that is well", async () => {
   const { store } = await twoEpochs(on);
-  expect(await planRepair(store)).toEqual({ damages: [], replace: [], claims: [], begins: new Map(), cut: null, torn: [], hopeless: [] });
+  expect(await planRepair(store)).toEqual({
+    damages: [],
+    replace: [],
+    claims: [],
+    begins: new Map(),
+    cut: null,
+    torn: [],
+    hopeless: [],
+  });
 });
 
 test("a commit that only one segment had, spoilt: the history ends before it, and goes on", async () => {
@@ -70,9 +78,15 @@ test("a hole: the history ends before it, also where later epochs went on", asyn
 
 test("a lost beginning and a lost claim are told by what is around them", async () => {
   const { store } = await twoEpochs(on);
-  for (const name of ["begin-00000001.json", "begin-00000002.json", "claim-00000001"]) await rm(join(store.folder, name));
+  for (const name of ["begin-00000001.json", "begin-00000002.json", "claim-00000001"])
+    await rm(join(store.folder, name));
   const plan = await planRepair(store);
-  expect(plan.begins).toEqual(new Map([[1, { parent: 0, cut: 0 }], [2, { parent: 1, cut: 3 }]]));
+  expect(plan.begins).toEqual(
+    new Map([
+      [1, { parent: 0, cut: 0 }],
+      [2, { parent: 1, cut: 3 }],
+    ]),
+  );
   await repair(await opened(store.folder), { ...plan });
   expect(await verified(store)).toMatchObject({ summary: { records: 6, epochs: 2 } });
 });

@@ -11,11 +11,17 @@ test("back to an earlier commit, and forward in the log: a new epoch sets what h
   const { store, first } = await twoEpochs(on);
   const before = await records(store.folder);
   const { epoch, to, changed } = await restoreTo({ store, moment: { n: 2 }, url: on.redis.url });
-  expect({ epoch, to, changed }).toEqual({ epoch: 3, to: expect.objectContaining({ epoch: 1, n: 2 }) as unknown, changed: 2 });
+  expect({ epoch, to, changed }).toEqual({
+    epoch: 3,
+    to: expect.objectContaining({ epoch: 1, n: 2 }) as unknown,
+    changed: 2,
+  });
   expect(await stateOf(on.outside)).toEqual({ n: "2" });
   const after = await records(store.folder);
   expect(after.slice(0, before.length)).toEqual(before);
-  expect(after.slice(before.length)).toMatchObject([{ epoch: 3, n: 7, op: "restore", to: "1:2", set: { n: 2, m: null } }]);
+  expect(after.slice(before.length)).toMatchObject([
+    { epoch: 3, n: 7, op: "restore", to: "1:2", set: { n: 2, m: null } },
+  ]);
   // The processes of before go on in the new epoch.
   expect(await first.occ.transact(["n"], add("n"))).toBe(3);
   expect((await verified(store)).damages).toEqual([]);
@@ -66,9 +72,11 @@ test("while two processes write: what was answered before is undone or done afte
   const { store, first, second } = await twoEpochs(on);
   const answers: number[] = [];
   let running = true;
-  const load = Promise.all([first, second].map(async (state) => {
-    while (running) answers.push(await state.occ.transact(["k"], add("k")));
-  }));
+  const load = Promise.all(
+    [first, second].map(async (state) => {
+      while (running) answers.push(await state.occ.transact(["k"], add("k")));
+    }),
+  );
   await until(() => answers.length > 20);
   const { epoch } = await restoreTo({ store, moment: { n: 6 }, url: on.redis.url });
   const known = answers.length;

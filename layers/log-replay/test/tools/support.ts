@@ -5,29 +5,46 @@ import { verify, type Finding, type Law, type Verified } from "../../src/tools/i
 import { add, segmentsIn, type Stage } from "../support/stage.ts";
 
 /** A log with two epochs and two writers: commits 1 to 6, the fourth and later ones after Redis was lost. */
-export async function twoEpochs(on: Stage): Promise<{ store: LogStore & { folder: string }; first: LoggedRedis; second: LoggedRedis }> {
+export async function twoEpochs(
+  on: Stage,
+): Promise<{ store: LogStore & { folder: string }; first: LoggedRedis; second: LoggedRedis }> {
   const store = await on.store();
   const first = on.open({ store });
   const second = on.open({ store: await on.store(store.folder) });
   for (const state of [first, second, first]) await state.occ.transact(["n"], add("n"), { meta: { op: "count" } });
   await on.outside.flushall();
   for (const state of [second, first]) await state.occ.transact(["n"], add("n", 10), { meta: { op: "count" } });
-  await first.occ.transact(["m"], () => ({ result: null, set: { m: "x", n: null } }), { meta: { op: "swap", saga: "s1" } });
+  await first.occ.transact(["m"], () => ({ result: null, set: { m: "x", n: null } }), {
+    meta: { op: "swap", saga: "s1" },
+  });
   return { store, first, second };
 }
 
-export async function verified(store: LogStore, law?: Law): Promise<{ findings: Finding[]; damages: string[]; summary: Verified }> {
+export async function verified(
+  store: LogStore,
+  law?: Law,
+): Promise<{ findings: Finding[]; damages: string[]; summary: Verified }> {
   const findings: Finding[] = [];
   const reading = verify(store, law ? { law } : {});
   for (;;) {
     const { done, value } = await reading.next();
-    if (done) return { findings, summary: value, damages: findings.filter(({ kind }) => kind === "damage").map(({ file, line, what }) => `${file}:${line}: ${what}`) };
+    if (done)
+      return {
+        findings,
+        summary: value,
+        damages: findings
+          .filter(({ kind }) => kind === "damage")
+          .map(({ file, line, what }) => `${file}:${line}: ${what}`),
+      };
     findings.push(value);
   }
 }
 
 /** The segment that holds commit `n` first, and its lines. */
-export async function segmentWith(folder: string, n: number): Promise<{ path: string; name: string; lines: string[]; line: number }> {
+export async function segmentWith(
+  folder: string,
+  n: number,
+): Promise<{ path: string; name: string; lines: string[]; line: number }> {
   for (const name of (await segmentsIn(folder)).sort()) {
     const lines = (await readFile(join(folder, name), "utf8")).trimEnd().split("\n");
     const index = lines.findIndex((line) => line.includes(`"n":${n},`));
@@ -50,7 +67,13 @@ export async function flipBit(folder: string, n: number): Promise<{ name: string
 /** Takes the line of commit `n` out of its segment; with one writer that waits for each answer it is a frame of its own. */
 export async function dropCommit(folder: string, n: number): Promise<void> {
   const { path, lines, line } = await segmentWith(folder, n);
-  await writeFile(path, lines.filter((_, i) => i !== line - 1).map((text) => `${text}\n`).join(""));
+  await writeFile(
+    path,
+    lines
+      .filter((_, i) => i !== line - 1)
+      .map((text) => `${text}\n`)
+      .join(""),
+  );
 }
 
 /** As `twoEpochs`, by one writer: each commit is in one segment only, in a frame of its own. */

@@ -17,7 +17,9 @@ test("what is archived is verified too, and damage in it is told with its place 
   await compact(store);
   expect(await verified(store)).toMatchObject({ damages: [], summary: { records: 6 } });
   const { name, line } = await flipBit(join(store.folder, "archive"), 2);
-  expect((await verified(store)).damages).toContainEqual(expect.stringContaining(`archive/${name}:${line}: a bad checksum`));
+  expect((await verified(store)).damages).toContainEqual(
+    expect.stringContaining(`archive/${name}:${line}: a bad checksum`),
+  );
 });
 
 test("a damaged snapshot is told", async () => {
@@ -25,7 +27,9 @@ test("a damaged snapshot is told", async () => {
   const { snapshot } = await compact(store);
   const path = join(store.folder, snapshot!.name);
   await writeFile(path, (await readFile(path, "utf8")).replace('"m":"x"', '"m":"y"'));
-  expect((await verified(store)).damages).toContainEqual(expect.stringContaining(`${snapshot!.name}:1: a bad checksum`));
+  expect((await verified(store)).damages).toContainEqual(
+    expect.stringContaining(`${snapshot!.name}:1: a bad checksum`),
+  );
 });
 
 test("every flipped bit is told with file and line, not only the first", async () => {
@@ -33,7 +37,8 @@ test("every flipped bit is told with file and line, not only the first", async (
   const third = await flipBit(store.folder, 3);
   const fifth = await flipBit(store.folder, 5);
   const { damages } = await verified(store);
-  for (const { name, line } of [third, fifth]) expect(damages.some((damage) => damage.startsWith(`${name}:${line}: a bad checksum`))).toBe(true);
+  for (const { name, line } of [third, fifth])
+    expect(damages.some((damage) => damage.startsWith(`${name}:${line}: a bad checksum`))).toBe(true);
 });
 
 test("two flipped bits in one segment are two lines of findings", async () => {
@@ -73,7 +78,9 @@ test("what is missing is named by its commits", async () => {
 test("a segment that is gone is a hole at the end of its epoch", async () => {
   const store = await oneWriter(on);
   await rm((await segmentWith(store.folder, 3)).path);
-  expect((await verified(store)).damages).toEqual(["epoch 1:0: commits 1 to 3 are missing, and a later epoch goes on from there"]);
+  expect((await verified(store)).damages).toEqual([
+    "epoch 1:0: commits 1 to 3 are missing, and a later epoch goes on from there",
+  ]);
 });
 
 test("a lost and an unreadable beginning", async () => {
@@ -82,7 +89,9 @@ test("a lost and an unreadable beginning", async () => {
   await writeFile(begin, "{");
   expect((await verified(store)).damages[0]).toBe(`${begin}:1: does not say how the epoch begins`);
   await rm(begin);
-  expect((await verified(store)).damages).toContain("begin:0: the chain of epochs below 2 is broken: a beginning is lost, or refers to one that is");
+  expect((await verified(store)).damages).toContain(
+    "begin:0: the chain of epochs below 2 is broken: a beginning is lost, or refers to one that is",
+  );
 });
 
 test("a lost claim", async () => {
@@ -110,15 +119,21 @@ test("a commit of a sealed epoch that came too late is a note", async () => {
   // The same bytes as its writer would have sent: commit 4 of epoch 1.
   const { encodeFrame } = await import("../../src/format/frame.ts");
   const late = await open(join(store.folder, "segment-00000001-0-0-0-0-1.jsonl"), "w");
-  await late.write(encodeFrame([{ epoch: 1, n: 4, body: '"at":"2026-01-01T00:00:00.000Z","tx":"late-1","set":{"n":0}' }]));
+  await late.write(
+    encodeFrame([{ epoch: 1, n: 4, body: '"at":"2026-01-01T00:00:00.000Z","tx":"late-1","set":{"n":0}' }]),
+  );
   await late.close();
   const { findings } = await verified(await openFileStore({ folder: store.folder }));
-  expect(findings).toMatchObject([{ kind: "note", what: "1 commits above 3, where a later epoch goes on from, came too late and do not count" }]);
+  expect(findings).toMatchObject([
+    { kind: "note", what: "1 commits above 3, where a later epoch goes on from, came too late and do not count" },
+  ]);
 });
 
 test("a broken law names the record's file and line", async () => {
   const { store } = await twoEpochs(on);
   const { name, line } = await segmentWith(store.folder, 5);
-  const { damages } = await verified(store, ({ n, set }, before) => (n === 5 ? [`n went from ${String(before("n"))} to ${String(set["n"])}`] : []));
+  const { damages } = await verified(store, ({ n, set }, before) =>
+    n === 5 ? [`n went from ${String(before("n"))} to ${String(set["n"])}`] : [],
+  );
   expect(damages).toEqual([`${name}:${line}: n went from 13 to 23`]);
 });

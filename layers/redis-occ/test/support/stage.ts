@@ -127,4 +127,5 @@ export function gate<T = void>(): { promise: Promise<T>; open(value: T): void; b
 }
 
 /** What a hook was told of the writes, to compare with. */
-export const plain = (writes: readonly Write[]): unknown => writes.map(({ images, meta }) => ({ images: Object.fromEntries(images), meta }));
+export const plain = (writes: readonly Write[]): unknown =>
+  writes.map(({ images, meta }) => ({ images: Object.fromEntries(images), meta }));

@@ -34,8 +34,9 @@ export async function writeDurably(path: string, text: string): Promise<void> {
  * @param position in the file; null where it is, at its end
  */
 export async function writeFully(file: FileHandle, bytes: Buffer, position: number | null = null): Promise<void> {
-  for (let written = 0; written < bytes.length; ) {
-    written += (await file.write(bytes, written, bytes.length - written, position === null ? null : position + written)).bytesWritten;
+  for (let written = 0; written < bytes.length;) {
+    written += (await file.write(bytes, written, bytes.length - written, position === null ? null : position + written))
+      .bytesWritten;
   }
 }
 
@@ -45,7 +46,7 @@ export async function writeFully(file: FileHandle, bytes: Buffer, position: numb
  * next one, so that the kernel has no reason to make a writer wait. A network disk that hangs stops the thread.
  */
 export function writeAtOnce(file: FileHandle, bytes: Buffer): void {
-  for (let written = 0; written < bytes.length; ) written += fs.writeSync(file.fd, bytes, written);
+  for (let written = 0; written < bytes.length;) written += fs.writeSync(file.fd, bytes, written);
 }
 
 /** Makes durable what the file holds now, whoever wrote it. */

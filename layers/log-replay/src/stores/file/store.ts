@@ -3,7 +3,17 @@ import { constants } from "node:fs";
 import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseBegin } from "../begin-text.ts";
-import { codeOf, exists, guard, makeFolder, sizeOf, syncFolder, syncPath, writeDurably, writeFully } from "./durable-files.ts";
+import {
+  codeOf,
+  exists,
+  guard,
+  makeFolder,
+  sizeOf,
+  syncFolder,
+  syncPath,
+  writeDurably,
+  writeFully,
+} from "./durable-files.ts";
 import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
 import { failPoint } from "../../fail-points.ts";
 import { IDENTITY, readIdentity } from "./identity.ts";
@@ -30,7 +40,11 @@ const ARCHIVE = "archive";
  * Opens the log store in `folder`.
  * @throws StoreMismatchError where the folder is no store, or not the expected one
  */
-export async function openFileStore({ folder, durability = "always", expectedId }: FileStoreOptions): Promise<RepairableStore> {
+export async function openFileStore({
+  folder,
+  durability = "always",
+  expectedId,
+}: FileStoreOptions): Promise<RepairableStore> {
   const id = await guard(`opening ${folder}`, () => readIdentity(folder));
   if (id === null) throw new StoreMismatchError(`${folder} is no log store: it has no ${IDENTITY}`);
   if (expectedId !== undefined && id !== expectedId) {
@@ -77,7 +91,10 @@ class FileStore implements RepairableStore {
   claims(): Promise<number[]> {
     return guard("listing the claims", async () => {
       const claimed = (await readdir(this.#folder)).map((name) => /^claim-(\d{8,})$/.exec(name)?.[1]);
-      return claimed.filter((epoch) => epoch !== undefined).map(Number).sort((a, b) => a - b);
+      return claimed
+        .filter((epoch) => epoch !== undefined)
+        .map(Number)
+        .sort((a, b) => a - b);
     });
   }
 
@@ -194,7 +211,8 @@ class FileStore implements RepairableStore {
     return guard("archiving segments", async () => {
       if (segments.length === 0) return;
       // Not with `makeFolder` alone: a store that was unmounted would come into being as an empty folder.
-      if (!exists(this.#path(IDENTITY))) throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
+      if (!exists(this.#path(IDENTITY)))
+        throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
       await makeFolder(this.#path(ARCHIVE));
       for (const { name } of segments) {
         await rename(this.#path(name), this.#path(join(ARCHIVE, name))).catch((error: unknown) => {
@@ -207,7 +225,9 @@ class FileStore implements RepairableStore {
   }
 
   async #list(folder: string, prefix: string, epoch: number | undefined): Promise<Segment[]> {
-    const names = (await readdir(folder)).filter((name) => name.startsWith(segmentPrefix(epoch)) && name.endsWith(".jsonl")).sort();
+    const names = (await readdir(folder))
+      .filter((name) => name.startsWith(segmentPrefix(epoch)) && name.endsWith(".jsonl"))
+      .sort();
     const last = lastOf(names);
     return names.flatMap((name) => {
       const bytes = sizeOf(join(folder, name));
@@ -222,7 +242,7 @@ class FileStore implements RepairableStore {
     const file = await guard(`opening ${name}`, () => this.#open(name, "r"));
     try {
       const buffer = Buffer.allocUnsafe(chunk);
-      for (let at = from; ; ) {
+      for (let at = from; ;) {
         const { bytesRead } = await guard(`reading ${name}`, () => file.read(buffer, 0, chunk, at));
         if (bytesRead === 0) return;
         at += bytesRead;
@@ -248,7 +268,8 @@ class FileStore implements RepairableStore {
     try {
       return await open(this.#path(name), flags);
     } catch (error) {
-      if (codeOf(error) === "ENOENT" && exists(this.#path(IDENTITY))) throw new GoneError(`${name} is no longer there`, { cause: error });
+      if (codeOf(error) === "ENOENT" && exists(this.#path(IDENTITY)))
+        throw new GoneError(`${name} is no longer there`, { cause: error });
       throw error;
     }
   }

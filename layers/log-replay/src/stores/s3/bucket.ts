@@ -58,8 +58,17 @@ export class Bucket {
   /** Keys derived for a day, by the signer. */
   readonly #signingKeys = new Map<string, ArrayBuffer>();
 
-  constructor({ bucket, region, endpoint, credentials = environmentCredentials, attemptTimeout = 2_000 }: BucketOptions) {
-    this.#url = endpoint === undefined ? `https://${bucket}.s3.${region}.amazonaws.com/` : `${endpoint.replace(/\/$/, "")}/${bucket}/`;
+  constructor({
+    bucket,
+    region,
+    endpoint,
+    credentials = environmentCredentials,
+    attemptTimeout = 2_000,
+  }: BucketOptions) {
+    this.#url =
+      endpoint === undefined
+        ? `https://${bucket}.s3.${region}.amazonaws.com/`
+        : `${endpoint.replace(/\/$/, "")}/${bucket}/`;
     this.#region = region;
     this.#credentials = credentials;
     this.#timeout = attemptTimeout;
@@ -73,7 +82,12 @@ export class Bucket {
    *   answer was lost. So what must be won by one has content that only one writes.
    */
   async create(key: string, body: Buffer): Promise<boolean> {
-    const response = await this.#request({ method: "PUT", key, headers: { "if-none-match": "*", ...checksumOf(body) }, body });
+    const response = await this.#request({
+      method: "PUT",
+      key,
+      headers: { "if-none-match": "*", ...checksumOf(body) },
+      body,
+    });
     if (response.status === 200) return true;
     if (response.status !== 412) throw refused("PUT", key, response);
     return (await this.get(key))?.equals(body) ?? false;
@@ -98,19 +112,26 @@ export class Bucket {
   /** Deletes those that are there. The keys must need no escaping in XML. */
   async delete(keys: readonly string[]): Promise<void> {
     for (let from = 0; from < keys.length; from += DELETES_AT_ONCE) {
-      const objects = keys.slice(from, from + DELETES_AT_ONCE).map((key) => `<Object><Key>${key}</Key></Object>`).join("");
-      const body = Buffer.from(`<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`);
+      const objects = keys
+        .slice(from, from + DELETES_AT_ONCE)
+        .map((key) => `<Object><Key>${key}</Key></Object>`)
+        .join("");
+      const body = Buffer.from(
+        `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`,
+      );
       const response = await this.#request({ method: "POST", query: { delete: "" }, headers: checksumOf(body), body });
       // Each object has an outcome of its own: what went wrong with one is in the body of a 200.
-      if (response.status !== 200 || response.body.includes("<Error>")) throw refused("DELETE", keys[from] ?? "", response);
+      if (response.status !== 200 || response.body.includes("<Error>"))
+        throw refused("DELETE", keys[from] ?? "", response);
     }
   }
 
   /** All objects whose keys begin with `prefix` and come after `after`, in the order of their keys, as many pages as it takes. */
   async list(prefix: string, after?: string): Promise<Listed[]> {
     const objects: Listed[] = [];
-    for (let token: string | undefined; ; ) {
-      const from = token !== undefined ? { "continuation-token": token } : after !== undefined ? { "start-after": after } : {};
+    for (let token: string | undefined; ;) {
+      const from =
+        token !== undefined ? { "continuation-token": token } : after !== undefined ? { "start-after": after } : {};
       const query = { "list-type": "2", prefix, ...from };
       const response = await this.#request({ method: "GET", query });
       if (response.status !== 200) throw refused("LIST", prefix, response);
@@ -130,7 +151,9 @@ export class Bucket {
       } catch (error) {
         if (attempt === ATTEMPTS) {
           if (error instanceof StoreUnavailableError) throw error;
-          throw new StoreUnavailableError(`${request.method} ${request.key ?? ""}: ${(error as Error).message}`, { cause: error });
+          throw new StoreUnavailableError(`${request.method} ${request.key ?? ""}: ${(error as Error).message}`, {
+            cause: error,
+          });
         }
       }
       await sleep(Math.random() * PAUSE * 2 ** (attempt - 1));
@@ -201,7 +224,11 @@ function refused(method: string, key: string, { status, body }: Response): Store
 }
 
 function environmentCredentials(): Credentials {
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken } = process.env;
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken,
+  } = process.env;
   if (!accessKeyId || !secretAccessKey) throw new Error("AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set");
   return { accessKeyId, secretAccessKey, sessionToken: sessionToken || undefined };
 }

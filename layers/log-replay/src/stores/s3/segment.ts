@@ -30,7 +30,8 @@ export class S3SegmentWriter implements SegmentWriter {
 
   async append(frame: Buffer): Promise<void> {
     const key = frameName(this.#keyOf(this.#count), ++this.#frames);
-    if (!(await this.#bucket.create(key, frame))) throw new StoreUnavailableError(`${key} is there, and somebody else's`);
+    if (!(await this.#bucket.create(key, frame)))
+      throw new StoreUnavailableError(`${key} is there, and somebody else's`);
     this.#size += frame.length;
   }
 

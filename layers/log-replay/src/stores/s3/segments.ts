@@ -54,10 +54,13 @@ export class S3Segments {
 
   /** @throws GoneError where one of them is no longer there */
   async assertPresent(frames: readonly LastFrame[]): Promise<void> {
-    await Promise.all(frames.map(async ({ segment }) => {
-      const key = this.#listed.get(segment)?.at(-1)?.key;
-      if (key === undefined || !(await this.#bucket.has(key))) throw new GoneError(`${segment.name} is no longer there`);
-    }));
+    await Promise.all(
+      frames.map(async ({ segment }) => {
+        const key = this.#listed.get(segment)?.at(-1)?.key;
+        if (key === undefined || !(await this.#bucket.has(key)))
+          throw new GoneError(`${segment.name} is no longer there`);
+      }),
+    );
   }
 
   /** The frames become one object of the archive, and only then are deleted. */
@@ -79,7 +82,11 @@ export class S3Segments {
   }
 
   /** Without what is before `from`; objects that are wholly before it are not fetched. `from` of the result: what is left of that. */
-  #readFrom(objects: readonly Listed[], chunk: number, from: number): { readonly content: AsyncIterable<Buffer>; readonly from: number } {
+  #readFrom(
+    objects: readonly Listed[],
+    chunk: number,
+    from: number,
+  ): { readonly content: AsyncIterable<Buffer>; readonly from: number } {
     let left = from;
     let first = 0;
     for (; first < objects.length && left >= (objects[first]?.size ?? 0); first++) left -= objects[first]?.size ?? 0;
@@ -88,7 +95,12 @@ export class S3Segments {
   }
 
   #segment(name: string, closed: boolean, objects: readonly Listed[]): Segment {
-    const segment: Segment = { epoch: Number(/segment-(\d+)-/.exec(name)?.[1]), name, closed, bytes: objects.reduce((sum, { size }) => sum + size, 0) };
+    const segment: Segment = {
+      epoch: Number(/segment-(\d+)-/.exec(name)?.[1]),
+      name,
+      closed,
+      bytes: objects.reduce((sum, { size }) => sum + size, 0),
+    };
     this.#listed.set(segment, objects);
     return segment;
   }

@@ -49,7 +49,10 @@ export class S3Snapshots {
       throw error;
     }
     // An error from here on leaves the parts: the manifest may have come to be without an answer.
-    const won = await this.#bucket.create(`${this.#prefix}${stem(at)}.json`, Buffer.from(`${JSON.stringify({ parts })}\n`));
+    const won = await this.#bucket.create(
+      `${this.#prefix}${stem(at)}.json`,
+      Buffer.from(`${JSON.stringify({ parts })}\n`),
+    );
     if (!won) await this.#delete(parts.map(({ name }) => name));
     return won;
   }
@@ -57,7 +60,11 @@ export class S3Snapshots {
   async *read({ name }: Snapshot, chunk: number): AsyncGenerator<Buffer> {
     const parts = await this.#parts(name);
     if (parts === null) throw new GoneError(`${name} is no longer there`);
-    yield* readInOrder(this.#bucket, parts.map((part) => ({ key: this.#prefix + part.name, size: part.bytes })), chunk);
+    yield* readInOrder(
+      this.#bucket,
+      parts.map((part) => ({ key: this.#prefix + part.name, size: part.bytes })),
+      chunk,
+    );
   }
 
   /** Manifests first: a snapshot that is half removed is none. */
@@ -87,7 +94,8 @@ export class S3Snapshots {
   }
 }
 
-const stem = ({ epoch, n }: Position): string => `snapshot-${String(epoch).padStart(8, "0")}-${String(n).padStart(16, "0")}`;
+const stem = ({ epoch, n }: Position): string =>
+  `snapshot-${String(epoch).padStart(8, "0")}-${String(n).padStart(16, "0")}`;
 
 /** The snapshot whose manifest has this name; null where it is none of a manifest. */
 function snapshotIn(name: string): Omit<Snapshot, "bytes"> | null {

@@ -23,14 +23,18 @@ export interface S3StoreOptions extends BucketOptions {
  * Makes a log store under `prefix`, unless there is one already.
  * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
  */
-export async function createS3Store({ prefix, ...options }: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
+export async function createS3Store({
+  prefix,
+  ...options
+}: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
   const bucket = new Bucket(options);
   const key = checked(prefix) + IDENTITY;
   // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
   const others = await bucket.list(prefix);
   const present = await bucket.get(key);
   if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
-  if (others.length > 0) throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
+  if (others.length > 0)
+    throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
   // Of two creators at once one wins, and both give its identity.
   await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
   return { id: await readIdentity(bucket, options.bucket, key) };
@@ -73,7 +77,10 @@ class S3Store implements LogStore {
 
   claim(epoch: number): Promise<boolean> {
     // Nobody else, and no other call, writes these bytes: who finds them there has won.
-    return this.#bucket.create(this.#prefix + claimName(epoch), Buffer.from(`${JSON.stringify({ claim: randomUUID() })}\n`));
+    return this.#bucket.create(
+      this.#prefix + claimName(epoch),
+      Buffer.from(`${JSON.stringify({ claim: randomUUID() })}\n`),
+    );
   }
 
   async claims(): Promise<number[]> {
@@ -81,20 +88,26 @@ class S3Store implements LogStore {
   }
 
   async isSealed(epoch: number): Promise<boolean> {
-    const [next, own] = await Promise.all([epoch + 1, epoch].map((each) => this.#bucket.has(this.#prefix + claimName(each))));
-    if (next !== true && own !== true) throw new StoreUnavailableError(`the claim on epoch ${epoch} is gone from ${this.#prefix}`);
+    const [next, own] = await Promise.all(
+      [epoch + 1, epoch].map((each) => this.#bucket.has(this.#prefix + claimName(each))),
+    );
+    if (next !== true && own !== true)
+      throw new StoreUnavailableError(`the claim on epoch ${epoch} is gone from ${this.#prefix}`);
     return next === true;
   }
 
   async writeBegin(epoch: number, begin: Begin): Promise<void> {
     const key = this.#prefix + beginName(epoch);
-    if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`)))) throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
+    if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`))))
+      throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
   }
 
   async begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
     const found = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch, onDamage)] as const));
-    return new Map(found.flatMap(([epoch, begin]) => (begin === null ? [] : [[epoch, begin] as const])).sort(([a], [b]) => a - b));
+    return new Map(
+      found.flatMap(([epoch, begin]) => (begin === null ? [] : [[epoch, begin] as const])).sort(([a], [b]) => a - b),
+    );
   }
 
   createSegment(epoch: number): SegmentWriter {
@@ -112,7 +125,8 @@ class S3Store implements LogStore {
 
   /** There is nothing to write again: what was read was durable before it could be read. Only that it is still there is looked at. */
   async sync(frames: readonly LastFrame[]): Promise<void> {
-    if (!(await this.#bucket.has(this.#prefix + IDENTITY))) throw new StoreUnavailableError(`${this.#prefix}${IDENTITY} is gone`);
+    if (!(await this.#bucket.has(this.#prefix + IDENTITY)))
+      throw new StoreUnavailableError(`${this.#prefix}${IDENTITY} is gone`);
     await this.#segments.assertPresent(frames);
   }
 
@@ -147,7 +161,10 @@ class S3Store implements LogStore {
 
   async #epochs(prefix: string, pattern: RegExp): Promise<number[]> {
     const names = (await this.#bucket.list(this.#prefix + prefix)).map(({ key }) => key.slice(this.#prefix.length));
-    return names.map((name) => pattern.exec(name)?.[1]).filter((epoch) => epoch !== undefined).map(Number);
+    return names
+      .map((name) => pattern.exec(name)?.[1])
+      .filter((epoch) => epoch !== undefined)
+      .map(Number);
   }
 
   async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null> {

@@ -29,7 +29,11 @@ const acts = {
   "sync all": async () => {
     const opened = await store();
     const segments = await opened.segments(1);
-    await opened.sync(await Promise.all(segments.map(async (segment) => ({ segment, offset: 0, bytes: await readFile(join(folder, segment.name)) }))));
+    await opened.sync(
+      await Promise.all(
+        segments.map(async (segment) => ({ segment, offset: 0, bytes: await readFile(join(folder, segment.name)) })),
+      ),
+    );
   },
   "sync nothing but the names": async () => (await store()).sync([]),
   "install a snapshot": async () => {
@@ -44,7 +48,8 @@ const acts = {
   },
   cut: async () => {
     const opened = await store();
-    for (const segment of await opened.segments(1)) if ((await opened.cut(segment, 4)) === null) throw new Error(`not cut: ${(await readdir(folder)).join()}`);
+    for (const segment of await opened.segments(1))
+      if ((await opened.cut(segment, 4)) === null) throw new Error(`not cut: ${(await readdir(folder)).join()}`);
   },
 };
 

@@ -1,5 +1,14 @@
 /** Makes of a folder what a power loss would have left of it, by the journal that its processes have written (see preload.ts). */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import type { JournalEntry } from "./entries.ts";
 
@@ -54,10 +63,15 @@ export function losePower(root: string, journal: string, survives: Survives): st
 /** The names that are durable, and the changes that are not. */
 function replay(root: string, journal: string): { names: Map<string, File | "folder">; pending: Renaming[] } {
   const entries = parse(journal);
-  const created = new Set(entries.flatMap(({ entry }) => (entry.op === "create" || entry.op === "mkdir" || entry.op === "link" || entry.op === "rename" ? [entry.path] : [])));
+  const created = new Set(
+    entries.flatMap(({ entry }) =>
+      entry.op === "create" || entry.op === "mkdir" || entry.op === "link" || entry.op === "rename" ? [entry.path] : [],
+    ),
+  );
   // What is there and was made by nobody has been there before.
   const durable = new Map<string, File | "folder">();
-  for (const path of pathsIn(root)) if (!created.has(path)) durable.set(path, statSync(path).isDirectory() ? "folder" : { path, pending: [] });
+  for (const path of pathsIn(root))
+    if (!created.has(path)) durable.set(path, statSync(path).isDirectory() ? "folder" : { path, pending: [] });
   // Names that are gone and were not made either were there before, too.
   for (const { entry } of entries) {
     if (entry.op === "unlink" && !created.has(entry.path)) durable.set(entry.path, { path: entry.path, pending: [] });
@@ -141,7 +155,10 @@ function cutWithoutCopy(path: string, file: File, contents: ReadonlyMap<string, 
   return file.pending.flatMap((change) => {
     if (change.op !== "truncate") return [];
     const lost = Buffer.from(change.lost, "base64");
-    const kept = [...contents].some(([name, content]) => name.startsWith(`${path}.`) && content !== "folder" && content.subarray(change.to).equals(lost));
+    const kept = [...contents].some(
+      ([name, content]) =>
+        name.startsWith(`${path}.`) && content !== "folder" && content.subarray(change.to).equals(lost),
+    );
     return kept ? [] : [`${path} was cut, and there is no copy of what was cut off`];
   });
 }

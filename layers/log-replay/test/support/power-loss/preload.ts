@@ -47,7 +47,9 @@ Object.assign(promises, {
   },
   async mkdir(path: string, options?: fs.MakeDirectoryOptions) {
     const first = await real.mkdir(path, options);
-    if (isOurs(path) && first !== undefined) for (let made = resolve(path); made.length >= resolve(first).length; made = resolve(made, "..")) note({ op: "mkdir", path: made });
+    if (isOurs(path) && first !== undefined)
+      for (let made = resolve(path); made.length >= resolve(first).length; made = resolve(made, ".."))
+        note({ op: "mkdir", path: made });
     return first;
   },
   async rename(from: string, to: string) {
@@ -68,7 +70,8 @@ Object.assign(promises, {
     await real.unlink(path);
   },
   async truncate(path: string, to = 0) {
-    if (isOurs(path)) note({ op: "truncate", path: resolve(path), to, lost: readFileSync(path).subarray(to).toString("base64") });
+    if (isOurs(path))
+      note({ op: "truncate", path: resolve(path), to, lost: readFileSync(path).subarray(to).toString("base64") });
     await real.truncate(path, to);
   },
   async copyFile(from: string, to: string, mode?: number) {
@@ -85,7 +88,8 @@ for (const name of ["appendFile", "cp", "rm", "rmdir", "symlink", "writeFile"] a
   const original = real[name] as (path: unknown, ...rest: unknown[]) => Promise<unknown>;
   Object.assign(promises, {
     [name]: async (path: unknown, ...rest: unknown[]) => {
-      if (isOurs(path)) throw new Error(`${name} of ${path} is not written down: the power-loss journal does not know it`);
+      if (isOurs(path))
+        throw new Error(`${name} of ${path} is not written down: the power-loss journal does not know it`);
       return original(path, ...rest);
     },
   });
@@ -103,7 +107,12 @@ const some = await real.open("/dev/null");
 await some.close();
 type Handle = fs.promises.FileHandle;
 const prototype = Object.getPrototypeOf(some) as Handle;
-const own = { write: prototype.write, writeFile: prototype.writeFile, sync: prototype.sync, datasync: prototype.datasync };
+const own = {
+  write: prototype.write,
+  writeFile: prototype.writeFile,
+  sync: prototype.sync,
+  datasync: prototype.datasync,
+};
 
 /** @param at where in the file; default: at its end */
 function grow(known: OpenFile | undefined, bytes: number, at?: number): void {
