@@ -110,7 +110,7 @@ function fateOf(attempts: readonly Attempt[]): Pick<KeyOperation, "began" | "end
   const final = attempts.find(({ answer }) => answer?.status === 200 || answer?.status === 400);
   if (final !== undefined) {
     const done = final.answer?.status === 200;
-    const value = done ? valueIn(operation, final.answer?.body ?? "") : null;
+    const value = final.answer?.status === 200 ? valueIn(operation, final.answer.body) : null;
     return { began, ended: final.ended, answer: done ? "done" : "refused", value };
   }
   // A checkout that is answered with 503 or 202 may still be under way.

@@ -1,0 +1,4 @@
+import { SYNCS } from "./list/syncs.ts";
+import type { Mutant } from "./mutant.ts";
+
+export const MUTANTS: readonly Mutant[] = [...SYNCS];
