@@ -95,8 +95,8 @@ function conservation(
   after: Market["before"],
 ): string[] {
   const paid = [...after.orders]
-    .filter(([id, { paid }]) => paid && before.orders.get(id)?.paid === false)
-    .map(([, order]) => order);
+    .filter(([id, now]) => now.paid && before.orders.get(id)?.paid === false)
+    .map(([, now]) => now);
   const credit = (state: Market["before"]): number => users.reduce((sum, id) => sum + (state.users.get(id) ?? NaN), 0);
   const taken = {
     credit: credit(before) - credit(after),

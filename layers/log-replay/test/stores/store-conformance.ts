@@ -248,14 +248,14 @@ export function describeStore(name: string, make: () => Promise<StorePlace>): vo
 
     test("cuts the segment of a writer that is gone and keeps a copy, or leaves it; never anything else", async () => {
       const place = await make();
-      const name = await place.appendFromElsewhere(1, Buffer.from("whole torn"));
+      const segmentName = await place.appendFromElsewhere(1, Buffer.from("whole torn"));
       const store = await place.open();
-      const segment = (await store.segments(1)).find((candidate) => candidate.name === name) as Segment;
+      const segment = (await store.segments(1)).find((candidate) => candidate.name === segmentName) as Segment;
       const copy = await store.cut(segment, 6);
       const left = (await contents(store, segment)).toString();
       expect(left).toBe(copy === null ? "whole torn" : "whole ");
       if (copy !== null) expect((await contents(store, { ...segment, name: copy })).toString()).toBe("whole torn");
-      expect(await store.segments(1)).toMatchObject([{ name }]);
+      expect(await store.segments(1)).toMatchObject([{ name: segmentName }]);
     });
 
     test("says that it is unavailable, whatever is asked of it, once it cannot be reached", async () => {
