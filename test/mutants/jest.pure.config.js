@@ -8,5 +8,8 @@ export default {
   testEnvironment: "node",
   transform,
   extensionsToTreatAsEsm,
-  testMatch: ["<rootDir>/functions/*/test/{items,users,sagas,model,numbers-and-ids}*.property.test.ts", "<rootDir>/layers/*/test/**/{frame,record,protocol}*.test.ts"],
+  testMatch: [
+    "<rootDir>/functions/*/test/{items,users,sagas,model,numbers-and-ids}*.property.test.ts",
+    "<rootDir>/layers/*/test/**/{frame,record,protocol}*.test.ts",
+  ],
 };
