@@ -76,7 +76,7 @@ async function probe(): Promise<Record<string, string | null>> {
 async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
-  await Promise.allSettled(SERVICES.map(async (service) => (await openState(service)).close()));
+  await Promise.allSettled(SERVICES.map(async (service) => (await openState(service)).close({ drain: true })));
   process.exit(0);
 }
 

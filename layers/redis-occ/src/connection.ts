@@ -1,9 +1,10 @@
-import { Command as RedisCommand, Redis } from "ioredis";
+import type { Socket } from "node:net";
+import { Command as RedisCommand, Redis, type RedisOptions } from "ioredis";
+import type { Command } from "./command.ts";
 import { asOccError, ConnectionLostError, isServerReply } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
+import { checkFunction } from "./options.ts";
 
-/** One Redis command: its name, then its arguments. */
-export type Command = readonly [string, ...(string | number | Buffer)[]];
 /** A reply as ioredis gives it for strings. */
 export type Reply = string | number | null | Reply[];
 
@@ -12,9 +13,28 @@ const MAX_WORDS = 65_536;
 
 const UTF8 = { replyEncoding: "utf8" } as const;
 
-export interface ConnectionOptions {
-  /** `redis://[:password@]host:port[/db]` */
-  readonly url: string;
+/**
+ * Where Redis is: exactly one of these.
+ *
+ * @example
+ * const source: ConnectionSource = {
+ *   connect: (settings) => new Redis({ sentinels: [{ host: "sentinel", port: 26379 }], name: "main", ...settings }),
+ * };
+ */
+export interface ConnectionSource {
+  /** `redis://[[user]:password@]host:port[/db]`, `rediss://…`, `unix:/path`. Of ioredis's options it may carry `keyPrefix`. */
+  readonly url?: string;
+  /** Options of ioredis: Sentinel, TLS, `keyPrefix`. What says how it reconnects and queues is this package's to say. */
+  readonly redis?: RedisOptions;
+  /**
+   * Makes a client of ioredis, a new one at each call: where addresses or passwords change while the process runs.
+   * @param settings what this package needs to be set, whatever else is
+   */
+  readonly connect?: (settings: RedisOptions) => Redis | Promise<Redis>;
+}
+
+/** What `Connection.open` needs. */
+export interface ConnectionOptions extends ConnectionSource {
   /** Milliseconds for opening a connection, and for each round trip: a server that hangs is a lost one. */
   readonly roundTripTimeout: number;
 }
@@ -37,21 +57,13 @@ export class Connection {
     this.#timeout = timeout;
     this.runId = runId;
     redis.once("close", () => (this.#broken = true));
+    // While something is under way its timer keeps the process alive; a connection that waits does not.
+    (redis.stream as Partial<Socket>).unref?.();
   }
 
   /** @throws ConnectionLostError where no server answers in time */
-  static async open({ url, roundTripTimeout }: ConnectionOptions): Promise<Connection> {
-    const redis = new Redis(url, {
-      lazyConnect: true,
-      retryStrategy: () => null,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: roundTripTimeout,
-      // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
-      disconnectTimeout: 0,
-      noDelay: true,
-    });
+  static async open({ roundTripTimeout, ...source }: ConnectionOptions): Promise<Connection> {
+    const redis = await clientOf(source, roundTripTimeout);
     let reason: unknown;
     redis.on("error", (error: unknown) => (reason = error));
     try {
@@ -82,6 +94,28 @@ export class Connection {
     this.#assertUsable();
     assertShort(commands);
     const replies = this.#write(commands);
+    try {
+      return await this.#bounded(Promise.all(replies));
+    } catch (error) {
+      throw asOccError(error);
+    }
+  }
+
+  /**
+   * As `pipeline`, where some may be refused: what Redis answers to the commands from the `tolerated`th on is handed over as it
+   * is, errors too.
+   */
+  async each(commands: readonly Command[], tolerated: number): Promise<(Reply | Error)[]> {
+    this.#assertUsable();
+    assertShort(commands);
+    const replies = this.#write(commands).map((reply, i) =>
+      i < tolerated
+        ? reply
+        : reply.catch((error: unknown) => {
+            if (isServerReply(error)) return error as Error;
+            throw error;
+          }),
+    );
     try {
       return await this.#bounded(Promise.all(replies));
     } catch (error) {
@@ -137,7 +171,10 @@ export class Connection {
    * @throws RangeError where a command is longer than a string can be: nothing was sent, and the connection is closed
    */
   #write(commands: readonly Command[]): Promise<Reply>[] {
-    const sent = commands.map((command) => new RedisCommand(command[0], command.slice(1), UTF8));
+    const { keyPrefix } = this.#redis.options;
+    // Who sends commands by hand has to name the prefix by hand.
+    const options = keyPrefix ? { ...UTF8, keyPrefix } : UTF8;
+    const sent = commands.map((command) => new RedisCommand(command[0], command.slice(1), options));
     const { stream } = this.#redis;
     stream.cork();
     try {
@@ -172,6 +209,56 @@ export class Connection {
       throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
     }
   }
+}
+
+/** @throws TypeError unless exactly one of them is there, and makes sense */
+export function checkSource({ url, redis, connect }: ConnectionSource): void {
+  if ([url, redis, connect].filter((source) => source !== undefined).length !== 1)
+    throw new TypeError("exactly one of url, redis and connect must say where Redis is");
+  if (connect !== undefined) checkFunction("connect", connect);
+  if (redis !== undefined && (typeof redis !== "object" || (redis as unknown) === null))
+    throw new TypeError("redis must be an object of ioredis's options");
+  if (url === undefined) return;
+  if (typeof url !== "string" || !/^(redis|rediss|unix):/.test(url))
+    throw new TypeError("url must begin with redis://, rediss:// or unix:");
+  const query = url.includes("?") ? url.slice(url.indexOf("?") + 1) : "";
+  for (const name of new URLSearchParams(query).keys())
+    if (!OF_URL.has(name)) throw new TypeError(`url must not carry the option ${name}: use redis, or connect`);
+}
+
+/** What a URL may say besides the address. Others would come before what {@link required} says. */
+const OF_URL: ReadonlySet<string> = new Set(["db", "family", "keyPrefix", "connectionName", "clientName"]);
+
+/** Without these a client of ioredis would reconnect or queue, and drop WATCH on the way. @param timeout milliseconds */
+function required(timeout: number): RedisOptions {
+  return {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    reconnectOnError: null,
+    sentinelRetryStrategy: () => null,
+    sentinelReconnectStrategy: () => null,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    // The shape of replies is that of RESP2, whatever ioredis prefers.
+    protocol: 2,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: timeout,
+    // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
+    disconnectTimeout: 0,
+    noDelay: true,
+  };
+}
+
+async function clientOf({ url, redis, connect }: ConnectionSource, timeout: number): Promise<Redis> {
+  const settings = required(timeout);
+  // ioredis types some of its options as what they cannot be when they are handed over.
+  if (connect === undefined)
+    return new Redis(...([...(url === undefined ? [] : [url]), { ...redis, ...settings }] as [never]));
+  const made = (await connect(settings)) as Partial<Redis> | undefined;
+  if (typeof made?.sendCommand !== "function" || made.status !== "wait")
+    throw new TypeError("connect must give a new client of ioredis, made with the settings that it is handed");
+  return made as Redis;
 }
 
 function assertShort(commands: readonly Command[]): void {

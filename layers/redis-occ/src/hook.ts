@@ -1,10 +1,22 @@
-import type { Command, Connection, Reply } from "./connection.ts";
+import type { Command } from "./command.ts";
+import type { Connection, Reply } from "./connection.ts";
+import { checkFunction } from "./options.ts";
 
 /** What one transaction writes: the new image of each key as JSON text, null where it deletes the key. */
 export interface Write {
   readonly images: ReadonlyMap<string, string | null>;
   /** What the caller handed along with the transaction (an operation's name, a trace id), as `prepare` made it. */
   readonly meta: unknown;
+  /** What it does besides; absent where nothing. */
+  readonly beyond?: Beyond;
+}
+
+/** What a transaction does besides setting and deleting keys. */
+export interface Beyond {
+  /** Milliseconds that keys among the images have to live from now on; null for keys that stay. Others keep what they have. */
+  readonly ttls: ReadonlyMap<string, number | null>;
+  /** Run after all images are set. */
+  readonly commands: readonly Command[];
 }
 
 /**
@@ -32,9 +44,10 @@ export interface CommitHook<Session = unknown> {
 
   /**
    * Looks at what one transaction is about to write. What it throws is the error of that one, which drops out of its group alone.
+   * @param beyond what it does besides. A hook that has no use for that has to refuse it
    * @returns what the later calls find as its `meta`
    */
-  prepare(images: Write["images"], meta: unknown): unknown;
+  prepare(images: Write["images"], meta: unknown, beyond?: Beyond): unknown;
 
   /**
    * Notes in the session what the group writes, and gives the commands that go into its MULTI after the writes. Called once an
@@ -79,6 +92,28 @@ export interface CommitHook<Session = unknown> {
    * @throws anything where neither is certain: the callers get an OutcomeUnknownError
    */
   halfDone(session: Session, writes: readonly Write[], connection: Connection): Promise<boolean>;
+}
+
+/** All that a hook must be able to do. */
+const METHODS = [
+  "check",
+  "restore",
+  "prepare",
+  "stage",
+  "executed",
+  "idle",
+  "readCommands",
+  "observed",
+  "recall",
+  "halfDone",
+] as const satisfies readonly (keyof CommitHook)[];
+
+/** @throws TypeError for a hook that lacks something: it would be missed in the middle of a commit */
+export function checkHook(hook: unknown): void {
+  const candidate = hook as Partial<CommitHook> | null;
+  if (typeof candidate !== "object" || !Array.isArray(candidate?.watch))
+    throw new TypeError("hook.watch must be an array of keys");
+  for (const name of METHODS) checkFunction(`hook.${name}`, candidate[name]);
 }
 
 /** A hook's word that the effect of a transaction, or what a read saw, was undone for good: start over. */

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
-import type { Connection, Reply, Command } from "./connection.ts";
+import type { Command } from "./command.ts";
+import type { Connection, Reply } from "./connection.ts";
+import type { Collection } from "./images.ts";
 
 /**
  * What one attempt at a time works with, from its read to its commit: the place where "only if that is still current"
@@ -9,8 +11,11 @@ export interface Lane {
   readonly connection: Connection;
   readonly identity: Identity;
   readonly broken: boolean;
-  /** Begins an attempt. @returns the values of `keys`, at one instant */
-  read(keys: readonly string[]): Promise<(string | null)[]>;
+  /**
+   * Begins an attempt: reads `keys`, and those of `collections` as what they are.
+   * @param collections their keys are among `keys`
+   */
+  read(keys: readonly string[], collections: readonly Collection[]): Promise<Reading>;
   /**
    * Runs the commands at one instant, if nothing that was read has changed and nobody has touched the lane's fence.
    * Errors as those of {@link Connection.transaction}.
@@ -24,6 +29,16 @@ export interface Lane {
   /** Runs `use` with a connection that nobody else uses meanwhile. */
   exclusively<T>(use: (connection: Connection) => Promise<T>): Promise<T>;
   close(): void;
+}
+
+/** What an attempt has read. Not at one instant, but a commit comes about only where it still is as one. */
+export interface Reading {
+  /** Of each key; null where there is none, and where there is no string. */
+  readonly values: readonly (string | null)[];
+  /** What the keys hold that hold something else than a string; undefined where none does, and in a dedicated database. */
+  readonly otherTypes: ReadonlyMap<string, string> | undefined;
+  /** Of each collection: what Redis answered, also that the key is of another type. */
+  readonly collections: readonly (Reply | Error)[];
 }
 
 /** Opens the lanes of a pool. */
@@ -53,4 +68,46 @@ export class Identity {
 /** No command may be empty: what a read of nothing sends instead. */
 export function valuesOf(keys: readonly string[]): Command {
   return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
+}
+
+/** How many of the keys there are; null where that need not be known. */
+export function countOf(keys: readonly string[], dedicated: boolean): Command[] {
+  return dedicated || keys.length === 0 ? [] : [["exists", ...keys]];
+}
+
+/**
+ * What those keys hold that are there and have no string: the difference between how many there are and how many have one says
+ * whether to ask. One more round trip only where there are such keys.
+ * @param existing how many of `keys` there are; undefined in a dedicated database
+ * @param collections those that were asked for as what they are, with what was answered
+ */
+export async function otherTypes(
+  connection: Connection,
+  keys: readonly string[],
+  values: readonly (string | null)[],
+  existing: number | undefined,
+  collections: readonly (readonly [Collection, Reply | Error])[] = [],
+): Promise<ReadonlyMap<string, string> | undefined> {
+  if (existing === undefined) return undefined;
+  const types = new Map<string, string>();
+  for (const [{ key, kind }, content] of collections) {
+    if (Array.isArray(content) && content.length > 0) types.set(key, kind === "hash" ? "hash" : "zset");
+  }
+  const strings = values.reduce((count, value) => (value === null ? count : count + 1), 0);
+  if (existing !== strings + types.size) {
+    const unclear = keys.filter((key, i) => values[i] === null && !types.has(key));
+    for (const [key, type] of await typesOf(connection, unclear)) types.set(key, type);
+  }
+  return types.size > 0 ? types : undefined;
+}
+
+/** What those of the keys hold that hold something else than a string. */
+export async function typesOf(connection: Connection, keys: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const replies = await connection.pipeline(keys.map((key) => ["type", key] as const));
+  keys.forEach((key, i) => {
+    const type = String(replies[i]);
+    if (type !== "none" && type !== "string") found.set(key, type);
+  });
+  return found;
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   ConnectionLostError,
+  type Beyond,
   type Command,
   type CommitHook,
   type CommitMode,
@@ -105,7 +106,9 @@ export class LogHook implements CommitHook<Session> {
   }
 
   /** The notes as text. */
-  prepare(images: Write["images"], meta: unknown): string {
+  prepare(images: Write["images"], meta: unknown, beyond?: Beyond): string {
+    if (beyond !== undefined)
+      throw new TypeError("a logged transaction only sets values: no commands, and no times to live");
     for (const key of images.keys())
       if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
     return encodeNotes(notesOf(meta));

@@ -80,7 +80,7 @@ export class Outcomes {
         }
         await this.#options.recover(epoch);
       } catch (error) {
-        if ((error as { retryable?: unknown }).retryable !== true) throw error;
+        if ((error as { transient?: unknown }).transient !== true) throw error;
         await sleep(pause);
       }
     }

@@ -220,7 +220,8 @@ function isMissing({ status, body }: Response): boolean {
 
 function refused(method: string, key: string, { status, body }: Response): StoreUnavailableError {
   const code = /<Code>([^<]*)<\/Code>/.exec(body.toString("utf8"))?.[1];
-  return new StoreUnavailableError(`${method} ${key}: ${status}${code === undefined ? "" : ` ${code}`}`);
+  const message = `${method} ${key}: ${status}${code === undefined ? "" : ` ${code}`}`;
+  return new StoreUnavailableError(message, { transient: status === 200 || isTransient(status) });
 }
 
 function environmentCredentials(): Credentials {
