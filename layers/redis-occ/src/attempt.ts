@@ -66,7 +66,7 @@ export interface AttemptOptions {
  */
 export async function attempt(lane: Lane, options: AttemptOptions, group: readonly Transaction[]): Promise<AttemptEnd> {
   try {
-    return await run(lane, options, group);
+    return await readDecideCommit(lane, options, group);
   } catch (error) {
     lane.discard();
     for (const transaction of group) transaction.markUnsent();
@@ -74,7 +74,7 @@ export async function attempt(lane: Lane, options: AttemptOptions, group: readon
   }
 }
 
-async function run(
+async function readDecideCommit(
   lane: Lane,
   { hook, dedicated }: AttemptOptions,
   group: readonly Transaction[],

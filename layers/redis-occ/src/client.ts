@@ -22,7 +22,10 @@ import { WatchLane } from "./watch-lane.ts";
  * @example
  * const options: OccOptions = { url: "redis://127.0.0.1:6379", commit: "script", timeout: 2_000 };
  */
-export interface OccOptions extends ConnectionSource {
+export type OccOptions = ConnectionSource & OccSettings;
+
+/** All but where Redis is. */
+export interface OccSettings {
   /** Takes part in every transaction and read. */
   readonly hook?: CommitHook;
   /**

@@ -21,20 +21,36 @@ const UTF8 = { replyEncoding: "utf8" } as const;
  *   connect: (settings) => new Redis({ sentinels: [{ host: "sentinel", port: 26379 }], name: "main", ...settings }),
  * };
  */
-export interface ConnectionSource {
+export type ConnectionSource = ByUrl | ByOptions | ByFunction;
+
+interface ByUrl {
   /** `redis://[[user]:password@]host:port[/db]`, `rediss://…`, `unix:/path`. Of ioredis's options it may carry `keyPrefix`. */
-  readonly url?: string;
+  readonly url: string;
+  readonly redis?: undefined;
+  readonly connect?: undefined;
+}
+
+interface ByOptions {
   /** Options of ioredis: Sentinel, TLS, `keyPrefix`. What says how it reconnects and queues is this package's to say. */
-  readonly redis?: RedisOptions;
+  readonly redis: RedisOptions;
+  readonly url?: undefined;
+  readonly connect?: undefined;
+}
+
+interface ByFunction {
   /**
    * Makes a client of ioredis, a new one at each call: where addresses or passwords change while the process runs.
    * @param settings what this package needs to be set, whatever else is
    */
-  readonly connect?: (settings: RedisOptions) => Redis | Promise<Redis>;
+  readonly connect: (settings: RedisOptions) => Redis | Promise<Redis>;
+  readonly url?: undefined;
+  readonly redis?: undefined;
 }
 
 /** What `Connection.open` needs. */
-export interface ConnectionOptions extends ConnectionSource {
+export type ConnectionOptions = ConnectionSource & RoundTrips;
+
+interface RoundTrips {
   /** Milliseconds for opening a connection, and for each round trip: a server that hangs is a lost one. */
   readonly roundTripTimeout: number;
 }
@@ -266,7 +282,7 @@ function assertShort(commands: readonly Command[]): void {
   if (long !== undefined) throw new RangeError(`${long[0]} has more than ${MAX_WORDS} words`);
 }
 
-/** EXEC was sent and its answer is lost: whether it ran has to be found out (see settle.ts). */
+/** EXEC was sent and its answer is lost: whether it ran has to be found out (see fence-off.ts). */
 export class LostReplyError extends ConnectionLostError {}
 
 /** The promise's result; after `timeout` ms the connection is cut, which rejects whatever waits on it. */

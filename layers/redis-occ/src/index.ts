@@ -1,4 +1,4 @@
-export { Occ, type BatchPart, type CommitMode, type OccOptions } from "./client.ts";
+export { Occ, type BatchPart, type CommitMode, type OccOptions, type OccSettings } from "./client.ts";
 export type { Codec } from "./codec.ts";
 export type { Command } from "./command.ts";
 export { Connection, type ConnectionOptions, type ConnectionSource, type Reply } from "./connection.ts";
