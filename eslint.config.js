@@ -10,6 +10,7 @@ export default tseslint.config(
       "**/.esbuild/",
       "**/.data/",
       "**/.layers/",
+      "**/.packages/",
       "**/.emulator/",
       "**/coverage/",
     ],

@@ -11,7 +11,12 @@ const ROOT = join(__dirname, "..");
 /** What a function imports of each: the tools of the log stay out. */
 const LAYERS = {
   "redis-occ": { ".": "index", "./fail-points": "fail-points" },
-  "log-replay": { ".": "index", "./s3": "stores/s3/index" },
+  "log-replay": {
+    ".": "index",
+    "./middleware": "middleware",
+    "./process-wide": "process-wide",
+    "./s3": "stores/s3/index",
+  },
 };
 // ioredis is CommonJS, and asks for Node's modules by require.
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';

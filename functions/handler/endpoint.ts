@@ -1,6 +1,7 @@
 import middy from "@middy/core";
 import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
-import { restoreState, type LoggedRedis } from "log-replay";
+import type { LoggedRedis } from "log-replay";
+import { restoreState } from "log-replay/middleware";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";

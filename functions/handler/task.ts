@@ -1,5 +1,6 @@
 import middy from "@middy/core";
-import { restoreState, type LoggedRedis } from "log-replay";
+import type { LoggedRedis } from "log-replay";
+import { restoreState } from "log-replay/middleware";
 import { openState, type Service } from "../state/open-state.ts";
 import { describe, log } from "../request-log.ts";
 import { timeLeft } from "./time-left.ts";

@@ -12,8 +12,6 @@ export { LoggedRedis, type LoggedRedisOptions } from "./logged-redis.ts";
 export { compact, type CompactOptions, type CompactProgress, type CompactResult } from "./compact/compact.ts";
 export { isCompactionDue, type CompactThresholds } from "./compact/due.ts";
 export { isInternal } from "./redis/keys.ts";
-export { restoreState, type RestoreStateOptions } from "./middleware.ts";
-export { processWide } from "./process-wide.ts";
 export type { LogEvent } from "./recover/recovery.ts";
 export type { OnDamage } from "./format/frame.ts";
 export type {

@@ -291,7 +291,8 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
           (thrown: unknown) => thrown,
         );
         assert.ok(error instanceof StoreUnavailableError, String(error));
-        assert.partialDeepStrictEqual(error, { retryable: true, code: "log_unavailable" });
+        assert.equal((error as StoreUnavailableError).code, "log_unavailable");
+        assert.equal((error as StoreUnavailableError).retryable, true);
       }
     },
 
