@@ -78,6 +78,7 @@ export default tseslint.config(
     languageOptions: {
       globals: {
         __dirname: "readonly",
+        require: "readonly",
         process: "readonly",
         console: "readonly",
         URL: "readonly",

@@ -291,8 +291,8 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
           (thrown: unknown) => thrown,
         );
         assert.ok(error instanceof StoreUnavailableError, String(error));
-        assert.equal((error as StoreUnavailableError).code, "log_unavailable");
-        assert.equal((error as StoreUnavailableError).retryable, true);
+        assert.equal(error.code, "log_unavailable");
+        assert.equal(error.retryable, true);
       }
     },
 
