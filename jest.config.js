@@ -5,6 +5,8 @@ const project = (name, match, globals = {}) => ({
   testEnvironment: "node",
   globals,
   extensionsToTreatAsEsm: [".ts"],
+  // Packages that are built for publication have the names of the layers.
+  modulePathIgnorePatterns: ["<rootDir>/.packages/"],
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",

@@ -9,6 +9,7 @@ import {
   OutcomeUnknownError,
   ServerRefusedError,
   TimeoutError,
+  WrongTypeError,
 } from "redis-occ";
 import {
   AmbiguousError,
@@ -30,8 +31,10 @@ const CASES: readonly (readonly [Error, number, string, number | undefined])[] =
   [new ConflictError(3), 503, "conflict", 1],
   [new TimeoutError(""), 503, "timeout", 1],
   [new ConnectionLostError(""), 503, "connection_lost", 1],
-  [new ServerRefusedError(""), 503, "server_refused", 1],
+  [new ServerRefusedError("OOM"), 503, "server_refused", 1],
+  [new ServerRefusedError("NOPERM"), 503, "server_refused", 30],
   [new ClosedError(), 503, "closed", 1],
+  [new WrongTypeError("k", "hash", "string"), 503, "wrong_type", 30],
   [new OutcomeUnknownError(""), 504, "outcome_unknown", undefined],
   [new RestoringError(""), 503, "restoring", 1],
   [new StoreUnavailableError(""), 503, "log_unavailable", 1],
