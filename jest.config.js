@@ -35,6 +35,7 @@ const all = [
   project("bench", "bench/test/**/*.test.ts"),
   project("model", "model/test/**/*.test.ts"),
   project("tools", "tools/test/**/*.test.ts"),
+  project("examples", "examples/test/**/*.test.ts"),
   project("shop", "test/**/*.test.ts"),
   // The same on the host of `npm run serve`.
   {
