@@ -42,7 +42,9 @@ export interface OccSettings {
   readonly dedicated?: boolean;
   /** Attempts and reads at the same time at most: connections of their own with "watch", one that they share with "script". Default 8. */
   readonly connections?: number;
-  /** Attempts of a transaction that keeps colliding with other clients, before a ConflictError. Default 100. */
+  /**
+   * Attempts of a transaction that keeps colliding with other clients before it ends with a ConflictError. Default 100.
+   */
   readonly maxAttempts?: number;
   /** Milliseconds that a transaction or read takes at most, where the call does not say. Default 10,000. */
   readonly timeout?: number;
@@ -135,8 +137,9 @@ export class Occ<Keys = AnyKeys> {
   }
 
   /**
-   * Reads `keys`, lets `decide` choose, and writes what it chose, if no other client changed what was read: else all
-   * of it again. Transactions that wait at the same time are committed together; each succeeds or refuses by itself.
+   * Reads `keys`, lets `decide` choose, and writes what it chose if no other client has changed what was read.
+   * Otherwise it does all of that again. Transactions that wait at the same time are committed together; each succeeds
+   * or refuses by itself.
    *
    * @returns the decision's result
    * @throws what `decide` throws; TypeError for a call that makes no sense; else an OccError, whose `unchanged` says whether

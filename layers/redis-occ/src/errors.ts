@@ -158,7 +158,10 @@ export class ClosedError extends OccError {
   }
 }
 
-/** The error if it belongs to the family, else wrapped as a lost connection: ioredis has no class of its own for that. */
+/**
+ * The error if it belongs to the family. Otherwise it is wrapped as a lost connection, for which ioredis has no class
+ * of its own.
+ */
 export function asOccError(error: unknown): OccError {
   if (error instanceof OccError) return error;
   const message = error instanceof Error ? error.message : String(error);

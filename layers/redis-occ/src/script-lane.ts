@@ -4,7 +4,7 @@ import { ServerRefusedError } from "./errors.ts";
 import type { Collection } from "./images.ts";
 import { countOf, Identity, otherTypes, valuesOf, type Lane, type OpenLane, type Reading } from "./lane.ts";
 
-/** Words of one command: Lua passes them as arguments of a function, and has room for 8,000. */
+/** Words of one command. Lua passes them as arguments of a function, and has room for 8,000. */
 const MAX_WORDS = 7_000;
 
 /**
@@ -79,9 +79,9 @@ return replies
 `;
 
 /**
- * Reads without WATCH, and a commit that compares what was read with what is there and writes, in one script. So lanes
- * share a connection, and their commands travel together. What changed and changed back is no conflict: what the rules
- * rested on is true at the instant of the commit.
+ * Reads without WATCH, and commits by one script that compares what was read with what is there and then writes. So
+ * lanes share a connection, and their commands travel together. A value that changed and changed back is no conflict:
+ * what the rules rested on is true at the instant of the commit.
  */
 export class ScriptLane implements Lane {
   readonly connection: Connection;
@@ -108,7 +108,7 @@ export class ScriptLane implements Lane {
     return async () => {
       const found = shared;
       const present = await found?.catch(() => undefined);
-      // Of those who find it broken at the same time the first replaces it for all.
+      // If several find it broken at the same time, the first one replaces it for all.
       if (shared === found && (present === undefined || present.connection.broken)) shared = load();
       return new ScriptLane(await (shared ??= load()), open, dedicated);
     };
@@ -207,7 +207,7 @@ async function loadScript(connection: Connection): Promise<string> {
   return sha as string;
 }
 
-/** Somebody emptied the server's scripts: nothing was run. */
+/** Somebody has flushed the server's scripts, so nothing was run. */
 function isUnknownScript(error: unknown): boolean {
   return error instanceof ServerRefusedError && error.message.startsWith("NOSCRIPT");
 }

@@ -77,12 +77,12 @@ export class Transaction extends Waiting<unknown> {
     return write;
   }
 
-  /** Its EXEC leaves now: from here on a timeout no longer means that nothing was changed. */
+  /** Its EXEC leaves now, so from here on a timeout no longer means that nothing was changed. */
   markSent(): void {
     this.#sent = true;
   }
 
-  /** Its EXEC turned out not to have run, now or later: it may run again. */
+  /** Its EXEC turned out not to have run and not to run later, so it may go again. */
   markUnsent(): void {
     this.#sent = false;
   }

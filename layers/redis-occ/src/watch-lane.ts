@@ -5,7 +5,7 @@ import { countOf, Identity, otherTypes, valuesOf, type Lane, type Reading } from
 
 /**
  * WATCH before the read, MULTI … EXEC for the commit. WATCH belongs to the connection, so the lane has one to itself.
- * The server notices every write to a key, also one that puts the same value.
+ * The server notices every write to a key, even one that puts the same value.
  */
 export class WatchLane implements Lane {
   readonly connection: Connection;
@@ -47,7 +47,7 @@ export class WatchLane implements Lane {
   }
 
   discard(): void {
-    // It may still WATCH, and a read would then find its MULTI aborted: it is not lent again.
+    // The connection may still WATCH, and a read would then find its MULTI aborted, so it is not lent again.
     this.connection.close();
   }
 

@@ -6,7 +6,10 @@ import { COMMIT_MODE, EXEC } from "./commit-mode.ts";
 import { Proxy } from "./proxy.ts";
 import { startRedis, type RedisServer, type RedisServerOptions } from "./redis.ts";
 
-/** What a test file stands on: one Redis for all its tests, emptied before each, and what they open, closed after each. */
+/**
+ * What a test file stands on: one Redis for all its tests, which is emptied before each, and whatever they open, which
+ * is closed after each.
+ */
 export interface Stage {
   readonly redis: RedisServer;
   /** An ordinary client, to look and to interfere from outside. */
