@@ -1,5 +1,5 @@
 /** Seats of a hall, on redis-occ: nobody gets a seat that somebody else has, and a hold ends by itself. */
-import { Occ } from "redis-occ";
+import { type Occ } from "redis-occ";
 
 interface Seat {
   readonly holder: string;

@@ -18,8 +18,8 @@ test("bank transfer, on redis-occ: no sum is lost or made, whoever transfers at 
   const occ = on.client();
   await on.outside.mset("account:ann", "50", "account:bob", "50");
   const transfers = Array.from({ length: 60 }, (_, i) => {
-    const [from, to] = i % 2 === 0 ? ["bob", "ann"] : ["ann", "bob"];
-    return outcome(transfer(occ, from ?? "", to ?? "", (i % 5) * 7));
+    const [from, to] = i % 2 === 0 ? (["bob", "ann"] as const) : (["ann", "bob"] as const);
+    return outcome(transfer(occ, from, to, (i % 5) * 7));
   });
   await Promise.all(transfers);
   const [ann, bob] = await occ.read<[number, number]>(["account:ann", "account:bob"]);

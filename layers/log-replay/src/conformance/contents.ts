@@ -37,6 +37,7 @@ export function has(actual: unknown, expected: unknown): void {
 
 /** Of `value` what `pattern` has as well. */
 function alike(value: unknown, pattern: unknown): unknown {
+  if (Array.isArray(value) && Array.isArray(pattern)) return value.map((one, i) => alike(one, pattern[i]));
   if (!isRecord(value) || !isRecord(pattern)) return value;
   const common = Object.keys(pattern).filter((key) => key in value);
   return Object.fromEntries(common.map((key) => [key, alike(value[key], pattern[key])]));
