@@ -15,8 +15,8 @@ import { SIGNATURE_HEADER, verify } from "../calls/signature.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: the longest that a request works, and what it leaves of the invocation's own time for its answer. */
-const PATIENCE = 10_000;
-const RESERVE = 500;
+export const PATIENCE = 10_000;
+export const RESERVE = 500;
 
 /** One request, checked, with what its handler works with. */
 export interface Call<Path = unknown, Body = unknown> {
