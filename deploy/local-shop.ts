@@ -36,10 +36,9 @@ export class LocalShop {
   async start(): Promise<string> {
     const folder = openDataFolder(this.#dataDir);
     this.#undo.push(
-      await takeLock(
-        join(folder.runDir, "supervisor.lock"),
-        ({ pid }) => `${folder.path} is in use by another deployment (pid ${pid})`,
-      ),
+      await takeLock(join(folder.path, "supervisor.lock"), {
+        busy: (owner) => `${folder.path} is in use by another deployment (${owner})`,
+      }),
     );
     const diagnostics = new Diagnostics(folder.runDir, "supervisor");
     const ledger = new Ledger(folder.runDir, "supervisor.json");

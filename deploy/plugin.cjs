@@ -4,6 +4,7 @@
  * serverless.yml has no words for.
  */
 const { buildLayers } = require("./layers.cjs");
+const { addPreflights } = require("./preflights.cjs");
 
 /** What a checkout in progress and its rollback need. They must not wait behind the public traffic. */
 const SAGA_FUNCTIONS = /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund)$/;
@@ -27,6 +28,7 @@ module.exports = class Deployment {
   }
 
   async #layers() {
+    addPreflights(this.#serverless.service.functions, this.#parameter.corsOrigins);
     if (this.#parameter.packaging === "apart") await buildLayers();
     if (this.#serverless.processedInput.commands[0] === "deploy") return;
     // AWS is asked whether a layer is deployed already; packing alone needs no account.
