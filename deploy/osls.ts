@@ -33,7 +33,7 @@ async function waitForLock(): Promise<Release> {
   mkdirSync(dirname(LOCK), { recursive: true });
   let taken = false;
   for (;;) {
-    const release = await takeLock(LOCK, () => "another deployment packs").catch(() => undefined);
+    const release = await takeLock(LOCK, { busy: () => "another deployment packs" }).catch(() => undefined);
     if (release !== undefined) return release;
     if (!taken) process.stderr.write("waiting: another deployment from this folder is under way\n");
     taken = true;
