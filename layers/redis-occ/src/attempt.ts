@@ -2,7 +2,7 @@ import { keysOfCommand, type Command } from "./command.ts";
 import { LostReplyError, type Connection, type Reply } from "./connection.ts";
 import { CommandFailedError, OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
-import type { CommitHook, Write } from "./hook.ts";
+import { NO_PROBE, type CommitHook, type Premise, type Write } from "./hook.ts";
 import { Images, type Collection } from "./images.ts";
 import { typesOf, type Identity, type Lane } from "./lane.ts";
 import type { Transaction } from "./transaction.ts";
@@ -38,6 +38,7 @@ export interface LostExec {
   readonly writes: readonly Write[];
   readonly session: unknown;
   readonly watched: readonly (string | null)[];
+  readonly premise: Premise | undefined;
   readonly connection: Connection;
   readonly identity: Identity;
   readonly stamp: string;
@@ -84,10 +85,12 @@ async function readDecideCommit(
   for (const transaction of group) for (const key of transaction.keys) declared.add(key);
   const keys = [...declared];
   const collections = collectionsOf(group);
-  const { values, otherTypes, collections: contents } = await lane.read([...hook.watch, ...keys], collections);
+  const probe = hook.probe?.() ?? NO_PROBE;
+  const read = await lane.read([...hook.watch, ...keys], probe.commands, collections);
+  const { values, replies, otherTypes, collections: contents } = read;
   const watched = values.slice(0, hook.watch.length);
 
-  const session = await hook.check(watched, connection);
+  const session = await hook.check(watched, connection, replies, probe);
   if (session === null) {
     await lane.abandon();
     return { kind: "restore" };
@@ -116,12 +119,13 @@ async function readDecideCommit(
   await failPoint("commit.before");
   for (const transaction of decided) transaction.markSent();
 
+  const premise = hook.premise?.(session);
   let results;
   try {
-    results = await lane.commit([...own, ...added]);
+    results = await lane.commit([...own, ...added], premise);
   } catch (error) {
     if (error instanceof LostReplyError) {
-      return { kind: "lost", lost: { decided, writes, session, watched, connection, identity, stamp } };
+      return { kind: "lost", lost: { decided, writes, session, watched, premise, connection, identity, stamp } };
     }
     throw error;
   }

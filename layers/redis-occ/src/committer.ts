@@ -9,7 +9,7 @@ import {
   ServerRefusedError,
 } from "./errors.ts";
 import { RolledBackError } from "./hook.ts";
-import type { Lane } from "./lane.ts";
+import { closeThoseElsewhere, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 import { fenceOff } from "./fence-off.ts";
 import type { Transaction } from "./transaction.ts";
@@ -65,6 +65,7 @@ export class Committer {
         return again(end.again);
       case "restore":
         await this.#options.hook.restore();
+        closeThoseElsewhere(this.#options.pool, this.#options.hook);
         for (const transaction of open) transaction.attempts++;
         return this.#goAgain(open, again);
       case "conflict":

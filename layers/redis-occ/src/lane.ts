@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "./command.ts";
 import type { Connection, Reply } from "./connection.ts";
+import type { CommitHook, Premise } from "./hook.ts";
 import type { Collection } from "./images.ts";
+import type { Pool } from "./pool.ts";
 
 /**
  * What one attempt at a time works with, from its read to its commit. The pool lends it. It keeps the promise "only if
@@ -11,17 +13,20 @@ export interface Lane {
   readonly connection: Connection;
   readonly identity: Identity;
   readonly broken: boolean;
+  /** True where it broke by itself. */
+  readonly lost: boolean;
   /**
    * Begins an attempt: reads `keys`, and those of `collections` as what they are.
+   * @param probe commands that only read, and whose replies are no earlier than the values
    * @param collections their keys are among `keys`
    */
-  read(keys: readonly string[], collections: readonly Collection[]): Promise<Reading>;
+  read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading>;
   /**
    * Runs the commands at one instant if nothing that was read has changed and nobody has touched the lane's fence. The
    * errors are those of {@link Connection.transaction}.
    * @returns the replies, or null where something had changed: nothing was run then
    */
-  commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null>;
+  commit(commands: readonly Command[], premise?: Premise): Promise<(Reply | Error)[] | null>;
   /** Ends an attempt that has nothing to commit. */
   abandon(): Promise<void>;
   /** Called after an attempt that failed: whatever it may have left on the connection must not meet the next one. */
@@ -39,6 +44,8 @@ export interface Reading {
   readonly otherTypes: ReadonlyMap<string, string> | undefined;
   /** Of each collection: what Redis answered, also that the key is of another type. */
   readonly collections: readonly (Reply | Error)[];
+  /** To the probe. */
+  readonly replies: readonly Reply[];
 }
 
 /** Opens the lanes of a pool. */
@@ -111,4 +118,9 @@ export async function typesOf(connection: Connection, keys: readonly string[]): 
     if (type !== "none" && type !== "string") found.set(key, type);
   });
   return found;
+}
+
+/** After a restore: what leads to another server than the one with the state has been left behind by it. */
+export function closeThoseElsewhere(pool: Pool<Lane>, hook: CommitHook): void {
+  pool.closeWhere(({ connection }) => hook.leadsElsewhere?.(connection) ?? false);
 }

@@ -9,8 +9,8 @@ import {
   WrongTypeError,
   type OccError,
 } from "./errors.ts";
-import { RolledBackError, type CommitHook } from "./hook.ts";
-import { countOf, otherTypes, valuesOf, type Lane } from "./lane.ts";
+import { NO_PROBE, RolledBackError, type CommitHook } from "./hook.ts";
+import { closeThoseElsewhere, countOf, otherTypes, valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -118,6 +118,7 @@ export class Reader {
       const checked = await pool.with(({ connection }) => this.#round(connection, open, again));
       if (checked) return;
       await hook.restore();
+      closeThoseElsewhere(pool, hook);
     } catch (error) {
       if (!(error instanceof ConnectionLostError && error.transient)) return open.forEach((read) => read.fail(error));
       for (const read of open) read.lastProblem = error;
@@ -136,26 +137,30 @@ export class Reader {
     const { hook, dedicated } = this.#options;
     const keys = [...new Set(group.flatMap((read) => read.keys))];
     const fetched = [...hook.watch, ...keys];
+    const probe = hook.probe?.() ?? NO_PROBE;
     const added = hook.readCommands();
     const count = countOf(keys, dedicated);
+    const asked = 1 + probe.commands.length;
     const replies = await connection.transaction([
       valuesOf(fetched),
+      ...probe.commands,
       ...added,
       ...count,
       ...group.flatMap((read) => read.commands),
     ]);
     if (replies === null) throw new ConnectionLostError("the connection still watched a key");
-    let next = 1 + added.length + count.length;
+    let next = asked + added.length + count.length;
     const failure = replies.slice(0, next).find((reply) => reply instanceof Error);
     if (failure !== undefined) throw asOccError(failure);
     const values = fetched.length > 0 ? (replies[0] as (string | null)[]) : [];
-    const session = await hook.check(values.slice(0, hook.watch.length), connection);
+    const told = replies.slice(1, asked) as Reply[];
+    const session = await hook.check(values.slice(0, hook.watch.length), connection, told, probe);
     if (session === null) return false;
 
     const valueOf = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
     const existing = count.length > 0 ? (replies[next - 1] as number) : undefined;
     const types = await otherTypes(connection, keys, values.slice(hook.watch.length), existing);
-    const hookReplies = replies.slice(1, 1 + added.length) as Reply[];
+    const hookReplies = replies.slice(asked, asked + added.length) as Reply[];
     for (const read of group) {
       const other = types && read.keys.find((key) => types.has(key));
       if (types !== undefined && other !== undefined) {

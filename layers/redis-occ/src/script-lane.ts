@@ -3,6 +3,7 @@ import type { Connection, Reply } from "./connection.ts";
 import { ServerRefusedError } from "./errors.ts";
 import type { Collection } from "./images.ts";
 import { countOf, Identity, otherTypes, valuesOf, type Lane, type OpenLane, type Reading } from "./lane.ts";
+import type { Premise } from "./hook.ts";
 
 /** Words of one command. Lua passes them as arguments of a function, and has room for 8,000. */
 const MAX_WORDS = 7_000;
@@ -38,18 +39,26 @@ return replies
  * Compare and set, in one script. Every word of it is checked before the first command runs, since an error of the
  * script itself would leave those before it done. `#!lua` makes Redis refuse the whole script where it is out of memory.
  *
- * KEYS     the fence, then each key that was read, then each collection
- * ARGV     "0", "1" or "2" for each key that was read, in one word: absent, present, or no string; the values of those that are
+ * KEYS     the fence, then each key that was read, then each collection; last the counter of the premise, where there is one
+ * ARGV     the premise: the name of the history and the least that the counter may be, or "" and "";
+ *          "0", "1" or "2" for each key that was read, in one word: absent, present, or no string; the values of those that are
  *          present; the kind and the digest of each collection;
  *          then the commands, each as the number of its words and these words
- * returns  the replies, errors among them; null where a key has another value by now or the fence is there
+ * returns  the replies, errors among them; null where a key has another value by now, the fence is there, or the premise
+ *          does not hold
  */
 const COMPARE_AND_SET = `#!lua
 ${READ}
 local MOST = 5000
-local present = ARGV[1]
-local argument = 2
+local present = ARGV[3]
+local argument = 4
+local last = #KEYS
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
+if ARGV[1] ~= '' then
+  if not string.find(redis.call('INFO', 'replication'), 'master_replid:' .. ARGV[1], 1, true) then return false end
+  if (tonumber(redis.call('GET', KEYS[last])) or -1) < tonumber(ARGV[2]) then return false end
+  last = last - 1
+end
 for from = 2, #present + 1, MOST do
   local to = math.min(from + MOST - 1, #present + 1)
   local values = redis.call('MGET', unpack(KEYS, from, to))
@@ -65,7 +74,7 @@ for from = 2, #present + 1, MOST do
     if values[i] ~= expected then return false end
   end
 end
-for i = #present + 2, #KEYS do
+for i = #present + 2, last do
   if digest(read(ARGV[argument], KEYS[i])) ~= ARGV[argument + 1] then return false end
   argument = argument + 2
 end
@@ -118,13 +127,19 @@ export class ScriptLane implements Lane {
     return this.connection.broken;
   }
 
-  async read(keys: readonly string[], collections: readonly Collection[]): Promise<Reading> {
+  get lost(): boolean {
+    return this.connection.lost;
+  }
+
+  async read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading> {
     const { connection } = this;
     const count = countOf(keys, this.#dedicated);
-    const replies = await connection.pipeline([valuesOf(keys), ...count, ...contentsOf(collections)]);
-    const values = keys.length > 0 ? (replies[0] as (string | null)[]) : [];
-    const existing = count.length > 0 ? (replies[1] as number) : undefined;
-    const answers = collections.length > 0 ? (replies[1 + count.length] as (Reply | Error)[]) : [];
+    const all = await connection.pipeline([valuesOf(keys), ...probe, ...count, ...contentsOf(collections)]);
+    const values = keys.length > 0 ? (all[0] as (string | null)[]) : [];
+    const replies = all.slice(1, 1 + probe.length);
+    const asked = 1 + probe.length + count.length;
+    const existing = count.length > 0 ? (all[asked - 1] as number) : undefined;
+    const answers = collections.length > 0 ? (all[asked] as (Reply | Error)[]) : [];
     const contents = answers.slice(0, collections.length);
     const zipped = collections.map((collection, i) => [collection, contents[i] ?? []] as const);
     const types = await otherTypes(connection, keys, values, existing, zipped);
@@ -135,10 +150,10 @@ export class ScriptLane implements Lane {
       otherTypes: types,
       collections: collections.map((collection, i) => ({ ...collection, digest: digests[i] ?? "" })),
     };
-    return { values, otherTypes: types, collections: contents };
+    return { values, replies, otherTypes: types, collections: contents };
   }
 
-  async commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
+  async commit(commands: readonly Command[], premise?: Premise): Promise<(Reply | Error)[] | null> {
     for (const words of commands) {
       if (words.length > MAX_WORDS) throw new RangeError(`${words[0]} has more than ${MAX_WORDS} arguments`);
     }
@@ -149,12 +164,14 @@ export class ScriptLane implements Lane {
       this.identity.fence,
       ...keys,
       ...collections.map(({ key }) => key),
+      ...(premise === undefined ? ["", ""] : [premise.counter.key, premise.history, premise.counter.least]),
       values.map(state).join(""),
       ...values.filter((value) => value !== null),
       ...collections.flatMap(({ kind, digest }) => [kind, digest]),
       ...commands.flatMap((words) => [words.length, ...words]),
     ];
-    const run = (): Promise<unknown> => this.connection.script(this.#sha, 1 + keys.length + collections.length, args);
+    const count = 1 + keys.length + collections.length + (premise === undefined ? 0 : 1);
+    const run = (): Promise<unknown> => this.connection.script(this.#sha, count, args);
     const replies = await run().catch(async (error: unknown) => {
       if (!isUnknownScript(error)) throw error;
       await loadScript(this.connection);
@@ -186,7 +203,7 @@ export class ScriptLane implements Lane {
 }
 
 /** What the commit compares with. */
-interface Read extends Omit<Reading, "collections"> {
+interface Read extends Omit<Reading, "collections" | "replies"> {
   readonly keys: readonly string[];
   readonly collections: readonly (Collection & { readonly digest: string })[];
 }

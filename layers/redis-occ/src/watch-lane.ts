@@ -5,7 +5,8 @@ import { countOf, Identity, otherTypes, valuesOf, type Lane, type Reading } from
 
 /**
  * WATCH before the read, MULTI … EXEC for the commit. WATCH belongs to the connection, so the lane has one to itself.
- * The server notices every write to a key, even one that puts the same value.
+ * The server notices every write to a key, also one that puts the same value, and that all data are replaced (FLUSHALL, a
+ * sync from another server, DEBUG RELOAD).
  */
 export class WatchLane implements Lane {
   readonly connection: Connection;
@@ -22,20 +23,25 @@ export class WatchLane implements Lane {
     return this.connection.broken;
   }
 
-  async read(keys: readonly string[], collections: readonly Collection[]): Promise<Reading> {
+  get lost(): boolean {
+    return this.connection.lost;
+  }
+
+  async read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading> {
     const { connection } = this;
     const count = countOf(keys, this.#dedicated);
-    const begin: Command[] = [["watch", this.identity.fence, ...keys], valuesOf(keys), ...count];
-    const replies =
+    const begin: Command[] = [["watch", this.identity.fence, ...keys], valuesOf(keys), ...probe, ...count];
+    const all =
       collections.length === 0
         ? await connection.pipeline(begin)
         : await connection.each([...begin, ...collections.map(contentOf)], begin.length);
-    const values = keys.length > 0 ? (replies[1] as (string | null)[]) : [];
-    const existing = count.length > 0 ? (replies[2] as number) : undefined;
-    const contents = collections.map((_, i) => replies[begin.length + i] ?? []);
+    const values = keys.length > 0 ? (all[1] as (string | null)[]) : [];
+    const replies = all.slice(2, 2 + probe.length) as Reply[];
+    const existing = count.length > 0 ? (all[begin.length - 1] as number) : undefined;
+    const contents = collections.map((_, i) => all[begin.length + i] ?? []);
     const zipped = collections.map((collection, i) => [collection, contents[i] ?? []] as const);
     const types = await otherTypes(connection, keys, values, existing, zipped);
-    return { values, otherTypes: types, collections: contents };
+    return { values, replies, otherTypes: types, collections: contents };
   }
 
   commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
