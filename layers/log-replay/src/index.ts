@@ -4,7 +4,9 @@ export {
   GoneError,
   LogDamageError,
   LogError,
+  ReplicaError,
   RestoringError,
+  ServerUnfitError,
   StoreMismatchError,
   StoreUnavailableError,
 } from "./errors.ts";

@@ -13,6 +13,7 @@ import { AppendTurns } from "./append-turns.ts";
 import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, type Indexed } from "../redis/indexes.ts";
 import { GUARD, isInternal } from "../redis/keys.ts";
+import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
 import { judgeGuard, judgeWriter, parseGuard, readWaitsFor } from "../protocol.ts";
@@ -226,7 +227,8 @@ export class LogHook implements CommitHook<Session> {
 
   /** The writer for an epoch that this process has not worked in before; that of a later one where it has got there meanwhile. */
   async #enter(epoch: number): Promise<AppendTurns> {
-    const { store, open } = this.#options;
+    const { store, open, commit } = this.#options;
+    await askWhetherFit(open, store, commit);
     const begun = (await store.begins()).has(epoch);
     if (!begun) throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClosedError, type Connection } from "redis-occ";
+import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { GUARD, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
+import { assertFit } from "../redis/server-check.ts";
 import { judgeGuard, mayStay, nextEpoch, parseGuard, type Guard } from "../protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./lock.ts";
@@ -22,6 +23,8 @@ export interface RecoveryOptions {
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
+  /** How the transactions that follow commit; default "watch". */
+  readonly commit?: CommitMode;
   /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
@@ -41,13 +44,14 @@ const POLL = 25;
  * @param overEpoch an epoch that is to be ended even where its state looks fine: an append to it has failed
  * @returns the epoch that the state is in
  * @throws ConnectionLostError where Redis breaks or the lock is lost on the way: start over; LogDamageError;
- *   StoreMismatchError; StoreUnavailableError
+ *   StoreMismatchError; StoreUnavailableError; what `assertFit` throws
  */
 export async function recover(options: RecoveryOptions, overEpoch: number): Promise<number> {
   const connection = await options.open();
   const stop = (): void => connection.close();
   options.signal.addEventListener("abort", stop);
   try {
+    await assertFit(connection, options.store, options.commit);
     for (;;) {
       if (options.signal.aborted) throw new ClosedError();
       await failPoint("lock.before");
