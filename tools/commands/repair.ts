@@ -49,7 +49,7 @@ function described({ replace, claims, begins, cut, torn }: RepairPlan): string[]
     ...(cut === null
       ? []
       : [
-          `end the history behind commit ${cut.epoch}:${cut.n}, in a new epoch: ${count(cut.lost, "commit")} after it will not count any more, though they stay in their files`,
+          `end the history behind commit ${cut.epoch}:${cut.n}, in a new epoch: ${count(cut.lost, "commit")} after it will not count any more, though they stay in their files; they may have been answered for`,
         ]),
   ];
 }
