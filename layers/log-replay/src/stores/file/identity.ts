@@ -9,9 +9,10 @@ export const IDENTITY = "store.json";
 
 /**
  * Makes `folder` a log store, durably, unless it is one already.
+ * @param id the identity of a new one; given for a copy, which is to take the place of what it is a copy of
  * @throws StoreUnavailableError; StoreMismatchError where the folder holds something else
  */
-export async function createFileStore(folder: string): Promise<{ id: string }> {
+export async function createFileStore(folder: string, id: string = randomUUID()): Promise<{ id: string }> {
   return guard(`creating ${folder}`, async () => {
     await makeFolder(folder);
     // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
@@ -19,8 +20,7 @@ export async function createFileStore(folder: string): Promise<{ id: string }> {
     const present = await readIdentity(folder);
     if (present !== null) return { id: present };
     if (others.length > 0) throw new StoreMismatchError(`${folder} is not empty and is no log store`);
-    const id = randomUUID();
-    const draft = join(folder, `${IDENTITY}.${id}`);
+    const draft = join(folder, `${IDENTITY}.${randomUUID()}`);
     await writeDurably(draft, `${JSON.stringify({ id, created: new Date().toISOString() })}\n`);
     // A link fails where the name exists: of two creators at once one wins, and both give its identity.
     await link(draft, join(folder, IDENTITY)).catch((error: unknown) => {

@@ -4,13 +4,15 @@ import { parseBegin } from "../begin-text.ts";
 import { beginName, claimName, segmentPrefix } from "../names.ts";
 import { raise, type OnDamage } from "../../format/frame.ts";
 import type { Position } from "../../format/record.ts";
-import type { Begin, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
+import type { Begin, LastFrame, RepairableStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
 import { Bucket, type BucketOptions } from "./bucket.ts";
 import { S3SegmentWriter } from "./segment.ts";
 import { S3Segments } from "./segments.ts";
 import { S3Snapshots } from "./snapshots.ts";
 
 const IDENTITY = "store.json";
+/** What the names of objects begin with that a repair has replaced. */
+const DAMAGED = "damaged/";
 
 export interface S3StoreOptions extends BucketOptions {
   /** What the keys of the store's objects begin with, for instance `order/`; a store's alone. */
@@ -44,7 +46,7 @@ export async function createS3Store({
  * Opens the log store under `prefix`.
  * @throws StoreMismatchError where there is none, or not the expected one; StoreUnavailableError
  */
-export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOptions): Promise<LogStore> {
+export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOptions): Promise<RepairableStore> {
   const bucket = new Bucket(options);
   const id = await readIdentity(bucket, options.bucket, checked(prefix) + IDENTITY);
   if (expectedId !== undefined && id !== expectedId) {
@@ -58,7 +60,7 @@ export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOpt
  * `segment-E-WRITER-K/N.jsonl`, `snapshot-E-N.json` with its parts, and what is archived. Every object is created once and
  * never written again. S3 has stored an object durably before it answers, and every later request, a listing too, finds it.
  */
-class S3Store implements LogStore {
+class S3Store implements RepairableStore {
   readonly id: string;
   readonly #bucket: Bucket;
   readonly #prefix: string;
@@ -98,7 +100,16 @@ class S3Store implements LogStore {
 
   async writeBegin(epoch: number, begin: Begin): Promise<void> {
     const key = this.#prefix + beginName(epoch);
-    if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`))))
+    const content = Buffer.from(`${JSON.stringify(begin)}\n`);
+    if (await this.#bucket.create(key, content)) return;
+    const present = await this.#bucket.get(key);
+    if (present !== null && parseBegin(present.toString("utf8")) !== null)
+      throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
+    // A repair: it was spoilt.
+    if (present !== null)
+      await this.#bucket.create(`${this.#prefix}${DAMAGED}${beginName(epoch)}-${randomUUID()}`, present);
+    await this.#bucket.delete([key]);
+    if (!(await this.#bucket.create(key, content)))
       throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
   }
 
@@ -157,6 +168,10 @@ class S3Store implements LogStore {
 
   archived(epoch?: number): Promise<Segment[]> {
     return this.#segments.archived(epoch);
+  }
+
+  setAside(segment: Segment): Promise<string> {
+    return this.#segments.setAside(segment, `${DAMAGED}${segment.name}-${randomUUID().slice(0, 8)}`);
   }
 
   async #epochs(prefix: string, pattern: RegExp): Promise<number[]> {
