@@ -48,6 +48,12 @@ export class StoreMismatchError extends LogError {
   readonly retryable = false;
 }
 
+/** The log was written by a newer version, in a format that this one does not know. Nothing was claimed, cut or changed. */
+export class FormatError extends LogError {
+  readonly code = "log_format";
+  readonly retryable = false;
+}
+
 /** The state is being restored, and the caller's time is up. */
 export class RestoringError extends LogError {
   readonly code = "restoring";

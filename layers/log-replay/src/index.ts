@@ -1,6 +1,7 @@
 export { createFileStore } from "./stores/file/identity.ts";
 export { openFileStore, type FileStoreOptions } from "./stores/file/store.ts";
 export {
+  FormatError,
   GoneError,
   LogDamageError,
   LogError,

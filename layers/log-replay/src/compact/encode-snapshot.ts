@@ -1,6 +1,6 @@
 import { sealFrame, withoutSeal, type FramedLine } from "../format/frame.ts";
 import { eachImage, encodeLine, type Position } from "../format/record.ts";
-import { readSnapshot } from "../read/snapshot.ts";
+import { endBody, headBody, readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 import type { Changes } from "./changes.ts";
 
@@ -8,7 +8,7 @@ const FRAME_BYTES = 64 * 1024;
 
 /**
  * The snapshot at a commit: of an older one all that the changes leave, and then the changes.
- * @param now the time that its last line shall carry
+ * @param now the time that its first and its last line shall carry
  */
 export async function* encodeSnapshot(
   store: LogStore,
@@ -17,7 +17,9 @@ export async function* encodeSnapshot(
   { epoch, n }: Position,
   now: Date,
 ): AsyncGenerator<Buffer> {
+  const at = now.toISOString();
   const frame = new PendingFrame();
+  yield sealFrame([encodeLine({ epoch, n, body: headBody(at) })]);
   if (older !== null) {
     for await (const lines of readSnapshot(store, older)) {
       for (const framed of lines) {
@@ -32,7 +34,7 @@ export async function* encodeSnapshot(
     if (frame.full) yield frame.seal();
   }
   if (!frame.empty) yield frame.seal();
-  yield sealFrame([encodeLine({ epoch, n, body: `"at":"${now.toISOString()}","lines":${frame.lines},"set":{}` })]);
+  yield sealFrame([encodeLine({ epoch, n, body: endBody(at, frame.lines) })]);
 }
 
 /** The line with the images that still are the last ones; null where none is. */

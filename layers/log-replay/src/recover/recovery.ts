@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { GUARD, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
 import { assertFit } from "../redis/server-check.ts";
@@ -170,8 +171,9 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
   }
 }
 
-/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
+/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. @throws FormatError */
 export async function claimNext(store: LogStore): Promise<number> {
+  await assertKnownFormat(store);
   for (;;) {
     const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;

@@ -3,9 +3,7 @@ import { link, readdir, readFile, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { codeOf, guard, makeFolder, syncFolder, writeDurably } from "./durable-files.ts";
 import { StoreMismatchError } from "../../errors.ts";
-
-/** The file that makes a folder a log store. */
-export const IDENTITY = "store.json";
+import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
 
 /**
  * Makes `folder` a log store, durably, unless it is one already.
@@ -21,7 +19,7 @@ export async function createFileStore(folder: string, id: string = randomUUID())
     if (present !== null) return { id: present };
     if (others.length > 0) throw new StoreMismatchError(`${folder} is not empty and is no log store`);
     const draft = join(folder, `${IDENTITY}.${randomUUID()}`);
-    await writeDurably(draft, `${JSON.stringify({ id, created: new Date().toISOString() })}\n`);
+    await writeDurably(draft, encodeIdentity(id));
     // A link fails where the name exists: of two creators at once one wins, and both give its identity.
     await link(draft, join(folder, IDENTITY)).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error;
@@ -32,15 +30,12 @@ export async function createFileStore(folder: string, id: string = randomUUID())
   });
 }
 
-/** The identity of the store in `folder`; null where there is none. @throws StoreMismatchError where it is not readable as one */
+/** The identity of the store in `folder`; null where there is none. @throws StoreMismatchError where it is not readable as one; FormatError */
 export async function readIdentity(folder: string): Promise<string | null> {
-  try {
-    const { id } = JSON.parse(await readFile(join(folder, IDENTITY), "utf8")) as { id?: unknown };
-    if (typeof id !== "string") throw new StoreMismatchError(`${join(folder, IDENTITY)} names no id`);
-    return id;
-  } catch (error) {
+  const path = join(folder, IDENTITY);
+  const text = await readFile(path, "utf8").catch((error: unknown) => {
     if (codeOf(error) === "ENOENT") return null;
-    if (error instanceof SyntaxError) throw new StoreMismatchError(`${join(folder, IDENTITY)} is not JSON`);
     throw error;
-  }
+  });
+  return text === null ? null : parseIdentity(text, path);
 }

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { parseBegin } from "../begin-text.ts";
+import { encodeBegin, parseBegin } from "../begin-text.ts";
 import {
   codeOf,
   exists,
@@ -16,7 +16,8 @@ import {
 } from "./durable-files.ts";
 import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
 import { failPoint } from "../../fail-points.ts";
-import { IDENTITY, readIdentity } from "./identity.ts";
+import { readIdentity } from "./identity.ts";
+import { IDENTITY } from "../identity-text.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "../names.ts";
 import { FileSegmentWriter } from "./segment.ts";
 import { FileSnapshots } from "./snapshots.ts";
@@ -113,7 +114,7 @@ class FileStore implements RepairableStore {
       const path = this.#path(beginName(epoch));
       const draft = `${path}.${randomUUID()}`;
       await failPoint("begin.before");
-      await writeDurably(draft, `${JSON.stringify(begin)}\n`);
+      await writeDurably(draft, encodeBegin(begin));
       await failPoint("begin.written");
       await rename(draft, path);
       await failPoint("begin.renamed");
@@ -128,7 +129,7 @@ class FileStore implements RepairableStore {
       for (const name of (await readdir(this.#folder)).sort()) {
         const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
         if (epoch === undefined) continue;
-        const begin = parseBegin(await readFile(this.#path(name), "utf8"));
+        const begin = parseBegin(await readFile(this.#path(name), "utf8"), this.#path(name));
         if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
         else begins.set(Number(epoch), begin);
       }

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
-import { parseBegin } from "../begin-text.ts";
+import { encodeBegin, parseBegin } from "../begin-text.ts";
+import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
 import { beginName, claimName, segmentPrefix } from "../names.ts";
 import { raise, type OnDamage } from "../../format/frame.ts";
 import type { Position } from "../../format/record.ts";
@@ -10,7 +11,6 @@ import { S3SegmentWriter } from "./segment.ts";
 import { S3Segments } from "./segments.ts";
 import { S3Snapshots } from "./snapshots.ts";
 
-const IDENTITY = "store.json";
 /** What the names of objects begin with that a repair has replaced. */
 const DAMAGED = "damaged/";
 
@@ -23,22 +23,23 @@ export interface S3StoreOptions extends BucketOptions {
 
 /**
  * Makes a log store under `prefix`, unless there is one already.
+ * @param id the identity of a new one; given for a copy, which is to take the place of what it is a copy of
  * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
  */
-export async function createS3Store({
-  prefix,
-  ...options
-}: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
+export async function createS3Store(
+  { prefix, ...options }: Omit<S3StoreOptions, "expectedId">,
+  id: string = randomUUID(),
+): Promise<{ id: string }> {
   const bucket = new Bucket(options);
   const key = checked(prefix) + IDENTITY;
   // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
   const others = await bucket.list(prefix);
   const present = await bucket.get(key);
-  if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
+  if (present !== null) return { id: parseIdentity(present.toString("utf8"), key) };
   if (others.length > 0)
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
   // Of two creators at once one wins, and both give its identity.
-  await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
+  await bucket.create(key, Buffer.from(encodeIdentity(id)));
   return { id: await readIdentity(bucket, options.bucket, key) };
 }
 
@@ -100,10 +101,10 @@ class S3Store implements RepairableStore {
 
   async writeBegin(epoch: number, begin: Begin): Promise<void> {
     const key = this.#prefix + beginName(epoch);
-    const content = Buffer.from(`${JSON.stringify(begin)}\n`);
+    const content = Buffer.from(encodeBegin(begin));
     if (await this.#bucket.create(key, content)) return;
     const present = await this.#bucket.get(key);
-    if (present !== null && parseBegin(present.toString("utf8")) !== null)
+    if (present !== null && parseBegin(present.toString("utf8"), key) !== null)
       throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
     // A repair: it was spoilt.
     if (present !== null)
@@ -188,7 +189,7 @@ class S3Store implements RepairableStore {
     const key = this.#prefix + beginName(epoch);
     const content = await this.#bucket.get(key);
     if (content === null) throw new StoreUnavailableError(`${key} is gone`);
-    const begin = parseBegin(content.toString("utf8"));
+    const begin = parseBegin(content.toString("utf8"), key);
     if (begin === null) onDamage(new LogDamageError(key, 1, "does not say how the epoch begins"));
     else this.#begins.set(epoch, begin);
     return begin;
@@ -198,7 +199,7 @@ class S3Store implements RepairableStore {
 async function readIdentity(bucket: Bucket, name: string, key: string): Promise<string> {
   const content = await bucket.get(key);
   if (content === null) throw new StoreMismatchError(`bucket ${name} holds no log store: it has no ${key}`);
-  return parseIdentity(key, content.toString("utf8"));
+  return parseIdentity(content.toString("utf8"), key);
 }
 
 /** Keys are signed and sent as they are: only characters that need no encoding. */
@@ -207,16 +208,4 @@ function checked(prefix: string): string {
     throw new TypeError("prefix must be letters, digits, _, - and single slashes, and end with a slash");
   }
   return prefix;
-}
-
-/** @throws StoreMismatchError where `text` names no identity */
-function parseIdentity(where: string, text: string): string {
-  let id: unknown;
-  try {
-    ({ id } = JSON.parse(text) as { id?: unknown });
-  } catch {
-    throw new StoreMismatchError(`${where} is not JSON`);
-  }
-  if (typeof id !== "string") throw new StoreMismatchError(`${where} names no id`);
-  return id;
 }
