@@ -4,6 +4,7 @@ import { asOccError, ConnectionLostError, TimeoutError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
 import { valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
+import { assertText } from "./transaction.ts";
 
 /** Reads with more keys or any commands of their own do not share a MULTI: short reads shall not wait behind them. */
 const MAX_SHARED_KEYS = 100;
@@ -68,6 +69,7 @@ export class Reader {
 
   /** The values of `keys`, null where there is none. @param timeout milliseconds */
   async values(keys: readonly string[], timeout: number): Promise<(string | null)[]> {
+    keys.forEach(assertText);
     const read = new Read(keys, [], timeout);
     if (keys.length > MAX_SHARED_KEYS) this.#alone(read);
     else this.#submit([read]);

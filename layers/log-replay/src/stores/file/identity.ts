@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { link, readdir, readFile, unlink } from "node:fs/promises";
+import { open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, guard, makeFolder, syncFolder, writeDurably } from "./durable-files.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { codeOf, guard, makeFolder, syncFolder, tryLink, writeDurably } from "./durable-files.ts";
 import { StoreMismatchError } from "../../errors.ts";
 import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
 
@@ -21,13 +22,35 @@ export async function createFileStore(folder: string, id: string = randomUUID())
     const draft = join(folder, `${IDENTITY}.${randomUUID()}`);
     await writeDurably(draft, encodeIdentity(id));
     // A link fails where the name exists: of two creators at once one wins, and both give its identity.
-    await link(draft, join(folder, IDENTITY)).catch((error: unknown) => {
+    const linked = await tryLink(draft, join(folder, IDENTITY)).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error;
+      return true;
     });
-    await unlink(draft);
+    if (!linked) await renameAlone(draft, folder);
+    await unlink(draft).catch((error: unknown) => {
+      if (codeOf(error) !== "ENOENT") throw error;
+    });
     await syncFolder(folder);
     return { id: (await readIdentity(folder)) ?? id };
   });
+}
+
+/** Milliseconds that a creator waits for another one; then that one has died. */
+const PATIENCE = 5_000;
+
+/** Where there are no hard links: whoever makes this file first renames, the others wait for it. */
+async function renameAlone(draft: string, folder: string): Promise<void> {
+  const mark = join(folder, `${IDENTITY}.being-made`);
+  try {
+    await (await open(mark, "wx")).close();
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+    for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(20))
+      if ((await readIdentity(folder)) !== null) return;
+    throw new StoreMismatchError(`${mark} was left by a creation that broke off: remove it`);
+  }
+  if ((await readIdentity(folder)) === null) await rename(draft, join(folder, IDENTITY));
+  await unlink(mark);
 }
 
 /** The identity of the store in `folder`; null where there is none. @throws StoreMismatchError where it is not readable as one; FormatError */

@@ -8,6 +8,7 @@ import {
   exists,
   guard,
   makeFolder,
+  moveDurably,
   sizeOf,
   syncFolder,
   syncPath,
@@ -215,11 +216,7 @@ class FileStore implements RepairableStore {
       if (!exists(this.#path(IDENTITY)))
         throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
       await makeFolder(this.#path(ARCHIVE));
-      for (const { name } of segments) {
-        await rename(this.#path(name), this.#path(join(ARCHIVE, name))).catch((error: unknown) => {
-          if (codeOf(error) !== "ENOENT") throw error;
-        });
-      }
+      for (const { name } of segments) await moveDurably(this.#path(name), this.#path(join(ARCHIVE, name)));
       await syncFolder(this.#path(ARCHIVE));
       await syncFolder(this.#folder);
     });
