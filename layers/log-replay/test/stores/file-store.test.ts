@@ -334,3 +334,14 @@ test("after a roll the next segment's name is synced with its folder, too, befor
   expect(await counted(() => segment.append(Buffer.from("third")))).toEqual({ datasync: 1, sync: 0 });
   await segment.close();
 });
+
+test("a snapshot is durable, and its name, before its installation resolves: segments are archived after that", async () => {
+  const folder = await newFolder();
+  await createFileStore(folder);
+  const store = await openFileStore({ folder });
+  async function* content(): AsyncGenerator<Buffer> {
+    yield Buffer.from("snapshot");
+  }
+  const install = async (): Promise<void> => void (await store.installSnapshot({ epoch: 1, n: 1 }, content()));
+  expect(await counted(install)).toEqual({ datasync: 0, sync: 2 });
+});
