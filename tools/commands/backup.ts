@@ -4,9 +4,10 @@ import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createFileStore, openFileStore, type LogStore } from "log-replay";
 import { copyLog, type Copied } from "log-replay/tools";
+import { SERVICES } from "../../functions/settings/services.ts";
 import { EXIT, ToolError } from "../exit.ts";
 import { count, print } from "../output.ts";
-import { IDENTITIES, openPlaces, SERVICE_NAMES, type Place } from "../places.ts";
+import { IDENTITIES, openPlaces, type Place } from "../places.ts";
 import { verifyOne } from "./verify.ts";
 
 /**
@@ -63,7 +64,7 @@ async function backUp({ service, store, indexes }: Place, logs: string): Promise
 /** As a start of the shop writes it: which log belongs to which service. Only all of them make a data folder. */
 async function writeIdentities(folder: string, places: readonly Place[]): Promise<void> {
   const file = join(folder, IDENTITIES);
-  if (places.length < SERVICE_NAMES.length || existsSync(file)) return;
+  if (places.length < SERVICES.length || existsSync(file)) return;
   const known = Object.fromEntries(places.map(({ service, store }) => [service, store.id]));
   await writeFile(file, `${JSON.stringify(known, null, 2)}\n`);
   await sync(folder);

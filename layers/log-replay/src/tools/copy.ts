@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { GoneError, LogDamageError } from "../errors.ts";
-import { sealFrame, withoutSeal } from "../format/frame.ts";
+import { closeFrame, withoutTrailer } from "../format/frame.ts";
 import { positionOf, type Position } from "../format/record.ts";
 import { isDecided, isInHistory, lastBegun, type Stretch } from "../protocol.ts";
 import { unbroken } from "../read/chain.ts";
@@ -158,13 +158,13 @@ async function copyStretch(
   const flush = async (): Promise<void> => {
     if (lines.length === 0) return;
     if (writer.size >= SEGMENT_BYTES) await writer.roll();
-    await writer.append(sealFrame(lines));
+    await writer.append(closeFrame(lines));
     lines = [];
     bytes = 0;
   };
   try {
     for await (const { n, line } of reader.read(to)) {
-      lines.push(withoutSeal(line));
+      lines.push(withoutTrailer(line));
       bytes += line.length;
       last = { epoch, n };
       if (lines.length >= FRAME_LINES || bytes >= FRAME_BYTES) await flush();

@@ -19,9 +19,9 @@ import {
 import { bucketUrl } from "../../src/stores/s3/address.ts";
 import { createS3Store, openS3Store, type S3StoreOptions } from "../../src/stores/s3/index.ts";
 import { copyLog, planRepair, repair } from "../../src/tools/index.ts";
-import { collect, contents, pieces } from "../support/contents.ts";
-import { describeStore } from "./store-conformance.ts";
 import { append, begun, entry, textOf } from "../support/logs.ts";
+import { collect, contents, pieces } from "../../src/conformance/contents.ts";
+import { storeCases } from "../../src/conformance/index.ts";
 import { FaultyHttp } from "../support/faulty-http.ts";
 import { run } from "../support/processes.ts";
 import { credentials, outside, REGION, startS3, type S3Server } from "../support/s3-server.ts";
@@ -67,7 +67,7 @@ async function newPlace(attemptTimeout?: number): Promise<Place> {
   return place;
 }
 
-describeStore("an S3 store", async () => {
+const cases = storeCases(async () => {
   const { proxy, options, open } = await newPlace();
   const { bucket, prefix } = options;
   return {
@@ -91,6 +91,9 @@ describeStore("an S3 store", async () => {
       return (await store.segments(epoch)).find(({ name }) => !before.includes(name))?.name ?? "none";
     },
   };
+});
+describe("an S3 store", () => {
+  for (const [name, holds] of Object.entries(cases)) test(name, holds);
 });
 
 describe("identity", () => {

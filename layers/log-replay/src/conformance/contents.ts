@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { types } from "node:util";
+import type { LogStore, Segment } from "../stores/store.ts";
+
+/** The bytes of a segment. */
+export function contents(store: LogStore, segment: Segment, chunk = 4_096): Promise<Buffer> {
+  return collect(store.read(segment, chunk));
+}
+
+export async function collect(source: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const bytes of source) chunks.push(Buffer.from(bytes));
+  return Buffer.concat(chunks);
+}
+
+export async function* pieces(...texts: string[]): AsyncGenerator<Buffer> {
+  for (const text of texts) yield Buffer.from(text);
+}
+
+/** A segment of its own with one frame. */
+export async function appendOnce(store: LogStore, epoch: number, text: string): Promise<void> {
+  const writer = store.createSegment(epoch);
+  await writer.append(Buffer.from(text));
+  await writer.close();
+}
+
+/** Equal by content. Runners like jest give modules globals of their own, so that two empty arrays can differ by their prototype. */
+export function same(actual: unknown, expected: unknown): void {
+  assert.deepEqual(plain(actual), plain(expected));
+}
+
+/** That `actual` has at least what `expected` has. */
+export function has(actual: unknown, expected: unknown): void {
+  assert.partialDeepStrictEqual(plain(actual), plain(expected));
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return value;
+  if (Array.isArray(value)) return Array.from(value, plain);
+  if (types.isMap(value)) return new Map(Array.from(value, ([key, one]) => [key, plain(one)]));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
+}
