@@ -67,10 +67,10 @@ export class Accounts {
     const violations = [...this.#stock.violations, ...this.#credit.violations];
     const checkouts = { paid: 0, failed: 0, open: 0 };
     const payers = new Map<string, string>();
-    const held = new Map<string, number>();
+    const holdings = new Map<string, number>();
     for (const [id, checkout] of this.#checkouts) {
       const { saga } = checkout;
-      for (const [key, amount] of holdingsOf(checkout)) held.set(key, (held.get(key) ?? 0) + amount);
+      for (const [key, amount] of holdingsOf(checkout)) holdings.set(key, (holdings.get(key) ?? 0) + amount);
       violations.push(...judge(id, checkout));
       if (saga === null) continue;
       checkouts[saga.state === "paid" || saga.state === "failed" ? saga.state : "open"]++;
@@ -81,7 +81,7 @@ export class Accounts {
         violations.push(`order ${saga.order} was paid twice, by checkout ${other} and by checkout ${id}`);
       payers.set(order, id);
     }
-    violations.push(...this.#stock.compare(held), ...this.#credit.compare(held));
+    violations.push(...this.#stock.compare(holdings), ...this.#credit.compare(holdings));
     return { checkouts, credit: this.#credit.sums, stock: this.#stock.sums, violations };
   }
 
@@ -171,11 +171,11 @@ class Account {
     this.#replaced.add(key);
   }
 
-  /** Of each row as much was taken as checkouts hold of it. @param held by row, of all services */
-  compare(held: ReadonlyMap<string, number>): string[] {
-    const rows = new Set([...this.#spent.keys(), ...held.keys()].filter((key) => key.startsWith(this.#prefix)));
+  /** Of each row as much was taken as checkouts hold of it. @param holdings by row, of all services */
+  compare(holdings: ReadonlyMap<string, number>): string[] {
+    const rows = new Set([...this.#spent.keys(), ...holdings.keys()].filter((key) => key.startsWith(this.#prefix)));
     return [...rows].flatMap((key) => {
-      const [taken, holding] = [this.#spent.get(key) ?? 0, held.get(key) ?? 0];
+      const [taken, holding] = [this.#spent.get(key) ?? 0, holdings.get(key) ?? 0];
       return taken === holding || this.#replaced.has(key)
         ? []
         : [`${taken} of the ${this.#member} of ${key} were taken by checkouts, and these hold ${holding} of it`];
