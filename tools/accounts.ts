@@ -27,14 +27,17 @@ export interface AuditResult {
   readonly violations: readonly string[];
 }
 
-/** One checkout: what it came to by the order service, and what it holds of the others. */
+/** One checkout: how it ended in the order service, and what it holds of the others. */
 interface Checkout {
   saga: Saga | null;
   charge: Charge | null;
   reservation: Reservation | null;
 }
 
-/** Takes the records of each service in their order, the services in any. Memory for each row, and for each checkout there ever was. */
+/**
+ * Takes the records of each service in their order, and the services in any order. Needs memory for each row, and for
+ * each checkout there ever was.
+ */
 export class Accounts {
   readonly #checkouts = new Map<string, Checkout>();
   readonly #credit = new Account("user:", "credit");
@@ -44,7 +47,7 @@ export class Accounts {
     if (service === "stock") this.#stock.add(op, set);
     if (service === "payment") this.#credit.add(op, set);
     for (const [key, image] of Object.entries(set)) {
-      // What is forgotten after its retention stays done; what a restore takes away never was.
+      // What is forgotten after its retention stays done; what a restore takes away never happened.
       if (image === null && op !== "restore") continue;
       const id = key.slice(key.indexOf(":") + 1);
       if (key.startsWith(SAGAS)) this.#checkout(id).saga = image as Saga | null;

@@ -37,7 +37,7 @@ export async function* encodeSnapshot(
   yield closeFrame([encodeLine({ epoch, n, body: endBody(at, frame.lines) })]);
 }
 
-/** The line with the images that still are the last ones; null where none is. */
+/** The line with those of its images that are still the last ones; null if none is. */
 function unchanged({ epoch, n, line }: FramedLine, file: string, changes: NewestImages): string | null {
   const kept: string[] = [];
   let images = 0;

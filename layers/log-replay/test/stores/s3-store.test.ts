@@ -24,7 +24,7 @@ import { collect, contents, pieces } from "../../src/conformance/contents.ts";
 import { storeCases } from "../../src/conformance/index.ts";
 import { FaultyHttp } from "../support/faulty-http.ts";
 import { run } from "../support/processes.ts";
-import { credentials, outside, REGION, startS3, type S3Server } from "../support/s3-server.ts";
+import { credentials, outside, REGION, newBucket, type S3Server } from "../support/s3-server.ts";
 
 const MINUTE = 60_000;
 
@@ -33,12 +33,11 @@ const proxies: FaultyHttp[] = [];
 let places = 0;
 
 beforeAll(async () => {
-  server = await startS3();
+  server = await newBucket();
 }, MINUTE);
 afterEach(async () => {
   await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
 });
-afterAll(() => server.stop());
 
 interface Place {
   readonly proxy: FaultyHttp;
@@ -280,7 +279,7 @@ describe("when S3 fails", () => {
       method === "PUT" ? { lose: "answer" } : method === "GET" ? { status: 500 } : undefined;
     await expect(segment.append(Buffer.from("second "))).rejects.toThrow(StoreUnavailableError);
     proxy.faults = () => undefined;
-    // It had arrived. Whether it counts is decided by the recovery, which finds it, and not by the writer, which gave up.
+    // It had arrived. The recovery, which finds it, decides whether it counts, and not the writer, which gave up.
     const [only] = await store.segments(1);
     expect((await contents(store, only as Segment)).toString()).toBe("first second ");
   });

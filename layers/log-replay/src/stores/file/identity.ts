@@ -14,7 +14,8 @@ import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
 export async function createFileStore(folder: string, id: string = randomUUID()): Promise<{ id: string }> {
   return guard(`creating ${folder}`, async () => {
     await makeFolder(folder);
-    // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
+    // The folder is listed before the identity is looked for: what another creator's first user adds comes after its
+    // identity.
     const others = (await readdir(folder)).filter((name) => !name.startsWith(`${IDENTITY}.`));
     const present = await readIdentity(folder);
     if (present !== null) return { id: present };

@@ -5,7 +5,9 @@ import { codeOf, sizeOf, syncFolder, tryLink, writeFully } from "./durable-files
 import type { Position } from "../../format/record.ts";
 import type { Snapshot } from "../store.ts";
 
-/** The snapshots of a file store: `snapshot-E-N.jsonl`, written as a draft whose name goes on behind that. */
+/**
+ * The snapshots of a file store: `snapshot-E-N.jsonl`, each written as a draft whose name has that name as its start.
+ */
 export class FileSnapshots {
   readonly #folder: string;
 
@@ -28,7 +30,7 @@ export class FileSnapshots {
       if (!(await tryLink(draft, join(this.#folder, name)))) await rename(draft, join(this.#folder, name));
     } catch (error) {
       await unlink(draft).catch(() => undefined);
-      // Somebody else has installed this one, or a later one and then cleared the drafts away.
+      // Somebody else has installed this one, or has installed a later one and cleared the drafts away.
       if ((codeOf(error) === "EEXIST" || codeOf(error) === "ENOENT") && (await this.#reaches(at))) return false;
       throw error;
     }
