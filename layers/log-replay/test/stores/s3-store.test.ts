@@ -1,8 +1,8 @@
-/** The log in S3, against a server that is a process of its own, reached over HTTP. */
+/** The log in S3, against the server of an emulator: part of `npm run test:local`. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   compact,
   createFileStore,
