@@ -12,8 +12,8 @@ const END = /^\{"epoch":\d+,"n":\d+,"at":"[^"]*","lines":\d+,/;
 const CHUNK = 256 * 1024;
 
 /**
- * The lines of a snapshot but for the last, in lists that are valid until the next one is asked for.
- * @throws LogDamageError; GoneError where it was removed
+ * The lines of a snapshot except the last, in lists that are valid until the next one is asked for.
+ * @throws LogDamageError; GoneError if it was removed
  */
 export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncGenerator<readonly FramedLine[]> {
   const { name } = snapshot;
