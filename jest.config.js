@@ -8,19 +8,23 @@ const project = (name, match, globals = {}) => ({
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",
-      { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } },
+      {
+        jsc: { parser: { syntax: "typescript" }, target: "es2024", experimental: { keepImportAttributes: true } },
+        module: { type: "es6" },
+      },
     ],
   },
 });
 
-/** `npm run test:local`: what can be asked of a shop that is deployed somewhere, through its base URL. */
+/** `npm run test:local`: what can be asked of a shop that is deployed somewhere, through its base URL; and what needs an S3. */
 const deployed = [
-  project("deployed", "test/contract.test.ts"),
+  project("deployed", "test/{contract,raw-requests}.test.ts"),
+  project("s3", "layers/log-replay/test/stores/s3-store.test.ts"),
   project("deployed-faults", "deploy/test/deployed/**/*.test.ts"),
 ];
 
 const all = [
-  project("layers", "layers/*/test/**/*.test.ts"),
+  { ...project("layers", "layers/*/test/**/*.test.ts"), testPathIgnorePatterns: ["/s3-store\\.test\\.ts$"] },
   // What rests on how a transaction is committed, once more by the script.
   project(
     "layers-script",
@@ -36,7 +40,7 @@ const all = [
   project("shop", "test/**/*.test.ts"),
   // The same on the host of `npm run serve`.
   {
-    ...project("serve", "test/{contract,races,restart}.test.ts"),
+    ...project("serve", "test/{contract,races,raw-requests,restart}.test.ts"),
     setupFiles: ["<rootDir>/host/test/support/on-serve.ts"],
   },
 ];
