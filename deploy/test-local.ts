@@ -2,7 +2,7 @@
  * `npm run test:local`: deploys the shop to an emulator (EMULATOR), runs the HTTP suite against it, removes it. Its exit code is
  * that of the tests, or 1 where the stack could not be removed.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,8 +16,12 @@ const emulator = emulatorNamed(process.env["EMULATOR"] || "ministack");
 const dataDir = mkdtempSync(join(tmpdir(), "shop-deployed-"));
 const [port = 0] = await freePorts(1);
 const shop = new LocalShop(emulator, dataDir, port);
+let jest: ChildProcess | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.on(signal, () => void shop.stop().then(() => process.exit(1)));
+  process.on(signal, () => {
+    jest?.kill("SIGKILL"); // it would wait for answers of a shop that is gone
+    void shop.stop().then(() => process.exit(1));
+  });
 try {
   const url = await shop.start();
   process.stdout.write(`deployed: ${url}\n`);
@@ -30,7 +34,7 @@ if (!(await shop.stop())) process.exitCode ||= 1;
 rmSync(dataDir, { recursive: true, force: true });
 
 async function test(environment: Record<string, string>): Promise<number> {
-  const jest = spawn(
+  const started = spawn(
     process.execPath,
     [
       "--experimental-vm-modules",
@@ -44,5 +48,6 @@ async function test(environment: Record<string, string>): Promise<number> {
       stdio: "inherit",
     },
   );
-  return new Promise((done) => jest.once("close", (code) => done(code ?? 1)));
+  jest = started;
+  return new Promise((done) => started.once("close", (code) => done(code ?? 1)));
 }
