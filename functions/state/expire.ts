@@ -24,7 +24,8 @@ export async function expireIdempotency(state: LoggedRedis, until: number, deadl
     const listed = await state.keys(IDEMPOTENCY, { until, limit: passedOver + CHUNK, timeout: left });
     const keys = listed.slice(passedOver);
     if (keys.length === 0) break;
-    // Read again: since they were listed another process may have deleted one, and its key been used anew.
+    // They are read again: since they were listed, another process may have deleted one, and its key may have been used
+    // anew.
     const now = Date.now();
     const deleted = await state.occ.transactAlone(
       keys,

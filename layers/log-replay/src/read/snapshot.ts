@@ -31,8 +31,8 @@ export function assertSnapshotFormat(beginning: Buffer, name: string): boolean {
 }
 
 /**
- * The lines of a snapshot but for the first and the last, in lists that are valid until the next one is asked for.
- * @throws LogDamageError; FormatError; GoneError where it was removed
+ * The lines of a snapshot except the first and the last, in lists that are valid until the next one is asked for.
+ * @throws LogDamageError; FormatError; GoneError if it was removed
  */
 export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncGenerator<readonly FramedLine[]> {
   const { name } = snapshot;
