@@ -1,8 +1,9 @@
 /**
  * A lock file that names its owner, so that each data folder (and each further host) has one supervisor.
  *
- * Whether an owner of this place lives, its pid tells. One in another container or on another machine has a pid that means
- * nothing here; it is alive as long as its lock's time moves, which needs no space on the disk and no clock in common.
+ * The pid of an owner in this place tells whether it lives. The pid of one in another container or on another machine
+ * means nothing here; that owner is alive as long as its lock's time moves, which needs no space on the disk and no
+ * clock in common.
  */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";

@@ -71,7 +71,7 @@ export function proxyEvent(
   };
 }
 
-/** A client chooses the name: `__proto__` is one like any other. */
+/** A client chooses the name, and may choose `__proto__`. */
 function setOwn<T>(object: Record<string, T>, name: string, value: T): void {
   if (name === "__proto__")
     Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });

@@ -79,7 +79,7 @@ export function offlineHost(
   };
 }
 
-/** The bundles lie in the project: their imports of the layers are found from there. */
+/** The bundles are written into the project, because their imports of the layers resolve from there. */
 function requireWritable(folder: string): void {
   try {
     accessSync(folder, constants.W_OK);

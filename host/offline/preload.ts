@@ -1,6 +1,6 @@
 /**
- * Loaded into serverless-offline's process before it starts (`node --import`): its in-process runner and its HTTP part are
- * replaced by ours.
+ * Loaded into serverless-offline's process before it starts (`node --import`): replaces its in-process runner and its
+ * HTTP part by ours.
  *
  * The original runner resolves and imports the handler anew for every request (about ten file system calls, a
  * package.json parsed) and copies the whole environment, because code may change under it. Under `npm start` no code
