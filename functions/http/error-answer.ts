@@ -13,7 +13,7 @@ const LATER = 30;
 export function errorAnswer(error: unknown): Answer {
   if (error instanceof ShopError) return answer(error.statusCode, error.code, error.message, SOON);
   if (error instanceof OccError) {
-    // "Nothing was changed" may be said only where it is known.
+    // "Nothing was changed" may be said only where that is known.
     return error.unchanged
       ? answer(503, error.code, error.message, mayPass(error) ? SOON : LATER)
       : answer(504, error.code, "the outcome is not known; an Idempotency-Key makes it safe to send the request again");

@@ -1,7 +1,8 @@
 import type { Socket } from "node:net";
 import { Command as RedisCommand, Redis, type RedisOptions } from "ioredis";
+import { databaseIn, databaseOf, readable } from "./address.ts";
 import type { Command } from "./command.ts";
-import { asOccError, ConnectionLostError, isServerReply } from "./errors.ts";
+import { asOccError, ClusterError, ConnectionLostError, DatabaseError, isServerReply } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
 import { checkFunction } from "./options.ts";
 
@@ -81,19 +82,26 @@ export class Connection {
     });
   }
 
-  /** @throws ConnectionLostError where no server answers in time */
+  /**
+   * @throws ConnectionLostError where no server answers in time; AddressError, DatabaseError, ClusterError and AccessError
+   *   where waiting does not help
+   */
   static async open({ roundTripTimeout, ...source }: ConnectionOptions): Promise<Connection> {
-    const redis = await clientOf(source, roundTripTimeout);
+    const { redis, database } = await clientOf(source, roundTripTimeout);
+    // ioredis would go on where SELECT fails.
+    redis.options.db = 0;
     let reason: unknown;
     redis.on("error", (error: unknown) => (reason = error));
     try {
       const info = await bounded(
         redis,
         roundTripTimeout,
-        redis.connect().then(() => redis.info("server")),
+        redis.connect().then(async () => (await Promise.all([redis.info("server"), select(redis, database)]))[0]),
       );
       const runId = /^run_id:(\w+)/m.exec(info)?.[1];
       if (runId === undefined) throw new ConnectionLostError("the server does not tell its run_id");
+      if (/^redis_mode:cluster/m.test(info))
+        throw new ClusterError("this Redis is in cluster mode: name a server with cluster-enabled no");
       return new Connection(redis, runId, roundTripTimeout);
     } catch (error) {
       redis.disconnect();
@@ -119,7 +127,7 @@ export class Connection {
 
   /**
    * Sends the commands in one write and gives their replies.
-   * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise;
+   * @throws ServerRefusedError or AccessError where Redis answers one of them with an error; ConnectionLostError otherwise;
    *   RangeError where a command has more than {@link MAX_WORDS} words: nothing was sent
    */
   async pipeline(commands: readonly Command[]): Promise<Reply[]> {
@@ -289,15 +297,37 @@ function required(timeout: number): RedisOptions {
   };
 }
 
-async function clientOf({ url, redis, connect }: ConnectionSource, timeout: number): Promise<Redis> {
+/** A client of ioredis that has yet to connect, and the index of the database that it is meant for. @throws AddressError, TypeError */
+async function clientOf(
+  { url, redis, connect }: ConnectionSource,
+  timeout: number,
+): Promise<{ readonly redis: Redis; readonly database: number }> {
   const settings = required(timeout);
-  // ioredis types some of its options as what they cannot be when they are handed over.
-  if (connect === undefined)
-    return new Redis(...([...(url === undefined ? [] : [url]), { ...redis, ...settings }] as [never]));
+  if (url !== undefined) {
+    const database = databaseOf(url);
+    // ioredis types some of its options as what they cannot be when they are handed over.
+    return { redis: readable(() => new Redis(url, settings as never)), database };
+  }
+  if (redis !== undefined) {
+    const database = databaseIn(redis.db);
+    return { redis: new Redis({ ...redis, ...settings } as never), database };
+  }
   const made = (await connect(settings)) as Partial<Redis> | undefined;
   if (typeof made?.sendCommand !== "function" || made.status !== "wait")
     throw new TypeError("connect must give a new client of ioredis, made with the settings that it is handed");
-  return made as Redis;
+  return { redis: made as Redis, database: databaseIn(made.options?.db) };
+}
+
+/** In the same write as what else opens a connection. @throws DatabaseError */
+async function select(redis: Redis, database: number): Promise<void> {
+  if (database === 0) return;
+  try {
+    await redis.select(database);
+  } catch (cause) {
+    // Anything else than ERR is about the server's present state, or about the user.
+    if (!isServerReply(cause) || !(cause as Error).message.startsWith("ERR ")) throw cause;
+    throw new DatabaseError(`database ${database} cannot be selected: ${(cause as Error).message}`, { cause });
+  }
 }
 
 function assertShort(commands: readonly Command[]): void {

@@ -83,7 +83,7 @@ const PASSING =
 
 /**
  * Redis refused the commands before it ran any of them. Nothing was changed. Out of memory, read-only and the like pass;
- * a wrong password, a missing permission and a command that it does not know do not.
+ * a command that it does not know does not.
  */
 export class ServerRefusedError extends OccError {
   readonly code = "server_refused";
@@ -127,6 +127,34 @@ export class DecodeError extends OccError {
   }
 }
 
+/** The address of Redis cannot be read, or what it names as the database is no number. Waiting does not help. */
+export class AddressError extends OccError {
+  readonly code = "redis_address";
+  readonly unchanged = true;
+  readonly transient = false;
+}
+
+/** The server does not have the database that the address names, or does not let this user select it. */
+export class DatabaseError extends OccError {
+  readonly code = "redis_database";
+  readonly unchanged = true;
+  readonly transient = false;
+}
+
+/** The server is a node of a cluster: a transaction cannot span its keys. Waiting does not help. */
+export class ClusterError extends OccError {
+  readonly code = "redis_cluster";
+  readonly unchanged = true;
+  readonly transient = false;
+}
+
+/** The server does not let this user in, or does not let it run what is needed: a wrong password, missing permissions. */
+export class AccessError extends OccError {
+  readonly code = "redis_access";
+  readonly unchanged = true;
+  readonly transient = false;
+}
+
 /**
  * A command that a rule added failed inside EXEC, which does not roll back: what the rule set stands, and its other commands ran.
  * Other transactions are not concerned.
@@ -166,6 +194,8 @@ export function asOccError(error: unknown): OccError {
   if (error instanceof OccError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (!isServerReply(error)) return new ConnectionLostError(message, { cause: error });
+  if (/^(?:EXECABORT .*: )?(?:NOAUTH|WRONGPASS|NOPERM)\b/.test(message))
+    return new AccessError(message, { cause: error });
   return new ServerRefusedError(message, { cause: error });
 }
 

@@ -4,10 +4,14 @@ export type { Command } from "./command.ts";
 export { Connection, type ConnectionOptions, type ConnectionSource, type Reply } from "./connection.ts";
 export {
   AbortedError,
+  AccessError,
+  AddressError,
   ClosedError,
+  ClusterError,
   CommandFailedError,
   ConflictError,
   ConnectionLostError,
+  DatabaseError,
   DecodeError,
   OccError,
   OutcomeUnknownError,

@@ -120,7 +120,7 @@ export async function typesOf(connection: Connection, keys: readonly string[]): 
   return found;
 }
 
-/** After a restore: what leads to another server than the one with the state has been left behind by it. */
+/** Called after a restore: closes what leads to another server than the one with the state. */
 export function closeThoseElsewhere(pool: Pool<Lane>, hook: CommitHook): void {
   pool.closeWhere(({ connection }) => hook.leadsElsewhere?.(connection) ?? false);
 }

@@ -32,7 +32,13 @@ export function checkKeys(keys: unknown): void {
   if (!isList) throw new TypeError("keys must be an array of strings");
   for (const key of keys as Iterable<unknown>) {
     if (typeof key !== "string") throw new TypeError(`keys must be an array of strings; ${String(key)} is none`);
+    checkText(key);
   }
+}
+
+/** What is not well-formed has no UTF-8: Redis would take each for the same other key. @throws TypeError */
+export function checkText(key: string): void {
+  if (!key.isWellFormed()) throw new TypeError(`the key ${JSON.stringify(key)} is not well-formed text`);
 }
 
 /** @throws TypeError unless it is an AbortSignal, or whatever behaves like one */

@@ -10,6 +10,7 @@ import {
 } from "./errors.ts";
 import type { CommitHook, Write } from "./hook.ts";
 import type { Collection, CollectionKind, Images } from "./images.ts";
+import { checkText } from "./options.ts";
 import type { Decide, Decision, Expiring, View } from "./rule.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -114,12 +115,16 @@ export class Transaction extends Waiting<unknown> {
 
   #viewOf(images: Images, missing: string[]): View {
     const need = (keys: Iterable<string>): void => {
-      for (const key of keys) if (!images.has(key) || !this.keys.has(key)) missing.push(key);
+      for (const key of keys) {
+        checkText(key);
+        if (!images.has(key) || !this.keys.has(key)) missing.push(key);
+      }
       if (missing.length > 0) throw new UndeclaredKeys(missing);
     };
     const collection = (kind: CollectionKind, key: string): string[] => {
       const content = this.keys.has(key) ? images.collection({ kind, key }) : undefined;
       if (content === undefined) {
+        checkText(key);
         (this.collections ??= new Map()).set(`${kind}:${key}`, { kind, key });
         missing.push(key);
         throw new UndeclaredKeys(missing);
@@ -187,6 +192,7 @@ export function decode(codec: Codec, key: string, image: string): unknown {
 }
 
 function toImage(codec: Codec, key: string, value: unknown): string | null {
+  checkText(key);
   if (value === null) return null;
   let image: unknown;
   try {
