@@ -4,9 +4,9 @@ import {
   ClosedError,
   ConflictError,
   ConnectionLostError,
+  isRefusedForGood,
   OccError,
   OutcomeUnknownError,
-  ServerRefusedError,
 } from "./errors.ts";
 import { RolledBackError } from "./hook.ts";
 import { closeThoseElsewhere, type Lane } from "./lane.ts";
@@ -52,7 +52,7 @@ export class Committer {
       });
       await this.#proceed(end, open, again);
     } catch (error) {
-      if (lent.begun && open.length > 1 && error instanceof ServerRefusedError && !error.transient) {
+      if (lent.begun && open.length > 1 && isRefusedForGood(error)) {
         // Something in it is refused for good: each by itself, so that it is the error of the one that asked for it.
         for (const transaction of open) await this.commit([transaction], again);
       } else await this.#startOver(open, error, again);

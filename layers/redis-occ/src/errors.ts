@@ -203,3 +203,8 @@ export function asOccError(error: unknown): OccError {
 export function isServerReply(error: unknown): boolean {
   return error instanceof Error && error.name === "ReplyError";
 }
+
+/** Redis refused a command, and will again: whoever did not ask for that one may fare better alone. */
+export function isRefusedForGood(error: unknown): boolean {
+  return (error instanceof ServerRefusedError || error instanceof AccessError) && !error.transient;
+}

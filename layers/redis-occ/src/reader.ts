@@ -5,6 +5,7 @@ import {
   AbortedError,
   asOccError,
   ConnectionLostError,
+  isRefusedForGood,
   TimeoutError,
   WrongTypeError,
   type OccError,
@@ -114,12 +115,21 @@ export class Reader {
     const { pool, hook, random } = this.#options;
     const open = group.filter((read) => !read.answered);
     if (open.length === 0) return;
+    const lent = { begun: false };
     try {
-      const checked = await pool.with(({ connection }) => this.#round(connection, open, again));
+      const checked = await pool.with(({ connection }) => {
+        lent.begun = true;
+        return this.#round(connection, open, again);
+      });
       if (checked) return;
       await hook.restore();
       closeThoseElsewhere(pool, hook);
     } catch (error) {
+      if (lent.begun && open.length > 1 && isRefusedForGood(error)) {
+        // Each by itself, so that it is the error of the one that asked for it.
+        for (const read of open) await this.#attempt([read], again);
+        return;
+      }
       if (!(error instanceof ConnectionLostError && error.transient)) return open.forEach((read) => read.fail(error));
       for (const read of open) read.lastProblem = error;
     }

@@ -30,6 +30,12 @@ test("a wrong password, a missing permission and a command of a cluster end a lo
   ];
   for (const error of errors) expect(error).toMatchObject({ unchanged: true, transient: false, retryable: false });
   expect(await narrow.transact(["mine"], add("mine"))).toBe(1);
+  // Also where others ask for it at the same time.
+  const denied = expect.objectContaining({ code: "redis_access" }) as unknown;
+  const adding = ["n", "mine", "n"].map((key) => outcome(narrow.transact([key], add(key))));
+  expect(await Promise.all(adding)).toEqual([denied, 2, denied]);
+  const reading = ["n", "mine", "n"].map((key) => outcome(narrow.read([key])));
+  expect(await Promise.all(reading)).toEqual([denied, [2], denied]);
 });
 
 test.each([

@@ -1,4 +1,4 @@
-import { Redis } from "ioredis";
+import { Redis, type RedisOptions } from "ioredis";
 import { expect, test } from "@jest/globals";
 import { Occ } from "../src/index.ts";
 import { COMMIT_MODE } from "./support/commit-mode.ts";
@@ -51,6 +51,29 @@ test("options of ioredis and a connect function lead to Redis as a url does", as
   expect(made).toBe(1);
   await using occ = on.client({ url: `${on.redis.url}/2` });
   expect(await occ.read(["n"])).toEqual([3]);
+});
+
+test("a database that is not there, or is no number, is an error whoever names it, and database 0 is not taken in its place", async () => {
+  const { port } = on.redis;
+  await on.outside.set("n", "41");
+  const naming = (db: unknown): Pick<RedisOptions, "db"> => ({ db: db as number });
+  for (const [db, code] of [
+    [16, "redis_database"],
+    [NaN, "redis_address"],
+    [-1, "redis_address"],
+  ] as const) {
+    for (const source of [
+      { redis: { port, ...naming(db) } },
+      { connect: (settings: object) => new Redis({ ...settings, port, ...naming(db) }) },
+    ]) {
+      await using occ = new Occ({ ...source, commit: COMMIT_MODE });
+      for (const use of [occ.transact(["n"], add("n")), occ.read(["n"])])
+        expect(await outcome(use)).toMatchObject({ code, unchanged: true, transient: false });
+    }
+  }
+  await using asText = new Occ({ redis: { port, ...naming("1abc") }, commit: COMMIT_MODE });
+  expect(await outcome(asText.read(["n"]))).toMatchObject({ code: "redis_address" });
+  expect(await on.outside.get("n")).toBe("41");
 });
 
 test("what reconnects in silence is not let in: options that say so are overridden, a client that is not new is refused", async () => {
