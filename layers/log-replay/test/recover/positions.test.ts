@@ -27,7 +27,7 @@ async function linkIsUp(replica: Redis): Promise<void> {
 /** All keys as they are now, as DUMP gives them. */
 async function dumpOf(client: Redis): Promise<Map<string, Buffer>> {
   const dump = new Map<string, Buffer>();
-  for (const key of await client.keys("*")) dump.set(key, (await client.dumpBuffer(key)) as Buffer);
+  for (const key of await client.keys("*")) dump.set(key, (await client.dumpBuffer(key)));
   return dump;
 }
 
