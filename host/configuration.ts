@@ -15,6 +15,8 @@ export interface Configuration {
   hostsOnly: boolean;
   /** The servers that are used and not started. */
   givenRedis: Partial<Record<Service, string>>;
+  /** The address of a queue server that is used and not started. */
+  givenQueues: string | undefined;
   /** Passed on to the functions, all of them strings that have been checked. */
   functionSettings: Record<string, string>;
   /** The same for the HTTP server of `npm run serve`. */
@@ -42,7 +44,11 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
     dataDir: resolve(environment.DATA_DIR || ".data"),
     hostsOnly: oneOf(environment, "HOSTS_ONLY", "0", ["0", "1"]) === "1",
     givenRedis,
+    givenQueues: queueEndpoint(environment),
     functionSettings: {
+      SAGA: oneOf(environment, "SAGA", "sync", ["sync", "events"]),
+      EVENT_SAGA_TIMEOUT_MS: String(integer(environment, "EVENT_SAGA_TIMEOUT_MS", 600_000, 1, 86_400_000)),
+      RESEND_MS: String(integer(environment, "RESEND_MS", 2_000, 1, 3_600_000)),
       DURABILITY: oneOf(environment, "DURABILITY", "always", ["always", "os"]),
       COMMIT_MODE: oneOf(environment, "COMMIT_MODE", "watch", ["watch", "script"]),
       SAGA_TIMEOUT_MS: String(integer(environment, "SAGA_TIMEOUT_MS", 5_000, 1, 3_600_000)),
@@ -61,6 +67,13 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
       QUEUE_TIMEOUT_MS: String(integer(environment, "QUEUE_TIMEOUT_MS", 5_000, 1, 3_600_000)),
     },
   };
+}
+
+function queueEndpoint({ SQS_ENDPOINT: endpoint }: NodeJS.ProcessEnv): string | undefined {
+  if (!endpoint) return undefined;
+  if (!/^https?:\/\/./.test(endpoint) || !URL.canParse(endpoint))
+    throw new StartError("SQS_ENDPOINT is not an address like http://127.0.0.1:9324");
+  return endpoint.replace(/\/$/, "");
 }
 
 /** The port that is taken besides one, where none is named: the Lambda endpoint of the emulator. */

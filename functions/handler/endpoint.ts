@@ -26,6 +26,8 @@ export interface Call<Path = unknown, Body = unknown> {
   readonly state: LoggedRedis;
   /** Null where the caller sent no Idempotency-Key. */
   readonly idempotency: Idempotency | null;
+  /** Of the request, as W3C Trace Context has it; undefined where it has none. */
+  readonly traceparent: string | undefined;
   /** When the request came; milliseconds since 1970. */
   readonly now: number;
   /** By when it has to be answered; milliseconds since 1970. */
@@ -88,6 +90,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         body: (bodySchema ? parse(bodySchema, parseJson(event.body)) : {}) as Output<B>,
         state: await openState(service),
         idempotency: idempotencyOf(event, now),
+        traceparent: traceparentOf(event),
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
         notes: recordOf(context).notes,
@@ -145,6 +148,11 @@ function idempotencyOf(event: APIGatewayProxyEvent, at: number): Idempotency | n
     throw new Refusal("invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters");
   }
   return { key, request: `${event.httpMethod} ${event.path}`, at };
+}
+
+function traceparentOf(event: APIGatewayProxyEvent): string | undefined {
+  const value = header(event, "traceparent");
+  return value !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : undefined;
 }
 
 /** Header names come as the client wrote them. */

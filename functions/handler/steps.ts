@@ -11,6 +11,18 @@ export const step = {
   startedAt: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 };
 
+/** What a reservation is of: quantities of items. */
+export const lines = v.pipe(v.array(v.tuple([id, v.pipe(v.number(), v.safeInteger(), v.minValue(1))])), v.minLength(1));
+
+/** Who is charged, and how much. */
+export const charged = { user: id, amount: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) };
+
+/** A saga, and when it started; milliseconds since 1970. */
+export interface SagaStart {
+  readonly saga: string;
+  readonly startedAt: number;
+}
+
 /** The sagas whose markers are to be dropped. */
 export const sagas = v.pipe(v.array(id), v.minLength(1), v.maxLength(100));
 
@@ -18,11 +30,7 @@ export const sagas = v.pipe(v.array(id), v.minLength(1), v.maxLength(100));
  * Markers are dropped after the retention. A step of an older saga could no longer tell that it has run before.
  * @throws Refusal saga_expired
  */
-export function assertRecent(
-  { saga, startedAt }: { readonly saga: string; readonly startedAt: number },
-  now: number,
-  retention: number,
-): void {
+export function assertRecent({ saga, startedAt }: SagaStart, now: number, retention: number): void {
   if (now - startedAt > retention)
     throw new Refusal("saga_expired", `saga ${saga} is older than the retention of markers`);
 }

@@ -1,11 +1,11 @@
 import { nanoid } from "nanoid";
-import { text, type Answer } from "../http/answer.ts";
+import { json, text, type Answer } from "../http/answer.ts";
 import { endpoint, type Call } from "../handler/endpoint.ts";
 import { errorAnswer } from "../http/error-answer.ts";
 import { id } from "../http/parameters.ts";
 import { Refusal, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { sagaTimeout } from "../settings/configuration.ts";
+import { eventSagaTimeout, sagaMode, sagaTimeout } from "../settings/configuration.ts";
 import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
@@ -30,8 +30,7 @@ export const handler = endpoint({
     if ("answer" in lead) return lead.answer;
     const id = "started" in lead ? lead.started.id : lead.follow;
     call.notes["saga"] = id;
-    const saga = "started" in lead ? await drive(call, lead.started) : await follow(call.state, id, call.deadline);
-    return outcome(saga, id);
+    return outcome(await ended(call, lead, id), call.path.order_id, id);
   },
 });
 
@@ -45,9 +44,10 @@ function newSagaId(): string {
 }
 
 /** Claims the order for a new saga, unless it is paid or claimed already. One transaction. */
-async function begin({ state, idempotency, now, deadline }: Call, orderId: string): Promise<Lead> {
+async function begin({ state, idempotency, traceparent, now, deadline }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
+  const timeout = sagaMode() === "events" ? eventSagaTimeout() : sagaTimeout();
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
   return state.occ.transact<Lead>(
     keys,
@@ -60,7 +60,7 @@ async function begin({ state, idempotency, now, deadline }: Call, orderId: strin
         const claim = view.get<Claim>(claimRow);
         if (claim !== null) return { result: { follow: claim.saga }, set: keep({ follow: claim.saga }) };
         if (present.paid) return { result: { answer: PAID }, set: keep({ answer: PAID }) };
-        const started = start(saga, orderId, present, { now, timeout: sagaTimeout() });
+        const started = start(saga, orderId, present, { now, timeout, traceparent });
         return {
           result: { started: { id: saga, saga: started.saga } },
           set: [...started.set, ...keep({ follow: saga })],
@@ -83,6 +83,16 @@ function isVoid(saga: Saga | null): boolean {
   return saga === null || (saga.state === "failed" && saga.failure?.kind === "aborted");
 }
 
+/** @returns the saga as it is when the request has to be answered, settled or not; null where it is gone */
+async function ended(call: Call, lead: Exclude<Lead, { readonly answer: Answer }>, id: string): Promise<Saga | null> {
+  const { state, deadline } = call;
+  if (sagaMode() === "events") {
+    const { awaitEnd } = await import("./event-sagas.ts");
+    return awaitEnd(state, id, "started" in lead ? lead.started.saga : null, deadline);
+  }
+  return "started" in lead ? drive(call, lead.started) : follow(state, id, deadline);
+}
+
 /** Drives a saga of its own; where somebody else took it over, waits for what they make of it. */
 async function drive({ state, deadline }: Call, held: HeldSaga): Promise<Saga | null> {
   try {
@@ -96,7 +106,7 @@ async function drive({ state, deadline }: Call, held: HeldSaga): Promise<Saga | 
 const PAID = text("paid");
 
 /** A saga's answer: the same for everybody who waited for it. */
-function outcome(saga: Saga | null, id: string): Answer {
+function outcome(saga: Saga | null, order: string, id: string): Answer {
   if (saga?.state === "paid") return PAID;
   if (saga?.state === "failed" && saga.failure?.kind === "refused") {
     const { code, message } = saga.failure;
@@ -106,6 +116,9 @@ function outcome(saga: Saga | null, id: string): Answer {
     return errorAnswer(
       new UnavailableError("checkout_aborted", `checkout ${id} was rolled back: ${saga.failure?.message ?? ""}`),
     );
+  // It goes on by itself, and nothing has gone wrong: events wait for as long as it takes.
+  if (saga !== null && sagaMode() === "events")
+    return { ...json({ saga_id: id, state: saga.state }, 202), location: `/orders/checkout/${order}`, retryAfter: 1 };
   return errorAnswer(
     new UnavailableError("checkout_pending", `checkout ${id} is not settled yet; it will be by itself`),
   );

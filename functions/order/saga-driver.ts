@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal, ShopError, UnavailableError } from "../errors.ts";
 import type { HeldSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
-import { stepsToUndo, type Failure } from "./sagas.ts";
+import { LATE, NOT_ITS_ORDER, stepsToUndo, type Failure } from "./sagas.ts";
 import type { Peers } from "./peers.ts";
 
 /** Milliseconds: the pause before a call is repeated, at first and at most. */
@@ -41,7 +41,7 @@ export class SagaDriver {
     try {
       for (const step of steps) {
         // A process that was frozen in between: others may have taken over long ago.
-        if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", "the checkout did not end in time");
+        if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", LATE.message);
         attempted.unshift(step.name);
         await patiently(forwards, stepTimeout, (timeout) => step.execute(peers, held.id, held.saga, timeout));
       }
@@ -51,20 +51,14 @@ export class SagaDriver {
     }
     const paid = await journal.paid(held, remaining(deadline));
     if (paid !== null) return paid;
-    const failure: Failure = {
-      kind: "aborted",
-      code: "checkout_aborted",
-      message: "the order is no longer this checkout's",
-    };
-    return this.compensate(await journal.abandoned(held, attempted, failure, remaining(deadline)), deadline);
+    return this.compensate(await journal.abandoned(held, attempted, NOT_ITS_ORDER, remaining(deadline)), deadline);
   }
 
   /** Gives up a saga that its driver has left running past its deadline: which steps it did is not known, so all are undone. */
   async takeOver(held: HeldSaga, deadline: number): Promise<HeldSaga> {
     const { journal, steps } = this.#options;
-    const failure: Failure = { kind: "aborted", code: "checkout_aborted", message: "the checkout did not end in time" };
     const undo = steps.map(({ name }) => name).reverse();
-    return this.compensate(await journal.abandoned(held, undo, failure, remaining(deadline)), deadline);
+    return this.compensate(await journal.abandoned(held, undo, LATE, remaining(deadline)), deadline);
   }
 
   /**

@@ -59,11 +59,16 @@ function load(codeDir: string, handler: string): Promise<Handler> {
 async function prepare(codeDir: string, environment: Record<string, string>): Promise<void> {
   Object.assign(process.env, environment);
   stopBundler();
-  if (process.env["DISPATCH"] === "http") return;
-  // All functions are in this process: those of one service reach those of another without HTTP.
+  if (process.env["DISPATCH"] === "http" && process.env["SAGA"] !== "events") return;
   const description = await readDescription(join(import.meta.dirname, "..", ".."), "offline");
   const bundled: LoadHandler = ({ handler }) => load(codeDir, handler);
-  offerDispatch(new Functions(description, bundled).dispatch);
+  const functions = new Functions(description, bundled);
+  // All functions are in this process: those of one service reach those of another without HTTP.
+  if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
+  if (process.env["SAGA"] !== "events") return;
+  const { pollQueues } = await import("../gateway/queue-poller.ts");
+  // Until the process is ended: what it works on then comes again.
+  pollQueues(description.functions, (name, event) => functions.invoke(name, event));
 }
 
 /** The bundles are built: esbuild's service process, 45 MB, has nothing more to do. */

@@ -7,6 +7,7 @@ import { order } from "../../functions/order/service.ts";
 import { payment } from "../../functions/payment/service.ts";
 import { openState } from "../../functions/state/open-state.ts";
 import { stock } from "../../functions/stock/service.ts";
+import type { ServiceDescription } from "../gateway/description.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
@@ -55,7 +56,8 @@ async function main(): Promise<void> {
       (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
     );
   });
-  process.once("SIGTERM", () => void stop(server, endSchedules));
+  const endPolling = await startPolling(functions, description);
+  process.once("SIGTERM", () => void stop(server, endSchedules, endPolling));
   tell({ serving: true });
 }
 
@@ -72,10 +74,18 @@ async function probe(): Promise<Record<string, string | null>> {
   return Object.fromEntries(await Promise.all(states));
 }
 
+/** Only where there are queues is what polls them loaded. */
+async function startPolling(functions: Functions, description: ServiceDescription): Promise<() => Promise<void>> {
+  if (description.functions.every(({ queues = [] }) => queues.length === 0)) return async () => undefined;
+  const { pollQueues } = await import("../gateway/queue-poller.ts");
+  return pollQueues(description.functions, (name, event) => functions.invoke(name, event));
+}
+
 /** No new work; what is under way is answered; what was executed is appended to the log; then the process ends. */
-async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
+async function stop(server: FunctionServer, endSchedules: () => void, endPolling: () => Promise<void>): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
+  await endPolling();
   await Promise.allSettled(SERVICES.map(async (service) => (await openState(service)).close()));
   process.exit(0);
 }
