@@ -13,7 +13,7 @@ export const handler = endpoint({
   handle: async ({ path: { order_id }, state, deadline, now }) => {
     const options = { timeout: deadline - now };
     const rows = await state.occ.read<Order | Claim>([orderKey(order_id), claimKey(order_id)], options);
-    const [row = null, claim = null] = rows as [Order | null, Claim | null];
+    const [row, claim] = rows as [Order | null, Claim | null];
     const { checkout } = known(row, order_id);
     const saga = claim?.saga ?? checkout;
     const [record = null] = saga === undefined ? [] : await state.occ.read<Saga>([sagaKey(saga)], options);
