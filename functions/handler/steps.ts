@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { Refusal } from "../errors.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
+import { VALIDITY } from "../calls/signature.ts";
 import { id } from "../http/parameters.ts";
 
 /** What every step of a saga is called with. */
@@ -33,6 +34,14 @@ export const sagas = v.pipe(v.array(id), v.minLength(1), v.maxLength(100));
 export function assertRecent({ saga, startedAt }: SagaStart, now: number, retention: number): void {
   if (now - startedAt > retention)
     throw new Refusal("saga_expired", `saga ${saga} is older than the retention of markers`);
+}
+
+/**
+ * Whether a saga is so old that its steps are refused for that, whatever the clocks of those who ask: undoing what is not
+ * there then needs no marker, which nobody would ever drop.
+ */
+export function isForgotten({ startedAt }: SagaStart, now: number, retention: number): boolean {
+  return now - startedAt > retention + VALIDITY;
 }
 
 /** A refused step is answered after its refusal is durable: the marker of it is written like any other. */

@@ -83,8 +83,12 @@ function isVoid(saga: Saga | null): boolean {
   return saga === null || (saga.state === "failed" && saga.failure?.kind === "aborted");
 }
 
-/** @returns the saga as it is when the request has to be answered, settled or not; null where it is gone */
-async function ended(call: Call, lead: Exclude<Lead, { readonly answer: Answer }>, id: string): Promise<Saga | null> {
+/** @returns the saga as it is when the request has to be answered, settled or not; null where it is gone, undefined where nobody can look */
+async function ended(
+  call: Call,
+  lead: Exclude<Lead, { readonly answer: Answer }>,
+  id: string,
+): Promise<Saga | null | undefined> {
   const { state, deadline } = call;
   if (sagaMode() === "events") {
     const { awaitEnd } = await import("./event-sagas.ts");
@@ -106,7 +110,7 @@ async function drive({ state, deadline }: Call, held: HeldSaga): Promise<Saga | 
 const PAID = text("paid");
 
 /** A saga's answer: the same for everybody who waited for it. */
-function outcome(saga: Saga | null, order: string, id: string): Answer {
+function outcome(saga: Saga | null | undefined, order: string, id: string): Answer {
   if (saga?.state === "paid") return PAID;
   if (saga?.state === "failed" && saga.failure?.kind === "refused") {
     const { code, message } = saga.failure;
@@ -118,7 +122,11 @@ function outcome(saga: Saga | null, order: string, id: string): Answer {
     );
   // It goes on by itself, and nothing has gone wrong: events wait for as long as it takes.
   if (saga !== null && sagaMode() === "events")
-    return { ...json({ saga_id: id, state: saga.state }, 202), location: `/orders/checkout/${order}`, retryAfter: 1 };
+    return {
+      ...json({ saga_id: id, state: saga?.state ?? "running" }, 202),
+      location: `/orders/checkout/${order}`,
+      retryAfter: 1,
+    };
   return errorAnswer(
     new UnavailableError("checkout_pending", `checkout ${id} is not settled yet; it will be by itself`),
   );

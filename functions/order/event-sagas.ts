@@ -75,37 +75,36 @@ export async function pushOn(state: LoggedRedis, held: HeldSaga, deadline: numbe
  * Waits for the end of a saga that goes on by itself.
  * @param started the saga where this request has begun it: its first events are sent here
  * @param deadline of the request; milliseconds since 1970
- * @returns the saga as it is then, settled or not; null where it is gone
+ * @returns the saga as it is then, settled or not; null where it is gone, undefined where it could not be looked at: it goes
+ *   on all the same, so that no trouble of this request may be told as one of the checkout's
  */
 export async function awaitEnd(
   state: LoggedRedis,
   id: string,
   started: Saga | null,
   deadline: number,
-): Promise<Saga | null> {
+): Promise<Saga | null | undefined> {
   const journal = new SagaJournal(state);
   const resends = await openResends();
-  const read = (): Promise<Saga | null> => journal.read(id, Math.max(1, deadline - Date.now()));
+  const last = deadline - LAST_LOOK;
+  const read = (): Promise<Saga | null | undefined> =>
+    orLog(id, () => journal.read(id, Math.max(1, deadline - Date.now())));
   // Before anything is sent or read: what comes after that is heard.
   const watch = await (await openOutcomes()).watch(id);
   try {
     if (started !== null) await orLog(id, () => sendEvents(outbox(id, started)));
     let saga = started ?? (await read());
     for (;;) {
-      if (saga === null || isSettled(saga)) return saga;
-      const now = Date.now();
-      const push = await nextPush({ id, saga });
-      if (push <= now) {
-        const held = { id, saga };
+      if (saga === null || (saga && isSettled(saga)) || Date.now() >= last) return saga;
+      const held = saga && { id, saga };
+      if (held && (await nextPush(held)) <= Date.now()) {
         saga = (await orLog(id, () => pushOn(state, held, deadline)))?.saga ?? saga;
-        if (isSettled(saga)) continue;
+        continue;
       }
-      const last = deadline - LAST_LOOK;
-      const next = Math.max(now, await nextPush({ id, saga }));
+      const next = held ? await nextPush(held) : Date.now() + LAST_LOOK;
       const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
       if (news !== null && news !== "look") return news;
-      saga = await read();
-      if (Date.now() >= last) return saga;
+      saga = (await read()) ?? saga;
     }
   } finally {
     watch.end();
@@ -113,12 +112,12 @@ export async function awaitEnd(
   }
 }
 
-/** What cannot be sent now is sent by whoever looks next: the saga's record stays. @returns null where it failed */
-async function orLog<T>(saga: string, work: () => Promise<T>): Promise<T | null> {
+/** What cannot be done now is done by whoever looks next: the saga's record stays. @returns undefined where it failed */
+async function orLog<T>(saga: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
   } catch (error) {
     log("warn", "saga", { service: "order", saga, error: describe(error, false) });
-    return null;
+    return undefined;
   }
 }

@@ -12,7 +12,7 @@ export const handler = consumer(payment, INBOX.payment, async (message, work) =>
       return reserved(message, work);
     case "refund":
       await failPoint("saga.refund.before");
-      await refundUser(work, message.saga);
+      await refundUser(work, message);
       await failPoint("saga.refund.after");
       return [{ to: "order", message: { type: "payment_refunded", ...aboutOf(message) } }];
   }

@@ -1,7 +1,7 @@
 /** The steps of a checkout that are payment's: for its routes, and for its queue. Each may be done again, and changes nothing then. */
 import type { LoggedRedis } from "log-replay";
 import type { Refusal } from "../errors.ts";
-import { assertRecent, type SagaStart } from "../handler/steps.ts";
+import { assertRecent, isForgotten, type SagaStart } from "../handler/steps.ts";
 import { retention } from "../settings/configuration.ts";
 import { charge, chargeKey, refund, type Charge } from "./charges.ts";
 import { userKey, type User } from "./users.ts";
@@ -31,14 +31,15 @@ export async function chargeUser(
   );
 }
 
-export function refundUser({ state, now, deadline }: Work, saga: string): Promise<void> {
+export function refundUser({ state, now, deadline }: Work, { saga, startedAt }: SagaStart): Promise<void> {
   const key = chargeKey(saga);
   return state.occ.transact(
     [key],
-    (view) => ({
-      result: undefined,
-      set: refund(saga, view.get<Charge>(key), (user) => view.get<User>(userKey(user))),
-    }),
+    (view) => {
+      const marker = view.get<Charge>(key);
+      if (marker === null && isForgotten({ saga, startedAt }, now, retention())) return { result: undefined };
+      return { result: undefined, set: refund(saga, marker, (user) => view.get<User>(userKey(user))) };
+    },
     { meta: { op: "refund", saga }, timeout: deadline - now },
   );
 }

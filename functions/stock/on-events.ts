@@ -1,4 +1,5 @@
 import type { Refusal } from "../errors.ts";
+import type { SagaStart } from "../handler/steps.ts";
 import { failPoint } from "../fail-points.ts";
 import { consumer, type Work } from "../events/consumer.ts";
 import { aboutOf, INBOX, type Inbox, type Outgoing } from "../events/messages.ts";
@@ -14,11 +15,11 @@ export const handler = consumer(stock, INBOX.stock, async (message, work) => {
       return started(message, work);
     case "payment_refused": {
       const { refusal } = message;
-      await released(work, message.saga, refusal);
+      await released(work, message, refusal);
       return [{ to: "order", message: { type: "stock_released", ...about, refusal } }];
     }
     case "release":
-      await released(work, message.saga);
+      await released(work, message);
       return [{ to: "order", message: { type: "stock_released", ...about } }];
   }
 });
@@ -37,7 +38,7 @@ async function started(
   return [{ to: "payment", message: { type: "stock_reserved", ...about, user, amount } }];
 }
 
-async function released(work: Work, saga: string, why?: Pick<Refusal, "code" | "message">): Promise<void> {
+async function released(work: Work, saga: SagaStart, why?: Pick<Refusal, "code" | "message">): Promise<void> {
   await failPoint("saga.release.before");
   await releaseStock(work, saga, why);
   await failPoint("saga.release.after");

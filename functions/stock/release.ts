@@ -9,7 +9,7 @@ export const handler = endpoint({
   signedBody: step,
   handle: async (call) => {
     call.notes["saga"] = call.body.saga;
-    await releaseStock(call, call.body.saga);
+    await releaseStock(call, call.body);
     return stepAnswer(undefined);
   },
 });

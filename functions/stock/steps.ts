@@ -1,7 +1,7 @@
 /** The steps of a checkout that are stock's: for its routes, and for its queue. Each may be done again, and changes nothing then. */
 import type { LoggedRedis } from "log-replay";
 import type { Refusal } from "../errors.ts";
-import { assertRecent, type SagaStart } from "../handler/steps.ts";
+import { assertRecent, isForgotten, type SagaStart } from "../handler/steps.ts";
 import { retention } from "../settings/configuration.ts";
 import { itemKey, type Item } from "./items.ts";
 import { heldItems, release, reservationKey, reserve, type Lines, type Reservation } from "./reservations.ts";
@@ -34,7 +34,7 @@ export async function reserveStock(
 /** @param why the refusal of a later step for which it is released, where it is that */
 export function releaseStock(
   { state, now, deadline }: Work,
-  saga: string,
+  { saga, startedAt }: SagaStart,
   why?: Pick<Refusal, "code" | "message">,
 ): Promise<void> {
   const key = reservationKey(saga);
@@ -42,6 +42,7 @@ export function releaseStock(
     [key],
     (view) => {
       const marker = view.get<Reservation>(key);
+      if (marker === null && isForgotten({ saga, startedAt }, now, retention())) return { result: undefined };
       view.need(heldItems(marker).map(itemKey));
       return { result: undefined, set: release(saga, marker, (item) => view.get<Item>(itemKey(item)), why) };
     },

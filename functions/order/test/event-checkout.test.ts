@@ -83,15 +83,16 @@ describe.each([
     expect(await Promise.all([stockOf(shop, plenty), stockOf(shop, few)])).toEqual([10, 1]);
   });
 
-  test.each([
+  const orders: readonly (readonly [string, string, () => Promise<string>])[] = [
     [
       "unknown user",
       "unknown_user",
-      async (): Promise<string> => newOrder(shop, "nobody", [[await newItem(shop, { stock: 9, price: 5 }), 1]]),
+      async () => newOrder(shop, "nobody", [[await newItem(shop, { stock: 9, price: 5 }), 1]]),
     ],
-    ["no items", "empty_order", async (): Promise<string> => newOrder(shop, "nobody", [])],
+    ["no items", "empty_order", async () => newOrder(shop, "nobody", [])],
     ["unknown order", "unknown_order", async () => "nothing-of-this-name"],
-  ] as const)("%s: 400", async (_name, code, make) => {
+  ];
+  test.each(orders)("%s: 400", async (_name, code, make) => {
     const order = await make();
     shop.queues.repeat = repeated;
     expect(await checkout(order)).toMatchObject({ status: 400, code });

@@ -32,11 +32,11 @@ const sagaOf = async (order: string): Promise<string> =>
 const stateOfSaga = async (id: string): Promise<string | undefined> =>
   (await shop.row<Saga>("order", sagaKey(id)))?.state;
 
-/** A checkout that hangs at the first message of this type, until its time is over. */
+/** A checkout that hangs at the messages of this type, until its time is over. */
 async function stuckAt(type: string, goods: Basket): Promise<{ saga: string; open: () => void }> {
   shop.set({ EVENT_SAGA_TIMEOUT_MS: 600, RESEND_MS: 100_000 });
   const { fault, open } = shop.queues.gate();
-  shop.queues.next(type, fault);
+  shop.queues.always(type, fault);
   expect((await checkout(goods.order, 900)).status).toBe(202);
   await sleep(400);
   return { saga: await sagaOf(goods.order), open };
@@ -135,10 +135,11 @@ describe("a queue that forgets", () => {
 
   test("what makes progress is not sent again", async () => {
     const goods = await basket(shop);
-    const { fault, open } = shop.queues.gate();
+    const { fault, reached, open } = shop.queues.gate();
     shop.queues.next("stock_reserved", fault);
     shop.set({ RESEND_MS: 5_000 });
     const asked = checkout(goods.order);
+    await reached;
     expect(await shop.run("order/resume-sagas", 1_600)).toEqual({ settled: 0, open: 1 });
     open();
     expect((await asked).status).toBe(200);
@@ -185,10 +186,13 @@ describe("messages that should not come", () => {
     await shop.run("order/maintain");
     expect(await leftovers()).toEqual([]);
     const sagas = [...new Set(sent.map(({ saga }) => saga))];
-    for (const { to, body } of sent) await shop.queues.send(to, {}, body);
+    // Of what would leave a marker only that counts which is older than any clock is wrong.
+    for (const { to, type, body } of sent) if (type !== "payment_refused") await shop.queues.send(to, {}, body);
+    const refusal = { code: "insufficient_credit", message: "" };
     for (const saga of sagas) {
       const about = { saga, startedAt: Date.now() - 86_400_000, order: goods.order };
       await shop.queues.send("stock", { type: "release", ...about });
+      await shop.queues.send("stock", { type: "payment_refused", ...about, refusal });
       await shop.queues.send("payment", { type: "refund", ...about });
       await shop.queues.send("order", { type: "payment_charged", ...about });
     }

@@ -15,8 +15,11 @@ export const EVENTS = SERVICES.flatMap((service) =>
   INBOX[service].options.map((option) => option.entries.type.literal as string),
 );
 
-/** "handled": it is deleted; "again": it comes again at once; "lost": it is deleted, though nothing was done. */
-export type Fate = "handled" | "again" | "lost";
+/**
+ * "handled": it is deleted; "failed": it comes again when the function wants it; "again": at once; "lost": it is deleted,
+ * though nothing was done.
+ */
+export type Fate = "handled" | "failed" | "again" | "lost";
 
 /** Stands between the queue and the function: may deliver the message any number of times, and says what becomes of it. */
 export type MessageFault = (deliver: () => Promise<Fate>) => Promise<Fate>;
@@ -195,11 +198,12 @@ export class TestQueues {
         { Records: [recordOf(message)] },
         lambdaContext(`${service}-on-events`, 10_000),
       );
-      return batchItemFailures.length === 0 ? "handled" : "again";
+      return batchItemFailures.length === 0 ? "handled" : "failed";
     };
     const deliver = this.repeat ? () => once().then(once) : once;
     const fault = this.#faults.get(type)?.shift() ?? this.#always.get(type);
     const fate = await (fault ? fault(deliver) : deliver());
+    if (fate === "failed") return;
     const entry = { Id: "0", ReceiptHandle: message.ReceiptHandle };
     const QueueUrl = queuePlace(service).url;
     const client = this.#client(service);
