@@ -1,12 +1,12 @@
 import * as v from "valibot";
 import type { RefusalCode } from "../errors.ts";
 import { charged, lines, step, type SagaStart } from "../handler/steps.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 
 /** A message belongs to a saga, and says for which order that is. All of it is repeated by whoever answers it. */
 const about = {
   ...step,
-  order: id,
+  order: Id,
   /** As W3C Trace Context has it; where the customer's request had one. */
   traceparent: v.optional(v.string()),
 };

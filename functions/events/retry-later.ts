@@ -1,7 +1,8 @@
 import type { SQSRecord } from "aws-lambda";
 import { processWide } from "log-replay";
 import { describe, log } from "../request-log.ts";
-import { queuePlace, type ServiceName } from "../settings/configuration.ts";
+import { queuePlace } from "../settings/configuration.ts";
+import type { ServiceName } from "../settings/services.ts";
 import { SqsClient } from "./sqs-client.ts";
 
 /** A message that has to come again. */

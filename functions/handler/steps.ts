@@ -3,20 +3,20 @@ import { Refusal } from "../errors.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
 import { VALIDITY } from "../calls/signature.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 
 /** What every step of a saga is called with. */
 export const step = {
-  saga: id,
+  saga: Id,
   /** When the saga started; milliseconds since 1970. */
   startedAt: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 };
 
 /** What a reservation is of: quantities of items. */
-export const lines = v.pipe(v.array(v.tuple([id, v.pipe(v.number(), v.safeInteger(), v.minValue(1))])), v.minLength(1));
+export const lines = v.pipe(v.array(v.tuple([Id, v.pipe(v.number(), v.safeInteger(), v.minValue(1))])), v.minLength(1));
 
 /** Who is charged, and how much. */
-export const charged = { user: id, amount: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) };
+export const charged = { user: Id, amount: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) };
 
 /** A saga, and when it started; milliseconds since 1970. */
 export interface SagaStart {
@@ -25,7 +25,7 @@ export interface SagaStart {
 }
 
 /** The sagas whose markers are to be dropped. */
-export const sagas = v.pipe(v.array(id), v.minLength(1), v.maxLength(100));
+export const sagas = v.pipe(v.array(Id), v.minLength(1), v.maxLength(100));
 
 /**
  * Markers are dropped after the retention. A step of an older saga could no longer tell that it has run before.

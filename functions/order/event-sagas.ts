@@ -5,7 +5,7 @@ import { describe, log } from "../request-log.ts";
 import { resendAfter } from "../settings/configuration.ts";
 import { outbox } from "./outbox.ts";
 import { openOutcomes } from "./outcomes.ts";
-import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
+import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "./sagas.ts";
 
 /** Milliseconds of a request that are left to look at the record a last time. */
@@ -40,7 +40,7 @@ class Resends {
 const openResends = (): Promise<Resends> => processWide("shop:resends", async () => new Resends());
 
 /** Milliseconds since 1970 at which `pushOn` has something to do for the saga. */
-export async function nextPush({ id, saga }: HeldSaga): Promise<number> {
+export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
   if (saga.state === "running" && isOverdue(saga, Date.now())) return 0;
   const due = (await openResends()).due(id, saga);
   return saga.state === "running" ? Math.min(due, saga.deadline) : due;
@@ -51,22 +51,22 @@ export async function nextPush({ id, saga }: HeldSaga): Promise<number> {
  * @returns the saga as it was left
  * @throws OccError and LogError where its state cannot be changed now, UnavailableError where a queue cannot be reached
  */
-export async function pushOn(state: LoggedRedis, held: HeldSaga, deadline: number): Promise<HeldSaga> {
+export async function pushOn(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
   const journal = new SagaJournal(state);
   const timeout = Math.max(1, deadline - Date.now());
   const resends = await openResends();
-  let current = held;
-  if (held.saga.state === "running" && isOverdue(held.saga, Date.now())) {
+  let current = driven;
+  if (driven.saga.state === "running" && isOverdue(driven.saga, Date.now())) {
     try {
-      current = await journal.abandoned(held, UNDO_ALL, LATE, timeout);
+      current = await journal.abandoned(driven, UNDO_ALL, LATE, timeout);
     } catch (error) {
       if (!(error instanceof LostRaceError)) throw error;
-      const saga = await journal.read(held.id, timeout);
-      if (saga === null || isSettled(saga)) return { id: held.id, saga: saga ?? held.saga };
-      current = { id: held.id, saga };
+      const saga = await journal.read(driven.id, timeout);
+      if (saga === null || isSettled(saga)) return { id: driven.id, saga: saga ?? driven.saga };
+      current = { id: driven.id, saga };
     }
   }
-  resends.note(held.id);
+  resends.note(driven.id);
   await sendEvents(outbox(current.id, current.saga));
   return current;
 }
@@ -96,15 +96,16 @@ export async function awaitEnd(
     let saga = started ?? (await read());
     for (;;) {
       if (saga === null || (saga && isSettled(saga)) || Date.now() >= last) return saga;
-      const held = saga && { id, saga };
-      if (held && (await nextPush(held)) <= Date.now()) {
-        saga = (await orLog(id, () => pushOn(state, held, deadline)))?.saga ?? saga;
+      const driven = saga && { id, saga };
+      if (driven && (await nextPush(driven)) <= Date.now()) {
+        saga = (await orLog(id, () => pushOn(state, driven, deadline)))?.saga ?? saga;
         continue;
       }
-      const next = held ? await nextPush(held) : Date.now() + LAST_LOOK;
+      const next = driven ? await nextPush(driven) : Date.now() + LAST_LOOK;
       const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
       if (news !== null && news !== "look") return news;
-      saga = (await read()) ?? saga;
+      const found = await read();
+      if (found !== undefined) saga = found;
     }
   } finally {
     watch.end();

@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { endpoint } from "../handler/endpoint.ts";
 import { json } from "../http/answer.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import { sagaKey, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
@@ -9,7 +9,7 @@ import { order } from "./service.ts";
 /** GET /orders/checkout/{order_id}: the order's latest checkout, as long as it is remembered. */
 export const handler = endpoint({
   service: order,
-  path: { order_id: id },
+  path: { order_id: Id },
   handle: async ({ path: { order_id }, state, deadline, now }) => {
     const options = { timeout: deadline - now };
     const rows = await state.occ.read<Order | Claim>([orderKey(order_id), claimKey(order_id)], options);

@@ -2,22 +2,22 @@ import { consumer, type Work } from "../events/consumer.ts";
 import { INBOX, type Inbox } from "../events/messages.ts";
 import { outbox } from "./outbox.ts";
 import { openOutcomes } from "./outcomes.ts";
-import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
+import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { isSettled, LostRaceError } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** The queue of the order service: what came of the steps of its sagas. */
 export const handler = consumer(order, INBOX.order, async (message, work) => {
-  const held = (await moved(message, work)) ?? (await present(message, work));
-  if (held === null) return [];
-  work.notes["state"] = held.saga.state;
-  if (isSettled(held.saga)) await (await openOutcomes()).announce(held);
+  const driven = (await moved(message, work)) ?? (await present(message, work));
+  if (driven === null) return [];
+  work.notes["state"] = driven.saga.state;
+  if (isSettled(driven.saga)) await (await openOutcomes()).announce(driven);
   // A charge of a saga that was given up: also where the first of two such messages has said so already, and was lost.
-  return message.type === "payment_charged" ? outbox(held.id, held.saga) : [];
+  return message.type === "payment_charged" ? outbox(driven.id, driven.saga) : [];
 });
 
 /** @returns null where the message changes nothing: it came twice, or too late */
-async function moved(message: Inbox["order"], { state, deadline }: Work): Promise<HeldSaga | null> {
+async function moved(message: Inbox["order"], { state, deadline }: Work): Promise<DrivenSaga | null> {
   const journal = new SagaJournal(state);
   const timeout = Math.max(1, deadline - Date.now());
   try {
@@ -39,7 +39,7 @@ async function moved(message: Inbox["order"], { state, deadline }: Work): Promis
   }
 }
 
-async function present({ saga: id }: Inbox["order"], { state, deadline }: Work): Promise<HeldSaga | null> {
+async function present({ saga: id }: Inbox["order"], { state, deadline }: Work): Promise<DrivenSaga | null> {
   const saga = await new SagaJournal(state).read(id, Math.max(1, deadline - Date.now()));
   return saga === null ? null : { id, saga };
 }

@@ -1,7 +1,7 @@
 import type { LoggedRedis } from "log-replay";
 import { metric } from "../request-log.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
-import type { HeldSaga } from "./saga-journal.ts";
+import type { DrivenSaga } from "./saga-journal.ts";
 import { sagaKey, type Saga } from "./sagas.ts";
 
 /** Sagas that one round looks at, oldest first. */
@@ -10,7 +10,7 @@ const MOST = 10_000;
 const STUCK = 60_000;
 
 /** Every claim stands for a saga that is not settled. @param deadline milliseconds since 1970 */
-export async function openSagas(state: LoggedRedis, deadline: number): Promise<HeldSaga[]> {
+export async function openSagas(state: LoggedRedis, deadline: number): Promise<DrivenSaga[]> {
   const options = { timeout: Math.max(1, deadline - Date.now()) };
   const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, { limit: MOST, ...options }), options);
   const ids = claims.flatMap((claim) => (claim ? [claim.saga] : []));
@@ -22,6 +22,6 @@ export async function openSagas(state: LoggedRedis, deadline: number): Promise<H
 }
 
 /** For the alarm. */
-export function tellStuck(open: readonly HeldSaga[]): void {
+export function tellStuck(open: readonly DrivenSaga[]): void {
   metric("order", "StuckSagas", open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length);
 }

@@ -2,7 +2,7 @@ import { processWide } from "log-replay";
 import { Channel } from "redis-occ/channel";
 import { describe, log } from "../request-log.ts";
 import { stateConfiguration } from "../settings/configuration.ts";
-import type { HeldSaga } from "./saga-journal.ts";
+import type { DrivenSaga } from "./saga-journal.ts";
 import type { Saga } from "./sagas.ts";
 
 const CHANNEL = "shop:checkouts";
@@ -69,7 +69,7 @@ export class Outcomes {
   }
 
   /** Resolves once the other processes were told as well, or could not be. */
-  announce({ id, saga }: HeldSaga): Promise<void> {
+  announce({ id, saga }: DrivenSaga): Promise<void> {
     this.#tell(id, saga);
     this.#announced.push(id);
     // All that end in this turn of the event loop are announced together.

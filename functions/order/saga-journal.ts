@@ -10,7 +10,7 @@ import {
   sagaKey,
   UNDO_ALL,
   undone,
-  type Changes,
+  type SagaChanges,
   type Failure,
   type Saga,
 } from "./sagas.ts";
@@ -25,7 +25,7 @@ export interface SagaOfOrder {
 type Why = Pick<Failure, "code" | "message">;
 
 /** A saga with its id, as one driver holds it. */
-export interface HeldSaga {
+export interface DrivenSaga {
   readonly id: string;
   readonly saga: Saga;
 }
@@ -47,17 +47,17 @@ export class SagaJournal {
   }
 
   /** The order becomes paid. @returns null where it is no longer this saga's */
-  paid({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga | null> {
+  paid({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga | null> {
     return this.#move("paid", id, saga.order, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
   }
 
   /** The saga is given up; what has to be undone is written down before any of it is. */
   async abandoned(
-    { id, saga }: HeldSaga,
+    { id, saga }: DrivenSaga,
     undo: readonly string[],
     failure: Failure,
     timeout: number,
-  ): Promise<HeldSaga> {
+  ): Promise<DrivenSaga> {
     return must(
       await this.#move("abandoned", id, saga.order, timeout, (current, order, claim) =>
         abandon(id, saga, current, order, claim, undo, failure),
@@ -66,7 +66,7 @@ export class SagaJournal {
   }
 
   /** All is undone. */
-  async closed({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga> {
+  async closed({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga> {
     return must(
       await this.#move("closed", id, saga.order, timeout, (current, order, claim) =>
         close(id, saga, current, order, claim),
@@ -77,7 +77,7 @@ export class SagaJournal {
   /** The transitions by events start from the saga as it stands: what an event tells is true of whatever it meets. */
 
   /** All steps are done: the order becomes paid; where it is no longer this saga's, they have to be undone. */
-  async charged({ saga: id, order }: SagaOfOrder, timeout: number): Promise<HeldSaga> {
+  async charged({ saga: id, order }: SagaOfOrder, timeout: number): Promise<DrivenSaga> {
     const paid = await this.#move("paid", id, order, timeout, (current, row, claim) =>
       pay(id, present(current), current, row, claim),
     );
@@ -90,7 +90,7 @@ export class SagaJournal {
   }
 
   /** A step is refused, and nothing is left of those before it. */
-  async refused({ saga: id, order }: SagaOfOrder, why: Why, timeout: number): Promise<HeldSaga> {
+  async refused({ saga: id, order }: SagaOfOrder, why: Why, timeout: number): Promise<DrivenSaga> {
     const failure: Failure = { kind: "refused", ...why };
     return must(
       await this.#move("abandoned", id, order, timeout, (current, row, claim) =>
@@ -100,7 +100,7 @@ export class SagaJournal {
   }
 
   /** The same by a later step, for which the reservation was released: a saga that was given up meanwhile has waited for that. */
-  async released(about: SagaOfOrder, why: Why, timeout: number): Promise<HeldSaga> {
+  async released(about: SagaOfOrder, why: Why, timeout: number): Promise<DrivenSaga> {
     try {
       return await this.refused(about, why, timeout);
     } catch (error) {
@@ -110,7 +110,7 @@ export class SagaJournal {
   }
 
   /** One of the steps that have to be undone is; with the last of them the saga has failed. */
-  async undone({ saga: id, order }: SagaOfOrder, step: string, timeout: number): Promise<HeldSaga> {
+  async undone({ saga: id, order }: SagaOfOrder, step: string, timeout: number): Promise<DrivenSaga> {
     return must(
       await this.#move("undone", id, order, timeout, (current, row, claim) => undone(id, current, row, claim, step)),
     );
@@ -121,12 +121,16 @@ export class SagaJournal {
     id: string,
     order: string,
     timeout: number,
-    transition: (current: Saga | null, order: Order | null, claim: Claim | null) => { saga: Saga; set: Changes } | null,
-  ): Promise<HeldSaga | null> {
+    transition: (
+      current: Saga | null,
+      order: Order | null,
+      claim: Claim | null,
+    ) => { saga: Saga; set: SagaChanges } | null,
+  ): Promise<DrivenSaga | null> {
     const [sagaRow, orderRow, claim] = [sagaKey(id), orderKey(order), claimKey(order)];
     const point = to === "undone" ? "closed" : to;
     await failPoint(`saga.${point}.before`);
-    const held = await this.#state.occ.transact<HeldSaga | null>(
+    const driven = await this.#state.occ.transact<DrivenSaga | null>(
       [sagaRow, orderRow, claim],
       (view) => {
         const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claim));
@@ -135,13 +139,13 @@ export class SagaJournal {
       { meta: { op: `saga_${to}`, saga: id }, timeout },
     );
     await failPoint(`saga.${point}.after`);
-    return held;
+    return driven;
   }
 }
 
-function must(held: HeldSaga | null): HeldSaga {
-  if (held === null) throw new Error("a transition that is always possible was not made");
-  return held;
+function must(driven: DrivenSaga | null): DrivenSaga {
+  if (driven === null) throw new Error("a transition that is always possible was not made");
+  return driven;
 }
 
 /** @throws LostRaceError where it is gone: it was settled, and forgotten since */

@@ -46,7 +46,7 @@ export const SAGAS = "saga:";
 export const sagaKey = (id: string): string => `${SAGAS}${id}`;
 
 /** Rows that change, by key; null deletes. */
-export type Changes = readonly (readonly [key: string, row: Saga | Order | Claim | null])[];
+export type SagaChanges = readonly (readonly [key: string, row: Saga | Order | Claim | null])[];
 
 /** Another driver has moved the saga on: this one stops and looks what became of it. */
 export class LostRaceError extends Error {
@@ -80,7 +80,7 @@ export function start(
   orderId: string,
   order: Order,
   at: { readonly now: number; readonly timeout: number; readonly traceparent?: string | undefined },
-): { saga: Saga; set: Changes } {
+): { saga: Saga; set: SagaChanges } {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
   const saga: Saga = {
     order: orderId,
@@ -114,7 +114,7 @@ export function pay(
   current: Saga | null,
   order: Order | null,
   claim: Claim | null,
-): { saga: Saga; set: Changes } | null {
+): { saga: Saga; set: SagaChanges } | null {
   assertCurrent(expected, current, "running");
   if (claim?.saga !== id || order?.generation !== expected.generation) return null;
   const saga: Saga = { ...expected, state: "paid", version: expected.version + 1 };
@@ -140,7 +140,7 @@ export function abandon(
   claim: Claim | null,
   undo: readonly string[],
   failure: Failure,
-): { saga: Saga; set: Changes } {
+): { saga: Saga; set: SagaChanges } {
   assertCurrent(expected, current, "running");
   const version = expected.version + 1;
   if (undo.length > 0) {
@@ -157,7 +157,7 @@ export function close(
   current: Saga | null,
   order: Order | null,
   claim: Claim | null,
-): { saga: Saga; set: Changes } {
+): { saga: Saga; set: SagaChanges } {
   assertCurrent(expected, current, "compensating");
   return failed(id, { ...expected, version: expected.version + 1 }, order, claim);
 }
@@ -172,7 +172,7 @@ export function undone(
   order: Order | null,
   claim: Claim | null,
   step: string,
-): { saga: Saga; set: Changes } {
+): { saga: Saga; set: SagaChanges } {
   if (current?.state !== "compensating" || current.undo?.includes(step) !== true)
     throw new LostRaceError(`the saga is ${current?.state ?? "gone"}, and does not wait for its ${step} to be undone`);
   const undo = current.undo.filter((name) => name !== step);
@@ -181,10 +181,10 @@ export function undone(
   return { saga, set: [[sagaKey(id), saga]] };
 }
 
-function failed(id: string, last: Saga, order: Order | null, claim: Claim | null): { saga: Saga; set: Changes } {
+function failed(id: string, last: Saga, order: Order | null, claim: Claim | null): { saga: Saga; set: SagaChanges } {
   const saga: Saga = { ...last, state: "failed" };
-  const free: Changes = claim?.saga === id ? [[claimKey(saga.order), null]] : [];
-  const noted: Changes =
+  const free: SagaChanges = claim?.saga === id ? [[claimKey(saga.order), null]] : [];
+  const noted: SagaChanges =
     order?.generation === last.generation && claim?.saga === id
       ? [[orderKey(saga.order), { ...order, checkout: id }]]
       : [];

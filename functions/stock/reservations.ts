@@ -21,7 +21,7 @@ interface ReservedLine {
 }
 
 /** Rows that change, by key; null deletes. */
-export type Changes = readonly (readonly [key: string, row: Item | Reservation | null])[];
+export type ReservationChanges = readonly (readonly [key: string, row: Item | Reservation | null])[];
 
 /** Gives the stored item, null where there is none. */
 export type FindItem = (id: string) => Item | null;
@@ -38,7 +38,7 @@ export function reserve(
   lines: Lines,
   marker: Reservation | null,
   find: FindItem,
-): { set: Changes; refusal?: Refusal } {
+): { set: ReservationChanges; refusal?: Refusal } {
   if (marker?.state === "reserved") return { set: [] };
   if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
   if (marker?.state === "released") {
@@ -72,18 +72,18 @@ export function release(
   marker: Reservation | null,
   find: FindItem,
   refusal?: { readonly code: RefusalCode; readonly message: string },
-): Changes {
+): ReservationChanges {
   if (marker?.state === "released" || marker?.state === "refused") return [];
   return [
-    ...settle(marker, find, giveBack),
+    ...changeHeld(marker, find, giveBack),
     [reservationKey(saga), { state: "released", ...(refusal ? { refusal } : {}) }],
   ];
 }
 
 /** Drops the marker of a saga that is settled for good; what it still held is sold. */
-export function forget(saga: string, marker: Reservation | null, find: FindItem): Changes {
+export function forget(saga: string, marker: Reservation | null, find: FindItem): ReservationChanges {
   if (marker === null) return [];
-  return [...settle(marker, find, letGo), [reservationKey(saga), null]];
+  return [...changeHeld(marker, find, letGo), [reservationKey(saga), null]];
 }
 
 /** The items that a marker's release or its forgetting changes. */
@@ -91,7 +91,11 @@ export function heldItems(marker: Reservation | null): string[] {
   return marker?.state === "reserved" ? marker.lines.map(({ item }) => item) : [];
 }
 
-function settle(marker: Reservation | null, find: FindItem, change: (item: Item, quantity: number) => Item): Changes {
+function changeHeld(
+  marker: Reservation | null,
+  find: FindItem,
+  change: (item: Item, quantity: number) => Item,
+): ReservationChanges {
   const items = new Map<string, Item>();
   for (const { item: id, quantity, generation } of marker?.state === "reserved" ? marker.lines : []) {
     const item = items.get(id) ?? find(id);
@@ -100,6 +104,6 @@ function settle(marker: Reservation | null, find: FindItem, change: (item: Item,
   return rows(items);
 }
 
-function rows(items: ReadonlyMap<string, Item>): Changes {
+function rows(items: ReadonlyMap<string, Item>): ReservationChanges {
   return Array.from(items, ([id, item]) => [itemKey(id), item] as const);
 }

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { Batcher } from "../../functions/events/batcher.ts";
 import { SqsClient } from "../../functions/events/sqs-client.ts";
-import { queuePlace, type QueuePlace, type ServiceName } from "../../functions/settings/configuration.ts";
+import { queuePlace, type QueuePlace } from "../../functions/settings/configuration.ts";
+import type { ServiceName } from "../../functions/settings/services.ts";
 import type { FunctionDescription, QueueDescription } from "./description.ts";
 
 /** Invocations of one function at the same time. */

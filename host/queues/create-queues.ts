@@ -1,6 +1,6 @@
 import { SqsClient } from "../../functions/events/sqs-client.ts";
 import { deadLetterQueueName, queueName } from "../../functions/settings/configuration.ts";
-import { SERVICES } from "../configuration.ts";
+import { SERVICES } from "../../functions/settings/services.ts";
 
 /** Seconds: longer than an invocation takes, so that nobody else gets what one works on. A function has those that failed come sooner. */
 const VISIBILITY_SECONDS = 60;

@@ -7,10 +7,10 @@ import { createQueues } from "../../../host/queues/create-queues.ts";
 import { INBOX } from "../../events/messages.ts";
 import { seal } from "../../events/seal.ts";
 import { SqsClient } from "../../events/sqs-client.ts";
-import { deadLetterQueueName, queuePlace, type ServiceName } from "../../settings/configuration.ts";
+import { deadLetterQueueName, queuePlace } from "../../settings/configuration.ts";
+import { SERVICES, type ServiceName } from "../../settings/services.ts";
 import { lambdaContext } from "./invocation.ts";
 
-const SERVICES = ["order", "stock", "payment"] as const;
 export const EVENTS = SERVICES.flatMap((service) =>
   INBOX[service].options.map((option) => option.entries.type.literal as string),
 );

@@ -10,10 +10,9 @@ import { Gateway } from "./gateway.ts";
 import { lambdaContext, proxyEvent } from "./invocation.ts";
 import type { TestQueues } from "./queues.ts";
 import { handlerOf, match } from "./routes.ts";
+import { SERVICES, type ServiceName as Name } from "../../settings/services.ts";
 
 export const SECRET = "a secret of the tests' own";
-const SERVICES = ["order", "stock", "payment"] as const;
-type Name = (typeof SERVICES)[number];
 
 /** What a caller sees of an answer. */
 export interface Seen {
