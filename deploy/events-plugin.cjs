@@ -2,11 +2,14 @@
 /** A plugin for serverless.yml: functions that answer events are there only where checkouts go by events (`saga`). */
 module.exports = class Events {
   constructor(serverless) {
-    const { functions, custom } = serverless.service;
-    if (custom.deployment.saga !== "events") {
-      for (const [name, { events = [] }] of Object.entries(functions)) if (events.some(isQueue)) delete functions[name];
-    }
     this.hooks = {
+      // By then the variables are resolved, and nobody has looked at the functions yet.
+      initialize: () => {
+        const { functions, custom } = serverless.service;
+        if (custom.deployment.saga === "events") return;
+        for (const [name, { events = [] }] of Object.entries(functions))
+          if (events.some(isQueue)) delete functions[name];
+      },
       "after:aws:package:finalize:mergeCustomProviderResources": () =>
         awaitPolicies(serverless.service.provider.compiledCloudFormationTemplate.Resources),
     };

@@ -6,7 +6,8 @@
 const { buildLayers } = require("./layers.cjs");
 
 /** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
-const SAGA_FUNCTIONS = /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund)$/;
+const SAGA_FUNCTIONS =
+  /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund|(order|stock|payment)-on-events)$/;
 
 module.exports = class Deployment {
   #serverless;

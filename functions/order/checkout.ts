@@ -110,7 +110,7 @@ async function drive({ state, deadline }: Call, driven: DrivenSaga): Promise<Sag
 const PAID = text("paid");
 
 /** A saga's answer: the same for everybody who waited for it. */
-function outcome(saga: Saga | null | undefined, order: string, id: string): Answer {
+function outcome(saga: Saga | null | undefined, orderId: string, id: string): Answer {
   if (saga?.state === "paid") return PAID;
   if (saga?.state === "failed" && saga.failure?.kind === "refused") {
     const { code, message } = saga.failure;
@@ -124,7 +124,7 @@ function outcome(saga: Saga | null | undefined, order: string, id: string): Answ
   if (saga !== null && sagaMode() === "events")
     return {
       ...json({ saga_id: id, state: saga?.state ?? "running" }, 202),
-      location: `/orders/checkout/${order}`,
+      location: `/orders/checkout/${orderId}`,
       retryAfter: 1,
     };
   return errorAnswer(

@@ -33,7 +33,7 @@ export type InvokeWithMessages = (event: SQSEvent) => Promise<SQSBatchResponse |
  * @returns stops that; resolves when what was taken is handled
  */
 export function pollQueues(
-  functions: readonly FunctionDescription[],
+  functions: readonly Pick<FunctionDescription, "name" | "queues">[],
   invoke: (name: string, event: SQSEvent) => Promise<unknown>,
 ): () => Promise<void> {
   const pollers = functions.flatMap(({ name, queues = [] }) =>

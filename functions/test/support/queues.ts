@@ -98,13 +98,14 @@ export class TestQueues {
 
   /** Holds messages back until it is opened, or all is healed. */
   gate(): { readonly fault: MessageFault; readonly reached: Promise<void>; readonly open: () => void } {
-    const [arrived, opened] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    this.#gates.add(opened.resolve);
+    const [arrived, opened] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    const open = (): void => opened.resolve(undefined);
+    this.#gates.add(open);
     return {
       reached: arrived.promise,
-      open: opened.resolve,
+      open,
       fault: async (deliver) => {
-        arrived.resolve();
+        arrived.resolve(undefined);
         await opened.promise;
         return deliver();
       },
