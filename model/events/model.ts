@@ -7,7 +7,7 @@ import { itemKey, newItem, type Item } from "../../functions/stock/items.ts";
 import { including, ITEM, ORDER, row, USER, written } from "../saga/state.ts";
 import type { EventFlaw } from "./flaws.ts";
 import { handled } from "./services.ts";
-import { eventOf, textOf, type EventState, type Working } from "./state.ts";
+import { eventOf, textOf, type EventState } from "./state.ts";
 
 export interface EventConfiguration {
   /** Of the one order, one after the other. */
@@ -39,20 +39,18 @@ export function eventModel(configuration: EventConfiguration): Model<EventState>
         [userKey(USER), newUser(credit, "0")],
       ]),
       queued: [],
-      working: [],
       stories: {},
       budget: { checkouts, crashes, lost },
     },
     successors: (state, visit) => {
       begin(state, configuration, visit);
       deliveries(state, configuration, visit);
-      followUps(state, configuration, visit);
       clock(state, configuration, visit);
       resend(state, configuration, visit);
     },
     encode: (state, into) => into.text(JSON.stringify(state)),
     violation: (state) => violation(state, configuration),
-    settled: ({ rows, working, budget }) => budget.checkouts === 0 && working.length === 0 && open(rows).length === 0,
+    settled: ({ rows, budget }) => budget.checkouts === 0 && open(rows).length === 0,
     describe,
   };
 }
@@ -80,54 +78,32 @@ function begin(state: EventState, { checkouts }: EventConfiguration, visit: Visi
   if (order.paid) return visit("a checkout: the order is paid already", left);
   const id = `S${checkouts - budget.checkouts + 1}`;
   const { saga, set } = start(id, ORDER, order, { now: 0, timeout: 1 });
-  visit(`${id} begins`, {
-    ...left,
-    rows: written(rows, set),
-    stories: { ...state.stories, [id]: { charges: 0, reserves: 0 } },
-    working: [...state.working, { message: "", following: outbox(id, saga).map(textOf) }],
-  });
+  const stories = { ...state.stories, [id]: { charges: 0, reserves: 0 } };
+  visit(`${id} begins`, queue({ ...left, rows: written(rows, set), stories }, outbox(id, saga).map(textOf)));
 }
 
-/** A message comes: its effect is durable from then on. */
-function deliveries(state: EventState, { flaw }: EventConfiguration, visit: Visit<EventState>): void {
+/**
+ * A message comes: its effect is durable, then what follows is sent, then the message is deleted. That is one step but where
+ * somebody dies in between: what is sent late is what comes late.
+ */
+function deliveries(state: EventState, { duplicates, flaw }: EventConfiguration, visit: Visit<EventState>): void {
+  const { budget } = state;
   for (const message of state.queued) {
-    if (state.working.some((working) => working.message === message)) continue;
     const event = eventOf(message);
     const { set, following } = handled(state.rows, event, flaw);
-    const next = told({ ...state, rows: written(state.rows, set) }, state, event.message.saga);
-    const queued = flaw === "delete before the follow-up is sent" ? without(state.queued, message) : state.queued;
-    const working: Working = { message, following: following.map(textOf) };
-    visit(`${name(message)} comes`, { ...next, queued, working: [...state.working, working] });
-    if (state.budget.lost > 0)
-      visit(
-        `${name(message)} is lost`,
-        {
-          ...state,
-          queued: without(state.queued, message),
-          budget: { ...state.budget, lost: state.budget.lost - 1 },
-        },
-        "fault",
-      );
-  }
-}
-
-/** What follows is sent, and then the message is deleted; or whoever was about to do that dies. */
-function followUps(state: EventState, { duplicates }: EventConfiguration, visit: Visit<EventState>): void {
-  for (const working of state.working) {
-    const { message, following } = working;
-    const rest = { ...state, working: without(state.working, working) };
-    const sent = queue(rest, following);
-    const who = message === "" ? "order" : `whoever has handled ${name(message)}`;
-    const what = following.length === 0 ? "has nothing to send" : `sends ${following.map(name).join(" and ")}`;
-    visit(`${who} ${what}`, { ...sent, queued: without(sent.queued, message) });
-    if (duplicates && message !== "")
-      visit(`${who} ${what}, and the message will come again`, queue(sent, [message]), "fault");
-    if (state.budget.crashes > 0 && message !== "")
-      visit(
-        `${who} dies before anything is sent`,
-        { ...rest, budget: { ...state.budget, crashes: state.budget.crashes - 1 } },
-        "fault",
-      );
+    const done = told({ ...state, rows: written(state.rows, set) }, state, event.message.saga);
+    const sent = queue(done, following.map(textOf));
+    const deleted = (from: EventState): EventState => ({ ...from, queued: without(from.queued, message) });
+    const what = name(message);
+    visit(`${what} is handled`, deleted(sent));
+    if (duplicates) visit(`${what} is handled, and will come again`, sent, "fault");
+    if (budget.crashes > 0) {
+      const dead = { ...done, budget: { ...budget, crashes: budget.crashes - 1 } };
+      const first = flaw === "delete before the follow-up is sent" ? deleted(dead) : dead;
+      visit(`whoever handles ${what} dies before anything is sent`, first, "fault");
+    }
+    if (budget.lost > 0)
+      visit(`${what} is lost`, deleted({ ...state, budget: { ...budget, lost: budget.lost - 1 } }), "fault");
   }
 }
 
@@ -139,11 +115,8 @@ function clock(state: EventState, { time }: EventConfiguration, visit: Visit<Eve
     const { rows } = state;
     const [order, claim] = [row<Order>(rows, orderKey(ORDER)), row<Claim>(rows, claimKey(ORDER))];
     const given = abandon(id, saga, saga, order, claim, UNDO_ALL, LATE);
-    visit(`the time of ${id} is over: it is given up`, {
-      ...state,
-      rows: written(rows, given.set),
-      working: [...state.working, { message: "", following: outbox(id, given.saga).map(textOf) }],
-    });
+    const messages = outbox(id, given.saga).map(textOf);
+    visit(`the time of ${id} is over: it is given up`, queue({ ...state, rows: written(rows, given.set) }, messages));
   }
 }
 

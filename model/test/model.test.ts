@@ -54,7 +54,7 @@ describe.each(PARTS)("the %s", (part) => {
       const { violation, trace } = outcome?.result.counterexample ?? { trace: [] };
 
       expect(outcome).toMatchObject({ kind: "mutant", asExpected: true });
-      expect(trace.length).toBeGreaterThan(3);
+      expect(trace.length).toBeGreaterThan(1);
       const printed = outcome?.text.split("\n").map((line) => line.trim());
       expect(printed?.slice(1, -1)).toEqual(trace.map(({ step }, i) => `${i + 1}  ${step}`));
       expect(printed?.at(-1)).toBe(`Invariant ${violation?.invariant}: ${violation?.what}`);
