@@ -32,12 +32,20 @@ export class AwsApi {
     });
   }
 
+  /** @throws Error where nobody can say */
+  async exists(stack: string): Promise<boolean> {
+    try {
+      await this.#describe(stack);
+      return true;
+    } catch (error) {
+      if (/ValidationError[^]*does not exist/.test((error as Error).message)) return false;
+      throw error;
+    }
+  }
+
   /** What the stack says of itself, by name. */
   async outputs(stack: string): Promise<ReadonlyMap<string, string>> {
-    const body = new URLSearchParams({ Action: "DescribeStacks", Version: "2010-05-15", StackName: stack });
-    const answer = await this.#post("cloudformation", "/", body.toString(), {
-      "content-type": "application/x-www-form-urlencoded",
-    });
+    const answer = await this.#describe(stack);
     const outputs = [
       ...answer.matchAll(/<member>\s*<OutputKey>([^<]*)<\/OutputKey>\s*<OutputValue>([^<]*)<\/OutputValue>/g),
     ];
@@ -62,6 +70,11 @@ export class AwsApi {
     ).SecretString;
   }
 
+  async #describe(stack: string): Promise<string> {
+    const body = new URLSearchParams({ Action: "DescribeStacks", Version: "2010-05-15", StackName: stack });
+    return this.#post("cloudformation", "/", body.toString(), { "content-type": "application/x-www-form-urlencoded" });
+  }
+
   async #post(service: string, path: string, body: string, headers: Record<string, string>): Promise<string> {
     const { region, endpoint = `https://${service}.${region}.amazonaws.com` } = this.#options;
     const response = await this.#client.fetch(endpoint + path, { method: "POST", headers, body, aws: { service } });
@@ -71,7 +84,7 @@ export class AwsApi {
   }
 }
 
-/** Each service's log, made where the stack keeps it; where it is there already nothing happens. */
+/** Makes each service's log where the stack keeps it. If it is there already, nothing happens. */
 export async function createLogs(api: AwsApi, stack: string): Promise<void> {
   for (const service of SERVICES) await api.invoke(`${stack}-${service}-create-log`);
 }

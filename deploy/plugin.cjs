@@ -4,6 +4,7 @@
  * serverless.yml has no words for.
  */
 const { buildLayers } = require("./layers.cjs");
+const { addPreflights } = require("./preflights.cjs");
 
 /** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
 const SAGA_FUNCTIONS =
@@ -19,6 +20,7 @@ module.exports = class Deployment {
       // What `resources` of serverless.yml has is in the template from here on.
       "after:aws:package:finalize:mergeCustomProviderResources": () => this.#template(),
       "before:deploy:deploy": () => this.#requireRedis(),
+      "before:remove:remove": () => this.#withoutImages(),
     };
   }
 
@@ -27,12 +29,21 @@ module.exports = class Deployment {
   }
 
   async #layers() {
+    addPreflights(this.#serverless.service.functions, this.#parameter.corsOrigins);
     if (this.#parameter.packaging === "apart") await buildLayers();
     if (this.#serverless.processedInput.commands[0] === "deploy") return;
-    // Whether a layer is the one that is deployed already is asked of AWS; packing alone needs no account.
-    for (const plugin of this.#serverless.pluginManager.plugins) {
-      if (plugin.constructor.name === "AwsCompileLayers") plugin.compareWithLastLayer = async () => undefined;
-    }
+    // AWS is asked whether a layer is deployed already; packing alone needs no account.
+    this.#plugin("AwsCompileLayers").compareWithLastLayer = async () => undefined;
+  }
+
+  /** After a removal the framework looks for container images: the shop has none, and an emulator may not know of any. */
+  #withoutImages() {
+    this.#plugin("AwsRemove").checkIfEcrRepositoryExists = async () => false;
+  }
+
+  /** One of the framework's own. */
+  #plugin(name) {
+    return this.#serverless.pluginManager.plugins.find((plugin) => plugin.constructor.name === name);
   }
 
   #template() {
@@ -41,7 +52,7 @@ module.exports = class Deployment {
     if (platform !== "lambda") return;
     for (const [id, { Type: type, Properties: properties }] of Object.entries(resources)) {
       if (type === "AWS::ApiGateway::Deployment") {
-        // A deployment has what was there when it was made: the gateway's own answers must come before it.
+        // A deployment has what was there when it was made, so the gateway's own answers must come before it.
         const answers = Object.keys(resources).filter(
           (other) => resources[other].Type === "AWS::ApiGateway::GatewayResponse",
         );

@@ -1,6 +1,7 @@
 /**
- * What a request can be answered with besides a result. One family: `code` for programs, `statusCode` for HTTP, and
- * `retryable`: true exactly where nothing was changed (or is being put back) and the same request may be sent again.
+ * What a request can be answered with besides a result. All of them have a `code` for programs, a `statusCode` for
+ * HTTP, and `retryable`, which is true exactly where nothing was changed (or is being put back) and the same request
+ * may be sent again.
  */
 export abstract class ShopError extends Error {
   abstract readonly code: string;
@@ -20,6 +21,7 @@ export type RefusalCode =
   | "insufficient_credit"
   | "insufficient_stock"
   | "invalid_body"
+  | "invalid_event"
   | "invalid_id"
   | "invalid_idempotency_key"
   | "invalid_number"
@@ -32,7 +34,10 @@ export type RefusalCode =
   | "unknown_order"
   | "unknown_user";
 
-/** The rules refuse: nothing was changed, and the same request is refused again as long as the state is the same. */
+/**
+ * The rules refuse the request. Nothing was changed, and the same request is refused again as long as the state is the
+ * same.
+ */
 export class Refusal extends ShopError {
   readonly statusCode = 400;
   readonly retryable = false;
@@ -44,7 +49,7 @@ export class Refusal extends ShopError {
   }
 }
 
-/** The order's checkout is running: adding to it or overwriting it has to wait. */
+/** The order's checkout is running, so whoever would add to the order or overwrite it has to wait. */
 export class CheckoutRunningError extends ShopError {
   readonly code = "checkout_running";
   readonly statusCode = 409;
@@ -65,6 +70,13 @@ export class ForbiddenError extends ShopError {
   readonly retryable = false;
 }
 
+/** The request belongs to another function: it was sent to this one by a load balancer's rule. */
+export class UnknownPathError extends ShopError {
+  readonly code = "unknown_path";
+  readonly statusCode = 404;
+  readonly retryable = false;
+}
+
 /** The service cannot answer now and has changed nothing, or has a rollback under way that will finish by itself. */
 export class UnavailableError extends ShopError {
   readonly statusCode = 503;
@@ -77,7 +89,7 @@ export class UnavailableError extends ShopError {
   }
 }
 
-/** Another service did not answer in time, or broke off: whether it did what it was asked is not known. */
+/** Another service did not answer in time or broke off. It is not known whether it did what it was asked. */
 export class AmbiguousError extends ShopError {
   readonly code = "outcome_unknown";
   readonly statusCode = 504;

@@ -1,13 +1,13 @@
-/** Severity of a line, and what LOG_LEVEL lets through: itself and all to its right. */
+/** The severity of a line. LOG_LEVEL lets through the level that it names and all to its right. */
 const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type Level = (typeof LEVELS)[number];
 
 /**
  * One line of JSON on standard output. `fields` must hold no secret: no headers, no bodies.
  *
- * Lines are written once for each turn of the event loop: a write of its own for each costs more than all else of a
- * line. So they are out before an invocation's answer has left the process, or a Lambda freezes; only a SIGKILL takes
- * those of its last turn.
+ * Lines are written once for each turn of the event loop, because a write for each line costs more than all the rest of
+ * it. They are out before an invocation's answer has left the process and before a Lambda freezes; only a SIGKILL takes
+ * those of the last turn.
  */
 export function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   const threshold = LEVELS.indexOf((process.env["LOG_LEVEL"] || "info") as Level);
@@ -35,8 +35,8 @@ function flush(): void {
 }
 
 /**
- * One value of a metric, as a line that CloudWatch makes one of (its embedded metric format). Only where
- * METRICS_NAMESPACE says that there is somebody to read it.
+ * One value of a metric, as a line that CloudWatch turns into one (its embedded metric format). It is written only
+ * where METRICS_NAMESPACE says that somebody reads it.
  */
 export function metric(service: string, name: string, value: number): void {
   const namespace = process.env["METRICS_NAMESPACE"];
@@ -48,7 +48,7 @@ export function metric(service: string, name: string, value: number): void {
   write(JSON.stringify({ _aws: about, service, [name]: value }));
 }
 
-/** An error with what caused it, for the log. A stack only where the error was not expected. */
+/** An error with what caused it, for the log; with its stack only if it was not expected. */
 export function describe(error: unknown, withStack: boolean): string {
   if (!(error instanceof Error)) return String(error);
   const own = withStack ? (error.stack ?? error.message) : `${error.name}: ${error.message}`;

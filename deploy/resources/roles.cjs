@@ -1,5 +1,5 @@
 "use strict";
-/** A role for each service, for all of its functions: its own output, its own log, the secret. */
+/** Two roles for each service: its own output and its own log; and the same with the secret, for who signs or checks signatures. */
 const { SERVICES } = require("../services.cjs");
 
 module.exports = async ({ resolveVariable }) => {
@@ -8,13 +8,13 @@ module.exports = async ({ resolveVariable }) => {
   );
   const account = "${AWS::Region}:${AWS::AccountId}";
 
-  const role = async (name) => {
+  const role = async (name, more) => {
     const bucket = { "Fn::GetAtt": [`${capital(name)}Log`, "Arn"] };
     const statements = [
       allow(["logs:CreateLogStream", "logs:PutLogEvents"], {
         "Fn::Sub": `arn:\${AWS::Partition}:logs:${account}:log-group:/aws/lambda/${service}-${stage}-${name}-*`,
       }),
-      allow("secretsmanager:GetSecretValue", { Ref: "InternalSecret" }),
+      ...more,
     ];
     if (logStore === "efs") {
       const accessPoint = await resolveVariable(`param:efsAccessPoint${capital(name)}`);
@@ -25,9 +25,10 @@ module.exports = async ({ resolveVariable }) => {
     } else {
       statements.push(
         allow(["s3:GetObject", "s3:PutObject"], join(bucket, `/${name}/*`)),
-        // Compaction deletes what a snapshot has; claims, beginnings and the store's identity stay.
+        // Compaction deletes what a snapshot has. Claims, begins and the store's identity stay.
         allow("s3:DeleteObject", [join(bucket, `/${name}/segment-*`), join(bucket, `/${name}/snapshot-*`)]),
-        // Not only for its prefix: with that condition S3 answers 403 instead of 404 where an object is looked for that is not there.
+        // Not only for its prefix: with that condition S3 answers 403 instead of 404 to whoever looks for an object
+        // that is not there.
         allow("s3:ListBucket", bucket),
       );
     }
@@ -57,11 +58,13 @@ module.exports = async ({ resolveVariable }) => {
       },
     };
   };
-  return {
-    Resources: Object.fromEntries(
-      await Promise.all(SERVICES.map(async (name) => [`${capital(name)}Role`, await role(name)])),
-    ),
-  };
+  const readSecret = allow("secretsmanager:GetSecretValue", { Ref: "InternalSecret" });
+  const Resources = {};
+  for (const name of SERVICES) {
+    Resources[`${capital(name)}Role`] = await role(name, []);
+    Resources[`${capital(name)}SigningRole`] = await role(name, [readSecret]);
+  }
+  return { Resources };
 };
 
 function allow(action, resource) {

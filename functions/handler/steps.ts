@@ -28,7 +28,7 @@ export interface SagaStart {
 export const sagas = v.pipe(v.array(Id), v.minLength(1), v.maxLength(100));
 
 /**
- * Markers are dropped after the retention. A step of an older saga could no longer tell that it has run before.
+ * Markers are dropped after the retention, so a step of an older saga could no longer tell that it has run before.
  * @throws Refusal saga_expired
  */
 export function assertRecent({ saga, startedAt }: SagaStart, now: number, retention: number): void {

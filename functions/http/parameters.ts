@@ -14,8 +14,10 @@ const integer = (least: number, most: number) =>
 
 /** An id of an item, a user or an order. */
 export const Id = v.pipe(v.string("invalid_id"), v.regex(/^[A-Za-z0-9_-]{1,64}$/, "invalid_id"));
-/** An amount or a quantity: an integer from 1. */
-export const Amount = integer(1, MAX_AMOUNT);
+/** How many of something: an integer from 1. */
+export const Quantity = integer(1, MAX_AMOUNT);
+/** What is added or taken: an integer from 0. */
+export const Amount = integer(0, MAX_AMOUNT);
 /** A price or a starting value: an integer from 0. */
 export const Price = integer(0, MAX_AMOUNT);
 /** How many rows a batch makes. */
@@ -26,7 +28,7 @@ const MEANING: Readonly<Record<string, string>> = {
   invalid_number: `must be an integer in its range, at most ${MAX_AMOUNT}`,
 };
 
-/** The parameters as the schema has them. @throws Refusal for the first that does not fit */
+/** The parameters as the schema makes them. @throws Refusal for the first that does not fit */
 export function parse<S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, input, { abortEarly: true });
   if (result.success) return result.output;

@@ -6,7 +6,8 @@ import { Id } from "../http/parameters.ts";
 import { Refusal, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { eventSagaTimeout, sagaMode, sagaTimeout } from "../settings/configuration.ts";
-import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
+import { idempotencyKey } from "../state/idempotency.ts";
+import { once } from "../handler/once.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
@@ -16,12 +17,10 @@ import { order } from "./service.ts";
 /** What a checkout request leads to: an answer at once, a saga of its own, or one that runs (or ran) already. */
 type Lead = { readonly answer: Answer } | { readonly started: DrivenSaga } | { readonly follow: string };
 
-/** What an Idempotency-Key stands for: an answer, or the saga that will have it. */
-type Kept = { readonly answer: Answer } | { readonly follow: string };
-
 /** POST /orders/checkout/{order_id} */
 export const handler = endpoint({
   service: order,
+  route: "POST /orders/checkout/{order_id}",
   path: { order_id: Id },
   handle: async (call) => {
     await failPoint("saga.start.before");
@@ -35,15 +34,15 @@ export const handler = endpoint({
 });
 
 /**
- * 120 random bits. Short: each row, marker, index and log record of the checkout carries it. It begins with a letter, since a
- * command line takes a dash for an option. By nanoid, which draws bits for many at a time: `randomBytes` would cost a tenth of
- * its transaction.
+ * 120 random bits. It is short because each row, marker, index and log record of the checkout carries it. It begins
+ * with a letter because a command line takes a dash for an option. It is made by nanoid, which draws bits for many ids
+ * at a time: `randomBytes` would cost a tenth of the transaction.
  */
 function newSagaId(): string {
   return `s${nanoid(20)}`;
 }
 
-/** Claims the order for a new saga, unless it is paid or claimed already. One transaction. */
+/** Claims the order for a new saga, unless it is paid or claimed already, in one transaction. */
 async function claimOrder({ state, idempotency, traceparent, now, deadline }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
@@ -51,33 +50,30 @@ async function claimOrder({ state, idempotency, traceparent, now, deadline }: Ca
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
   return state.occ.transact<Lead>(
     keys,
-    (view) => {
-      const first = idempotency && recall<Kept>(view, idempotency);
-      if (first && !("follow" in first && isVoid(view.get<Saga>(sagaKey(first.follow))))) return { result: first };
-      const keep = (kept: Kept) => (idempotency ? remember(idempotency, kept) : []);
-      try {
-        const present = known(view.get<Order>(orderRow), orderId);
-        const claim = view.get<Claim>(claimRow);
-        if (claim !== null) return { result: { follow: claim.saga }, set: keep({ follow: claim.saga }) };
-        if (present.paid) return { result: { answer: PAID }, set: keep({ answer: PAID }) };
-        const started = start(saga, orderId, present, { now, timeout, traceparent });
-        return {
-          result: { started: { id: saga, saga: started.saga } },
-          set: [...started.set, ...keep({ follow: saga })],
-        };
-      } catch (refusal) {
-        if (!(refusal instanceof Refusal) || !idempotency) throw refusal;
-        const answer = errorAnswer(refusal);
-        return { result: { answer }, set: keep({ answer }) };
-      }
-    },
+    (view) =>
+      once<Lead>(view, idempotency, {
+        again: (kept) => {
+          if (!("pending" in kept)) return { answer: kept };
+          return isVoid(view.get<Saga>(sagaKey(kept.pending))) ? null : { follow: kept.pending };
+        },
+        answered: (answer) => ({ answer }),
+        decide: () => {
+          const present = known(view.get<Order>(orderRow), orderId);
+          const claim = view.get<Claim>(claimRow);
+          if (claim !== null) return { result: { follow: claim.saga }, set: [], keep: { pending: claim.saga } };
+          if (present.paid) return { result: { answer: PAID }, set: [], keep: PAID };
+          const started = start(saga, orderId, present, { now, timeout, traceparent });
+          return { result: { started: { id: saga, saga: started.saga } }, set: started.set, keep: { pending: saga } };
+        },
+      }),
     { meta: { op: "checkout", saga }, timeout: deadline - now },
   );
 }
 
 /**
- * A checkout that was rolled back because a service did not answer has changed nothing, and its 503 asks for another try:
- * with the same Idempotency-Key that try is a new checkout. A saga that is gone was settled, and its answer with it.
+ * A checkout that was rolled back because a service did not answer has changed nothing, and its 503 asks for another
+ * try. With the same Idempotency-Key that try is a new checkout. A saga that is gone was settled, and its answer is
+ * gone with it.
  */
 function isVoid(saga: Saga | null): boolean {
   return saga === null || (saga.state === "failed" && saga.failure?.kind === "aborted");
@@ -97,7 +93,7 @@ async function ended(
   return "started" in lead ? drive(call, lead.started) : follow(state, id, deadline);
 }
 
-/** Drives a saga of its own; where somebody else took it over, waits for what they make of it. */
+/** Drives a saga of its own. If somebody else took it over, waits for what they make of it. */
 async function drive({ state, deadline }: Call, driven: DrivenSaga): Promise<Saga | null> {
   try {
     return (await checkoutDriver(state).run(driven, deadline)).saga;

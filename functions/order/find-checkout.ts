@@ -9,6 +9,7 @@ import { order } from "./service.ts";
 /** GET /orders/checkout/{order_id}: the order's latest checkout, as long as it is remembered. */
 export const handler = endpoint({
   service: order,
+  route: "GET /orders/checkout/{order_id}",
   path: { order_id: Id },
   handle: async ({ path: { order_id }, state, deadline, now }) => {
     const options = { timeout: deadline - now };

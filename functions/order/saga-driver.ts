@@ -18,8 +18,8 @@ export interface DriverOptions {
 }
 
 /**
- * Drives sagas, forwards and back. A driver needs no lease: each transition compares the saga's version, so where two
- * drive the same saga one gets a LostRaceError and stops.
+ * Drives sagas, forwards and back. A driver needs no lease: each transition compares the saga's version, so if two
+ * drive the same saga, one gets a LostRaceError and stops.
  */
 export class SagaDriver {
   readonly #options: DriverOptions;
@@ -54,7 +54,10 @@ export class SagaDriver {
     return this.compensate(await journal.abandoned(driven, attempted, NOT_ITS_ORDER, remaining(deadline)), deadline);
   }
 
-  /** Gives up a saga that its driver has left running past its deadline: which steps it did is not known, so all are undone. */
+  /**
+   * Gives up a saga that its driver has left running past its deadline. Nobody knows which steps were done, so all are
+   * undone.
+   */
   async takeOver(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
     const { journal, steps } = this.#options;
     const undo = steps.map(({ name }) => name).reverse();
@@ -62,7 +65,7 @@ export class SagaDriver {
   }
 
   /**
-   * Undoes the steps that the saga names, last one first, each as often as it takes.
+   * Undoes the steps that the saga names, the last one first, and tries each as often as it takes.
    * @returns the saga: failed, or still compensating where the deadline came first
    */
   async compensate(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
@@ -82,7 +85,7 @@ export class SagaDriver {
   }
 }
 
-/** Repeats a call that surely was not done, until the deadline. Anything else is the caller's to judge. */
+/** Repeats a call that certainly was not done, until the deadline. The caller judges anything else. */
 async function patiently(
   deadline: number,
   stepTimeout: number,
@@ -92,8 +95,8 @@ async function patiently(
 }
 
 /**
- * Repeats a call until it is done: it may have been done already, which is the same. Nothing that the other side answers
- * ends that, a 400 neither: a compensation is never refused, so that one comes from something on the way.
+ * Repeats a call until it is done; that it was done already is as good. No other answer ends that, not even a 400: a
+ * compensation is never refused, so a 400 comes from something on the way.
  */
 async function persistently(
   deadline: number,

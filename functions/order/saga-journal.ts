@@ -24,15 +24,15 @@ export interface SagaOfOrder {
 /** Why a service has refused its step. */
 type Why = Pick<Failure, "code" | "message">;
 
-/** A saga with its id, as one driver holds it. */
+/** A saga with its id, as one driver knows it. */
 export interface DrivenSaga {
   readonly id: string;
   readonly saga: Saga;
 }
 
 /**
- * The transitions of saga records, each one transaction that is durable before it returns.
- * Each throws LostRaceError where another driver was faster, and OccError or LogError where the state cannot be changed now.
+ * The transitions of saga records. Each is one transaction, which is durable before the call returns. Each throws
+ * LostRaceError if another driver was faster, and OccError or LogError if the state cannot be changed now.
  */
 export class SagaJournal {
   readonly #state: LoggedRedis;
@@ -51,7 +51,7 @@ export class SagaJournal {
     return this.#move("paid", id, saga.order, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
   }
 
-  /** The saga is given up; what has to be undone is written down before any of it is. */
+  /** The saga is given up. What has to be undone is written down before any of it is undone. */
   async abandoned(
     { id, saga }: DrivenSaga,
     undo: readonly string[],

@@ -6,6 +6,7 @@ import { chargeUser } from "./steps.ts";
 /** POST /payment/charge, for the other services: the second step of a checkout. */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/charge",
   signedBody: { ...step, ...charged },
   handle: async (call) => {
     call.notes["saga"] = call.body.saga;

@@ -6,6 +6,7 @@ import { refundUser } from "./steps.ts";
 /** POST /payment/refund, for the other services: undoes a charge, made or still to come. */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/refund",
   signedBody: step,
   handle: async (call) => {
     call.notes["saga"] = call.body.saga;

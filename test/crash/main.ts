@@ -1,4 +1,4 @@
-/** `npm run crash`: rounds until the time is over. `--help` tells the rest. */
+/** `npm run crash`: rounds until the time is over. `--help` says the rest. */
 import { parseArgs } from "node:util";
 import type { Chapter } from "./plan.ts";
 import type { Failure } from "./suite.ts";

@@ -14,10 +14,13 @@ export interface Event {
 export interface Plan {
   readonly name: string;
   readonly seed: number;
-  /** By host, then by life: the first is what it is told once the sale is open, the others what it begins with. */
+  /**
+   * By host, then by life: the first is what the host is told once the sale is open, the others are what it begins
+   * with.
+   */
   readonly faults: readonly (readonly (readonly Fault[])[])[];
   readonly events: readonly Event[];
-  /** Has to strike, or the round has shown nothing. */
+  /** It has to strike, or the round has shown nothing. */
   readonly target: Fault | null;
 }
 
@@ -37,7 +40,7 @@ export function singles(): { readonly point: FailPoint; readonly action: Action 
   return POINTS.flatMap((point) => actionsAt(point).map((action) => ({ point, action })));
 }
 
-/** Places that only a restore comes by. */
+/** Places that only a restore passes. */
 const IN_RESTORES = /^(lock|claim|sync|cut|begin|wipe|chunk|guard)[.]/;
 
 /** One fault, in circumstances that lead to its place. */
@@ -58,7 +61,8 @@ export function single({ point, action }: { readonly point: FailPoint; readonly 
   return {
     name: `${point}:${action}`,
     seed,
-    // Of the hosts the first to come by a place in a restore is any of them. A frame is torn by one only, or nobody is left to cut it.
+    // Any host may be the first to pass a place in a restore. Only one may tear a frame, or nobody is left to cut it
+    // off.
     faults: [host([...way, target]), host([...(point.startsWith("cut.") ? [] : way), target])],
     events: IN_RESTORES.test(point) ? [lost] : [],
     target,
@@ -125,7 +129,7 @@ export function powerLoss(seed: number): Plan {
   };
 }
 
-/** Every single fault once, in chapters of a dozen; of the plans those that are wanted. */
+/** Every single fault once, in chapters of a dozen, as far as the plans are wanted. */
 export function singleChapters(seed: number, wanted: (plan: Plan) => boolean = () => true): Chapter[] {
   const plans = new Random(seed)
     .shuffled(singles())

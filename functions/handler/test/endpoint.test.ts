@@ -68,6 +68,7 @@ test("a bug is answered 500 without what it was, and its log line has the stack"
   const { stock } = await import("../../stock/service.ts");
   const handler = endpoint({
     service: stock,
+    route: "POST /stock/add/{item_id}/{amount}",
     path: { amount: Amount },
     handle: () => Promise.reject(new Error("a bug")),
   });
@@ -96,6 +97,7 @@ test("a restore that takes nearly all the time leaves a timeout, not a bug", asy
   const context = { ...lambdaContext("f"), getRemainingTimeInMillis: () => (remaining -= 200) };
   const handler = endpoint({
     service: stock,
+    route: "POST /stock/add/{item_id}/{amount}",
     path: { amount: Amount },
     handle: async ({ state, deadline, now }) => json(await state.occ.read(["x"], { timeout: deadline - now })),
   });
@@ -122,7 +124,7 @@ test("while its Redis hangs a service answers 503 within its time, and goes on o
   expect([503, 504]).toContain(write.status);
   expect(read.retryAfter).toBe("1");
   const before = ((await shop.get("/stock/find/0")).json as { stock: number }).stock;
-  // "Nothing was changed" is said only where it is so.
+  // "Nothing was changed" is said only where it is true.
   if (write.status === 503) expect(before).toBe(5);
   expect(await shop.post("/stock/add/0/1")).toMatchObject({ status: 200, body: String(before + 1) });
 });

@@ -1,20 +1,20 @@
 import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
 import { OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
-import type { CommitHook, Write } from "./hook.ts";
+import { NO_PROBE, type CommitHook, type Premise, type Write } from "./hook.ts";
 import type { Identity, Lane } from "./lane.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** How an attempt of a group ended for the transactions that are still without an answer. */
+/** How an attempt of a group ended, for the transactions that have no answer yet. */
 export type AttemptEnd =
-  /** EXEC ran: answer as soon as `firm` resolves. */
+  /** EXEC ran. Its callers are answered as soon as `firm` resolves. */
   | {
       readonly kind: "executed";
       readonly decided: readonly Transaction[];
       readonly firm: Promise<void>;
       readonly again: readonly Transaction[];
     }
-  /** EXEC ran, and a command in it failed: what to answer, undefined where the writes stand all the same. */
+  /** EXEC ran, and a command in it failed. `error` is what to answer, undefined where the writes stand all the same. */
   | {
       readonly kind: "half done";
       readonly decided: readonly Transaction[];
@@ -23,11 +23,11 @@ export type AttemptEnd =
     }
   /** A watched key had changed: nothing happened. */
   | { readonly kind: "conflict" }
-  /** The hook misses something: nothing happened. */
+  /** The hook found something missing: nothing happened. */
   | { readonly kind: "restore" }
   /** The answer of EXEC is lost. */
   | { readonly kind: "lost"; readonly lost: LostExec }
-  /** There was nothing to execute; `again` asked for more keys. */
+  /** There was nothing to execute. `again` asked for more keys. */
   | { readonly kind: "nothing"; readonly again: readonly Transaction[] };
 
 /** What is needed to find out later whether an EXEC ran. */
@@ -36,6 +36,7 @@ export interface LostExec {
   readonly writes: readonly Write[];
   readonly session: unknown;
   readonly watched: readonly (string | null)[];
+  readonly premise: Premise | undefined;
   readonly connection: Connection;
   readonly identity: Identity;
   readonly stamp: string;
@@ -49,10 +50,10 @@ const MAX_ARGUMENTS = 5_000;
 
 /**
  * One attempt to commit a group, in two round trips: read; decide each transaction in turn on what the ones before it
- * left; write, if all that was read is still current.
+ * left; write if all that was read is still current.
  *
- * A group in which every rule refused ends with an EXEC too: only that proves that the refusals rest on a state
- * that was current, all of it at one instant.
+ * A group in which every rule refused ends with an EXEC too. Only that proves that the refusals rest on a state that
+ * was current, all of it at one instant.
  *
  * @throws ConnectionLostError, ServerRefusedError and what the hook throws, where nothing was changed
  */
@@ -71,10 +72,11 @@ async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Tr
   const declared = new Set<string>();
   for (const transaction of group) for (const key of transaction.keys) declared.add(key);
   const keys = [...declared];
-  const values = await lane.read([...hook.watch, ...keys]);
+  const probe = hook.probe?.() ?? NO_PROBE;
+  const { values, replies } = await lane.read([...hook.watch, ...keys], probe.commands);
   const watched = values.slice(0, hook.watch.length);
 
-  const session = await hook.check(watched, connection);
+  const session = await hook.check(watched, connection, replies, probe);
   if (session === null) {
     await lane.abandon();
     return { kind: "restore" };
@@ -95,12 +97,13 @@ async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Tr
   await failPoint("commit.before");
   for (const transaction of decided) transaction.markSent();
 
+  const premise = hook.premise?.(session);
   let results;
   try {
-    results = await lane.commit([...own, ...added]);
+    results = await lane.commit([...own, ...added], premise);
   } catch (error) {
     if (error instanceof LostReplyError) {
-      return { kind: "lost", lost: { decided, writes, session, watched, connection, identity, stamp } };
+      return { kind: "lost", lost: { decided, writes, session, watched, premise, connection, identity, stamp } };
     }
     throw error;
   }
@@ -114,12 +117,16 @@ async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Tr
     const error = await putRight(hook, session, writes, lane, failure);
     return { kind: "half done", decided, error, again };
   }
-  // What the hook throws at once must become a rejection as well: as an error of `attempt` it would mean that nothing was changed.
+  // What the hook throws at once must become a rejection too: as an error of `attempt` it would mean that nothing was
+  // changed.
   const firm = (async () => hook.executed(session, writes, results.slice(own.length) as Reply[]))();
   return { kind: "executed", decided, firm, again };
 }
 
-/** EXEC failed half way. @returns what the group's transactions are told once the hook has dealt with that; undefined where they stand */
+/**
+ * EXEC failed halfway. @returns what the group's transactions are told once the hook has dealt with that; undefined
+ * where they stand
+ */
 async function putRight(
   hook: CommitHook,
   session: unknown,

@@ -7,7 +7,7 @@ export type Command = readonly [string, ...(string | number | Buffer)[]];
 /** A reply as ioredis gives it for strings. */
 export type Reply = string | number | null | Reply[];
 
-/** Of one command, its name included. Redis takes more, and serves nobody else while it works on them. */
+/** The words of one command, its name included. Redis takes more, and serves nobody else while it works on them. */
 const MAX_WORDS = 65_536;
 
 const UTF8 = { replyEncoding: "utf8" } as const;
@@ -15,28 +15,32 @@ const UTF8 = { replyEncoding: "utf8" } as const;
 export interface ConnectionOptions {
   /** `redis://[:password@]host:port[/db]` */
   readonly url: string;
-  /** Milliseconds for opening a connection, and for each round trip: a server that hangs is a lost one. */
+  /** Milliseconds for opening a connection, and for each round trip. A server that hangs counts as lost. */
   readonly roundTripTimeout: number;
 }
 
 /**
  * One connection and nothing but that connection.
  *
- * WATCH lives and dies with a connection, so this one never reconnects and never queues while it is down: ioredis
- * would do both in silence and drop WATCH on the way. It breaks once; whoever used it opens another.
+ * WATCH lives and dies with a connection, so this one never reconnects and never queues while it is down: ioredis would
+ * silently do both, and drop WATCH on the way. It breaks once, and whoever used it opens another.
  */
 export class Connection {
-  /** Identity of the server process behind it: a restarted Redis has another one. */
+  /** Identity of the server process behind it. A restarted Redis has another one. */
   readonly runId: string;
   readonly #redis: Redis;
   readonly #timeout: number;
   #broken = false;
+  #lost = false;
 
   private constructor(redis: Redis, runId: string, timeout: number) {
     this.#redis = redis;
     this.#timeout = timeout;
     this.runId = runId;
-    redis.once("close", () => (this.#broken = true));
+    redis.once("close", () => {
+      if (!this.#broken) this.#lost = true;
+      this.#broken = true;
+    });
   }
 
   /** @throws ConnectionLostError where no server answers in time */
@@ -48,7 +52,7 @@ export class Connection {
       enableReadyCheck: false,
       maxRetriesPerRequest: 0,
       connectTimeout: roundTripTimeout,
-      // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
+      // A server that hangs never closes its side. Without this, ioredis would wait two more seconds for it.
       disconnectTimeout: 0,
       noDelay: true,
     });
@@ -73,6 +77,18 @@ export class Connection {
     return this.#broken;
   }
 
+  /** True where it broke, and was not closed by whoever had it. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Gives it up: what it leads to is not to be worked with any more. @returns the error to throw */
+  lose(why: string, cause?: unknown): ConnectionLostError {
+    if (!this.#broken) this.#lost = true;
+    this.close();
+    return new ConnectionLostError(why, { cause });
+  }
+
   /**
    * Sends the commands in one write and gives their replies.
    * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise;
@@ -85,14 +101,14 @@ export class Connection {
     try {
       return await this.#bounded(Promise.all(replies));
     } catch (error) {
-      throw asOccError(error);
+      throw this.#judged(error);
     }
   }
 
   /**
    * Sends the commands as one MULTI … EXEC.
    *
-   * An error among the replies of EXEC is handed over as it is: Redis has run the other commands all the same.
+   * An error among the replies of EXEC is returned as it is, because Redis has run the other commands all the same.
    * @returns the replies, or null where a watched key had changed
    * @throws ServerRefusedError where Redis refused a command and so discarded all of them; ConnectionLostError where
    *   the commands were not sent; {@link LostReplyError} where they were, and no answer came; RangeError as `pipeline`
@@ -100,13 +116,13 @@ export class Connection {
   async transaction(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
     this.#assertUsable();
     assertShort(commands);
-    // Where a command is refused, its own error comes first: EXEC says only that there was one.
+    // If a command is refused, its own error comes first. EXEC says only that there was one.
     const replies = await this.#sendWrite(() => Promise.all(this.#write([["multi"], ...commands, ["exec"]])));
     return replies.at(-1) as (Reply | Error)[] | null;
   }
 
   /**
-   * Runs a script that is loaded: what it does, it does at one instant.
+   * Runs a script that is loaded. All that it does happens at one instant.
    * @param keys how many of the arguments are keys
    * @throws ServerRefusedError where Redis refused it, so that nothing was run; ConnectionLostError and LostReplyError as `transaction`
    */
@@ -123,16 +139,15 @@ export class Connection {
 
   #assertUsable(): void {
     if (this.#broken || this.#redis.status !== "ready") {
-      this.close();
-      throw new ConnectionLostError("the connection is broken");
+      throw this.lose("the connection is broken");
     }
   }
 
   /**
    * Puts the commands into one write.
    *
-   * Not by a Pipeline of ioredis: each of those gets a property of its own, and with it a hidden class that V8 keeps until
-   * it collects all of its memory, and the pipeline's commands and replies with it.
+   * This is not a Pipeline of ioredis. Each of those gets a property of its own, and with it a hidden class that V8
+   * keeps until it collects all of its memory, together with the pipeline's commands and replies.
    * @returns the replies to come, in order
    * @throws RangeError where a command is longer than a string can be: nothing was sent, and the connection is closed
    */
@@ -143,7 +158,7 @@ export class Connection {
     try {
       for (const command of sent) void this.#redis.sendCommand(command);
     } catch (error) {
-      // A command that is too long for a string: those before it must not leave without it.
+      // The command is too long for a string, and those before it must not leave without it.
       for (const { promise } of sent) promise.catch(() => undefined);
       stream.destroy();
       this.close();
@@ -152,6 +167,14 @@ export class Connection {
       stream.uncork();
     }
     return sent.map(({ promise }) => promise as Promise<Reply>);
+  }
+
+  /** A server that has become a replica refuses writes for good: whoever needs its primary has to connect anew. */
+  #judged(error: unknown): Error {
+    const known = asOccError(error);
+    if (known instanceof ConnectionLostError) this.lose(known.message);
+    else if (known.message.startsWith("READONLY ")) return this.lose("the server is a replica by now", error);
+    return known;
   }
 
   #bounded<T>(replies: Promise<T>): Promise<T> {
@@ -167,8 +190,8 @@ export class Connection {
       await failPoint("exec.after");
       return reply;
     } catch (error) {
-      if (isServerReply(error)) throw asOccError(error);
-      this.close();
+      if (isServerReply(error)) throw this.#judged(error);
+      this.lose("no answer");
       throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
     }
   }
@@ -179,10 +202,10 @@ function assertShort(commands: readonly Command[]): void {
   if (long !== undefined) throw new RangeError(`${long[0]} has more than ${MAX_WORDS} words`);
 }
 
-/** EXEC was sent and its answer is lost: whether it ran has to be found out (see fence-off.ts). */
+/** EXEC was sent and its answer is lost. fence-off.ts finds out whether it ran. */
 export class LostReplyError extends ConnectionLostError {}
 
-/** The promise's result; after `timeout` ms the connection is cut, which rejects whatever waits on it. */
+/** The promise's result. After `timeout` ms the connection is cut, which rejects whatever waits for it. */
 async function bounded<T>(redis: Redis, timeout: number, promise: Promise<T>): Promise<T> {
   let cut = false as boolean;
   const timer = setTimeout(() => {

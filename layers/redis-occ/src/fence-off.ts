@@ -1,8 +1,8 @@
 import type { LostExec } from "./attempt.ts";
-import type { Connection } from "./connection.ts";
+import type { Command, Connection, Reply } from "./connection.ts";
 import { ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
-import type { CommitHook } from "./hook.ts";
+import type { CommitHook, Premise } from "./hook.ts";
 import type { Lane } from "./lane.ts";
 import { judgeLostExec } from "./lost-exec.ts";
 import type { Pool } from "./pool.ts";
@@ -11,8 +11,8 @@ import type { Pool } from "./pool.ts";
 const FENCE_TTL = 3600;
 
 /**
- * Finds out whether an EXEC ran whose answer is lost. It may even run later: the server can still have it in a
- * buffer. So first its fence is touched, which it watches, and in the same MULTI its marker is read, which it writes.
+ * Finds out whether an EXEC ran whose answer is lost. It may even run later, because the server can still have it in a
+ * buffer. So one MULTI first touches its fence, which it watches, and then reads its marker, which it writes.
  *
  * @returns true where it ran, false where it did not and never will
  * @throws OutcomeUnknownError where the server was restarted or its data replaced, and the hook cannot tell either;
@@ -32,19 +32,37 @@ export async function fenceOff(pool: Pool<Lane>, hook: CommitHook, lost: LostExe
   }
 }
 
-/** Touches the fence and reads the marker; null where this is not the server that the EXEC was sent to. */
+/** Touches the fence and reads the marker; null if this is not the server that the EXEC was sent to. */
 async function askMarker(
   connection: Connection,
   hook: CommitHook,
   lost: LostExec,
 ): Promise<Parameters<typeof judgeLostExec>[0]> {
   if (connection.runId !== lost.connection.runId) return null;
+  const { premise } = lost;
   const replies = await connection.transaction([
     ["set", lost.identity.fence, "touched", "EX", FENCE_TTL],
     ["mget", lost.identity.marker, ...hook.watch],
+    ...(premise === undefined ? [] : premiseCommands(premise)),
   ]);
-  const [touched, values] = replies ?? [];
+  const [touched, values, ...told] = replies ?? [];
   if (touched !== "OK" || !Array.isArray(values)) throw new ConnectionLostError("Redis did not tell the marker");
   const [marker, ...watched] = values;
-  return { sameHookValues: watched.every((value, i) => value === lost.watched[i]), markerSet: marker === lost.stamp };
+  const sameValues = watched.every((value, i) => value === lost.watched[i]);
+  return {
+    sameHookValues: sameValues && (premise === undefined || holds(premise, told)),
+    markerSet: marker === lost.stamp,
+  };
+}
+
+/** Data that were put back, or come from another server, may lack a marker that was there. */
+function premiseCommands({ counter }: Premise): Command[] {
+  return [
+    ["info", "replication"],
+    ["get", counter.key],
+  ];
+}
+
+function holds({ history, counter }: Premise, [info, count]: readonly (Reply | Error)[]): boolean {
+  return String(info).includes(`master_replid:${history}`) && Number(count ?? NaN) >= counter.least;
 }

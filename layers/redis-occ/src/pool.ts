@@ -3,6 +3,8 @@ import { ClosedError } from "./errors.ts";
 /** What breaks once and is then replaced: a connection, or what rests on one. */
 export interface Lendable {
   readonly broken: boolean;
+  /** True where it broke by itself, and was not closed. */
+  readonly lost: boolean;
   close(): void;
 }
 
@@ -13,7 +15,9 @@ interface Waiter<T> {
 
 /**
  * A bounded number of lanes or connections, each lent to one borrower at a time.
- * A broken one is not lent again: the next borrower opens its replacement.
+ * A broken one is not lent again: the next borrower opens its replacement. Where one was lost, those that are idle are given
+ * up as well: what cut it (a server that was demoted or hangs, a gateway that forgot all flows, a process that was frozen) has as
+ * a rule cut them too, and each would cost its borrower a whole timeout to find out.
  */
 export class Pool<T extends Lendable> {
   readonly #open: () => Promise<T>;
@@ -39,12 +43,17 @@ export class Pool<T extends Lendable> {
     }
   }
 
-  /** Closes every one, lent ones too; whoever waits for one gets a ClosedError. */
+  /** Closes all of them, lent ones too. Whoever waits for one gets a ClosedError. */
   close(): void {
     this.#closed = true;
     for (const item of [...this.#idle, ...this.#lent]) item.close();
     for (const waiter of this.#waiting.splice(0)) waiter.reject(new ClosedError());
     this.#idle.length = 0;
+  }
+
+  /** Closes those, lent ones too. */
+  closeWhere(which: (item: T) => boolean): void {
+    for (const item of [...this.#idle, ...this.#lent]) if (which(item)) item.close();
   }
 
   async #acquire(): Promise<T> {
@@ -60,7 +69,7 @@ export class Pool<T extends Lendable> {
     return this.#replace();
   }
 
-  /** Opens one for a place that is already counted; gives the place back where that fails. */
+  /** Opens one for a place that is already counted, and gives the place back if that fails. */
   async #replace(): Promise<T> {
     try {
       const item = await this.#open();
@@ -74,7 +83,7 @@ export class Pool<T extends Lendable> {
     }
   }
 
-  /** From here on it counts as lent, even while its borrower has yet to take notice: `close` must not miss it. */
+  /** From here on it counts as lent, even before its borrower takes notice: `close` must not miss it. */
   #lend(item: T): T {
     this.#lent.add(item);
     return item;
@@ -82,6 +91,7 @@ export class Pool<T extends Lendable> {
 
   #release(item: T): void {
     this.#lent.delete(item);
+    if (item.lost) for (const other of this.#idle) other.close();
     if (this.#closed || item.broken) {
       this.#count--;
       this.#passOnPlace();

@@ -1,11 +1,14 @@
 import { backoff } from "./backoff.ts";
 import type { Command, Connection, Reply } from "./connection.ts";
 import { asOccError, ConnectionLostError, TimeoutError } from "./errors.ts";
-import { RolledBackError, type CommitHook } from "./hook.ts";
-import { valuesOf, type Lane } from "./lane.ts";
+import { NO_PROBE, RolledBackError, type CommitHook } from "./hook.ts";
+import { closeThoseElsewhere, valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 
-/** Reads with more keys or any commands of their own do not share a MULTI: short reads shall not wait behind them. */
+/**
+ * Reads with more keys than this, or with commands of their own, do not share a MULTI, so that short reads need not
+ * wait for them.
+ */
 const MAX_SHARED_KEYS = 100;
 /** Keys of all reads that share a MULTI. */
 const MAX_GROUP_KEYS = 2_000;
@@ -54,8 +57,8 @@ class Read {
 }
 
 /**
- * Reads in groups: while one MULTI is under way, whoever comes waits for the next one and shares it.
- * What one read sees, it sees at one instant, together with what the hook checks.
+ * Reads in groups: while one MULTI is under way, whoever comes waits for the next one and shares it. One read sees
+ * everything at one instant, together with what the hook checks.
  */
 export class Reader {
   readonly #options: ReaderOptions;
@@ -106,7 +109,7 @@ export class Reader {
     return this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
   }
 
-  /** Never rejects: each failure is the answer of the reads that it concerns. */
+  /** Never rejects. The reads that a failure concerns get it as their answer. */
   async #attempt(group: readonly Read[], again: (reads: readonly Read[]) => void): Promise<void> {
     const { pool, hook, random } = this.#options;
     const open = group.filter((read) => !read.answered);
@@ -115,6 +118,7 @@ export class Reader {
       const checked = await pool.with(({ connection }) => this.#round(connection, open, again));
       if (checked) return;
       await hook.restore();
+      closeThoseElsewhere(pool, hook);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) return open.forEach((read) => read.fail(error));
       for (const read of open) read.lastProblem = error;
@@ -124,7 +128,7 @@ export class Reader {
     again(open);
   }
 
-  /** One MULTI for the group. @returns false where the hook misses something and has to restore it first */
+  /** One MULTI for the group. @returns false if the hook found something missing that has to be restored first */
   async #round(
     connection: Connection,
     group: readonly Read[],
@@ -133,22 +137,26 @@ export class Reader {
     const { hook } = this.#options;
     const keys = [...new Set(group.flatMap((read) => read.keys))];
     const fetched = [...hook.watch, ...keys];
+    const probe = hook.probe?.() ?? NO_PROBE;
     const added = hook.readCommands();
+    const asked = 1 + probe.commands.length;
     const replies = await connection.transaction([
       valuesOf(fetched),
+      ...probe.commands,
       ...added,
       ...group.flatMap((read) => read.commands),
     ]);
     if (replies === null) throw new ConnectionLostError("the connection still watched a key");
-    const failure = replies.slice(0, 1 + added.length).find((reply) => reply instanceof Error);
+    const failure = replies.slice(0, asked + added.length).find((reply) => reply instanceof Error);
     if (failure !== undefined) throw asOccError(failure);
     const values = fetched.length > 0 ? (replies[0] as (string | null)[]) : [];
-    const session = await hook.check(values.slice(0, hook.watch.length), connection);
+    const told = replies.slice(1, asked) as Reply[];
+    const session = await hook.check(values.slice(0, hook.watch.length), connection, told, probe);
     if (session === null) return false;
 
     const valueOf = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
-    const hookReplies = replies.slice(1, 1 + added.length) as Reply[];
-    let next = 1 + added.length;
+    const hookReplies = replies.slice(asked, asked + added.length) as Reply[];
+    let next = asked + added.length;
     for (const read of group) {
       const own = replies.slice(next, (next += read.commands.length));
       const refusal = own.find((reply) => reply instanceof Error);
@@ -157,7 +165,7 @@ export class Reader {
         continue;
       }
       const answer = read.commands.length > 0 ? (own as Reply[]) : read.keys.map((key) => valueOf.get(key) ?? null);
-      // In an async function what the hook throws at once is this read's affair only.
+      // Within an async function, what the hook throws at once concerns only this read.
       (async () => hook.observed(session, read.keys, hookReplies))().then(
         () => read.conclude(answer),
         (error: unknown) => (error instanceof RolledBackError ? again([read]) : read.fail(error)),

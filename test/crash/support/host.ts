@@ -12,7 +12,7 @@ import { SIGNATURE_HEADER } from "../../../functions/calls/signature.ts";
 import { sagaMode } from "../../../functions/settings/configuration.ts";
 import { SERVICES } from "../../../functions/settings/services.ts";
 
-/** Milliseconds of an invocation; the connection of one that takes longer breaks. */
+/** Milliseconds that an invocation may take. The connection of one that takes longer breaks. */
 const INVOCATION = 4_000;
 /** The scheduled functions, and the milliseconds between two runs of each. */
 const SCHEDULE = {

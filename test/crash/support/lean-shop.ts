@@ -118,7 +118,7 @@ export class LeanShop {
           port,
           preloads: mayLosePower ? [POWER_LOSS] : [],
           outputFile: join(dataDir, `host-${i}.log`),
-          // Each asks the services in the next one: a step and its caller are in two processes.
+          // Each asks the services in the next one, so a step and its caller are in two processes.
           environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
         }),
     );

@@ -1,6 +1,7 @@
 import { Connection, type Reply } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
 import { historyLines } from "../read/history-lines.ts";
+import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, isInternal, TAIL } from "../redis/keys.ts";
 import { judgeGuard, parseGuard } from "../protocol.ts";
 import { stateAt } from "../read/history.ts";
@@ -25,18 +26,19 @@ const ROUND_TRIP = 5_000;
 const CHUNK = 500;
 
 /**
- * Compares the log's state with a live Redis, while others go on writing. A key that looks different is looked at again
- * together with the number of the commit that Redis has reached, and compared with the log's state at that very commit.
+ * Compares the log's state with a live Redis, while others go on writing. A key that looks different is read again
+ * together with the number of the commit that Redis has reached, and compared with the log's state at exactly that
+ * commit.
  * @throws StoreMismatchError where Redis holds no state of this log now; LogDamageError; OccError
  */
 export async function diff(store: LogStore, url: string): Promise<Compared> {
   const connection = await Connection.open({ url, roundTripTimeout: ROUND_TRIP });
   try {
-    const [guard] = await connection.pipeline([["get", GUARD]]);
+    const [guard, info] = await connection.pipeline([["get", GUARD], ASK_DATASET]);
     const text = typeof guard === "string" ? guard : null;
-    const verdict = judgeGuard(parseGuard(text), { runId: connection.runId, store: store.id });
+    const verdict = judgeGuard(parseGuard(text), { ...readDataset(info, connection), store: store.id });
     if (verdict === "foreign") throw new StoreMismatchError("Redis holds the state of another log");
-    if (verdict === "restore")
+    if (verdict !== "fine")
       throw new StoreMismatchError(
         "Redis holds no state of this log now: it is empty, being restored, or an older copy",
       );
@@ -50,7 +52,7 @@ export async function diff(store: LogStore, url: string): Promise<Compared> {
   }
 }
 
-/** Keys in which Redis, over the time of a scan, differs from the log as it was before. */
+/** Keys in which Redis, during a scan, differs from the log as it was before. */
 async function compareLoosely(store: LogStore, connection: Connection): Promise<{ keys: number; suspects: string[] }> {
   const { images } = await stateAt(store);
   const unseen = new Set(images.keys());
@@ -118,7 +120,7 @@ async function compareExactly(store: LogStore, looks: readonly Look[]): Promise<
     }
   }
   for (const look of waiting) {
-    // What is executed and not in the log yet: its writer is about to append it, or the next one will.
+    // Commits that are executed and not in the log yet: their writer is about to append them, or the next one will.
     for (const { n, body } of look.tail) {
       if (n <= reached || n > look.n) continue;
       eachImage(Buffer.from(`{${body}}`), "tail", put);

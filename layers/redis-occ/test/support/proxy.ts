@@ -3,7 +3,9 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 /** A command on its way to Redis, stopped at the proxy together with all that its client sends after it. */
 export interface Held {
-  /** Hands it to Redis, also where the client has gone. Resolves with what Redis answers, which the client does not get. */
+  /**
+   * Hands it to Redis, even if the client has gone. Resolves with what Redis answers, which the client does not get.
+   */
   deliver(): Promise<string>;
   /** Lets it pass, and the answer too, as if there were no proxy. */
   pass(): void;
@@ -15,18 +17,20 @@ type Trap = (held: Held) => void;
 
 /** A TCP proxy before a real Redis, which stops, loses and delays what passes at exact points. */
 export class Proxy {
-  /** Times that the direction turned from answers to requests: round trips of a client that is alone. */
+  /** How often the direction turned from answers to requests: the round trips of a client that is alone. */
   roundTrips = 0;
   readonly url: string;
   readonly #server: Server;
+  #target: number;
   readonly #links = new Set<Link>();
   readonly #traps: { readonly bytes: string; readonly trap: Trap; readonly once: boolean }[] = [];
 
   private constructor(server: Server, target: number) {
     this.#server = server;
+    this.#target = target;
     this.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
     server.on("connection", (client) => {
-      const link = new Link(client, connect(target, "127.0.0.1"), {
+      const link = new Link(client, connect(this.#target, "127.0.0.1"), {
         match: (bytes) => this.#match(bytes),
         turned: () => this.roundTrips++,
         ended: () => this.#links.delete(link),
@@ -42,7 +46,7 @@ export class Proxy {
     return new Proxy(server, target);
   }
 
-  /** The next command of this name, from any client: it is stopped. */
+  /** Stops the next command of this name, from any client. */
   catchNext(command: string): Promise<Held> {
     return new Promise((resolve) => {
       this.#traps.push({ bytes: wireForm(command), trap: resolve, once: true });
@@ -54,9 +58,20 @@ export class Proxy {
     this.#traps.push({ bytes: wireForm(command), trap, once: false });
   }
 
-  /** From now on everything passes. What is held stays so. */
+  /** From now on everything passes. What is held stays held. */
   catchNone(): void {
     this.#traps.length = 0;
+  }
+
+  /** Leads new connections to another port; those that are there stay as they are. */
+  lead(target: number): void {
+    this.#target = target;
+  }
+
+  /** From now on nothing passes on the connections that are there, and nobody is told. @returns how many these are */
+  swallow(): number {
+    for (const link of this.#links) link.swallow();
+    return this.#links.size;
   }
 
   async close(): Promise<void> {
@@ -126,6 +141,11 @@ class Link implements Held {
 
   pass(): void {
     this.#flush();
+  }
+
+  swallow(): void {
+    this.#held ??= [];
+    this.#answers = () => undefined;
   }
 
   cut(): void {

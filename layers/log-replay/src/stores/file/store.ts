@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
+import { copyFile, open, readdir, readFile, rename, rm, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 import { parseBegin } from "../begin-text.ts";
 import {
@@ -8,7 +8,7 @@ import {
   exists,
   guard,
   makeFolder,
-  sizeOf,
+  look,
   syncFolder,
   syncPath,
   writeDurably,
@@ -36,9 +36,13 @@ export interface FileStoreOptions {
 /** The folder, in the store's own, of the segments that are folded into a snapshot. */
 const ARCHIVE = "archive";
 
+const BEGIN = /^begin-(\d{8,})\.json$/;
+const BEGINS_AT_ONCE = 64;
+const epochOf = (begin: string): number => Number(BEGIN.exec(begin)?.[1]);
+
 /**
  * Opens the log store in `folder`.
- * @throws StoreMismatchError where the folder is no store, or not the expected one
+ * @throws StoreMismatchError if the folder is no store, or not the expected one
  */
 export async function openFileStore({
   folder,
@@ -55,7 +59,7 @@ export async function openFileStore({
 
 /**
  * A log in a folder: `store.json`, `claim-E`, `begin-E.json`, `segment-E-WRITER-K.jsonl`, with E in eight digits.
- * Whatever is created is synced, and its folder, before anybody relies on it.
+ * Whatever is created is synced, and so is its folder, before anybody relies on it.
  */
 class FileStore implements RepairableStore {
   readonly id: string;
@@ -63,6 +67,8 @@ class FileStore implements RepairableStore {
   readonly #durability: Durability;
   readonly #writer = ownIdentity();
   readonly #snapshots: FileSnapshots;
+  /** They never change: each is read once. */
+  readonly #begins = new Map<number, Begin>();
 
   constructor(folder: string, id: string, durability: Durability) {
     this.#folder = folder;
@@ -125,14 +131,24 @@ class FileStore implements RepairableStore {
   begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     return guard("reading how the epochs begin", async () => {
       const begins = new Map<number, Begin>();
-      for (const name of (await readdir(this.#folder)).sort()) {
-        const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
-        if (epoch === undefined) continue;
-        const begin = parseBegin(await readFile(this.#path(name), "utf8"));
-        if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
-        else begins.set(Number(epoch), begin);
+      const names = (await readdir(this.#folder)).filter((name) => BEGIN.test(name)).sort();
+      for (let from = 0; from < names.length; from += BEGINS_AT_ONCE) {
+        const some = names.slice(from, from + BEGINS_AT_ONCE);
+        const found = await Promise.all(some.map((name) => this.#begin(name, onDamage)));
+        // Somebody has removed what was passed over: the one that passed it over is to be seen by now.
+        if (found.includes(undefined)) return await this.begins(onDamage);
+        found.forEach((begin, i) => begin && begins.set(epochOf(some[i] as string), begin));
       }
       return begins;
+    });
+  }
+
+  forgetEpochs(epochs: readonly number[], highest: number): Promise<void> {
+    return guard("forgetting epochs that were passed over", async () => {
+      for (const epoch of epochs) await rm(this.#path(beginName(epoch)), { force: true });
+      // In this order, and each is gone before the next one goes: who looks for the claim above one that is there finds it.
+      for (const epoch of await this.claims())
+        if (epoch < highest) await rm(this.#path(claimName(epoch)), { force: true });
     });
   }
 
@@ -175,7 +191,7 @@ class FileStore implements RepairableStore {
       await syncPath(this.#path(copy));
       await syncFolder(this.#folder);
       await failPoint("cut.copied");
-      // Not synced: a cut that is undone by a power loss is made again by the next restore.
+      // Not synced: if a power loss undoes a cut, the next restore makes it again.
       await truncate(this.#path(segment.name), length);
       await failPoint("cut.after");
       return copy;
@@ -210,7 +226,7 @@ class FileStore implements RepairableStore {
   archive(segments: readonly Segment[]): Promise<void> {
     return guard("archiving segments", async () => {
       if (segments.length === 0) return;
-      // Not with `makeFolder` alone: a store that was unmounted would come into being as an empty folder.
+      // `makeFolder` alone would make an empty folder in the place of a store that was unmounted.
       if (!exists(this.#path(IDENTITY)))
         throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
       await makeFolder(this.#path(ARCHIVE));
@@ -230,12 +246,27 @@ class FileStore implements RepairableStore {
       .sort();
     const last = lastOf(names);
     return names.flatMap((name) => {
-      const bytes = sizeOf(join(folder, name));
+      const found = look(join(folder, name));
       // It was archived while this list was made.
-      if (bytes === undefined) return [];
+      if (found === undefined) return [];
       const closed = prefix !== "" || !last.has(name) || isWriterGone(name);
-      return [{ epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed, bytes }];
+      return [{ epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed, ...found }];
     });
+  }
+
+  /** @returns null where it is damaged, undefined where it is no longer there */
+  async #begin(name: string, onDamage: OnDamage): Promise<Begin | null | undefined> {
+    const known = this.#begins.get(epochOf(name));
+    if (known !== undefined) return known;
+    try {
+      const begin = parseBegin(await readFile(this.#path(name), "utf8"));
+      if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
+      else this.#begins.set(epochOf(name), begin);
+      return begin;
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" && exists(this.#path(IDENTITY))) return undefined;
+      throw error;
+    }
   }
 
   async *#read(name: string, chunk: number, from: number): AsyncGenerator<Buffer> {
@@ -253,7 +284,7 @@ class FileStore implements RepairableStore {
     }
   }
 
-  /** In their place: the same bytes over the same bytes. It makes the kernel take them for unwritten again. */
+  /** In their place: the same bytes over the same bytes, so that the kernel takes them to be unwritten again. */
   async #writeAgain({ segment, offset, bytes }: LastFrame): Promise<void> {
     const file = await this.#open(segment.name, "r+");
     try {

@@ -13,61 +13,72 @@ import { S3Snapshots } from "./snapshots.ts";
 const IDENTITY = "store.json";
 
 export interface S3StoreOptions extends BucketOptions {
-  /** What the keys of the store's objects begin with, for instance `order/`; a store's alone. */
+  /** What the keys of the store's objects begin with, for instance `order/`. It is this store's alone. */
   readonly prefix: string;
   /** The identity that the store must have. */
   readonly expectedId?: string;
+  /** Milliseconds for which a look for a claim counts for reads; all processes must have the same. Default 1,000. */
+  readonly readLease?: number;
 }
 
 /**
  * Makes a log store under `prefix`, unless there is one already.
- * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
+ * @throws StoreUnavailableError; StoreMismatchError if the prefix holds something else
  */
 export async function createS3Store({
   prefix,
   ...options
-}: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
+}: Omit<S3StoreOptions, "expectedId" | "readLease">): Promise<{ id: string }> {
   const bucket = new Bucket(options);
   const key = checked(prefix) + IDENTITY;
-  // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
+  // The prefix is listed before the identity is looked for: what another creator's first user adds comes after its
+  // identity.
   const others = await bucket.list(prefix);
   const present = await bucket.get(key);
   if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
   if (others.length > 0)
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
-  // Of two creators at once one wins, and both give its identity.
+  // One of two creators at once wins, and both return its identity.
   await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
   return { id: await readIdentity(bucket, options.bucket, key) };
 }
 
 /**
  * Opens the log store under `prefix`.
- * @throws StoreMismatchError where there is none, or not the expected one; StoreUnavailableError
+ * @throws StoreMismatchError if there is none, or not the expected one; StoreUnavailableError
  */
-export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOptions): Promise<LogStore> {
+export async function openS3Store({
+  prefix,
+  expectedId,
+  readLease = 1_000,
+  ...options
+}: S3StoreOptions): Promise<LogStore> {
   const bucket = new Bucket(options);
   const id = await readIdentity(bucket, options.bucket, checked(prefix) + IDENTITY);
   if (expectedId !== undefined && id !== expectedId) {
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is log store ${id}, expected was ${expectedId}`);
   }
-  return new S3Store(bucket, prefix, id);
+  return new S3Store(bucket, prefix, id, readLease);
 }
 
 /**
  * A log in a bucket, under names as in a folder: `store.json`, `claim-E`, `begin-E.json`, a segment's frames as
- * `segment-E-WRITER-K/N.jsonl`, `snapshot-E-N.json` with its parts, and what is archived. Every object is created once and
- * never written again. S3 has stored an object durably before it answers, and every later request, a listing too, finds it.
+ * `segment-E-WRITER-K/N.jsonl`, `snapshot-E-N.json` with its parts, and what is archived. Every object is created once
+ * and never written again. S3 has stored an object durably before it answers, and every later request finds it, a
+ * listing too.
  */
 class S3Store implements LogStore {
   readonly id: string;
+  readonly readLease: number;
   readonly #bucket: Bucket;
   readonly #prefix: string;
   readonly #segments: S3Segments;
   readonly #snapshots: S3Snapshots;
-  /** They never change: each is fetched once. */
+  /** They never change, so each is fetched once. */
   readonly #begins = new Map<number, Begin>();
 
-  constructor(bucket: Bucket, prefix: string, id: string) {
+  constructor(bucket: Bucket, prefix: string, id: string, readLease: number) {
+    this.readLease = readLease;
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.id = id;
@@ -76,7 +87,7 @@ class S3Store implements LogStore {
   }
 
   claim(epoch: number): Promise<boolean> {
-    // Nobody else, and no other call, writes these bytes: who finds them there has won.
+    // Nobody else, and no other call, writes these bytes, so whoever finds them there has won.
     return this.#bucket.create(
       this.#prefix + claimName(epoch),
       Buffer.from(`${JSON.stringify({ claim: randomUUID() })}\n`),
@@ -105,9 +116,20 @@ class S3Store implements LogStore {
   async begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
     const found = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch, onDamage)] as const));
+    // Somebody has removed what was passed over: the one that passed it over is to be seen by now.
+    if (found.some(([, begin]) => begin === undefined)) return this.begins(onDamage);
     return new Map(
-      found.flatMap(([epoch, begin]) => (begin === null ? [] : [[epoch, begin] as const])).sort(([a], [b]) => a - b),
+      found
+        .flatMap(([epoch, begin]) => (begin === null || begin === undefined ? [] : [[epoch, begin] as const]))
+        .sort(([a], [b]) => a - b),
     );
+  }
+
+  async forgetEpochs(epochs: readonly number[], highest: number): Promise<void> {
+    await this.#bucket.delete(epochs.map((epoch) => this.#prefix + beginName(epoch)));
+    const claims = (await this.claims()).filter((epoch) => epoch < highest);
+    // S3 deletes the objects of one request in any order.
+    for (const epoch of claims) await this.#bucket.delete([this.#prefix + claimName(epoch)]);
   }
 
   createSegment(epoch: number): SegmentWriter {
@@ -123,14 +145,17 @@ class S3Store implements LogStore {
     return this.#segments.read(segment, chunk, from);
   }
 
-  /** There is nothing to write again: what was read was durable before it could be read. Only that it is still there is looked at. */
+  /**
+   * There is nothing to write again, because what was read was durable before it could be read. This only checks that
+   * it is still there.
+   */
   async sync(frames: readonly LastFrame[]): Promise<void> {
     if (!(await this.#bucket.has(this.#prefix + IDENTITY)))
       throw new StoreUnavailableError(`${this.#prefix}${IDENTITY} is gone`);
     await this.#segments.assertPresent(frames);
   }
 
-  /** A frame is never torn, so there is nothing that has to be cut. */
+  /** A frame is never torn, so there is nothing to cut off. */
   async cut(): Promise<null> {
     return null;
   }
@@ -167,12 +192,13 @@ class S3Store implements LogStore {
       .map(Number);
   }
 
-  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null> {
+  /** @returns null where it is damaged, undefined where it is no longer there */
+  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null | undefined> {
     const known = this.#begins.get(epoch);
     if (known !== undefined) return known;
     const key = this.#prefix + beginName(epoch);
     const content = await this.#bucket.get(key);
-    if (content === null) throw new StoreUnavailableError(`${key} is gone`);
+    if (content === null) return undefined;
     const begin = parseBegin(content.toString("utf8"));
     if (begin === null) onDamage(new LogDamageError(key, 1, "does not say how the epoch begins"));
     else this.#begins.set(epoch, begin);
