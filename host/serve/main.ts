@@ -24,7 +24,8 @@ const DRAIN_PATIENCE = 11_000;
 async function main(): Promise<void> {
   outputMayBeLost();
   const description = await readDescriptionApart(ROOT, "offline");
-  // A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
+  // It is a plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for
+  // each request.
   process.env = { ...process.env, ...description.environment };
   const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
   await functions.loadAll();
@@ -60,7 +61,7 @@ async function startPolling(functions: Functions, description: ServiceDescriptio
   return pollQueues(description.functions, (name, event) => functions.invoke(name, event));
 }
 
-/** No new work; what is under way is answered; what was executed is appended to the log; then the process ends. */
+/** Takes no new work, answers what is under way, appends to the log what was executed, and then ends the process. */
 async function stop(server: FunctionServer, endSchedules: () => void, endPolling: () => Promise<void>): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
@@ -69,7 +70,7 @@ async function stop(server: FunctionServer, endSchedules: () => void, endPolling
   process.exit(0);
 }
 
-/** A supervisor that was killed is not told any more; the host goes on. */
+/** A supervisor that was killed cannot be told; the host goes on. */
 function tell(message: HostMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

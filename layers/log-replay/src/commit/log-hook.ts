@@ -16,6 +16,7 @@ import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, type Indexed } from "../redis/indexes.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, isInternal, LAST } from "../redis/keys.ts";
+import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
 import { standingOf } from "../read/positions.ts";
@@ -298,7 +299,8 @@ export class LogHook implements CommitHook<Session> {
 
   /** The writer for an epoch that this process has not worked in before; that of a later one where it has got there meanwhile. */
   async #enter(epoch: number): Promise<AppendTurns> {
-    const { store, open } = this.#options;
+    const { store, open, commit } = this.#options;
+    await askWhetherFit(open, store, commit);
     const begin = (await store.begins()).get(epoch);
     if (begin === undefined)
       throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);

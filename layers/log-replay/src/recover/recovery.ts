@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClosedError, type Connection } from "redis-occ";
+import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
 import { logEnd } from "../read/log-end.ts";
 import { assertNoOlderLog, standingOf } from "../read/positions.ts";
 import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
+import { assertFit } from "../redis/server-check.ts";
 import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./lock.ts";
@@ -25,6 +27,8 @@ export interface RecoveryOptions {
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
+  /** How the transactions that follow commit; default "watch". */
+  readonly commit?: CommitMode;
   /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
@@ -63,7 +67,7 @@ const LONGEST_FAILURE = 10_000;
  *
  * @param overEpoch an epoch that is to be ended even where its state looks fine: an append to it has failed
  * @throws ConnectionLostError where Redis breaks or the lock is lost on the way: start over; LogDamageError;
- *   StoreMismatchError; StoreUnavailableError
+ *   StoreMismatchError; StoreUnavailableError; what `assertFit` throws
  */
 export async function recover(options: RecoveryOptions, overEpoch: number): Promise<Recovered> {
   const connection = await options.open();
@@ -72,6 +76,7 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   options.signal.addEventListener("abort", stop);
   let sealed: string | null = null;
   try {
+    await assertFit(connection, options.store, options.commit);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       if (options.signal.aborted) throw new ClosedError();
       await failPoint("lock.before");
@@ -274,8 +279,9 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
   }
 }
 
-/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
+/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. @throws FormatError */
 export async function claimNext(store: LogStore): Promise<number> {
+  await assertKnownFormat(store);
   for (;;) {
     const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;

@@ -1,10 +1,11 @@
-import type { Command } from "redis-occ";
+import { ServerRefusedError, type Command } from "redis-occ";
 import { failPoint } from "../fail-points.ts";
 import type { FramedLine } from "../format/frame.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
 import { inParts, indexCommands } from "../redis/indexes.ts";
+import { outOfMemory } from "../redis/server-check.ts";
 import { eachImage } from "../format/record.ts";
 import type { RestoreLock } from "./lock.ts";
 import { readSnapshot } from "../read/snapshot.ts";
@@ -22,7 +23,8 @@ const PROGRESS_INTERVAL = 1_000;
  * Puts the surveyed history into an empty database: a snapshot, and what comes after it. Only the last value of a key
  * within a chunk is sent.
  * @throws ConnectionLostError where the connection breaks or the lock is lost: start over with a wipe; GoneError and
- *   LogDamageError where a compaction has taken away what was being read: start over with a wipe and the newest snapshot
+ *   LogDamageError where a compaction has taken away what was being read: start over with a wipe and the newest snapshot;
+ *   ServerUnfitError where Redis has too little memory
  */
 export async function applyHistory(
   { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
@@ -73,7 +75,11 @@ export async function applyHistory(
 
 async function put(lock: RestoreLock, commands: readonly Command[]): Promise<void> {
   await failPoint("chunk.before");
-  await lock.write(commands);
+  try {
+    await lock.write(commands);
+  } catch (error) {
+    throw error instanceof ServerRefusedError && error.message.startsWith("OOM") ? outOfMemory(error) : error;
+  }
   await failPoint("chunk.after");
 }
 
