@@ -29,14 +29,16 @@ export interface RecoveryOptions {
   readonly indexes: readonly string[];
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
-  /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
+  /** Milliseconds after which the lock is free if its holder no longer renews it. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
   /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
   readonly amend?: (epoch: number, survey: Survey, renew: () => Promise<void>) => Promise<Survey>;
   /** How many restores of this process have failed, one after the other. */
   readonly failures?: number;
-  /** Told of a restore that failed after it had claimed an epoch, and for how many milliseconds nobody shall try again. */
+  /**
+   * Told of a restore that failed after it had claimed an epoch, and for how many milliseconds nobody is to try again.
+   */
   readonly onFailure?: (error: unknown, pause: number) => void;
   /** Ends a recovery that is under way; whoever comes next starts over. */
   readonly signal: AbortSignal;
@@ -61,12 +63,12 @@ const FIRST_FAILURE = 100;
 const LONGEST_FAILURE = 10_000;
 
 /**
- * Brings the state back, or waits until somebody else has. One process restores; its lock is a matter of economy only:
- * what fences a recoverer that lost it is the token that each of its writes checks. Who waits adds no work: it looks at Redis
- * less and less often, and at the store once for each guard that it has not seen before.
+ * Brings the state back, or waits until somebody else has. One process restores. Its lock only saves work: the token
+ * that each of its writes checks is what fences a recoverer that has lost it. Whoever waits adds no work: it looks at
+ * Redis less and less often, and at the store once for each guard that it has not seen before.
  *
- * @param overEpoch an epoch that is to be ended even where its state looks fine: an append to it has failed
- * @throws ConnectionLostError where Redis breaks or the lock is lost on the way: start over; LogDamageError;
+ * @param overEpoch an epoch that is to end even if its state looks fine, because an append to it has failed
+ * @throws ConnectionLostError if Redis breaks or the lock is lost on the way: start over; LogDamageError;
  *   StoreMismatchError; StoreUnavailableError; what `assertFit` throws
  */
 export async function recover(options: RecoveryOptions, overEpoch: number): Promise<Recovered> {
@@ -117,13 +119,14 @@ async function restoreUnder(
       await lock.write([["set", GUARD, JSON.stringify({ ...held, replid: lock.dataset.replid })]], { releases: true });
       return held.epoch;
     }
-    // Whoever claimed before and has not begun may have died, or has found what nobody can restore: a claim would be in vain.
+    // Whoever claimed before and has not begun may have died, or has found what nobody can restore, so that a claim
+    // would be in vain.
     if (await isBeyondBegun(store)) await surveyHistory(store, progressOf(lock));
-    // Whoever was held up until now must not claim: somebody else may be restoring.
+    // Whoever was held up until now must not claim, because somebody else may be restoring.
     await lock.write([]);
     epoch = await claimNext(store);
   } catch (error) {
-    // Others need not wait for the lock to expire; where the connection is gone they do.
+    // Others need not wait for the lock to expire, except if the connection is gone.
     await lock.release().catch(() => undefined);
     throw error;
   }
@@ -150,14 +153,14 @@ function pauseAfter(failures: number): number {
 }
 
 interface Progress {
-  /** Epochs before this one that nothing was committed in. */
+  /** Epochs before this one in which nothing was committed. */
   idle: number;
 }
 
 async function restore(epoch: number, lock: RestoreLock, options: RecoveryOptions, progress: Progress): Promise<void> {
   const { store, onEvent } = options;
   const started = performance.now();
-  // From the claim on: until then others may answer reads from the state before.
+  // Counted from the claim, because until then others may answer reads from the state before.
   const leased = sleep(store.readLease ?? 0);
   onEvent({ event: "restore started", epoch });
   const renew = progressOf(lock);
@@ -209,7 +212,7 @@ async function isBeyondBegun(store: LogStore): Promise<boolean> {
   return ((await store.claims()).at(-1) ?? 0) > lastBegun(await store.begins());
 }
 
-/** The epoch of a state that needs no restoring; null where it does. @throws StoreMismatchError */
+/** The epoch of a state that need not be restored; null if it must be. @throws StoreMismatchError */
 async function fineEpoch(
   text: string | null,
   dataset: Dataset,
@@ -224,7 +227,7 @@ async function fineEpoch(
   return mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch) ? guard.epoch : null;
 }
 
-/** Whether it is only the name of the data's history that has changed, as it does where a first replica attaches. */
+/** Whether only the name of the data's history has changed, as it does when a first replica attaches. */
 async function isInStepUnderNewName(
   guard: Guard,
   text: string | null,
@@ -263,12 +266,15 @@ async function assertOurs(connection: Connection, store: LogStore, guard: Guard 
 async function endOf(store: LogStore, epoch: number, expected: number): Promise<number> {
   const begins = await store.begins();
   const stretch = unbroken(begins, lastBegun(begins)).find((each) => each.epoch === epoch);
-  // Passed over: nothing that was answered was committed in it.
+  // Passed over, because nothing that was answered was committed in it.
   if (stretch === undefined) return Infinity;
   return stretch.to === Infinity ? logEnd(store, { epoch, cut: stretch.from, expected }) : stretch.to;
 }
 
-/** In a Redis that was flushed: the lock by now, the turn of a process that has yet to notice, and what settles a lost EXEC. */
+/**
+ * A Redis that was flushed has these: the lock by now, the turn of a process that has yet to notice, and what fences
+ * off a lost EXEC.
+ */
 async function holdsForeignKey(connection: Connection): Promise<boolean> {
   for (let cursor = "0"; ;) {
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", 1_000]]);

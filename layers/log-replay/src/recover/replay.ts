@@ -12,19 +12,19 @@ import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 import type { Survey } from "./survey.ts";
 
-/** A chunk is sent once it has this many keys or bytes: bounded memory, and the lock is renewed often enough. */
+/** A chunk is sent once it has this many keys or bytes, so that memory is bounded and the lock renewed often enough. */
 const CHUNK_KEYS = 1_000;
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Milliseconds between two words about progress; a replay that is faster says nothing. */
+/** Milliseconds between two reports of progress. A replay that is faster reports nothing. */
 const PROGRESS_INTERVAL = 1_000;
 
 /**
  * Puts the surveyed history into an empty database: a snapshot, and what comes after it. Only the last value of a key
  * within a chunk is sent.
- * @throws ConnectionLostError where the connection breaks or the lock is lost: start over with a wipe; GoneError and
- *   LogDamageError where a compaction has taken away what was being read: start over with a wipe and the newest snapshot;
- *   ServerUnfitError where Redis has too little memory
+ * @throws ConnectionLostError if the connection breaks or the lock is lost: start over with a wipe; GoneError and
+ *   LogDamageError if a compaction has taken away what was being read: start over with a wipe and the newest snapshot;
+ *   ServerUnfitError if Redis has too little memory
  */
 export async function applyHistory(
   { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
@@ -35,12 +35,12 @@ export async function applyHistory(
 ): Promise<void> {
   const chunk = new Chunk(indexes);
   const add = chunk.add.bind(chunk);
-  // While one chunk is on its way the next one is read: two of them are in memory at most.
+  // While one chunk is on its way, the next one is read: at most two are in memory.
   let sending = Promise.resolve();
   const send = async (): Promise<void> => {
     await sending;
     sending = put(lock, chunk.take());
-    // Its failure is told at the next chunk, or at the end.
+    // Its failure is reported at the next chunk, or at the end.
     sending.catch(() => undefined);
   };
   let records = 0;

@@ -98,6 +98,7 @@ const probes = (commit: CommitMode): Command[] => [
   ["MSET", LOG_KEY, "", OCC_KEY],
   ["DEL", LOG_KEY, OCC_KEY],
   ["PEXPIRE", LOG_KEY, 1],
+  ["INCRBY", LOG_KEY, "no number"],
   ["SCAN", 0, "COUNT", 1],
   ["FLUSHDB", "no such option"],
   ["XADD", LOG_KEY, "NOMKSTREAM", "*", "", ""],

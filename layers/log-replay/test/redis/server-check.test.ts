@@ -165,7 +165,7 @@ describe("permissions", () => {
   const as = (user: string): string => `redis://${user}:p@127.0.0.1:${on.redis.port}`;
 
   test.each([
-    ..."watch unwatch multi exec get set mget mset del pexpire scan flushdb eval xadd xrange xtrim zadd zrem zrange"
+    ..."watch unwatch multi exec get set mget mset del pexpire incrby scan flushdb eval xadd xrange xtrim zadd zrem zrange"
       .split(" ")
       .map((command) => [command, "watch"] as const),
     ["evalsha", "script"] as const,

@@ -20,7 +20,7 @@ export function look(path: string): { readonly bytes: number; readonly modified:
   return found && { bytes: found.size, modified: found.mtimeMs };
 }
 
-/** Bytes of a file; undefined where it is not there. */
+/** Bytes of a file; undefined if it is not there. */
 export function sizeOf(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.size;
 }
