@@ -8,6 +8,7 @@ import { until } from "../support/cluster.ts";
 import { violations } from "../support/invariants.ts";
 import { openClaims, withRedis } from "../support/live-state.ts";
 import { Load, openMarket } from "../support/market.ts";
+import { BY_EVENTS } from "./faults/catalogue.ts";
 import { LeanShop, SERVICES, type Service } from "./support/lean-shop.ts";
 import { Random } from "./support/random.ts";
 
@@ -96,6 +97,9 @@ const STRIKES: readonly Strike[] = [
   { name: "a host sleeps through a restore", strike: sleepThroughRestore },
   { name: "an older copy of a Redis is put back", strike: (shop, random) => putBackCopy(shop, random.one(SERVICES)) },
   { name: "the disk is full", strike: fillDisk },
+  ...(BY_EVENTS
+    ? [{ name: "the queue server is killed with all it holds", strike: (shop: LeanShop) => shop.restartQueues() }]
+    : []),
 ];
 
 async function sleepThroughRestore(shop: LeanShop, random: Random): Promise<void> {
