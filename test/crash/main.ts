@@ -11,7 +11,7 @@ Crashes of every kind under a running sale; afterwards everything must still be 
   --seed S       the first chapter's seed (default: a random one, which is printed); each chapter is a dozen rounds
   --chapters N   so many chapters instead of minutes: with the seed that a failure names, 1 repeats it
   --singles      each single fault once instead, at every fail point
-  --chaos        instead a monkey in one shop that keeps selling: kills, freezes, older copies of a Redis, a full disk
+  --chaos        instead a monkey in one shop that keeps selling: kills, freezes, older copies of a Redis and of a log, a full disk
   --rounds N     visits of the monkey (default 20)
   --events       checkouts by events; the queue server dies as well
   --lanes N      chapters at the same time (default 2)
