@@ -5,6 +5,7 @@ import { backup } from "./commands/backup.ts";
 import { compactLogs } from "./commands/compact.ts";
 import { diffStates } from "./commands/diff.ts";
 import { follow } from "./commands/follow.ts";
+import { queues, redrive } from "./commands/queues.ts";
 import { repairLog } from "./commands/repair.ts";
 import { restore } from "./commands/restore.ts";
 import { sagas } from "./commands/sagas.ts";
@@ -140,6 +141,21 @@ the keys of AWS say. Exit codes: 0 all is well, 1 something is wrong, 2 it could
   )
     .option("--json", "one JSON object, for programs")
     .action(audit);
+
+  command(
+    "queues",
+    "of checkouts by events: what waits, what is worked on, and the messages that could not be handled",
+    ["queues", "queues --json"],
+  )
+    .option("--json", "one JSON object a service, for programs")
+    .action(queues);
+
+  command("redrive <service>", "has the messages that could not be handled tried once more: says which, and asks", [
+    "redrive stock",
+    "redrive stock --yes",
+  ])
+    .option("--yes", "does not ask")
+    .action(redrive);
 
   return shoplog;
 }

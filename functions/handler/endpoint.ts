@@ -38,6 +38,8 @@ export interface Call<Path = unknown, Body = unknown> {
   readonly state: LoggedRedis;
   /** Null where the caller sent no Idempotency-Key. */
   readonly idempotency: Idempotency | null;
+  /** Of the request, as W3C Trace Context has it; undefined where it has none. */
+  readonly traceparent: string | undefined;
   /** When the request came; milliseconds since 1970. */
   readonly now: number;
   /** By when it has to be answered; milliseconds since 1970. */
@@ -116,6 +118,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         body: (bodySchema ? parse(bodySchema, parseJson(bodyOf(request))) : {}) as Output<B>,
         state: await openState(service),
         idempotency: idempotencyOf(request, now, () => canonical(pattern, parameters)),
+        traceparent: traceparentOf(request),
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
         notes: recordOf(context).notes,
@@ -181,6 +184,11 @@ function idempotencyOf(request: Incoming, at: number, name: () => string): Idemp
     throw new Refusal("invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters");
   }
   return { key, request: name(), at };
+}
+
+function traceparentOf(request: Incoming): string | undefined {
+  const [value] = headerValues(request, "traceparent");
+  return value !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : undefined;
 }
 
 function parseJson(body: string): unknown {

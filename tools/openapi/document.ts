@@ -53,7 +53,7 @@ function operation(name: string, method: string, { path = {}, signedBody }: Desc
     name: parameter,
     in: "path",
     required: true,
-    schema: pathSchema(schema as v.GenericSchema),
+    schema: pathSchema(schema),
   }));
   const key = {
     name: "Idempotency-Key",

@@ -1,4 +1,5 @@
 import type { Command, Connection, Reply } from "redis-occ";
+import { ReplicaError } from "../errors.ts";
 import type { Dataset } from "../protocol.ts";
 
 /** Asks a server what its data are. It may stand in a MULTI. */
@@ -6,15 +7,30 @@ export const ASK_DATASET: Command = ["info", "replication"];
 
 const NO_HISTORY = "0".repeat(40);
 
-/** The reply to `ASK_DATASET`. @throws ConnectionLostError where the server is a replica: its primary has to be looked for */
+/** Connections over which a primary has answered. */
+const primaries = new WeakSet<Connection>();
+
+/**
+ * The reply to `ASK_DATASET`. Where the server is a replica the connection is given up.
+ * @throws ConnectionLostError where it was a primary before, which has to be looked for; ReplicaError where the address leads to
+ *   a replica
+ */
 export function readDataset(reply: Reply | Error | undefined, connection: Connection): Dataset {
   const info = String(reply);
-  if (valueOf(info, "role") !== "master") throw connection.lose("the server is a replica");
+  if (valueOf(info, "role") !== "master") {
+    const lost = connection.lose("the server is a replica by now");
+    throw primaries.has(connection) ? lost : replicaOf(valueOf(info, "master_host"), valueOf(info, "master_port"));
+  }
+  primaries.add(connection);
   return {
     runId: connection.runId,
     replid: valueOf(info, "master_replid"),
     inherited: valueOf(info, "master_replid2") !== NO_HISTORY,
   };
+}
+
+export function replicaOf(host: string, port: string): ReplicaError {
+  return new ReplicaError(`this Redis is a replica of ${host}:${port}: name the primary`);
 }
 
 /** By hand: the text is long, and it is read for every group. */

@@ -1,6 +1,7 @@
 import { AccessError, ServerRefusedError, type Command, type CommitMode, type Connection } from "redis-occ";
-import { ReplicaError, ServerUnfitError } from "../errors.ts";
+import { ServerUnfitError } from "../errors.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
+import { replicaOf } from "./dataset.ts";
 import { LOCK, TAIL } from "./keys.ts";
 
 const OLDEST_VERSION = 7;
@@ -49,9 +50,7 @@ function assertKind(info: Info): void {
   if (!(Number.parseInt(version) >= OLDEST_VERSION))
     throw new ServerUnfitError("redis_version", `this is Redis ${version}, and ${OLDEST_VERSION} or newer is needed`);
   if (info.get("role") === "slave")
-    throw new ReplicaError(
-      `this Redis is a replica of ${info.get("master_host") ?? "another"}:${info.get("master_port") ?? ""}: name the primary`,
-    );
+    throw replicaOf(info.get("master_host") ?? "another", info.get("master_port") ?? "");
   const policy = info.get("maxmemory_policy") ?? "noeviction";
   if (policy !== "noeviction")
     throw new ServerUnfitError(

@@ -27,7 +27,7 @@ async function linkIsUp(replica: Redis): Promise<void> {
 /** All keys as they are now, as DUMP gives them. */
 async function dumpOf(client: Redis): Promise<Map<string, Buffer>> {
   const dump = new Map<string, Buffer>();
-  for (const key of await client.keys("*")) dump.set(key, (await client.dumpBuffer(key)) as Buffer);
+  for (const key of await client.keys("*")) dump.set(key, (await client.dumpBuffer(key)));
   return dump;
 }
 
@@ -255,6 +255,38 @@ describe("two servers that are alive", () => {
     expect(refusal).toMatchObject({ message: "there are 1" });
     expect(await a.occ.transact(["n"], add("n"))).toBe(2);
   });
+
+  test("where a look for the claim counts for a while, a restore elsewhere waits that out: no read is older than an answer", async () => {
+    const LEASE = 1_000;
+    const { folder } = await on.store();
+    let looks = 0;
+    const leased = async (): Promise<LogStore> => {
+      const store = await openFileStore({ folder });
+      const isSealed = store.isSealed.bind(store);
+      return Object.assign(store, {
+        readLease: LEASE,
+        isSealed: (epoch: number) => (looks++, isSealed(epoch)),
+      });
+    };
+    const [old, next] = [await on.ownRedis(), await on.ownRedis()];
+    const a = on.open({ url: old.url, store: await leased() });
+    await a.occ.transact(["n"], add("n", 10));
+    await a.occ.read(["n"]);
+    const [before, started] = [looks, performance.now()];
+    for (let i = 0; i < 50; i++) expect(await a.occ.read(["n"])).toEqual([10]);
+    // A comparison with the log's end each second looks too.
+    expect(looks - before).toBeLessThanOrEqual(2 * Math.ceil((performance.now() - started) / LEASE));
+
+    const events = new Map<string, number>();
+    const b = on.open({
+      url: next.url,
+      store: await leased(),
+      onEvent: ({ event }) => events.set(event, performance.now()),
+    });
+    expect(await b.occ.transact(["n"], add("n", -9))).toBe(1);
+    expect(await a.occ.read(["n"])).toEqual([1]);
+    expect((events.get("restored") ?? 0) - (events.get("restore started") ?? 0)).toBeGreaterThan(LEASE - 5);
+  }, 30_000);
 
   test("a server that was demoted is given up by whoever only reads, too", async () => {
     const { a, atA, b } = await twoServers(on);

@@ -107,14 +107,17 @@ test("a database that the server does not have is refused, and database 0 is lef
 });
 
 describe("too little memory", () => {
-  /** One epoch with `keys` values of 1,000 characters. */
-  async function large(keys: number) {
+  /** One epoch with `count` commits, in frames of 500: each frame waits for the disk. */
+  async function epochOf(count: number, images: (i: number) => Parameters<typeof entry>[2]) {
     const store = await on.store();
     await begun(store, 1);
-    const frames = Array.from({ length: keys }, (_, i) => [entry(1, i + 1, { [`k:${i}`]: "x".repeat(1_000) })]);
+    const entries = Array.from({ length: count }, (_, i) => entry(1, i + 1, images(i)));
+    const frames = Array.from({ length: count / 500 }, (_, i) => entries.slice(500 * i, 500 * (i + 1)));
     await append(store, 1, ...frames);
     return store;
   }
+
+  const large = (keys: number) => epochOf(keys, (i) => ({ [`k:${i}`]: "x".repeat(1_000) }));
 
   test("for the snapshot is seen before anything is claimed; with enough of it, it is restored", async () => {
     const store = await large(6_000);
@@ -149,9 +152,7 @@ describe("too little memory", () => {
   });
 
   test("what takes least memory for its length in the log is not refused either", async () => {
-    const store = await on.store();
-    await begun(store, 1);
-    await append(store, 1, ...Array.from({ length: 20_000 }, (_, i) => [entry(1, i + 1, { [`k${i}`]: 1 })]));
+    const store = await epochOf(20_000, (i) => ({ [`k${i}`]: 1 }));
     await compact(store);
     const free = await on.ownRedis();
     await on.open({ url: free.url, store }).ready({ timeout: 20_000 });
