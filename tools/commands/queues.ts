@@ -18,7 +18,10 @@ export async function queues(options: QueuesOptions): Promise<void> {
         await printJson({ service, ...depth, oldest: oldest ?? null, deadLetters: letters.map(toJson) });
         continue;
       }
-      const age = oldest === null || oldest === undefined ? "" : `, the oldest for ${Math.round((Date.now() - oldest) / 1_000)} s`;
+      const age =
+        oldest === null || oldest === undefined
+          ? ""
+          : `, the oldest for ${Math.round((Date.now() - oldest) / 1_000)} s`;
       const dead = depth.dead === 0 ? "no dead letters" : paint("red", count(depth.dead, "dead letter"));
       await print(`${service.padEnd(7)}  ${depth.waiting} waiting${age}, ${depth.inFlight} in flight, ${dead}`);
       for (const letter of letters) await print(`         ${described(letter)}`);

@@ -21,7 +21,8 @@ export function databaseOf(url: string): number {
 /** As `databaseOf`, where options of ioredis name it. @throws AddressError */
 export function databaseIn(db: unknown = 0): number {
   const named = String(db);
-  if (!INDEX.test(named)) throw new AddressError(`db of the options for Redis is "${named}": it must be a number from 0`);
+  if (!INDEX.test(named))
+    throw new AddressError(`db of the options for Redis is "${named}": it must be a number from 0`);
   return Number(named);
 }
 

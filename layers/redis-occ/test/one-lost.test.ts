@@ -30,7 +30,7 @@ describe("one connection that is lost puts the others under suspicion", () => {
       expect(await occ.transact(["n"], add)).toBe(31);
       expect(performance.now() - started).toBeLessThan(1_500);
     } finally {
-      occ.close();
+      await occ.close();
       await proxy.close();
       await redis.stop();
     }
@@ -49,7 +49,7 @@ describe("one connection that is lost puts the others under suspicion", () => {
       expect(await Promise.all(Array.from({ length: 8 }, () => occ.transactAlone(["n"], add)))).toHaveLength(8);
       expect(performance.now() - started).toBeLessThan(4_000);
     } finally {
-      occ.close();
+      await occ.close();
       atOld.disconnect();
       await proxy.close();
       await old.stop();

@@ -1,10 +1,14 @@
 import { AccessError, ServerRefusedError, type Command, type CommitMode, type Connection } from "redis-occ";
 import { ServerUnfitError } from "../errors.ts";
-import type { LogStore, Snapshot } from "../stores/store.ts";
 import { replicaOf } from "./dataset.ts";
 import { LOCK, TAIL } from "./keys.ts";
 
 const OLDEST_VERSION = 7;
+
+/** What is asked of a store here: how large its newest snapshot is, in bytes. */
+interface Sized {
+  snapshot(): Promise<{ readonly bytes: number } | null>;
+}
 
 /**
  * Bytes of Redis's memory for one byte of a snapshot, at the least. Measured on Redis 7.0: a key with a value of one digit, the
@@ -17,7 +21,7 @@ const MEMORY_FOR_A_BYTE = 0.6;
  * claimed, because a claim lasts; and once by each process that comes upon an epoch. Two round trips, none of a request.
  * @throws ServerUnfitError, AccessError where only somebody can help; ReplicaError where a failover can, too
  */
-export async function assertFit(connection: Connection, store: LogStore, commit: CommitMode = "watch"): Promise<void> {
+export async function assertFit(connection: Connection, store: Sized, commit: CommitMode = "watch"): Promise<void> {
   // Without naming sections: servers before 7.0 take one at most, and this is who has to tell.
   const [text] = await connection.pipeline([["info"]]);
   const info = new Map(
@@ -30,11 +34,7 @@ export async function assertFit(connection: Connection, store: LogStore, commit:
 }
 
 /** The same on a connection of its own: one that somebody works with may WATCH. */
-export async function askWhetherFit(
-  open: () => Promise<Connection>,
-  store: LogStore,
-  commit: CommitMode,
-): Promise<void> {
+export async function askWhetherFit(open: () => Promise<Connection>, store: Sized, commit: CommitMode): Promise<void> {
   const connection = await open();
   try {
     await assertFit(connection, store, commit);
@@ -60,7 +60,7 @@ function assertKind(info: Info): void {
 }
 
 /** The database is wiped before a restore: what it holds now does not count. @param limit, empty bytes */
-function assertMemory(limit: number, empty: number, snapshot: Snapshot | null): void {
+function assertMemory(limit: number, empty: number, snapshot: { readonly bytes: number } | null): void {
   const needed = empty + MEMORY_FOR_A_BYTE * (snapshot?.bytes ?? 0);
   if (needed > limit)
     throw new ServerUnfitError(

@@ -27,7 +27,7 @@ async function linkIsUp(replica: Redis): Promise<void> {
 /** All keys as they are now, as DUMP gives them. */
 async function dumpOf(client: Redis): Promise<Map<string, Buffer>> {
   const dump = new Map<string, Buffer>();
-  for (const key of await client.keys("*")) dump.set(key, (await client.dumpBuffer(key)));
+  for (const key of await client.keys("*")) dump.set(key, await client.dumpBuffer(key));
   return dump;
 }
 
@@ -39,12 +39,12 @@ async function putBack(client: Redis, dump: ReadonlyMap<string, Buffer>, flush: 
 }
 
 /** A server that syncs at once, and one that follows it. */
-async function twoServers(stage: Stage): Promise<{ a: RedisServer; atA: Redis; b: RedisServer; atB: Redis }> {
+async function twoServers(own: Stage): Promise<{ a: RedisServer; atA: Redis; b: RedisServer; atB: Redis }> {
   // A sync leaves a dump behind: not where other servers of the tests would begin with it.
   const start = async (): Promise<RedisServer> =>
-    stage.ownRedis({ args: ["--repl-diskless-sync-delay", "0", "--dir", await stage.folder()] });
+    own.ownRedis({ args: ["--repl-diskless-sync-delay", "0", "--dir", await own.folder()] });
   const [a, b] = [await start(), await start()];
-  return { a, atA: stage.connect(a.url), b, atB: stage.connect(b.url) };
+  return { a, atA: own.connect(a.url), b, atB: own.connect(b.url) };
 }
 
 describe("data that go back in the same server process", () => {
