@@ -53,7 +53,7 @@ function operation(name: string, method: string, { path = {}, signedBody }: Desc
     name: parameter,
     in: "path",
     required: true,
-    schema: pathSchema(schema as v.GenericSchema),
+    schema: pathSchema(schema),
   }));
   const key = {
     name: "Idempotency-Key",
@@ -145,11 +145,11 @@ function shared(...statuses: readonly number[]): Schema {
 }
 
 function notServing(schema: Schema): Schema {
-  const error = { $ref: "#/components/schemas/Error" };
+  const refusal = { $ref: "#/components/schemas/Error" };
   return {
     description: "It does not serve now",
     headers: LATER,
-    content: { "application/json": { schema: { anyOf: [schema, error] } } },
+    content: { "application/json": { schema: { anyOf: [schema, refusal] } } },
   };
 }
 
