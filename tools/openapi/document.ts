@@ -145,11 +145,11 @@ function shared(...statuses: readonly number[]): Schema {
 }
 
 function notServing(schema: Schema): Schema {
-  const error = { $ref: "#/components/schemas/Error" };
+  const refusal = { $ref: "#/components/schemas/Error" };
   return {
     description: "It does not serve now",
     headers: LATER,
-    content: { "application/json": { schema: { anyOf: [schema, error] } } },
+    content: { "application/json": { schema: { anyOf: [schema, refusal] } } },
   };
 }
 
