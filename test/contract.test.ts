@@ -347,16 +347,11 @@ describe("refusals", () => {
     expectError(await post(`/orders/addItem/${order}/${gone}/1`), 400, "unknown_item");
   });
 
-  const amounts = [
-    "/stock/add/x/$",
-    "/stock/subtract/x/$",
-    "/payment/add_funds/x/$",
-    "/payment/pay/x/$",
-    "/orders/addItem/x/y/$",
-  ];
+  const amounts = ["/stock/add/x/$", "/stock/subtract/x/$", "/payment/add_funds/x/$", "/payment/pay/x/$"];
   const counts = ["/stock/batch_init/$/1/1", "/payment/batch_init/$/1", "/orders/batch_init/$/1/1/1"];
-  const fromOne = [...amounts, "/orders/batch_init/1/$/1/1", "/orders/batch_init/1/1/$/1"];
+  const fromOne = ["/orders/addItem/x/y/$", "/orders/batch_init/1/$/1/1", "/orders/batch_init/1/1/$/1"];
   const fromZero = [
+    ...amounts,
     "/stock/item/create/$",
     "/stock/batch_init/1/$/1",
     "/stock/batch_init/1/1/$",

@@ -79,8 +79,12 @@ interface Known {
   request: Incoming | null;
 }
 
-function recordOf(context: Context): Known {
-  const recorded: Context & { [RECORD]?: Known } = context;
+interface Recorded {
+  [RECORD]?: Known | undefined;
+}
+
+function recordOf(context: object): Known {
+  const recorded: Recorded = context;
   return (recorded[RECORD] ??= { started: performance.now(), notes: {}, request: null });
 }
 

@@ -40,7 +40,7 @@ beforeAll(async () => {
       outcomes.set(`${parts[i]}: ${outcome.name}`, outcome);
     }
   });
-}, 5 * MINUTES);
+}, 15 * MINUTES);
 
 describe.each(PARTS)("the %s", (part) => {
   test.each(configurations(part).map(({ name }) => name))("all invariants hold in every state: %s", (name) => {

@@ -70,10 +70,8 @@ function parse(bytes: Buffer, head: boolean): RawAnswer[] {
     const [first = "", ...lines] = bytes.toString("latin1", at, blank).split("\r\n");
     const headers = new Map<string, string>();
     for (const line of lines) {
-      const [name = "", value = ""] = [
-        line.slice(0, line.indexOf(":")).toLowerCase(),
-        line.slice(line.indexOf(":") + 1).trim(),
-      ];
+      const colon = line.indexOf(":");
+      const [name, value] = [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
       const before = headers.get(name);
       headers.set(name, before === undefined ? value : `${before}, ${value}`);
     }

@@ -169,7 +169,7 @@ test("an order becomes paid only while it is still claimed by the saga, and stil
   expect(new Map(pay("s", saga, saga, order, { saga: "s" })?.set)).toEqual(
     new Map<string, unknown>([
       [sagaKey("s"), expect.objectContaining({ state: "paid" })],
-      [orderKey("o"), { ...order, paid: true }],
+      [orderKey("o"), { ...order, paid: true, checkout: "s" }],
       [claimKey("o"), null],
     ]),
   );

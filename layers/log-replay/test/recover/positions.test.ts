@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import type { RedisServer } from "../../../redis-occ/test/support/redis.ts";
 import { historyLines, verify } from "../../src/tools/index.ts";
 import { openFileStore, type LogStore } from "../../src/index.ts";
-import { add, listener, outcome, replayed, stage, until, type Stage } from "../support/stage.ts";
+import { add, listener, outcome, replayed, stage, until } from "../support/stage.ts";
 
 const on = stage();
 
@@ -39,17 +39,17 @@ async function putBack(client: Redis, dump: ReadonlyMap<string, Buffer>, flush: 
 }
 
 /** A server that syncs at once, and one that follows it. */
-async function twoServers(own: Stage): Promise<{ a: RedisServer; atA: Redis; b: RedisServer; atB: Redis }> {
+async function twoServers(): Promise<{ a: RedisServer; atA: Redis; b: RedisServer; atB: Redis }> {
   // A sync leaves a dump behind: not where other servers of the tests would begin with it.
   const start = async (): Promise<RedisServer> =>
-    own.ownRedis({ args: ["--repl-diskless-sync-delay", "0", "--dir", await own.folder()] });
+    on.ownRedis({ args: ["--repl-diskless-sync-delay", "0", "--dir", await on.folder()] });
   const [a, b] = [await start(), await start()];
-  return { a, atA: own.connect(a.url), b, atB: own.connect(b.url) };
+  return { a, atA: on.connect(a.url), b, atB: on.connect(b.url) };
 }
 
 describe("data that go back in the same server process", () => {
   test("it follows a replica that lags, and returns: nothing that was answered is lost, in Redis or in the log", async () => {
-    const { a, atA, b, atB } = await twoServers(on);
+    const { a, atA, b, atB } = await twoServers();
     const { folder } = await on.store();
     const state = on.open({ url: a.url, store: await on.store(folder) });
     await state.occ.transact(["n"], add("n", 10));
@@ -141,7 +141,7 @@ describe("data that go back in the same server process", () => {
   });
 
   test("the first replica that attaches makes a new history of the same data: the guard gets its name, nothing is restored", async () => {
-    const { a, atA, atB } = await twoServers(on);
+    const { a, atA, atB } = await twoServers();
     const { folder } = await on.store();
     const events = listener();
     const state = on.open({ url: a.url, store: await on.store(folder), onEvent: events.onEvent });
@@ -289,7 +289,7 @@ describe("two servers that are alive", () => {
   }, 30_000);
 
   test("a server that was demoted is given up by whoever only reads, too", async () => {
-    const { a, atA, b } = await twoServers(on);
+    const { a, atA, b } = await twoServers();
     const { folder } = await on.store();
     const proxy = await on.proxy(a);
     const reader = on.open({ url: proxy.url, store: await on.store(folder) });
