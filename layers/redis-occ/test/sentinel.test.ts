@@ -15,9 +15,12 @@ let servers: RedisServer[];
 let folder: string;
 let sentinel: { readonly port: number; stop(): Promise<void> };
 
+/** A server else waits five seconds for further replicas before it syncs one. */
+const NO_DELAY = ["--repl-diskless-sync-delay", "0"];
+
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "sentinel-"));
-  const first = await startRedis({ args: ["--dir", folder, "--dbfilename", "first.rdb"] });
+  const first = await startRedis({ args: ["--dir", folder, "--dbfilename", "first.rdb", ...NO_DELAY] });
   const replica = ["--dir", folder, "--dbfilename", "second.rdb", "--replicaof", "127.0.0.1", String(first.port)];
   servers = [first, await startRedis({ args: replica })];
   sentinel = await startSentinel(first.port);
@@ -41,7 +44,7 @@ test("a failover by a Sentinel: calls fail as transient at most, and go on at th
   });
   for (const occ of [byOptions, byFunction]) await occ.transact(["n"], add("n"));
   const replica = new Redis(servers[1]?.port ?? 0);
-  await until(async () => (await replica.get("n")) === "2");
+  await until(async () => (await replica.get("n")) === "2", 15_000);
 
   await servers[0]?.kill();
   const meanwhile = await outcome(byOptions.transact(["n"], add("n"), { timeout: 300 }));

@@ -72,7 +72,9 @@ test("a node in cluster mode is refused", async () => {
 });
 
 test("a replica is refused, and is told from what lasts: it may be promoted, and then is served from", async () => {
-  const replica = await on.ownRedis({ args: ["--replicaof", "127.0.0.1", String(on.redis.port)] });
+  // A sync leaves a dump behind.
+  const own = ["--dir", await on.folder()];
+  const replica = await on.ownRedis({ args: ["--replicaof", "127.0.0.1", String(on.redis.port), ...own] });
   const client = on.connect(replica.url);
   await until(async () => (await client.info("replication")).includes("master_link_status:up"));
   const store = await on.store();
