@@ -16,7 +16,7 @@ import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, type Indexed } from "../redis/indexes.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, isInternal, LAST } from "../redis/keys.ts";
-import { askWhetherFit } from "../redis/server-check.ts";
+import { askWhetherFit } from "../recover/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
 import { standingOf } from "../read/positions.ts";

@@ -8,7 +8,7 @@ import { unbroken } from "../read/chain.ts";
 import { logEnd } from "../read/log-end.ts";
 import { assertNoOlderLog, standingOf } from "../read/positions.ts";
 import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
-import { assertFit } from "../redis/server-check.ts";
+import { assertFit } from "./server-check.ts";
 import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./lock.ts";

@@ -5,7 +5,7 @@ import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
 import { inParts, indexCommands } from "../redis/indexes.ts";
-import { outOfMemory } from "../redis/server-check.ts";
+import { outOfMemory } from "./server-check.ts";
 import { eachImage } from "../format/record.ts";
 import type { RestoreLock } from "./lock.ts";
 import { readSnapshot } from "../read/snapshot.ts";

@@ -1,7 +1,7 @@
 import { AccessError, ServerRefusedError, type Command, type CommitMode, type Connection } from "redis-occ";
 import { ReplicaError, ServerUnfitError } from "../errors.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
-import { LOCK, TAIL } from "./keys.ts";
+import { LOCK, TAIL } from "../redis/keys.ts";
 
 const OLDEST_VERSION = 7;
 
