@@ -433,7 +433,7 @@ describe("refusals", () => {
     ["PUT", "/stock/find/x"],
     ["DELETE", "/orders/find/x"],
     ["PATCH", "/payment/pay/x/1"],
-    ["GET", "/orders/checkout/x"],
+    ["PUT", "/orders/checkout/x"],
     ["GET", "/stock/reserve"],
   ] as const)("%s %s, a wrong method, is 404 or 405", async (method, path) => {
     expect([404, 405]).toContain((await client.send({ method, path })).status);
