@@ -102,10 +102,9 @@ function queueServer(port: number, diagnostics: Diagnostics): Child {
     name: NAME,
     spawn: () =>
       (running = diagnostics.withOutput(NAME, (output) =>
-        spawn(process.execPath, [join(import.meta.dirname, "queue-server.ts")], {
+        spawn(process.execPath, [join(import.meta.dirname, "queue-server.ts"), String(port)], {
           detached: true,
           stdio: ["ignore", output, output, "ipc"],
-          env: { ...process.env, QUEUE_PORT: String(port) },
         }),
       )),
     async ready(signal) {

@@ -25,10 +25,10 @@ export class QueueServer {
   async restart(): Promise<void> {
     await this.kill();
     const { NODE_OPTIONS: _, ...environment } = process.env;
-    const child = fork(join(ROOT, "host", "queues", "queue-server.ts"), [], {
+    const child = fork(join(ROOT, "host", "queues", "queue-server.ts"), [String(this.#port)], {
       execPath: join(ROOT, "node_modules", ".bin", "node"),
       execArgv: [],
-      env: { ...environment, QUEUE_PORT: String(this.#port) },
+      env: environment,
       stdio: ["ignore", "ignore", "ignore", "ipc"],
     });
     this.#child = child;
