@@ -7,6 +7,7 @@ import { order } from "../../functions/order/service.ts";
 import { payment } from "../../functions/payment/service.ts";
 import { openState } from "../../functions/state/open-state.ts";
 import { stock } from "../../functions/stock/service.ts";
+import { mount } from "../console/mount.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
@@ -37,7 +38,11 @@ async function main(): Promise<void> {
     queue: setting("MAX_QUEUE"),
     patience: setting("QUEUE_TIMEOUT_MS"),
   };
-  const server = new FunctionServer({ functions, admission, probe });
+  const mounted = mount({
+    hostUrl: `http://127.0.0.1:${setting("HTTP_PORT")}`,
+    resume: () => functions.invoke("order-resume-sagas", {}),
+  });
+  const server = new FunctionServer({ functions, admission, probe, mounted });
   await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
 
   const invoke = (name: string): Promise<unknown> =>

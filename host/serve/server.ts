@@ -13,6 +13,8 @@ export interface ServerOptions {
   readonly admission: AdmissionOptions;
   /** What each service says of itself: null where it can serve, else why not. */
   readonly probe: () => Promise<Readonly<Record<string, string | null>>>;
+  /** Answers what is for those who watch the host; false where a request is for the shop. */
+  readonly mounted?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
 /** Bytes: a request with more of either is refused with 431 or 413. */
@@ -73,6 +75,7 @@ export class FunctionServer {
   /** Never rejects. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
+      if (this.#options.mounted?.(request, response) === true) return;
       const url = request.url ?? "/";
       const mark = url.indexOf("?");
       const path = mark < 0 ? url : url.slice(0, mark);
