@@ -134,11 +134,11 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
     .option("--json", "one JSON object, for programs")
     .action(audit);
 
-  command("console", "the logs in a browser: checkouts, the three logs on one time line, any earlier state, the audit", [
+  command(
     "console",
-    "console --port 9000",
-    "console --shop http://127.0.0.1:8000",
-  ])
+    "the logs in a browser: checkouts, the three logs on one time line, any earlier state, the audit",
+    ["console", "console --port 9000", "console --shop http://127.0.0.1:8000"],
+  )
     .option("--port <port>", "to listen on; 0 for any", natural, 8080)
     .option("--host <address>", "to listen on; beyond this machine a token is needed", "127.0.0.1")
     .option("--shop <url>", "of the shop that writes these logs, for what no log tells")

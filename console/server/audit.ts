@@ -86,7 +86,9 @@ export class Audit {
     for (const place of places) await this.#readOn(place, books, signal);
     const order = places.find(({ service }) => service === "order");
     if (order !== undefined) {
-      for await (const { line, file } of historyLines(order.store, { after: books.read.get("order") ?? order.base() })) {
+      for await (const { line, file } of historyLines(order.store, {
+        after: books.read.get("order") ?? order.base(),
+      })) {
         const { op, saga } = parseRecord(line, file);
         if (op === "checkout" && typeof saga === "string") begun.add(saga);
       }

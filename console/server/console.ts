@@ -77,7 +77,9 @@ export class Console {
       return answerError(response, 401, "token_required", "the console's token is needed from beyond this machine");
     const [route = "", ...parts] = rest;
     if (route === "live")
-      return void (this.#live.join(response) || answerError(response, 503, "too_many_viewers", "too many watch already"));
+      return void (
+        this.#live.join(response) || answerError(response, 503, "too_many_viewers", "too many watch already")
+      );
     if (route === "about") return answerJson(response, 200, this.#about(asked));
     const run = Object.hasOwn(ROUTES, route) ? ROUTES[route] : undefined;
     if (run === undefined) return answerError(response, 404, "not_found", `there is no ${path}`);

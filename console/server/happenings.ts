@@ -74,7 +74,11 @@ function ofSupervisor(line: string): Happening | null {
   const [, time, text] = SUPERVISOR.exec(line) ?? [];
   if (time === undefined || text === undefined) return null;
   const service = /\b(order|stock|payment)\b/.exec(text)?.[1] ?? null;
-  const level = /has died|did not start|failed/.test(text) ? "bad" : /serves again|restored/.test(text) ? "good" : "info";
+  const level = /has died|did not start|failed/.test(text)
+    ? "bad"
+    : /serves again|restored/.test(text)
+      ? "good"
+      : "info";
   return { at: Date.parse(time), level, service, text };
 }
 

@@ -38,7 +38,8 @@ export class Matches {
     this.log = log;
     this.#fits = fitting(log, filter);
     const { key, text } = filter;
-    const partial = key?.endsWith("*") === true && kindOf(key.slice(0, -1)) !== key.slice(0, -1) ? key.slice(0, -1) : "";
+    const partial =
+      key?.endsWith("*") === true && kindOf(key.slice(0, -1)) !== key.slice(0, -1) ? key.slice(0, -1) : "";
     this.#needles = [partial, text ?? ""]
       .filter((needle) => needle !== "")
       .map((needle) => Buffer.from(needle === text ? needle : `"${JSON.stringify(needle).slice(1, -1)}`));
@@ -66,8 +67,7 @@ export class Matches {
   #olderFrom(head: number): { count: number; skipped: number } {
     const older = this.#older;
     // Descending, so the ones beyond the head stand first.
-    const skipped =
-      older.length - upperBound(older.length, (i) => older[older.length - 1 - i] ?? Infinity, head);
+    const skipped = older.length - upperBound(older.length, (i) => older[older.length - 1 - i] ?? Infinity, head);
     return { count: older.length - skipped, skipped };
   }
 

@@ -33,7 +33,10 @@ export class Rates {
       if (state === "running") this.#count(this.#started, startedAt);
       return;
     }
-    this.#count(state === "paid" ? this.#paid : failure === "checkout_aborted" ? this.#aborted : this.#refused, endedAt);
+    this.#count(
+      state === "paid" ? this.#paid : failure === "checkout_aborted" ? this.#aborted : this.#refused,
+      endedAt,
+    );
     const slot = this.#slot(endedAt);
     if (slot === null) return;
     const duration = Math.max(1, endedAt - startedAt);

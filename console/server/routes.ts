@@ -115,7 +115,17 @@ async function sagasPage(view: ShopView, query: Query): Promise<unknown> {
   return { total: rows.length, from, rows: await view.sagaLines([...rows.subarray(from, from + count)]) };
 }
 
-const STATES = new Set(["open", "stuck", "running", "compensating", "paid", "failed", "refused", "aborted", "taken-over"]);
+const STATES = new Set([
+  "open",
+  "stuck",
+  "running",
+  "compensating",
+  "paid",
+  "failed",
+  "refused",
+  "aborted",
+  "taken-over",
+]);
 
 async function statePage(view: ShopView, query: Query, [service = ""]: readonly string[]): Promise<unknown> {
   const log = logOf(view, service);
@@ -136,7 +146,12 @@ async function compare(view: ShopView, query: Query, [service = ""]: readonly st
     b: { n: b, at: log.timeAt(b) },
     // Listed by their last write: where the last one shown was written before `a`, no more have changed.
     complete: complete || rows.some(({ n }) => n <= a),
-    changes: changed.map(({ key, value, n }, i) => ({ key, before: before[i]?.versions[0]?.value ?? null, after: value, n })),
+    changes: changed.map(({ key, value, n }, i) => ({
+      key,
+      before: before[i]?.versions[0]?.value ?? null,
+      after: value,
+      n,
+    })),
   };
 }
 

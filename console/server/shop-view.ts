@@ -136,9 +136,7 @@ export class ShopView {
     const end = live ? at : latest;
     const openRows = [...this.sagas.open.values()];
     const stuck = openRows.filter((row) => this.sagas.at(row).deadline < at);
-    const first = openRows
-      .sort((a, b) => this.sagas.at(a).deadline - this.sagas.at(b).deadline)
-      .slice(0, MOST_OPEN);
+    const first = openRows.sort((a, b) => this.sagas.at(a).deadline - this.sagas.at(b).deadline).slice(0, MOST_OPEN);
     const { report } = this.audit;
     const { services: ofHost, ...shop } = this.#shop;
     return {

@@ -56,7 +56,9 @@ export async function storyOf(
 ): Promise<Story | null> {
   const records = (await Promise.all(logs.map((log) => recordsOf(id, log)))).flat().sort(byTime);
   if (records.length === 0) return null;
-  const saga = records.findLast(({ record }) => record.set[`${SAGAS}${id}`] != null)?.record.set[`${SAGAS}${id}`];
+  const saga = records.findLast(({ record }) => (record.set[`${SAGAS}${id}`] ?? null) !== null)?.record.set[
+    `${SAGAS}${id}`
+  ];
   const from = Date.parse(records[0]?.record.at ?? "");
   const to = Date.parse(records.at(-1)?.record.at ?? "");
   const lines = (await requests?.between(from - 60_000, to + 60_000, id)) ?? [];
@@ -115,7 +117,8 @@ function barsOf(records: readonly StoryRecord[], lines: readonly RequestLine[]):
     .sort((a, b) => a.from - b.from);
   for (const { name, service = "", from, time, status = null, requestId = null, error = null } of requests) {
     const commit = records.find(
-      (entry) => entry.service === service && entry.record["op"] === name && within(entry, from, time) && !used.has(entry),
+      (entry) =>
+        entry.service === service && entry.record["op"] === name && within(entry, from, time) && !used.has(entry),
     );
     if (commit !== undefined) used.add(commit);
     bars.push({

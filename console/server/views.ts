@@ -143,7 +143,12 @@ export async function keysAt(
 export interface KeyHistory {
   readonly key: string;
   /** Newest first. */
-  readonly versions: readonly { readonly n: number; readonly at: string; readonly op: string; readonly value: unknown }[];
+  readonly versions: readonly {
+    readonly n: number;
+    readonly at: string;
+    readonly op: string;
+    readonly value: unknown;
+  }[];
   readonly complete: boolean;
 }
 
@@ -157,7 +162,14 @@ export async function keyHistory(log: ServiceLog, key: string, n: number, most: 
   const records = await log.records(commits);
   const versions = records.flatMap((record) =>
     record !== null && key in record.set
-      ? [{ n: record.n, at: record.at, op: String(record["op"] ?? "-"), value: record.set[key] }]
+      ? [
+          {
+            n: record.n,
+            at: record.at,
+            op: typeof record["op"] === "string" ? record["op"] : "-",
+            value: record.set[key],
+          },
+        ]
       : [],
   );
   return { key, versions, complete: commit === 0 };
@@ -178,9 +190,11 @@ export async function sagaLines(log: ServiceLog, table: SagaTable, rows: readonl
   return found.flatMap((row, i) => {
     for (const record of [records[i], firsts[i]]) {
       const noted = record?.["saga"] ?? firsts[i]?.["saga"];
-      const saga = record?.set[`${SAGAS}${String(noted)}`] as Saga | undefined;
-      if (saga != null)
-        return [{ ...row, id: String(noted), order: saga.order, user: saga.user, message: saga.failure?.message ?? "" }];
+      const saga = record?.set[`${SAGAS}${String(noted)}`] as Saga | null | undefined;
+      if (saga !== undefined && saga !== null)
+        return [
+          { ...row, id: String(noted), order: saga.order, user: saga.user, message: saga.failure?.message ?? "" },
+        ];
     }
     return [];
   });

@@ -4,7 +4,9 @@ const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" })
 /** 14:03:22.118, in the reader's own zone. */
 export function time(at: number | string): string {
   const date = new Date(at);
-  return Number.isNaN(date.getTime()) ? "–" : `${clock.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
+  return Number.isNaN(date.getTime())
+    ? "–"
+    : `${clock.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
 /** With the day, where it is not today. */

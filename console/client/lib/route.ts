@@ -13,7 +13,11 @@ const PREFIX = "/console/";
 
 export function here(): Place {
   const [page = "", ...parts] = location.pathname.slice(PREFIX.length).split("/").map(decodeURIComponent);
-  return { page: page === "" ? "now" : page, parts: parts.filter((part) => part !== ""), query: new URLSearchParams(location.search) };
+  return {
+    page: page === "" ? "now" : page,
+    parts: parts.filter((part) => part !== ""),
+    query: new URLSearchParams(location.search),
+  };
 }
 
 type Query = Readonly<Record<string, string | number | null | undefined>>;
@@ -21,7 +25,8 @@ type Query = Readonly<Record<string, string | number | null | undefined>>;
 /** The address of a page. Members that are empty are left out. */
 export function hrefTo(path: string, query: Query = {}): string {
   const said = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value != null && value !== "") said.set(name, String(value));
+  for (const [name, value] of Object.entries(query))
+    if (value !== null && value !== undefined && value !== "") said.set(name, String(value));
   const text = said.toString();
   return `${PREFIX}${path}${text === "" ? "" : `?${text}`}`;
 }
@@ -37,7 +42,7 @@ export function go(href: string, replace = false): void {
 export function adjust(query: Query, { replace = true, path }: { replace?: boolean; path?: string } = {}): void {
   const said = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(query)) {
-    if (value == null || value === "") said.delete(name);
+    if (value === null || value === undefined || value === "") said.delete(name);
     else said.set(name, String(value));
   }
   const text = said.toString();
@@ -63,7 +68,8 @@ export function followLinks(): void {
   document.addEventListener("click", (event) => {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
-    if (link === null || link.target !== "" || !link.pathname.startsWith(PREFIX) || link.origin !== location.origin) return;
+    if (link === null || link.target !== "" || !link.pathname.startsWith(PREFIX) || link.origin !== location.origin)
+      return;
     event.preventDefault();
     go(link.href);
   });

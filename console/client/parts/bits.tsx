@@ -30,7 +30,15 @@ export function SagaLink({ id, children }: { readonly id: string; readonly child
   );
 }
 
-export function KeyLink({ service, name, at }: { readonly service: string; readonly name: string; readonly at?: number }) {
+export function KeyLink({
+  service,
+  name,
+  at,
+}: {
+  readonly service: string;
+  readonly name: string;
+  readonly at?: number;
+}) {
   return (
     <a class="mono keyname" href={hrefTo("state", { service, key: name, at })}>
       {name}
@@ -50,7 +58,12 @@ export function Kbd({ children }: { readonly children: ComponentChildren }) {
   return <kbd aria-hidden="true">{children}</kbd>;
 }
 
-export function Panel(props: { title: ComponentChildren; aside?: ComponentChildren; class?: string; children: ComponentChildren }) {
+export function Panel(props: {
+  title: ComponentChildren;
+  aside?: ComponentChildren;
+  class?: string;
+  children: ComponentChildren;
+}) {
   return (
     <section class={`panel ${props.class ?? ""}`}>
       <header>

@@ -30,8 +30,11 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const style = getComputedStyle(document.documentElement);
-    const colour = (name: string): string => style.getPropertyValue(name).trim();
+    // A canvas knows neither custom properties nor schemes: an element is asked what they come to.
+    const colour = (name: string): string => {
+      element.style.color = `var(${name})`;
+      return getComputedStyle(element).color;
+    };
     const made = new uPlot(
       {
         width: element.clientWidth,
@@ -39,9 +42,21 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
         padding: [6, 6, 0, 0],
         cursor: { sync: { key: SYNC }, y: false, points: { size: 5 } },
         legend: { show: false },
-        scales: { x: { time: true }, y: logarithmic ? { distr: 3 } : { range: (_plot, _low, high) => [0, Math.max(1, high * 1.15)] } },
+        scales: {
+          x: { time: true },
+          y: logarithmic
+            ? { distr: 3 as uPlot.Scale.Distr }
+            : { range: (_plot, _low, high) => [0, Math.max(1, high * 1.15)] },
+        },
         axes: [
-          { stroke: colour("--soft"), grid: { show: false }, ticks: { show: false }, font: AXIS_FONT, size: 22, gap: 4 },
+          {
+            stroke: colour("--soft"),
+            grid: { show: false },
+            ticks: { show: false },
+            font: AXIS_FONT,
+            size: 22,
+            gap: 4,
+          },
           {
             stroke: colour("--soft"),
             grid: { stroke: colour("--line"), width: 1 },
@@ -50,7 +65,8 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
             size: 52,
             gap: 4,
             space: 34,
-            values: (_plot, values) => values.map((value) => (value == null ? "" : format(value))),
+            values: (_plot, values) => values.map((value) => format(value)),
+            ...(logarithmic ? { splits: decades, filter: (_plot: uPlot, splits: number[]) => splits } : {}),
           },
         ],
         series: [
@@ -60,7 +76,8 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
             stroke: colour(name),
             width: 1.5,
             points: { show: false },
-            ...(filled ? { fill: `color-mix(in oklab, ${colour(name)} 22%, transparent)`, paths: stepped } : {}),
+            ...(filled ? { fill: `color-mix(in oklab, ${colour(name)} 26%, ${colour("--surface")})` } : {}),
+            ...(filled && stepped ? { paths: stepped } : {}),
             spanGaps: false,
           })),
         ],
@@ -94,6 +111,14 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
       <div ref={box} role="img" aria-label={`${title}: ${summary}`} />
     </figure>
   );
+}
+
+/** 1, 10, 100 and so on; between them the half of it, where there is but one. */
+function decades(_plot: uPlot, _axis: number, low: number, high: number): number[] {
+  const tens = [0.1, 1, 10, 100, 1_000, 10_000, 100_000].filter((value) => value >= low && value <= high);
+  return tens.length > 1
+    ? tens
+    : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000].filter((value) => value >= low && value <= high);
 }
 
 const AXIS_FONT = "11px system-ui, sans-serif";

@@ -35,12 +35,14 @@ export function Change({ before, after }: { readonly before: unknown; readonly a
         <Value value={after} />
       </>
     );
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const all = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const isSame = (name: string): boolean => JSON.stringify(before[name]) === JSON.stringify(after[name]);
+  const names = [...all.filter((name) => !isSame(name)), ...all.filter(isSame)];
   return (
     <dl class="fields">
       {names.map((name) => {
         const [old, now] = [before[name], after[name]];
-        if (JSON.stringify(old) === JSON.stringify(now))
+        if (isSame(name))
           return (
             <Field key={name} name={name} quiet>
               <Scalar value={now} />

@@ -67,7 +67,14 @@ export function VirtualList<Row>(props: VirtualListProps<Row>) {
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.metaKey || event.ctrlKey || event.altKey) return;
-    const steps: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1, PageDown: visible, PageUp: -visible };
+    const steps: Record<string, number> = {
+      j: 1,
+      ArrowDown: 1,
+      k: -1,
+      ArrowUp: -1,
+      PageDown: visible,
+      PageUp: -visible,
+    };
     const step = steps[event.key];
     if (step !== undefined) move(active + step);
     else if (event.key === "Home") move(0);
@@ -147,7 +154,13 @@ function usePages<Row>({ version, load, total }: VirtualListProps<Row>): Pages<R
     loading.current.clear();
     // What was there is shown until the new is: a list that is followed must not flicker.
     const sameList = state.current.version.split("#")[0] === version.split("#")[0];
-    state.current = { version, pages: new Map(), stale: sameList ? new Map([...state.current.stale, ...state.current.pages]) : new Map() };
+    state.current = {
+      version,
+      pages: new Map(),
+      stale: sameList
+        ? new Map<number, readonly Row[]>([...state.current.stale, ...state.current.pages])
+        : new Map<number, readonly Row[]>(),
+    };
   }
   const { pages, stale } = state.current;
   return {
