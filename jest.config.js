@@ -32,6 +32,7 @@ const all = [
   project("deploy", "deploy/test/*.test.ts"),
   project("bench", "bench/test/**/*.test.ts"),
   project("model", "model/test/**/*.test.ts"),
+  project("console", "console/test/**/*.test.ts"),
   project("tools", "tools/test/**/*.test.ts"),
   project("shop", "test/**/*.test.ts"),
   // The same on the host of `npm run serve`.

@@ -245,7 +245,7 @@ function Dialog(props: { title: string; onClose: () => void; children: preact.Co
     <dialog ref={box} aria-label={props.title} onCancel={props.onClose}>
       <header class="detail-head">
         <h2>{props.title}</h2>
-        <button type="button" class="quiet close" onClick={props.onClose} aria-label="Close">
+        <button type="button" class="quiet close" onClick={props.onClose} aria-label="Esc: close">
           Esc
         </button>
       </header>

@@ -53,7 +53,7 @@ export class Token {
 
   /** By the header of a program, or by the cookie of a browser that was given the token. */
   isIn({ headers }: Asked): boolean {
-    const [, bearer] = /^Bearer (\S+)$/i.exec(headers.authorization ?? "") ?? [];
+    const [, bearer] = /^Bearer (.+)$/i.exec(headers.authorization ?? "") ?? [];
     if (bearer !== undefined) return this.fits(bearer);
     const cookie = (headers.cookie ?? "").split(/; */).find((part) => part.startsWith(`${COOKIE}=`));
     return cookie !== undefined && timingSafeEqual(digest(cookie.slice(COOKIE.length + 1)), digest(this.cookie));

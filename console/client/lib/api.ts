@@ -30,8 +30,9 @@ export async function login(token: string): Promise<boolean> {
 }
 
 async function read<T>(response: Response): Promise<T> {
+  // One that is broken off rejects here: it must not look like an answer without anything in it.
+  if (response.ok) return (await response.json()) as T;
   const body = (await response.json().catch(() => ({}))) as { error?: { code: string; message: string } };
-  if (response.ok) return body as T;
   const error = new ApiError(
     response.status,
     body.error?.code ?? "error",

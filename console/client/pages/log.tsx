@@ -218,7 +218,7 @@ export function RecordPane({ service, n, onClose }: { service: string; n: string
         <a class="step" href={hrefTo(`log/${service}/${Number(n) + 1}${location.search}`)} aria-label="The next commit">
           ›
         </a>
-        <button type="button" class="quiet" onClick={onClose} aria-label="Close">
+        <button type="button" class="quiet" onClick={onClose} aria-label="Esc: close">
           Esc
         </button>
       </header>

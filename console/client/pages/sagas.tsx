@@ -176,7 +176,7 @@ export function Given({ query, names }: { readonly query: URLSearchParams; reado
             type="button"
             class="given"
             onClick={() => adjust({ [name]: null })}
-            aria-label={`Do not ask for ${name} ${shown}`}
+            title="Do not ask for it"
           >
             {name} <b>{shown}</b> ×
           </button>

@@ -18,7 +18,7 @@ export function StoryPane({ id, onClose }: { readonly id: string; readonly onClo
     <aside class="detail" aria-label={`Checkout ${id}`}>
       <header class="detail-head">
         <h2 class="mono">{id}</h2>
-        <button type="button" class="quiet" onClick={onClose} aria-label="Close">
+        <button type="button" class="quiet" onClick={onClose} aria-label="Esc: close">
           Esc
         </button>
       </header>

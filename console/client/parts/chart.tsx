@@ -45,7 +45,8 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
         scales: {
           x: { time: true },
           y: logarithmic
-            ? { distr: 3 as uPlot.Scale.Distr }
+            ? // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- an enum that only its types have
+              { distr: 3 }
             : { range: (_plot, _low, high) => [0, Math.max(1, high * 1.15)] },
         },
         axes: [
@@ -56,6 +57,8 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
             font: AXIS_FONT,
             size: 22,
             gap: 4,
+            space: 80,
+            values: (_plot, values) => values.map((value) => clock.format(value * 1_000)),
           },
           {
             stroke: colour("--soft"),
@@ -121,5 +124,6 @@ function decades(_plot: uPlot, _axis: number, low: number, high: number): number
     : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000].filter((value) => value >= low && value <= high);
 }
 
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const AXIS_FONT = "11px system-ui, sans-serif";
 const stepped = uPlot.paths.stepped?.({ align: 1 });

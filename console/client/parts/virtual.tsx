@@ -36,7 +36,7 @@ export function VirtualList<Row>(props: VirtualListProps<Row>) {
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null) return;
-    const observer = new ResizeObserver(() => setHeight(element.clientHeight));
+    const observer = new ResizeObserver(() => setHeight(element.clientHeight - ROW));
     observer.observe(element);
     return () => observer.disconnect();
   }, []);
@@ -110,6 +110,7 @@ export function VirtualList<Row>(props: VirtualListProps<Row>) {
   }
   return (
     <div
+      ref={box}
       class={`list ${className}`}
       role="grid"
       aria-label={label}
@@ -117,14 +118,13 @@ export function VirtualList<Row>(props: VirtualListProps<Row>) {
       aria-activedescendant={total > 0 ? `row-${active}` : undefined}
       tabIndex={0}
       onKeyDown={onKeyDown}
+      onScroll={(event) => setTop(event.currentTarget.scrollTop)}
     >
       <div class="row header" role="row" aria-rowindex={1}>
         {head}
       </div>
-      <div class="scroll" ref={box} role="rowgroup" onScroll={(event) => setTop(event.currentTarget.scrollTop)}>
-        <div class="tall" role="presentation" style={{ height: `${tall}px` }}>
-          {rows}
-        </div>
+      <div class="tall" role="rowgroup" style={{ height: `${tall}px` }}>
+        {rows}
         {total === 0 && (
           <div class="empty" role="row">
             <span role="gridcell">{empty}</span>
