@@ -1,3 +1,4 @@
+import { transactions, type TransactionMessage } from "./diagnostics.ts";
 import { Committer } from "./committer.ts";
 import { Connection, type Command, type Reply } from "./connection.ts";
 import { GroupCommit } from "./group.ts";
@@ -29,6 +30,8 @@ export interface OccOptions {
   readonly roundTripTimeout?: number;
   /** Source of the jitter, from 0 to 1. Default Math.random. */
   readonly random?: () => number;
+  /** By which what is told on the diagnostics channels is told apart. */
+  readonly name?: string;
 }
 
 export type CommitMode = "watch" | "script";
@@ -39,7 +42,17 @@ export interface BatchPart<T> {
   readonly decide: Decide<T>;
 }
 
-const KNOWN = new Set(["url", "hook", "commit", "connections", "maxAttempts", "timeout", "roundTripTimeout", "random"]);
+const KNOWN = new Set([
+  "url",
+  "hook",
+  "commit",
+  "connections",
+  "maxAttempts",
+  "timeout",
+  "roundTripTimeout",
+  "random",
+  "name",
+]);
 
 /**
  * Optimistic transactions on one Redis.
@@ -58,6 +71,7 @@ export class Occ {
   readonly #group: GroupCommit;
   readonly #reader: Reader;
   readonly #timeout: number;
+  readonly #name: string | undefined;
 
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: OccOptions) {
@@ -71,13 +85,15 @@ export class Occ {
       timeout = 10_000,
       roundTripTimeout = 2_000,
       random = Math.random,
+      name,
     } = options;
     this.#timeout = timeout;
+    this.#name = name;
     this.#pool = new Pool(
       laneOpener(commit, () => Connection.open({ url, roundTripTimeout })),
       connections,
     );
-    this.#committer = new Committer({ pool: this.#pool, hook, maxAttempts, random });
+    this.#committer = new Committer({ pool: this.#pool, hook, maxAttempts, random, name });
     this.#group = new GroupCommit(this.#committer, hook);
     this.#reader = new Reader({ pool: this.#pool, hook, random });
   }
@@ -91,8 +107,18 @@ export class Occ {
    */
   async transact<T>(keys: readonly string[], decide: Decide<T>, options: TransactOptions = {}): Promise<T> {
     const transaction = this.#create(keys, decide, options);
-    this.#group.submit(transaction);
-    return (await transaction.answer) as T;
+    return (await this.#told(transaction, () => {
+      this.#group.submit(transaction);
+      return transaction.answer;
+    })) as T;
+  }
+
+  /** Where somebody listens: its beginning and its end, in the caller's asynchronous context. */
+  #told(transaction: Transaction, run: () => Promise<unknown>): Promise<unknown> {
+    if (!transactions.hasSubscribers) return run();
+    const message: TransactionMessage = { name: this.#name, meta: transaction.meta };
+    transaction.message = message;
+    return transactions.tracePromise(run, message);
   }
 
   /**
@@ -102,8 +128,10 @@ export class Occ {
   async transactAlone<T>(keys: readonly string[], decide: Decide<T>, options: TransactOptions = {}): Promise<T> {
     const transaction = this.#create(keys, decide, options);
     const run = (transactions: readonly Transaction[]): void => void this.#committer.commit(transactions, run);
-    run([transaction]);
-    return (await transaction.answer) as T;
+    return (await this.#told(transaction, () => {
+      run([transaction]);
+      return transaction.answer;
+    })) as T;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { attempt, type AttemptEnd } from "./attempt.ts";
+import { attempts, type AttemptMessage } from "./diagnostics.ts";
 import { backoff } from "./backoff.ts";
 import { ClosedError, ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
@@ -12,6 +13,7 @@ export interface CommitterOptions {
   readonly hook: CommitHook;
   readonly maxAttempts: number;
   readonly random: () => number;
+  readonly name: string | undefined;
 }
 
 /** Takes the transactions that have to start over. */
@@ -38,12 +40,27 @@ export class Committer {
     const { pool, hook } = this.#options;
     const open = group.filter((transaction) => !transaction.answered);
     if (open.length === 0) return;
+    const started = attempts.hasSubscribers ? performance.now() : null;
+    let end: AttemptEnd;
     try {
-      const end = await pool.with((lane) => attempt(lane, hook, open));
+      end = await pool.with((lane) => attempt(lane, hook, open));
+    } catch (error) {
+      if (started !== null) this.#tell(open, "failed", started);
+      return this.#startOver(open, error, again);
+    }
+    if (started !== null) this.#tell(open, end.kind, started);
+    try {
       await this.#proceed(end, open, again);
     } catch (error) {
       await this.#startOver(open, error, again);
     }
+  }
+
+  #tell(open: readonly Transaction[], outcome: AttemptMessage["outcome"], started: number): void {
+    const transactions = open.flatMap(({ message }) => (message === undefined ? [] : [message]));
+    const { name } = this.#options;
+    const told: AttemptMessage = { name, outcome, size: open.length, transactions, started, ended: performance.now() };
+    attempts.publish(told);
   }
 
   async #proceed(end: AttemptEnd, open: readonly Transaction[], again: Again): Promise<void> {

@@ -11,3 +11,4 @@ export {
 } from "./errors.ts";
 export { RolledBackError, type CommitHook, type Write } from "./hook.ts";
 export type { Change, Changes, Decide, Decision, Json, TransactOptions, View } from "./transaction.ts";
+export type { AttemptMessage, TransactionMessage } from "./diagnostics.ts";

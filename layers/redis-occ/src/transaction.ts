@@ -1,3 +1,4 @@
+import type { TransactionMessage } from "./diagnostics.ts";
 import { OutcomeUnknownError, TimeoutError, type OccError } from "./errors.ts";
 import type { CommitHook, Write } from "./hook.ts";
 
@@ -54,6 +55,8 @@ export class Transaction {
   attempts = 0;
   /** Attempts in which another client had changed a key. */
   conflicts = 0;
+  /** What was told of it, where somebody listens. */
+  message: TransactionMessage | undefined;
   /** Why its latest attempt could not even be made: the cause of a timeout. */
   lastProblem: Error | undefined;
   #sent = false;
