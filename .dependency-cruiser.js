@@ -1,3 +1,7 @@
+import { SERVICES } from "./functions/settings/services.ts";
+
+const services = SERVICES.join("|");
+
 /** Which module may know which. The reasons are in the comments of the rules; `npx depcruise` prints them. */
 export default {
   forbidden: [
@@ -39,6 +43,23 @@ export default {
       },
     })),
     {
+      name: "conformance-is-for-tests",
+      comment: "What a store has to pass is no part of what runs on it, and stands on the port alone.",
+      severity: "error",
+      from: { path: "^layers/log-replay/src/(?!conformance/)" },
+      to: { path: "^layers/log-replay/src/conformance/" },
+    },
+    {
+      name: "conformance-knows-the-port",
+      comment: "As conformance-is-for-tests: what it asks, any store can be asked.",
+      severity: "error",
+      from: { path: "^layers/log-replay/src/conformance/" },
+      to: {
+        path: "^layers/log-replay/src/",
+        pathNot: "^layers/log-replay/src/(conformance/|errors[.]ts$|stores/store[.]ts$)",
+      },
+    },
+    {
       name: "two-kinds-of-store",
       comment: "Files and S3 are twins behind one port: neither knows the other.",
       severity: "error",
@@ -50,14 +71,14 @@ export default {
       comment: "What the routes share stands on each other in this order, and knows no service: docs/architecture.md.",
       severity: "error",
       from: { path: `^functions/${room}/`, pathNot: "/test/" },
-      to: { path: `^functions/(${[...rooms.slice(floor + 1), "order", "stock", "payment"].join("|")})/` },
+      to: { path: `^functions/(${[...rooms.slice(floor + 1), services].join("|")})/` },
     })),
     {
       name: "services-know-no-other",
       comment: "Services share nothing but HTTP.",
       severity: "error",
-      from: { path: "^functions/(order|stock|payment)/", pathNot: "/test/" },
-      to: { path: "^functions/(order|stock|payment)/", pathNot: "^functions/$1/" },
+      from: { path: `^functions/(${services})/`, pathNot: "/test/" },
+      to: { path: `^functions/((${services})/|services[.]ts$)`, pathNot: "^functions/$1/" },
     },
     {
       name: "console-page",
@@ -86,14 +107,14 @@ export default {
       comment:
         "The rules of the domain are pure functions over plain data: time, Redis, files and HTTP come in from outside.",
       severity: "error",
-      from: { path: "^functions/(stock|payment|order)/(items|reservations|users|charges|orders|sagas)[.]ts$" },
+      from: { path: `^functions/(${services})/(items|reservations|users|charges|orders|sagas)[.]ts$` },
       to: { path: ["(^|/)node_modules/(ioredis|redis-occ|log-replay|@middy)(/|$)", "^layers/"] },
     },
     {
       name: "pure-rules-no-node",
       comment: "As pure-rules: nothing of the platform either.",
       severity: "error",
-      from: { path: "^functions/(stock|payment|order)/(items|reservations|users|charges|orders|sagas)[.]ts$" },
+      from: { path: `^functions/(${services})/(items|reservations|users|charges|orders|sagas)[.]ts$` },
       to: { dependencyTypes: ["core"] },
     },
     {

@@ -50,6 +50,8 @@ export default tseslint.config(
       "@typescript-eslint/only-throw-error": ["error", { allowThrowingUnknown: true, allowRethrowing: true }],
       "@typescript-eslint/prefer-promise-reject-errors": ["error", { allowThrowingUnknown: true }],
       "@typescript-eslint/use-unknown-in-catch-callback-variable": "error",
+      // One name, one thing, within a function too.
+      "@typescript-eslint/no-shadow": ["error", { allow: ["_"] }],
     },
   },
   {

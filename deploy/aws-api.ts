@@ -1,5 +1,6 @@
 /** As much of the AWS API as a deployment needs beside `osls`: the outputs of a stack, and calls of its functions. */
 import { AwsClient } from "aws4fetch";
+import { SERVICES } from "../functions/settings/services.ts";
 
 export interface AwsApiOptions {
   readonly region: string;
@@ -72,5 +73,5 @@ export class AwsApi {
 
 /** Each service's log, made where the stack keeps it; where it is there already nothing happens. */
 export async function createLogs(api: AwsApi, stack: string): Promise<void> {
-  for (const service of ["order", "stock", "payment"]) await api.invoke(`${stack}-${service}-create-log`);
+  for (const service of SERVICES) await api.invoke(`${stack}-${service}-create-log`);
 }

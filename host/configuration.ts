@@ -1,9 +1,9 @@
 /** What `npm start` and `npm run serve` read from the environment, validated. */
 import { resolve } from "node:path";
+import { SERVICES, type ServiceName as Service } from "../functions/settings/services.ts";
 import { StartError } from "./start-error.ts";
 
-export const SERVICES = ["order", "stock", "payment"] as const;
-export type Service = (typeof SERVICES)[number];
+export { SERVICES, type Service };
 
 export interface Configuration {
   httpPort: number;

@@ -1,6 +1,6 @@
 /**
  * Three Redis servers and the functions' host, supervised: `npm start` (serverless-offline) or `npm run serve` (Node's own
- * HTTP server). The project's README has the configuration.
+ * HTTP server). Its settings are in docs/configuration.md.
  *
  *   node host/main.ts [serve]
  */

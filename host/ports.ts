@@ -28,12 +28,11 @@ export async function freePorts(count: number): Promise<number[]> {
 
 /**
  * A port that is free, as is its neighbour for the Lambda endpoint, and outside the range from which the system takes ports for connections.
- * Each worker of jest has a range of its own: the port is taken only seconds later, and another one would find it free till then.
+ * @param range from 0 to 9: programs that look at the same time find different ports where each has a range of its own
  */
-export async function freeHttpPort(): Promise<number> {
-  const worker = Number(process.env["JEST_WORKER_ID"] ?? 0) % 10;
+export async function freeHttpPort(range = 0): Promise<number> {
   for (;;) {
-    const port = 10_000 + 1_000 * worker + randomInt(1_000);
+    const port = 10_000 + 1_000 * range + randomInt(1_000);
     try {
       for (const needed of [port, besides(port)]) await listenOnce(needed);
       return port;

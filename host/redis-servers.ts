@@ -54,7 +54,7 @@ export class RedisServers {
       const binary = found.path;
       if (binary === undefined) throw new StartError(found.problem);
       for (const [service, url] of await Promise.all(
-        toStart.map(async (service) => [service, await this.#startOne(service, binary, password)] as const),
+        toStart.map(async (name) => [name, await this.#startOne(name, binary, password)] as const),
       ))
         urls[service] = url;
     }

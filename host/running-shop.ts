@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Service } from "./configuration.ts";
+import { Launched } from "./launched.ts";
 
 /** A shop on a data folder of its own, for programs: an npm script of this project, run as a user would. */
 export class RunningShop {
@@ -55,15 +56,7 @@ export class RunningShop {
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#process = child;
-    await new Promise<void>((resolve, reject) => {
-      let said = "";
-      child.stderr.on("data", (bytes: Buffer) => (said += bytes.toString()));
-      child.stdout.on("data", (bytes: Buffer) => {
-        said += bytes.toString();
-        if (said.includes("ready: ")) resolve();
-      });
-      child.once("close", () => reject(new Error(`npm run ${this.#script} ended: ${said}`)));
-    });
+    await new Launched(child).ready();
   }
 
   /** Stops it and leaves its data folder. */

@@ -20,7 +20,7 @@ function asked(
 
 const refused = (code: string) => ({ body: JSON.stringify({ error: { code, message: "" } }) });
 
-function state({ stock = 0, credit = 5, paid = false, sold = 10 } = {}): ShopState {
+function shopState({ stock = 0, credit = 5, paid = false, sold = 10 } = {}): ShopState {
   return {
     items: new Map([
       ["i", { stock, price: 1 }],
@@ -35,66 +35,66 @@ const bought = { paid: true, credit: 0, sold: 9 };
 
 describe("agrees", () => {
   test.each<[string, Attempt[], ShopState]>([
-    ["an acknowledged change is there", [asked(ADD, 200)], state({ stock: 1 })],
-    ["an unanswered change is there", [asked(ADD, null)], state({ stock: 1 })],
-    ["an unanswered change is not there", [asked(ADD, 504)], state()],
-    ["a change answered with 503 is not there", [asked(ADD, 503)], state()],
+    ["an acknowledged change is there", [asked(ADD, 200)], shopState({ stock: 1 })],
+    ["an unanswered change is there", [asked(ADD, null)], shopState({ stock: 1 })],
+    ["an unanswered change is not there", [asked(ADD, 504)], shopState()],
+    ["a change answered with 503 is not there", [asked(ADD, 503)], shopState()],
     [
       "a repeated change is there once",
       [asked(ADD, null, { key: "k" }), asked(ADD, 200, { key: "k" })],
-      state({ stock: 1 }),
+      shopState({ stock: 1 }),
     ],
-    ["a paid order is paid", [asked(CHECKOUT, 200, { body: "paid" })], state(bought)],
-    ["an unanswered checkout has paid", [asked(CHECKOUT, null)], state(bought)],
-    ["an unanswered checkout has not paid", [asked(CHECKOUT, null)], state()],
-    ["a rolled back checkout and then a paid one", [asked(CHECKOUT, 503), asked(CHECKOUT, 200)], state(bought)],
+    ["a paid order is paid", [asked(CHECKOUT, 200, { body: "paid" })], shopState(bought)],
+    ["an unanswered checkout has paid", [asked(CHECKOUT, null)], shopState(bought)],
+    ["an unanswered checkout has not paid", [asked(CHECKOUT, null)], shopState()],
+    ["a rolled back checkout and then a paid one", [asked(CHECKOUT, 503), asked(CHECKOUT, 200)], shopState(bought)],
   ])("%s", (_name, attempts, after) => {
-    expect(check(state(), attempts, after)).toEqual([]);
+    expect(check(shopState(), attempts, after)).toEqual([]);
   });
 });
 
 describe("does not agree", () => {
   test.each<[string, Attempt[], ShopState, RegExp]>([
-    ["an acknowledged change is lost", [asked(ADD, 200)], state(), /item i was 0 and is 0/],
-    ["a change is there twice", [asked(ADD, 200)], state({ stock: 2 }), /item i was 0 and is 2/],
+    ["an acknowledged change is lost", [asked(ADD, 200)], shopState(), /item i was 0 and is 0/],
+    ["a change is there twice", [asked(ADD, 200)], shopState({ stock: 2 }), /item i was 0 and is 2/],
     [
       "a repeated change is there twice",
       [asked(ADD, null, { key: "k" }), asked(ADD, 200, { key: "k" })],
-      state({ stock: 2 }),
+      shopState({ stock: 2 }),
       /item i/,
     ],
-    ["a change answered with 503 is there", [asked(ADD, 503)], state({ stock: 1 }), /item i/],
-    ["a 503 without Retry-After", [asked(ADD, 503, { retryAfter: null })], state(), /without a Retry-After/],
-    ["a 500", [asked(ADD, 500)], state(), /answered with 500/],
-    ["something that exists is unknown", [asked(ADD, 400, refused("unknown_item"))], state(), /unknown_item/],
-    ["a paid order is not paid", [asked(CHECKOUT, 200)], state(), /order o is not paid/],
+    ["a change answered with 503 is there", [asked(ADD, 503)], shopState({ stock: 1 }), /item i/],
+    ["a 503 without Retry-After", [asked(ADD, 503, { retryAfter: null })], shopState(), /without a Retry-After/],
+    ["a 500", [asked(ADD, 500)], shopState(), /answered with 500/],
+    ["something that exists is unknown", [asked(ADD, 400, refused("unknown_item"))], shopState(), /unknown_item/],
+    ["a paid order is not paid", [asked(CHECKOUT, 200)], shopState(), /order o is not paid/],
     [
       "an order is paid and the checkout was refused",
       [asked(CHECKOUT, 400, refused("insufficient_stock"))],
-      state(bought),
+      shopState(bought),
       /order o is paid/,
     ],
-    ["an order is paid and the checkout was rolled back", [asked(CHECKOUT, 503)], state(bought), /order o is paid/],
-    ["an order is paid and nothing was charged", [asked(CHECKOUT, 200)], state({ paid: true, sold: 9 }), /user u/],
-    ["an order is charged twice", [asked(CHECKOUT, 200)], state({ ...bought, credit: -5 }), /user u is negative/],
-    ["an order is paid and has taken two", [asked(CHECKOUT, 200)], state({ ...bought, sold: 8 }), /item s/],
-    ["an unpaid order was charged", [asked(CHECKOUT, null)], state({ credit: 0 }), /user u/],
+    ["an order is paid and the checkout was rolled back", [asked(CHECKOUT, 503)], shopState(bought), /order o is paid/],
+    ["an order is paid and nothing was charged", [asked(CHECKOUT, 200)], shopState({ paid: true, sold: 9 }), /user u/],
+    ["an order is charged twice", [asked(CHECKOUT, 200)], shopState({ ...bought, credit: -5 }), /user u is negative/],
+    ["an order is paid and has taken two", [asked(CHECKOUT, 200)], shopState({ ...bought, sold: 8 }), /item s/],
+    ["an unpaid order was charged", [asked(CHECKOUT, null)], shopState({ credit: 0 }), /user u/],
     [
       "a refusal after it was paid",
       [asked(CHECKOUT, 200), asked(CHECKOUT, 400, refused("insufficient_credit"))],
-      state(bought),
+      shopState(bought),
       /after it was paid/,
     ],
     [
       "one key has two answers",
       [asked(ADD, 200, { key: "k" }), asked(ADD, 200, { key: "k", body: "2" })],
-      state({ stock: 2 }),
+      shopState({ stock: 2 }),
       /one Idempotency-Key/,
     ],
     [
       "two changes have the same place",
       [asked(ADD, 200), asked(ADD, 200)],
-      state({ stock: 2 }),
+      shopState({ stock: 2 }),
       /both answered with 1/,
     ],
     [
@@ -103,17 +103,17 @@ describe("does not agree", () => {
         asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":1}' }),
         asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":0}' }),
       ],
-      state({ stock: 1 }),
+      shopState({ stock: 1 }),
       /0 was shown after 1/,
     ],
     [
       "what was shown is lost",
       [asked({ name: "find_item", item: "i" }, 200, { body: '{"stock":1}' })],
-      state(),
+      shopState(),
       /it ended with 0/,
     ],
   ])("%s", (_name, attempts, after, problem) => {
-    expect(check(state(), attempts, after).join("\n")).toMatch(problem);
+    expect(check(shopState(), attempts, after).join("\n")).toMatch(problem);
   });
 });
 

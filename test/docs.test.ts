@@ -4,7 +4,7 @@ import { expect, test } from "@jest/globals";
 
 const ROOT = join(import.meta.dirname, "..");
 const documents = [
-  "README.md",
+  ...["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "model/README.md"],
   ...["docs", "layers/redis-occ", "layers/log-replay"].flatMap((folder) =>
     list(folder).filter((name) => name.endsWith(".md")),
   ),
@@ -39,15 +39,18 @@ test("every error code that a request can be answered with is in docs/errors.md"
   expect(codes.filter((code) => !listed.includes(`\`${code}\``))).toEqual([]);
 });
 
-test("every route of the README is a function of serverless.yml", () => {
+test("every route of docs/routes.md is a function of serverless.yml", () => {
   const served = new Set([...read("serverless.yml").matchAll(/http: (\w+ \S+)/g)].map(([, route]) => route ?? ""));
-  const promised = [...read("README.md").matchAll(/^\| ((?:GET|POST) \/\S+) \|/gm)].map(([, route]) => route ?? "");
+  const promised = [...read("docs/routes.md").matchAll(/^\| ((?:GET|POST) \/\S+) \|/gm)].map(
+    ([, route]) => route ?? "",
+  );
   expect(promised.length).toBeGreaterThan(10);
   expect(promised.filter((route) => !served.has(route))).toEqual([]);
 });
 
-test("every setting of the README is read somewhere", () => {
-  const settings = [...read("README.md").matchAll(/^\| (`[A-Z_`, ]+`) \|/gm)].flatMap(([, names]) =>
+test("every setting of the documentation is read somewhere", () => {
+  const tables = read("docs/configuration.md") + read("docs/serve.md");
+  const settings = [...tables.matchAll(/^\| (`[A-Z_`, ]+`) \|/gm)].flatMap(([, names]) =>
     [...(names ?? "").matchAll(/[A-Z_]{3,}/g)].map(([name]) => name),
   );
   const sources =

@@ -10,10 +10,10 @@ import { Client } from "./support/http.ts";
 import { stateViolations, violations } from "./support/invariants.ts";
 import { contentOf, differences, withRedis } from "./support/live-state.ts";
 import { Load, openMarket, stateOf } from "./support/market.ts";
+import { SERVICES } from "../functions/settings/services.ts";
 
 const MINUTES = 60_000;
 const ENVIRONMENT = { SAGA_TIMEOUT_MS: "3000", LOG_LEVEL: "error" };
-const SERVICES = ["order", "stock", "payment"] as const;
 const endings: (() => unknown)[] = [];
 
 afterEach(async () => {

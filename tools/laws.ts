@@ -2,6 +2,7 @@
  * Whether each record of a log follows from the records before it. A commit that had seen something which is not in the
  * log, or a step that was done twice, shows here, even where later ones have made up for it.
  */
+import type { ServiceName } from "../functions/settings/services.ts";
 
 /** A record of the shop's: each names its operation, and those of a checkout its saga. */
 export interface ShopRecord {
@@ -193,6 +194,8 @@ export const orderLaw: Law = ({ op, saga: id, set }, before) => {
   if (op === "saga_paid" && rows.length !== 1) problems.push(`saga ${id} is paid without its order`);
   return problems;
 };
+
+export const LAWS: Readonly<Record<ServiceName, Law>> = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
 
 /** Across the services, once it is quiet: a paid saga has both effects, any other has none, and none is open. */
 export function checkSagas(order: State, stock: State, payment: State): string[] {

@@ -2,10 +2,9 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openFileStore } from "log-replay";
-import { order } from "../functions/order/service.ts";
-import { payment } from "../functions/payment/service.ts";
-import type { ServiceName } from "../functions/settings/configuration.ts";
-import { stock } from "../functions/stock/service.ts";
+import { services } from "../functions/services.ts";
+import { SERVICES, type ServiceName } from "../functions/settings/services.ts";
+import type { Service } from "../functions/state/open-state.ts";
 import { ToolError } from "./exit.ts";
 
 export type Store = Awaited<ReturnType<typeof openFileStore>>;
@@ -19,9 +18,6 @@ export interface Place {
   readonly indexes: readonly string[];
 }
 
-const SERVICES = [order, stock, payment];
-export const SERVICE_NAMES: readonly ServiceName[] = SERVICES.map(({ name }) => name);
-
 export function dataFolder(): string {
   return process.env["DATA_DIR"] || ".data";
 }
@@ -31,7 +27,7 @@ export function dataFolder(): string {
  * @throws ToolError; StoreMismatchError where a folder holds another log than the shop was made with
  */
 export async function openPlaces(names: readonly string[]): Promise<Place[]> {
-  const wanted = names.length === 0 ? SERVICES : names.map(serviceOf);
+  const wanted = names.length === 0 ? services : names.map(serviceOf);
   return Promise.all(
     [...new Set(wanted)].map(async ({ name, indexes }) => {
       const folder = join(dataFolder(), "log", name);
@@ -59,9 +55,9 @@ export function redisUrl(service: ServiceName): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
 }
 
-function serviceOf(name: string): (typeof SERVICES)[number] {
-  const service = SERVICES.find((candidate) => candidate.name === name);
-  if (service === undefined) throw new ToolError(`there is no service "${name}": ${SERVICE_NAMES.join(", ")}`);
+function serviceOf(name: string): Service {
+  const service = services.find((candidate) => candidate.name === name);
+  if (service === undefined) throw new ToolError(`there is no service "${name}": ${SERVICES.join(", ")}`);
   return service;
 }
 

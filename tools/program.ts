@@ -11,9 +11,9 @@ import { sagas } from "./commands/sagas.ts";
 import { show } from "./commands/show.ts";
 import { state } from "./commands/state.ts";
 import { verifyLogs } from "./commands/verify.ts";
-import { SERVICE_NAMES } from "./places.ts";
+import { SERVICES } from "../functions/settings/services.ts";
 
-const SERVICE = SERVICE_NAMES.join(", ");
+const SERVICE = SERVICES.join(", ");
 const MOMENT = "a commit (N or EPOCH:N) or a time (2026-01-31T12:00:00Z)";
 
 /** The command line. Wrong arguments throw CommanderError, after they were told. */

@@ -17,8 +17,8 @@ export function page(report: Report): string {
   const { conditions, targets, lines } = report;
   const uplot = (file: string): string =>
     readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${file}`), "utf8");
-  const row = (tag: string, row: readonly string[]): string =>
-    `<tr>${row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
+  const row = (tag: string, texts: readonly string[]): string =>
+    `<tr>${texts.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogStore } from "log-replay";
-import { logPlace, type ServiceName } from "../../functions/settings/configuration.ts";
+import { logPlace } from "../../functions/settings/configuration.ts";
+import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
 import { openLogStore } from "../../functions/state/log-store.ts";
-import { dataFolder, openPlaces, SERVICE_NAMES } from "../../tools/places.ts";
+import { dataFolder, openPlaces } from "../../tools/places.ts";
 
 /** One service's log. */
 export interface Place {
@@ -26,7 +27,7 @@ export interface Source {
 
 /** The shop's own logs: in S3 where LOG_BUCKET_ORDER and the like say so, else in DATA_DIR. @throws ToolError */
 export async function openSource(): Promise<Source> {
-  const buckets = SERVICE_NAMES.filter((service) => logPlace(service).logBucket !== undefined);
+  const buckets = SERVICES.filter((service) => logPlace(service).logBucket !== undefined);
   if (buckets.length > 0) {
     const stores = await Promise.all(
       buckets.map(async (service) => ({ service, store: await openLogStore(logPlace(service)) })),

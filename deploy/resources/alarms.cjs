@@ -1,6 +1,6 @@
 "use strict";
 /** From metrics that the functions write into their logs (functions/request-log.ts), and from AWS's own. */
-const SERVICES = ["order", "stock", "payment"];
+const { SERVICES } = require("../services.cjs");
 const TASKS = ["order-resume-sagas", ...SERVICES.flatMap((service) => [`${service}-maintain`, `${service}-compact`])];
 
 module.exports = async ({ resolveVariable }) => {

@@ -3,7 +3,7 @@
  * In a network (`vpcId`, `subnetIds`): the functions' security group, and, where no `redisUrl…` is given, a Valkey for each
  * service that only that group reaches. Without replicas or snapshots: it is a copy, and the log brings it back.
  */
-const SERVICES = ["Order", "Stock", "Payment"];
+const { TITLES: SERVICES } = require("../services.cjs");
 const PORT = 6379;
 
 module.exports = async ({ resolveVariable }) => {

@@ -1,6 +1,6 @@
 "use strict";
 /** A bucket for the log of each service. The log is the shop itself: it outlives the stack. */
-const SERVICES = ["Order", "Stock", "Payment"];
+const { TITLES: SERVICES } = require("../services.cjs");
 
 module.exports = async () => {
   const resources = {};

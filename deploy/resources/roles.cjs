@@ -1,6 +1,6 @@
 "use strict";
 /** A role for each service, for all of its functions: its own output, its own log, the secret. */
-const SERVICES = ["order", "stock", "payment"];
+const { SERVICES } = require("../services.cjs");
 
 module.exports = async ({ resolveVariable }) => {
   const [service, stage, subnets, logStore] = await Promise.all(

@@ -6,6 +6,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SERVICES } from "../../functions/settings/services.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const MINUTES = 60_000;
@@ -13,7 +14,6 @@ const MINUTES = 60_000;
 const PATIENCE = 10_000;
 const GATEWAY_LIMIT = 29;
 const NETWORK = { vpcId: "vpc-1", subnetIds: "subnet-1,subnet-2" };
-const SERVICES = ["order", "stock", "payment"] as const;
 
 interface Resource {
   readonly Type: string;

@@ -18,7 +18,7 @@ export const directClient: ServiceClient = async (request) => {
   const unknown = (what: string, cause?: unknown): AmbiguousError =>
     new AmbiguousError(`${method} ${path}: ${what}`, { cause });
   const answered = answer.then(
-    ({ statusCode, body }): ServiceResponse => ({ status: statusCode, body }),
+    (result): ServiceResponse => ({ status: result.statusCode, body: result.body }),
     (error: unknown) => {
       throw unknown("the function failed", error);
     },

@@ -15,7 +15,7 @@ export interface Batch {
   readonly count: number;
   readonly row: (id: string) => Change;
   /** The key whose presence forbids to overwrite a row, and what it is refused with. */
-  readonly guard?: { readonly key: (id: string) => string; readonly refuse: (id: string) => Error };
+  readonly blocker?: { readonly key: (id: string) => string; readonly refuse: (id: string) => Error };
   /** Looks whether all of it can be done, before anything is; a request that was answered before is not looked at again. */
   readonly precheck?: () => Promise<void>;
   /** The answer's text. */
@@ -27,11 +27,11 @@ export interface Batch {
  * completes it. With an Idempotency-Key, the key is taken before the first chunk, and chunks of a late repetition
  * that find the answer given stop.
  *
- * @throws what `precheck` throws; what `guard` refuses with: whole chunks before that one may have been written
+ * @throws what `precheck` throws; what `blocker` refuses with: whole chunks before that one may have been written
  */
 export async function runBatch(
   { state, idempotency, deadline, now }: Call,
-  { op, count, row, guard, precheck, done }: Batch,
+  { op, count, row, blocker, precheck, done }: Batch,
 ): Promise<Answer> {
   const answer = json({ msg: done });
   const options = { meta: { op }, timeout: deadline - now };
@@ -53,12 +53,12 @@ export async function runBatch(
     chunks(count).map(({ from, to }) => {
       const ids = Array.from({ length: to - from }, (_, i) => String(from + i));
       return {
-        keys: [...marker, ...(guard ? ids.map(guard.key) : [])],
+        keys: [...marker, ...(blocker ? ids.map(blocker.key) : [])],
         decide: (view) => {
           if (idempotency !== null && recall<Answer | "started">(view, idempotency) !== "started")
             return { result: true };
-          const forbidden = guard && ids.find((id) => view.get(guard.key(id)) !== null);
-          if (guard && forbidden !== undefined) throw guard.refuse(forbidden);
+          const blocked = blocker && ids.find((id) => view.get(blocker.key(id)) !== null);
+          if (blocker && blocked !== undefined) throw blocker.refuse(blocked);
           return { result: false, set: ids.map(row) };
         },
       };

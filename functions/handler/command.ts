@@ -20,7 +20,7 @@ export interface Command {
  *
  * @throws Refusal; IdempotencyKeyReusedError; OccError and LogError
  */
-export function run(
+export function runCommand(
   { state, idempotency, deadline, now }: Pick<Call, "state" | "idempotency" | "deadline" | "now">,
   { op, keys, decide }: Command,
 ): Promise<Answer> {

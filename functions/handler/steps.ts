@@ -2,17 +2,17 @@ import * as v from "valibot";
 import { Refusal } from "../errors.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 
 /** What every step of a saga is called with. */
 export const step = {
-  saga: id,
+  saga: Id,
   /** When the saga started; milliseconds since 1970. */
   startedAt: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 };
 
 /** The sagas whose markers are to be dropped. */
-export const sagas = v.pipe(v.array(id), v.minLength(1), v.maxLength(100));
+export const sagas = v.pipe(v.array(Id), v.minLength(1), v.maxLength(100));
 
 /**
  * Markers are dropped after the retention. A step of an older saga could no longer tell that it has run before.

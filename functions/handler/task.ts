@@ -9,7 +9,7 @@ const PATIENCE = 25_000;
 const RESERVE = 1_000;
 
 /** One run of a task. */
-export interface Run {
+export interface TaskRun {
   readonly state: LoggedRedis;
   /** By when it has to end; milliseconds since 1970. What is left over is for the next run. */
   readonly deadline: number;
@@ -22,7 +22,7 @@ export interface Run {
 export function task<R extends object>(
   service: Service,
   name: string,
-  run: (run: Run) => Promise<R>,
+  work: (run: TaskRun) => Promise<R>,
   patience = PATIENCE,
 ) {
   return middy<unknown, R>()
@@ -32,7 +32,7 @@ export function task<R extends object>(
     .handler(async (_event, context) => {
       const started = Date.now();
       const deadline = started + timeLeft(context, patience, RESERVE);
-      const result = await run({ state: await openState(service), deadline });
+      const result = await work({ state: await openState(service), deadline });
       if (Object.values(result).some((value) => value !== 0))
         log("info", name, { service: service.name, ms: Date.now() - started, ...result });
       return result;

@@ -13,13 +13,13 @@ const integer = (least: number, most: number) =>
   );
 
 /** An id of an item, a user or an order. */
-export const id = v.pipe(v.string("invalid_id"), v.regex(/^[A-Za-z0-9_-]{1,64}$/, "invalid_id"));
+export const Id = v.pipe(v.string("invalid_id"), v.regex(/^[A-Za-z0-9_-]{1,64}$/, "invalid_id"));
 /** An amount or a quantity: an integer from 1. */
-export const amount = integer(1, MAX_AMOUNT);
+export const Amount = integer(1, MAX_AMOUNT);
 /** A price or a starting value: an integer from 0. */
-export const price = integer(0, MAX_AMOUNT);
+export const Price = integer(0, MAX_AMOUNT);
 /** How many rows a batch makes. */
-export const batchSize = integer(1, largestBatch());
+export const BatchSize = integer(1, largestBatch());
 
 const MEANING: Readonly<Record<string, string>> = {
   invalid_id: "must match [A-Za-z0-9_-]{1,64}",

@@ -1,9 +1,9 @@
 import { Refusal } from "../errors.ts";
 import { text } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { amount, id } from "../http/parameters.ts";
+import { Amount, Id } from "../http/parameters.ts";
 import { directClient } from "../calls/direct-client.ts";
-import { run } from "../handler/command.ts";
+import { runCommand } from "../handler/command.ts";
 import { stepTimeout } from "../settings/configuration.ts";
 import { addItem, assertFree, claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import { order } from "./service.ts";
@@ -12,12 +12,12 @@ import { peersBehind } from "./peers.ts";
 /** POST /orders/addItem/{order_id}/{item_id}/{quantity} */
 export const handler = endpoint({
   service: order,
-  path: { order_id: id, item_id: id, quantity: amount },
+  path: { order_id: Id, item_id: Id, quantity: Amount },
   handle: async (call) => {
     const { order_id, item_id, quantity } = call.path;
     const [orderRow, claim] = [orderKey(order_id), claimKey(order_id)];
     const price = await priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now));
-    return run(call, {
+    return runCommand(call, {
       op: "add_item",
       keys: [orderRow, claim],
       decide: (view) => {

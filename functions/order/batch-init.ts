@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { CheckoutRunningError } from "../errors.ts";
 import { endpoint, type Call } from "../handler/endpoint.ts";
-import { amount, batchSize, price } from "../http/parameters.ts";
+import { Amount, BatchSize, Price } from "../http/parameters.ts";
 import { product } from "../numbers.ts";
 import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
 import { newGeneration } from "../state/generation.ts";
@@ -16,7 +16,7 @@ const draw = (bound: number): string => String(randomInt(Math.min(bound, MAX_DRA
 /** POST /orders/batch_init/{n}/{n_items}/{n_users}/{item_price} */
 export const handler = endpoint({
   service: order,
-  path: { n: batchSize, n_items: amount, n_users: amount, item_price: price },
+  path: { n: BatchSize, n_items: Amount, n_users: Amount, item_price: Price },
   patience: BATCH_PATIENCE,
   handle: (call) => {
     const { n, n_items, n_users, item_price } = call.path;
@@ -38,7 +38,7 @@ export const handler = endpoint({
       op: "batch_init",
       count: n,
       row: (id) => [orderKey(id), make()],
-      guard: { key: claimKey, refuse: running },
+      blocker: { key: claimKey, refuse: running },
       precheck: () => assertNoneRuns(call, n),
       done: "Batch init for orders successful",
     });
@@ -53,6 +53,6 @@ async function assertNoneRuns({ state, deadline, now }: Call, n: number): Promis
   const claims = await state.keys(CLAIMS, { limit: Number.MAX_SAFE_INTEGER, timeout: deadline - now });
   const id = claims
     .map((key) => key.slice(CLAIMS.length))
-    .find((order) => /^(0|[1-9]\d*)$/.test(order) && Number(order) < n);
+    .find((candidate) => /^(0|[1-9]\d*)$/.test(candidate) && Number(candidate) < n);
   if (id !== undefined) throw running(id);
 }

@@ -3,7 +3,7 @@ import type { LoggedRedis } from "log-replay";
 import { directClient } from "../calls/direct-client.ts";
 import { stepTimeout } from "../settings/configuration.ts";
 import { SagaDriver } from "./saga-driver.ts";
-import { SagaJournal, type HeldSaga } from "./saga-journal.ts";
+import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { CHECKOUT } from "./saga-steps.ts";
 import { isOverdue, isSettled, LostRaceError, type Saga } from "./sagas.ts";
 import { peersBehind } from "./peers.ts";
@@ -42,13 +42,14 @@ export async function follow(state: LoggedRedis, id: string, deadline: number): 
  * Settles a saga that is past its deadline: whoever drove it is gone, or too slow.
  * @returns the saga as it was left; unchanged where another driver was faster
  */
-export async function settleOverdue(state: LoggedRedis, held: HeldSaga, deadline: number): Promise<Saga> {
+export async function settleOverdue(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<Saga> {
   const driver = checkoutDriver(state);
   try {
-    return (await (held.saga.state === "running" ? driver.takeOver(held, deadline) : driver.compensate(held, deadline)))
-      .saga;
+    return (
+      await (driven.saga.state === "running" ? driver.takeOver(driven, deadline) : driver.compensate(driven, deadline))
+    ).saga;
   } catch (error) {
-    if (error instanceof LostRaceError) return held.saga;
+    if (error instanceof LostRaceError) return driven.saga;
     throw error;
   }
 }

@@ -2,19 +2,19 @@ import { nanoid } from "nanoid";
 import { text, type Answer } from "../http/answer.ts";
 import { endpoint, type Call } from "../handler/endpoint.ts";
 import { errorAnswer } from "../http/error-answer.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 import { Refusal, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { sagaTimeout } from "../settings/configuration.ts";
 import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
-import type { HeldSaga } from "./saga-journal.ts";
+import type { DrivenSaga } from "./saga-journal.ts";
 import { LostRaceError, sagaKey, start, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** What a checkout request leads to: an answer at once, a saga of its own, or one that runs (or ran) already. */
-type Lead = { readonly answer: Answer } | { readonly started: HeldSaga } | { readonly follow: string };
+type Lead = { readonly answer: Answer } | { readonly started: DrivenSaga } | { readonly follow: string };
 
 /** What an Idempotency-Key stands for: an answer, or the saga that will have it. */
 type Kept = { readonly answer: Answer } | { readonly follow: string };
@@ -22,16 +22,16 @@ type Kept = { readonly answer: Answer } | { readonly follow: string };
 /** POST /orders/checkout/{order_id} */
 export const handler = endpoint({
   service: order,
-  path: { order_id: id },
+  path: { order_id: Id },
   handle: async (call) => {
     await failPoint("saga.start.before");
-    const lead = await begin(call, call.path.order_id);
+    const lead = await claimOrder(call, call.path.order_id);
     await failPoint("saga.start.after");
     if ("answer" in lead) return lead.answer;
-    const id = "started" in lead ? lead.started.id : lead.follow;
-    call.notes["saga"] = id;
-    const saga = "started" in lead ? await drive(call, lead.started) : await follow(call.state, id, call.deadline);
-    return outcome(saga, id);
+    const saga = "started" in lead ? lead.started.id : lead.follow;
+    call.notes["saga"] = saga;
+    const ended = "started" in lead ? await drive(call, lead.started) : await follow(call.state, saga, call.deadline);
+    return outcome(ended, saga);
   },
 });
 
@@ -45,7 +45,7 @@ function newSagaId(): string {
 }
 
 /** Claims the order for a new saga, unless it is paid or claimed already. One transaction. */
-async function begin({ state, idempotency, now, deadline }: Call, orderId: string): Promise<Lead> {
+async function claimOrder({ state, idempotency, now, deadline }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
@@ -84,12 +84,12 @@ function isVoid(saga: Saga | null): boolean {
 }
 
 /** Drives a saga of its own; where somebody else took it over, waits for what they make of it. */
-async function drive({ state, deadline }: Call, held: HeldSaga): Promise<Saga | null> {
+async function drive({ state, deadline }: Call, driven: DrivenSaga): Promise<Saga | null> {
   try {
-    return (await checkoutDriver(state).run(held, deadline)).saga;
+    return (await checkoutDriver(state).run(driven, deadline)).saga;
   } catch (error) {
     if (!(error instanceof LostRaceError)) throw error;
-    return follow(state, held.id, deadline);
+    return follow(state, driven.id, deadline);
   }
 }
 

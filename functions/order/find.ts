@@ -1,13 +1,13 @@
 import { json } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 import { known, orderKey, type Order } from "./orders.ts";
 import { order } from "./service.ts";
 
 /** GET /orders/find/{order_id} */
 export const handler = endpoint({
   service: order,
-  path: { order_id: id },
+  path: { order_id: Id },
   handle: async ({ path: { order_id }, state, deadline, now }) => {
     const [found = null] = await state.occ.read<Order>([orderKey(order_id)], { timeout: deadline - now });
     const { paid, items, user, total } = known(found, order_id);

@@ -1,4 +1,4 @@
-import { task, type Run } from "../handler/task.ts";
+import { task, type TaskRun } from "../handler/task.ts";
 import { directClient } from "../calls/direct-client.ts";
 import { retention, stepTimeout } from "../settings/configuration.ts";
 import { expireIdempotency } from "../state/expire.ts";
@@ -23,7 +23,7 @@ export const handler = task(order, "maintain", async (run) => {
  * Deletes the records of sagas that were settled before the retention. Their markers in the other services go first: a
  * saga is deleted only once nobody has anything of it. A step of such a saga that still comes is refused for its age.
  */
-async function forgetSagas({ state, deadline }: Run, until: number): Promise<number> {
+async function forgetSagas({ state, deadline }: TaskRun, until: number): Promise<number> {
   const peers = peersBehind(directClient);
   let forgotten = 0;
   // Those that are still open stay in the list, however old: they must not hide the others.

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { task, type Run } from "../handler/task.ts";
+import { task, type TaskRun } from "../handler/task.ts";
 import { describe, log, metric } from "../request-log.ts";
 import { stepTimeout } from "../settings/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
-import type { HeldSaga } from "./saga-journal.ts";
+import type { DrivenSaga } from "./saga-journal.ts";
 import { isOverdue, isSettled, sagaKey, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
 
@@ -26,7 +26,7 @@ const STUCK = 60_000;
 export const handler = task(order, "resume_sagas", resumeSagas);
 
 /** @returns how many sagas it settled, and how many are still open */
-export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: number; open: number }> {
+export async function resumeSagas({ state, deadline }: TaskRun): Promise<{ settled: number; open: number }> {
   let settled = 0;
   for (let first = true; ; first = false) {
     const open = await openSagas(state, deadline);
@@ -37,7 +37,7 @@ export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: 
     const done = await settleAll(state, due, deadline);
     settled += done;
     // Those that resisted get a pause; those that still run are due at their deadline.
-    const next = Math.min(...open.filter((held) => !due.includes(held)).map(({ saga }) => saga.deadline));
+    const next = Math.min(...open.filter((driven) => !due.includes(driven)).map(({ saga }) => saga.deadline));
     const now = Date.now();
     const pause = done < due.length ? PAUSE : due.length < open.length ? Math.max(0, next - now) : 0;
     if (now + pause >= deadline) return { settled, open: open.length - done };
@@ -46,23 +46,23 @@ export async function resumeSagas({ state, deadline }: Run): Promise<{ settled: 
 }
 
 /** @returns how many of them are settled now */
-async function settleAll(state: Run["state"], sagas: readonly HeldSaga[], deadline: number): Promise<number> {
+async function settleAll(state: TaskRun["state"], sagas: readonly DrivenSaga[], deadline: number): Promise<number> {
   let settled = 0;
   // In another order each time, so that no set of stuck sagas is always first.
   const queue = sagas
-    .map((held) => ({ held, rank: Math.random() }))
+    .map((driven) => ({ driven, rank: Math.random() }))
     .sort((a, b) => a.rank - b.rank)
     .values();
   const work = async (): Promise<void> => {
-    for (const { held } of queue)
-      if (await settle(state, held, Math.min(deadline, Date.now() + SHARE * stepTimeout()))) settled++;
+    for (const { driven } of queue)
+      if (await settle(state, driven, Math.min(deadline, Date.now() + SHARE * stepTimeout()))) settled++;
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return settled;
 }
 
 /** Every claim stands for a saga that is not settled. */
-async function openSagas(state: Run["state"], deadline: number): Promise<HeldSaga[]> {
+async function openSagas(state: TaskRun["state"], deadline: number): Promise<DrivenSaga[]> {
   const options = { timeout: Math.max(1, deadline - Date.now()) };
   const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, { limit: MOST, ...options }), options);
   const ids = claims.flatMap((claim) => (claim ? [claim.saga] : []));
@@ -74,13 +74,13 @@ async function openSagas(state: Run["state"], deadline: number): Promise<HeldSag
 }
 
 /** @returns true where it is settled now. One saga's trouble must not stop the others. */
-async function settle(state: Run["state"], held: HeldSaga, deadline: number): Promise<boolean> {
+async function settle(state: TaskRun["state"], driven: DrivenSaga, deadline: number): Promise<boolean> {
   try {
-    const saga = await settleOverdue(state, held, deadline);
-    log("info", "saga", { service: "order", saga: held.id, state: saga.state });
+    const saga = await settleOverdue(state, driven, deadline);
+    log("info", "saga", { service: "order", saga: driven.id, state: saga.state });
     return isSettled(saga);
   } catch (error) {
-    log("error", "saga", { service: "order", saga: held.id, error: describe(error, true) });
+    log("error", "saga", { service: "order", saga: driven.id, error: describe(error, true) });
     return false;
   }
 }

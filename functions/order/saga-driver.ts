@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal, ShopError, UnavailableError } from "../errors.ts";
-import type { HeldSaga, SagaJournal } from "./saga-journal.ts";
+import type { DrivenSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
 import { stepsToUndo, type Failure } from "./sagas.ts";
 import type { Peers } from "./peers.ts";
@@ -34,57 +34,57 @@ export class SagaDriver {
    * @returns the saga as it was left: settled, or compensating where the time was too short
    * @throws LostRaceError; OccError and LogError where the saga's own state cannot be changed now
    */
-  async run(held: HeldSaga, deadline: number): Promise<HeldSaga> {
+  async run(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
     const { journal, peers, steps, stepTimeout } = this.#options;
     const attempted: string[] = [];
-    const forwards = Math.min(held.saga.deadline, deadline);
+    const forwards = Math.min(driven.saga.deadline, deadline);
     try {
       for (const step of steps) {
         // A process that was frozen in between: others may have taken over long ago.
         if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", "the checkout did not end in time");
         attempted.unshift(step.name);
-        await patiently(forwards, stepTimeout, (timeout) => step.execute(peers, held.id, held.saga, timeout));
+        await patiently(forwards, stepTimeout, (timeout) => step.execute(peers, driven.id, driven.saga, timeout));
       }
     } catch (error) {
       const undo = stepsToUndo(attempted, error instanceof Refusal);
-      return this.compensate(await journal.abandoned(held, undo, failureOf(error), remaining(deadline)), deadline);
+      return this.compensate(await journal.abandoned(driven, undo, failureOf(error), remaining(deadline)), deadline);
     }
-    const paid = await journal.paid(held, remaining(deadline));
+    const paid = await journal.paid(driven, remaining(deadline));
     if (paid !== null) return paid;
     const failure: Failure = {
       kind: "aborted",
       code: "checkout_aborted",
       message: "the order is no longer this checkout's",
     };
-    return this.compensate(await journal.abandoned(held, attempted, failure, remaining(deadline)), deadline);
+    return this.compensate(await journal.abandoned(driven, attempted, failure, remaining(deadline)), deadline);
   }
 
   /** Gives up a saga that its driver has left running past its deadline: which steps it did is not known, so all are undone. */
-  async takeOver(held: HeldSaga, deadline: number): Promise<HeldSaga> {
+  async takeOver(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
     const { journal, steps } = this.#options;
     const failure: Failure = { kind: "aborted", code: "checkout_aborted", message: "the checkout did not end in time" };
     const undo = steps.map(({ name }) => name).reverse();
-    return this.compensate(await journal.abandoned(held, undo, failure, remaining(deadline)), deadline);
+    return this.compensate(await journal.abandoned(driven, undo, failure, remaining(deadline)), deadline);
   }
 
   /**
    * Undoes the steps that the saga names, last one first, each as often as it takes.
    * @returns the saga: failed, or still compensating where the deadline came first
    */
-  async compensate(held: HeldSaga, deadline: number): Promise<HeldSaga> {
+  async compensate(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
     const { journal, peers, steps, stepTimeout } = this.#options;
-    if (held.saga.state !== "compensating") return held;
-    for (const name of held.saga.undo ?? []) {
+    if (driven.saga.state !== "compensating") return driven;
+    for (const name of driven.saga.undo ?? []) {
       const step = steps.find((candidate) => candidate.name === name);
-      if (step === undefined) throw new Error(`saga ${held.id} has to undo "${name}", which is no step`);
+      if (step === undefined) throw new Error(`saga ${driven.id} has to undo "${name}", which is no step`);
       try {
-        await persistently(deadline, stepTimeout, (timeout) => step.compensate(peers, held.id, held.saga, timeout));
+        await persistently(deadline, stepTimeout, (timeout) => step.compensate(peers, driven.id, driven.saga, timeout));
       } catch (error) {
-        if (error instanceof ShopError) return held;
+        if (error instanceof ShopError) return driven;
         throw error;
       }
     }
-    return journal.closed(held, remaining(deadline));
+    return journal.closed(driven, remaining(deadline));
   }
 }
 

@@ -1,10 +1,10 @@
 import type { LoggedRedis } from "log-replay";
 import { failPoint } from "../fail-points.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
-import { abandon, close, pay, sagaKey, type Changes, type Failure, type Saga } from "./sagas.ts";
+import { abandon, close, pay, sagaKey, type SagaChanges, type Failure, type Saga } from "./sagas.ts";
 
 /** A saga with its id, as one driver holds it. */
-export interface HeldSaga {
+export interface DrivenSaga {
   readonly id: string;
   readonly saga: Saga;
 }
@@ -26,17 +26,17 @@ export class SagaJournal {
   }
 
   /** The order becomes paid. @returns null where it is no longer this saga's */
-  paid({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga | null> {
+  paid({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga | null> {
     return this.#move("paid", id, saga, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
   }
 
   /** The saga is given up; what has to be undone is written down before any of it is. */
   async abandoned(
-    { id, saga }: HeldSaga,
+    { id, saga }: DrivenSaga,
     undo: readonly string[],
     failure: Failure,
     timeout: number,
-  ): Promise<HeldSaga> {
+  ): Promise<DrivenSaga> {
     return must(
       await this.#move("abandoned", id, saga, timeout, (current, _order, claim) =>
         abandon(id, saga, current, claim, undo, failure),
@@ -45,7 +45,7 @@ export class SagaJournal {
   }
 
   /** All is undone. */
-  async closed({ id, saga }: HeldSaga, timeout: number): Promise<HeldSaga> {
+  async closed({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga> {
     return must(
       await this.#move("closed", id, saga, timeout, (current, _order, claim) => close(id, saga, current, claim)),
     );
@@ -56,11 +56,15 @@ export class SagaJournal {
     id: string,
     { order }: Saga,
     timeout: number,
-    transition: (current: Saga | null, order: Order | null, claim: Claim | null) => { saga: Saga; set: Changes } | null,
-  ): Promise<HeldSaga | null> {
+    transition: (
+      current: Saga | null,
+      order: Order | null,
+      claim: Claim | null,
+    ) => { saga: Saga; set: SagaChanges } | null,
+  ): Promise<DrivenSaga | null> {
     const [sagaRow, orderRow, claim] = [sagaKey(id), orderKey(order), claimKey(order)];
     await failPoint(`saga.${to}.before`);
-    const held = await this.#state.occ.transact<HeldSaga | null>(
+    const driven = await this.#state.occ.transact<DrivenSaga | null>(
       [sagaRow, orderRow, claim],
       (view) => {
         const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claim));
@@ -69,11 +73,11 @@ export class SagaJournal {
       { meta: { op: `saga_${to}`, saga: id }, timeout },
     );
     await failPoint(`saga.${to}.after`);
-    return held;
+    return driven;
   }
 }
 
-function must(held: HeldSaga | null): HeldSaga {
-  if (held === null) throw new Error("a transition that is always possible was not made");
-  return held;
+function must(driven: DrivenSaga | null): DrivenSaga {
+  if (driven === null) throw new Error("a transition that is always possible was not made");
+  return driven;
 }

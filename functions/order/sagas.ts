@@ -35,7 +35,7 @@ export const SAGAS = "saga:";
 export const sagaKey = (id: string): string => `${SAGAS}${id}`;
 
 /** Rows that change, by key; null deletes. */
-export type Changes = readonly (readonly [key: string, row: Saga | Order | Claim | null])[];
+export type SagaChanges = readonly (readonly [key: string, row: Saga | Order | Claim | null])[];
 
 /** Another driver has moved the saga on: this one stops and looks what became of it. */
 export class LostRaceError extends Error {
@@ -69,7 +69,7 @@ export function start(
   orderId: string,
   order: Order,
   at: { readonly now: number; readonly timeout: number },
-): { saga: Saga; set: Changes } {
+): { saga: Saga; set: SagaChanges } {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
   const saga: Saga = {
     order: orderId,
@@ -102,7 +102,7 @@ export function pay(
   current: Saga | null,
   order: Order | null,
   claim: Claim | null,
-): { saga: Saga; set: Changes } | null {
+): { saga: Saga; set: SagaChanges } | null {
   assertCurrent(expected, current, "running");
   if (claim?.saga !== id || order?.generation !== expected.generation) return null;
   const saga: Saga = { ...expected, state: "paid", version: expected.version + 1 };
@@ -127,7 +127,7 @@ export function abandon(
   claim: Claim | null,
   undo: readonly string[],
   failure: Failure,
-): { saga: Saga; set: Changes } {
+): { saga: Saga; set: SagaChanges } {
   assertCurrent(expected, current, "running");
   const version = expected.version + 1;
   if (undo.length > 0) {
@@ -143,14 +143,14 @@ export function close(
   expected: Saga,
   current: Saga | null,
   claim: Claim | null,
-): { saga: Saga; set: Changes } {
+): { saga: Saga; set: SagaChanges } {
   assertCurrent(expected, current, "compensating");
   return failed(id, { ...expected, version: expected.version + 1 }, claim);
 }
 
-function failed(id: string, last: Saga, claim: Claim | null): { saga: Saga; set: Changes } {
+function failed(id: string, last: Saga, claim: Claim | null): { saga: Saga; set: SagaChanges } {
   const saga: Saga = { ...last, state: "failed" };
-  const free: Changes = claim?.saga === id ? [[claimKey(saga.order), null]] : [];
+  const free: SagaChanges = claim?.saga === id ? [[claimKey(saga.order), null]] : [];
   return { saga, set: [[sagaKey(id), saga], ...free] };
 }
 

@@ -1,5 +1,5 @@
 import { endpoint } from "../handler/endpoint.ts";
-import { batchSize, price } from "../http/parameters.ts";
+import { BatchSize, Price } from "../http/parameters.ts";
 import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
 import { newGeneration } from "../state/generation.ts";
 import { payment } from "./service.ts";
@@ -8,7 +8,7 @@ import { newUser, userKey } from "./users.ts";
 /** POST /payment/batch_init/{n}/{starting_money} */
 export const handler = endpoint({
   service: payment,
-  path: { n: batchSize, starting_money: price },
+  path: { n: BatchSize, starting_money: Price },
   patience: BATCH_PATIENCE,
   handle: (call) => {
     const { n, starting_money } = call.path;

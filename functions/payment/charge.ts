@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { endpoint } from "../handler/endpoint.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 import { assertRecent, step, stepAnswer } from "../handler/steps.ts";
 import { retention } from "../settings/configuration.ts";
 import { charge, chargeKey, type Charge } from "./charges.ts";
@@ -10,7 +10,7 @@ import { userKey, type User } from "./users.ts";
 /** POST /payment/charge, for the other services: the second step of a checkout. */
 export const handler = endpoint({
   service: payment,
-  signedBody: { ...step, user: id, amount: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) },
+  signedBody: { ...step, user: Id, amount: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) },
   handle: ({ body: { saga, startedAt, user, amount }, state, deadline, now, notes }) => {
     notes["saga"] = saga;
     assertRecent({ saga, startedAt }, now, retention());

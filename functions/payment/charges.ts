@@ -9,7 +9,7 @@ export type Charge =
   | { readonly state: "refunded" };
 
 /** Rows that change, by key; null deletes. */
-export type Changes = readonly (readonly [key: string, row: User | Charge | null])[];
+export type ChargeChanges = readonly (readonly [key: string, row: User | Charge | null])[];
 
 /** Gives the stored user, null where there is none. */
 export type FindUser = (id: string) => User | null;
@@ -26,7 +26,7 @@ export function charge(
   amount: number,
   marker: Charge | null,
   find: FindUser,
-): { set: Changes; refusal?: Refusal } {
+): { set: ChargeChanges; refusal?: Refusal } {
   if (marker?.state === "charged") return { set: [] };
   if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
   if (marker?.state === "refunded")
@@ -47,18 +47,22 @@ export function charge(
 }
 
 /** Puts the credit back, if the user is still the same one, and refuses the step for ever. */
-export function refund(saga: string, marker: Charge | null, find: FindUser): Changes {
+export function refund(saga: string, marker: Charge | null, find: FindUser): ChargeChanges {
   if (marker?.state === "refunded" || marker?.state === "refused") return [];
-  return [...settle(marker, find, giveBack), [chargeKey(saga), { state: "refunded" }]];
+  return [...changeHeld(marker, find, giveBack), [chargeKey(saga), { state: "refunded" }]];
 }
 
 /** Drops the marker of a saga that is settled for good; what it still held is spent. */
-export function forget(saga: string, marker: Charge | null, find: FindUser): Changes {
+export function forget(saga: string, marker: Charge | null, find: FindUser): ChargeChanges {
   if (marker === null) return [];
-  return [...settle(marker, find, letGo), [chargeKey(saga), null]];
+  return [...changeHeld(marker, find, letGo), [chargeKey(saga), null]];
 }
 
-function settle(marker: Charge | null, find: FindUser, change: (user: User, amount: number) => User): Changes {
+function changeHeld(
+  marker: Charge | null,
+  find: FindUser,
+  change: (user: User, amount: number) => User,
+): ChargeChanges {
   if (marker?.state !== "charged") return [];
   const user = find(marker.user);
   return user?.generation === marker.generation ? [[userKey(marker.user), change(user, marker.amount)]] : [];

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { json } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { run } from "../handler/command.ts";
+import { runCommand } from "../handler/command.ts";
 import { newGeneration } from "../state/generation.ts";
 import { payment } from "./service.ts";
 import { newUser, userKey } from "./users.ts";
@@ -12,7 +12,7 @@ export const handler = endpoint({
   handle: (call) => {
     const id = randomUUID();
     const created = newUser(0, newGeneration());
-    return run(call, {
+    return runCommand(call, {
       op: "create_user",
       keys: [],
       decide: () => ({ set: [[userKey(id), created]], answer: json({ user_id: id }) }),

@@ -1,13 +1,13 @@
 import { json } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 import { payment } from "./service.ts";
 import { known, userKey, type User } from "./users.ts";
 
 /** GET /payment/find_user/{user_id} */
 export const handler = endpoint({
   service: payment,
-  path: { user_id: id },
+  path: { user_id: Id },
   handle: async ({ path, state, deadline, now }) => {
     const [user = null] = await state.occ.read<User>([userKey(path.user_id)], { timeout: deadline - now });
     return json({ user_id: path.user_id, credit: known(user, path.user_id).credit });

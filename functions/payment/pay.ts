@@ -1,18 +1,18 @@
 import { text } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { amount, id } from "../http/parameters.ts";
-import { run } from "../handler/command.ts";
+import { Amount, Id } from "../http/parameters.ts";
+import { runCommand } from "../handler/command.ts";
 import { payment } from "./service.ts";
 import { known, pay, userKey, type User } from "./users.ts";
 
 /** POST /payment/pay/{user_id}/{amount} */
 export const handler = endpoint({
   service: payment,
-  path: { user_id: id, amount },
+  path: { user_id: Id, amount: Amount },
   handle: (call) => {
     const { user_id, amount } = call.path;
     const key = userKey(user_id);
-    return run(call, {
+    return runCommand(call, {
       op: "pay",
       keys: [key],
       decide: (view) => {

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-
-export type ServiceName = "order" | "stock" | "payment";
+import type { ServiceName } from "./services.ts";
 
 /** Where the log of one service is. */
 export interface LogPlace {

@@ -1,6 +1,7 @@
 import { LoggedRedis, processWide } from "log-replay";
 import { log, metric } from "../request-log.ts";
-import { stateConfiguration, type ServiceName } from "../settings/configuration.ts";
+import { stateConfiguration } from "../settings/configuration.ts";
+import type { ServiceName } from "../settings/services.ts";
 import { openLogStore } from "./log-store.ts";
 
 /** A service: its name, and the prefixes of the keys that it has to find without knowing them. */

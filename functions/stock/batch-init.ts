@@ -1,5 +1,5 @@
 import { endpoint } from "../handler/endpoint.ts";
-import { batchSize, price } from "../http/parameters.ts";
+import { BatchSize, Price } from "../http/parameters.ts";
 import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
 import { newGeneration } from "../state/generation.ts";
 import { itemKey, newItem } from "./items.ts";
@@ -8,7 +8,7 @@ import { stock } from "./service.ts";
 /** POST /stock/batch_init/{n}/{starting_stock}/{item_price} */
 export const handler = endpoint({
   service: stock,
-  path: { n: batchSize, starting_stock: price, item_price: price },
+  path: { n: BatchSize, starting_stock: Price, item_price: Price },
   patience: BATCH_PATIENCE,
   handle: (call) => {
     const { n, starting_stock, item_price } = call.path;

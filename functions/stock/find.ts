@@ -1,16 +1,16 @@
 import { json } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 import { itemKey, known, type Item } from "./items.ts";
 import { stock } from "./service.ts";
 
 /** GET /stock/find/{item_id} */
 export const handler = endpoint({
   service: stock,
-  path: { item_id: id },
+  path: { item_id: Id },
   handle: async ({ path, state, deadline, now }) => {
     const [item = null] = await state.occ.read<Item>([itemKey(path.item_id)], { timeout: deadline - now });
-    const { stock, price } = known(item, path.item_id);
-    return json({ stock, price });
+    const found = known(item, path.item_id);
+    return json({ stock: found.stock, price: found.price });
   },
 });

@@ -18,7 +18,7 @@ interface ReservedLine {
 }
 
 /** Rows that change, by key; null deletes. */
-export type Changes = readonly (readonly [key: string, row: Item | Reservation | null])[];
+export type ReservationChanges = readonly (readonly [key: string, row: Item | Reservation | null])[];
 
 /** Gives the stored item, null where there is none. */
 export type FindItem = (id: string) => Item | null;
@@ -35,7 +35,7 @@ export function reserve(
   lines: Lines,
   marker: Reservation | null,
   find: FindItem,
-): { set: Changes; refusal?: Refusal } {
+): { set: ReservationChanges; refusal?: Refusal } {
   if (marker?.state === "reserved") return { set: [] };
   if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
   if (marker?.state === "released")
@@ -56,15 +56,15 @@ export function reserve(
 }
 
 /** Puts back what was reserved, to the items that are still the same, and refuses the step for ever. */
-export function release(saga: string, marker: Reservation | null, find: FindItem): Changes {
+export function release(saga: string, marker: Reservation | null, find: FindItem): ReservationChanges {
   if (marker?.state === "released" || marker?.state === "refused") return [];
-  return [...settle(marker, find, giveBack), [reservationKey(saga), { state: "released" }]];
+  return [...changeHeld(marker, find, giveBack), [reservationKey(saga), { state: "released" }]];
 }
 
 /** Drops the marker of a saga that is settled for good; what it still held is sold. */
-export function forget(saga: string, marker: Reservation | null, find: FindItem): Changes {
+export function forget(saga: string, marker: Reservation | null, find: FindItem): ReservationChanges {
   if (marker === null) return [];
-  return [...settle(marker, find, letGo), [reservationKey(saga), null]];
+  return [...changeHeld(marker, find, letGo), [reservationKey(saga), null]];
 }
 
 /** The items that a marker's release or its forgetting changes. */
@@ -72,7 +72,11 @@ export function heldItems(marker: Reservation | null): string[] {
   return marker?.state === "reserved" ? marker.lines.map(({ item }) => item) : [];
 }
 
-function settle(marker: Reservation | null, find: FindItem, change: (item: Item, quantity: number) => Item): Changes {
+function changeHeld(
+  marker: Reservation | null,
+  find: FindItem,
+  change: (item: Item, quantity: number) => Item,
+): ReservationChanges {
   const items = new Map<string, Item>();
   for (const { item: id, quantity, generation } of marker?.state === "reserved" ? marker.lines : []) {
     const item = items.get(id) ?? find(id);
@@ -81,6 +85,6 @@ function settle(marker: Reservation | null, find: FindItem, change: (item: Item,
   return rows(items);
 }
 
-function rows(items: ReadonlyMap<string, Item>): Changes {
+function rows(items: ReadonlyMap<string, Item>): ReservationChanges {
   return Array.from(items, ([id, item]) => [itemKey(id), item] as const);
 }

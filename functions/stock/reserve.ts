@@ -1,6 +1,6 @@
 import * as v from "valibot";
 import { endpoint } from "../handler/endpoint.ts";
-import { id } from "../http/parameters.ts";
+import { Id } from "../http/parameters.ts";
 import { assertRecent, step, stepAnswer } from "../handler/steps.ts";
 import { retention } from "../settings/configuration.ts";
 import { itemKey, type Item } from "./items.ts";
@@ -12,7 +12,7 @@ const quantity = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 /** POST /stock/reserve, for the other services: the first step of a checkout. */
 export const handler = endpoint({
   service: stock,
-  signedBody: { ...step, lines: v.pipe(v.array(v.tuple([id, quantity])), v.minLength(1)) },
+  signedBody: { ...step, lines: v.pipe(v.array(v.tuple([Id, quantity])), v.minLength(1)) },
   handle: ({ body: { saga, startedAt, lines }, state, deadline, now, notes }) => {
     notes["saga"] = saga;
     assertRecent({ saga, startedAt }, now, retention());

@@ -1,18 +1,18 @@
 import { text } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { amount, id } from "../http/parameters.ts";
-import { run } from "../handler/command.ts";
+import { Amount, Id } from "../http/parameters.ts";
+import { runCommand } from "../handler/command.ts";
 import { subtract, itemKey, known, type Item } from "./items.ts";
 import { stock } from "./service.ts";
 
 /** POST /stock/subtract/{item_id}/{amount} */
 export const handler = endpoint({
   service: stock,
-  path: { item_id: id, amount },
+  path: { item_id: Id, amount: Amount },
   handle: (call) => {
     const { item_id, amount } = call.path;
     const key = itemKey(item_id);
-    return run(call, {
+    return runCommand(call, {
       op: "subtract",
       keys: [key],
       decide: (view) => {

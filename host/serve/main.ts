@@ -3,10 +3,8 @@ import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { offerDispatch } from "../../functions/calls/dispatch.ts";
-import { order } from "../../functions/order/service.ts";
-import { payment } from "../../functions/payment/service.ts";
+import { services } from "../../functions/services.ts";
 import { openState } from "../../functions/state/open-state.ts";
-import { stock } from "../../functions/stock/service.ts";
 import { mount } from "../console/mount.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
@@ -16,7 +14,6 @@ import { startSchedules } from "./schedules.ts";
 import { FunctionServer } from "./server.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
-const SERVICES = [order, stock, payment];
 
 /** Milliseconds: longer than a request works; the supervisor waits a little longer. */
 const DRAIN_PATIENCE = 11_000;
@@ -66,7 +63,7 @@ async function main(): Promise<void> {
 
 /** What this service's state says: a read, behind the same checks as any other. */
 async function probe(): Promise<Record<string, string | null>> {
-  const states = SERVICES.map(async (service) => {
+  const states = services.map(async (service) => {
     try {
       await (await openState(service)).occ.read(["ready"], { timeout: PROBE_PATIENCE });
       return [service.name, null] as const;
@@ -81,7 +78,7 @@ async function probe(): Promise<Record<string, string | null>> {
 async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
-  await Promise.allSettled(SERVICES.map(async (service) => (await openState(service)).close()));
+  await Promise.allSettled(services.map(async (service) => (await openState(service)).close()));
   process.exit(0);
 }
 

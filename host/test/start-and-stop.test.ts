@@ -5,9 +5,9 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freeHttpPort, type Shop, startRefused, startShop, temporaryFolder } from "./support/shop.ts";
+import { SERVICES } from "../../functions/settings/services.ts";
 
 const CHILDREN = ["redis-order", "redis-stock", "redis-payment", "host"];
-const SERVICES = ["order", "stock", "payment"] as const;
 const running: Shop[] = [];
 
 afterEach(async () => {

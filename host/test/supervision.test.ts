@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Shop, startShop } from "./support/shop.ts";
+import { SERVICES } from "../../functions/settings/services.ts";
 
 let shop: Shop;
 
@@ -64,11 +65,10 @@ test("a host that is killed is started again within a second, and serves", async
 }, 40_000);
 
 test("all three Redis servers killed at once come back and are restored", async () => {
-  const services = ["order", "stock", "payment"] as const;
-  const before = services.map((service) => shop.kill(`redis-${service}`));
-  for (const [index, service] of services.entries())
+  const before = SERVICES.map((service) => shop.kill(`redis-${service}`));
+  for (const [index, service] of SERVICES.entries())
     await until(`${service} is back`, 2_000, pidChanges(shop, `redis-${service}`, before[index] ?? 0));
-  for (const service of services)
+  for (const service of SERVICES)
     await until(`${service} is restored`, 10_000, async () => (await keys(shop.redisUrl(service))) > 0);
 }, 30_000);
 

@@ -9,7 +9,7 @@ import {
   sagaKey,
   start,
   stepsToUndo,
-  type Changes,
+  type SagaChanges,
   type Failure,
   type Saga,
 } from "../../functions/order/sagas.ts";
@@ -166,7 +166,7 @@ function move(
     current: Saga | null,
     order: Order | null,
     claim: Claim | null,
-  ) => { saga: Saga; set: Changes } | null,
+  ) => { saga: Saga; set: SagaChanges } | null,
   then: (moved: SagaState | null) => void,
   lost: (stopped: SagaState) => void,
 ): void {

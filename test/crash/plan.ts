@@ -73,7 +73,7 @@ function late(point: FailPoint, action: Action, random: Random): { readonly ms?:
 /** What has to happen before a process comes by this place. */
 function wayTo(point: FailPoint): readonly Fault[] {
   if (point.startsWith("cut.")) return [{ point: "append.before", action: "torn", nth: 4 }];
-  if (point.startsWith("settle."))
+  if (point.startsWith("fence."))
     return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
   // The driver is later than its saga's deadline, so whoever resumes it undoes both steps.
   if (/^saga[.](abandoned|refund|release|closed)[.]/.test(point))

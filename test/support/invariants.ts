@@ -1,8 +1,6 @@
 /** All seven invariants, once it is quiet. */
 import { join } from "node:path";
-import { order } from "../../functions/order/service.ts";
-import { payment } from "../../functions/payment/service.ts";
-import { stock } from "../../functions/stock/service.ts";
+import { services } from "../../functions/services.ts";
 import type { Shop as HostedShop } from "../../host/test/support/shop.ts";
 import { check } from "./checker.ts";
 import { until, untilSettled } from "./cluster.ts";
@@ -10,7 +8,7 @@ import type { Attempt } from "./history.ts";
 import type { Client } from "./http.ts";
 import { contentOf, differences, replayTwice, type Content } from "./live-state.ts";
 import { fold, readPlainLog } from "./log.ts";
-import { checkLaws, checkSagas, orderLaw, paymentLaw, stockLaw } from "../../tools/laws.ts";
+import { checkLaws, checkSagas, LAWS } from "../../tools/laws.ts";
 import { stateOf, type Market } from "./market.ts";
 
 /** Where the state and the logs are. */
@@ -18,9 +16,6 @@ interface Shop extends Pick<HostedShop, "dataDir" | "redisUrl"> {
   /** A Redis that is there for replays. */
   readonly scratchUrl?: string;
 }
-
-const SERVICES = [order, stock, payment];
-const LAWS = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
 
 /** @returns everything that is not as it should be; empty where nothing is */
 export async function violations(
@@ -46,7 +41,7 @@ export async function stateViolations(shop: Shop, client: Client): Promise<strin
     await client.insist({ method: "POST", path });
   const problems: string[] = [];
   const folded = new Map<string, Map<string, unknown>>();
-  for (const { name, indexes } of SERVICES) {
+  for (const { name, indexes } of services) {
     const folder = join(shop.dataDir, "log", name);
     let live: Content = new Map();
     let log = readPlainLog(folder);
@@ -93,8 +88,8 @@ function conservation(
   after: Market["before"],
 ): string[] {
   const paid = [...after.orders]
-    .filter(([id, { paid }]) => paid && before.orders.get(id)?.paid === false)
-    .map(([, order]) => order);
+    .filter(([id, now]) => now.paid && before.orders.get(id)?.paid === false)
+    .map(([, now]) => now);
   const credit = (state: Market["before"]): number => users.reduce((sum, id) => sum + (state.users.get(id) ?? NaN), 0);
   const taken = {
     credit: credit(before) - credit(after),

@@ -63,15 +63,10 @@ export async function stateOf(
     async (id) => [id, (await get<{ credit: number }>(`/payment/find_user/${id}`)).credit] as const,
   );
   const orders = await eachOf(market.orders, 64, async (id) => {
-    const {
-      user_id: user,
-      items,
-      total_cost: total,
-      paid,
-    } = await get<{ user_id: string; items: OrderState["items"]; total_cost: number; paid: boolean }>(
+    const found = await get<{ user_id: string; items: OrderState["items"]; total_cost: number; paid: boolean }>(
       `/orders/find/${id}`,
     );
-    return [id, { user, items, total, paid }] as const;
+    return [id, { user: found.user_id, items: found.items, total: found.total_cost, paid: found.paid }] as const;
   });
   return { items: new Map(items), users: new Map(users), orders: new Map(orders) };
 }

@@ -14,15 +14,15 @@ export async function shopUnderTest(options: ShopOptions): Promise<Shop> {
 }
 
 /** Its Redis servers run here, under the supervisor that has deployed it. */
-export function deployedShop(url: string, dataDir: string): Shop {
-  const pid = (name: string): number => Number(readFileSync(join(dataDir, "run", `${name}.pid`), "utf8"));
+export function deployedShop(baseUrl: string, folder: string): Shop {
+  const pid = (name: string): number => Number(readFileSync(join(folder, "run", `${name}.pid`), "utf8"));
   const only = (): never => {
     throw new Error("this is of a shop on this machine, not of one that is deployed");
   };
   return {
-    url,
-    httpPort: Number(new URL(url).port),
-    dataDir,
+    url: baseUrl,
+    httpPort: Number(new URL(baseUrl).port),
+    dataDir: folder,
     get supervisor(): ReturnType<typeof spawn> {
       return only();
     },
@@ -32,7 +32,7 @@ export function deployedShop(url: string, dataDir: string): Shop {
       process.kill(killed, "SIGKILL");
       return killed;
     },
-    redisUrl: (service) => readFileSync(join(dataDir, "run", `redis-${service}.url`), "utf8").trim(),
+    redisUrl: (service) => readFileSync(join(folder, "run", `redis-${service}.url`), "utf8").trim(),
     stdout: only,
     stderr: only,
     addHost: only,

@@ -1,10 +1,8 @@
 import { verify, type Finding, type Law, type Verified } from "log-replay/tools";
 import { EXIT } from "../exit.ts";
-import { orderLaw, paymentLaw, stockLaw, type Law as ShopLaw, type ShopRecord } from "../laws.ts";
+import { LAWS, type Law as ShopLaw, type ShopRecord } from "../laws.ts";
 import { count, paint, print, printJson } from "../output.ts";
 import { openPlaces, type Place } from "../places.ts";
-
-const LAWS: Readonly<Record<Place["service"], ShopLaw>> = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
 
 export async function verifyLogs(
   services: readonly string[],

@@ -4,7 +4,7 @@ import { lambdaContext, proxyEvent } from "../../test/support/invocation.ts";
 import { Shop } from "../../test/support/shop.ts";
 import { json } from "../../http/answer.ts";
 import { endpoint } from "../endpoint.ts";
-import { amount } from "../../http/parameters.ts";
+import { Amount } from "../../http/parameters.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
@@ -66,7 +66,11 @@ test("a checkout's line names its saga", async () => {
 
 test("a bug is answered 500 without what it was, and its log line has the stack", async () => {
   const { stock } = await import("../../stock/service.ts");
-  const handler = endpoint({ service: stock, path: { amount }, handle: () => Promise.reject(new Error("a bug")) });
+  const handler = endpoint({
+    service: stock,
+    path: { amount: Amount },
+    handle: () => Promise.reject(new Error("a bug")),
+  });
   let result: { statusCode: number; body: string } | undefined;
   const lines = await logged(async () => (result = await handler(request(), lambdaContext("f"))));
   expect(result).toMatchObject({ statusCode: 500, body: expect.not.stringContaining("a bug") });
@@ -92,7 +96,7 @@ test("a restore that takes nearly all the time leaves a timeout, not a bug", asy
   const context = { ...lambdaContext("f"), getRemainingTimeInMillis: () => (remaining -= 200) };
   const handler = endpoint({
     service: stock,
-    path: { amount },
+    path: { amount: Amount },
     handle: async ({ state, deadline, now }) => json(await state.occ.read(["x"], { timeout: deadline - now })),
   });
   remaining = 800;

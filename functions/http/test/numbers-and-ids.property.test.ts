@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { MAX_AMOUNT, product, sum } from "../../numbers.ts";
-import { amount, batchSize, id, parse, price } from "../parameters.ts";
+import { Amount, BatchSize, Id, parse, Price } from "../parameters.ts";
 
 const any = fc.oneof(
   fc.maxSafeNat(),
@@ -41,8 +41,8 @@ test("products next to the largest amount are exact or refused", () => {
 test("every integer in its range is taken for what it is", () => {
   fc.assert(
     fc.property(any, (value) => {
-      expect(parse(price, String(value))).toBe(value);
-      if (value > 0) expect(parse(amount, String(value))).toBe(value);
+      expect(parse(Price, String(value))).toBe(value);
+      if (value > 0) expect(parse(Amount, String(value))).toBe(value);
     }),
   );
 });
@@ -73,28 +73,28 @@ const NO_NUMBERS = [
 ];
 
 test.each(NO_NUMBERS)("%j is no number", (value) => {
-  for (const schema of [price, amount, batchSize])
+  for (const schema of [Price, Amount, BatchSize])
     expect(() => parse(schema, value)).toThrow(refused("invalid_number"));
 });
 
 test("an amount is from 1, a price from 0, a batch from 1 to 1,000,000", () => {
-  expect(() => parse(amount, "0")).toThrow(refused("invalid_number"));
-  expect(parse(price, "0")).toBe(0);
-  expect(() => parse(batchSize, "0")).toThrow(refused("invalid_number"));
-  expect(parse(batchSize, "1000000")).toBe(1_000_000);
-  expect(() => parse(batchSize, "1000001")).toThrow(refused("invalid_number"));
+  expect(() => parse(Amount, "0")).toThrow(refused("invalid_number"));
+  expect(parse(Price, "0")).toBe(0);
+  expect(() => parse(BatchSize, "0")).toThrow(refused("invalid_number"));
+  expect(parse(BatchSize, "1000000")).toBe(1_000_000);
+  expect(() => parse(BatchSize, "1000001")).toThrow(refused("invalid_number"));
 });
 
 test("ids are those of [A-Za-z0-9_-]{1,64} and no others", () => {
-  fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/), (value) => expect(parse(id, value)).toBe(value)));
+  fc.assert(fc.property(fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/), (value) => expect(parse(Id, value)).toBe(value)));
   fc.assert(
     fc.property(
       fc.string({ unit: "binary" }).filter((value) => !/^[A-Za-z0-9_-]{1,64}$/.test(value)),
       (value) => {
-        expect(() => parse(id, value)).toThrow(refused("invalid_id"));
+        expect(() => parse(Id, value)).toThrow(refused("invalid_id"));
       },
     ),
   );
   for (const value of ["", "a".repeat(65), "a\n", "a:b", "../x", "ä", undefined, null, 5])
-    expect(() => parse(id, value)).toThrow(refused("invalid_id"));
+    expect(() => parse(Id, value)).toThrow(refused("invalid_id"));
 });

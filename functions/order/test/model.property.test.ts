@@ -175,21 +175,21 @@ const checkout = (order: number, faults: readonly { readonly path: string; reado
   toString: () => `checkout(${order}, ${JSON.stringify(faults)})`,
 });
 
-const amount = fc.integer({ min: 1, max: 12 });
-const faults = fc.array(
+const anAmount = fc.integer({ min: 1, max: 12 });
+const someFaults = fc.array(
   fc.record({ path: fc.constantFrom(...PATHS), fault: fc.constantFrom(...Object.keys(FAULTS)) }),
   { maxLength: 2 },
 );
 const commands = (faultless: boolean) =>
   fc.commands<Model, Real, false>(
     [
-      fc.tuple(fc.nat(2), amount).map(([item, amount]) => add(item, amount)),
-      fc.tuple(fc.nat(2), amount).map(([item, amount]) => subtract(item, amount)),
-      fc.tuple(fc.nat(1), amount).map(([user, amount]) => fund(user, amount)),
-      fc.tuple(fc.nat(1), amount).map(([user, amount]) => pay(user, amount)),
+      fc.tuple(fc.nat(2), anAmount).map(([item, amount]) => add(item, amount)),
+      fc.tuple(fc.nat(2), anAmount).map(([item, amount]) => subtract(item, amount)),
+      fc.tuple(fc.nat(1), anAmount).map(([user, amount]) => fund(user, amount)),
+      fc.tuple(fc.nat(1), anAmount).map(([user, amount]) => pay(user, amount)),
       fc.nat(1).map((user) => create(user)),
-      fc.tuple(fc.nat(), fc.nat(2), amount).map(([order, item, quantity]) => addItem(order, item, quantity)),
-      fc.tuple(fc.nat(), faultless ? fc.constant([]) : faults).map(([order, faults]) => checkout(order, faults)),
+      fc.tuple(fc.nat(), fc.nat(2), anAmount).map(([order, item, quantity]) => addItem(order, item, quantity)),
+      fc.tuple(fc.nat(), faultless ? fc.constant([]) : someFaults).map(([order, faults]) => checkout(order, faults)),
     ],
     { maxCommands: 40, size: "max" },
   );
@@ -227,57 +227,63 @@ describe.each([
       readonly on: number;
       readonly amount: number;
     };
-    const op: fc.Arbitrary<Op> = fc.record({
+    const anOp: fc.Arbitrary<Op> = fc.record({
       op: fc.constantFrom("add", "subtract", "fund", "pay", "checkout", "checkout"),
       on: fc.nat(5),
-      amount,
+      amount: anAmount,
     });
     await fc.assert(
-      fc.asyncProperty(fc.array(op, { minLength: 20, maxLength: 60 }), faults, faults, async (ops, some, more) => {
-        const real = await fresh();
-        const model = new Model();
-        for (let i = 0; i < 6; i++) {
-          const order: ModelOrder = {
-            user: i % 2,
-            lines: new Map([
-              [i % 3, 1 + i],
-              [(i + 1) % 3, 2],
-            ]),
-            paid: false,
-          };
-          model.orders.push(order);
-          real.orders.push(
-            await newOrder(
-              shop,
-              real.users[order.user]!,
-              [...order.lines].map(([item, quantity]) => [real.items[item]!, quantity] as const),
-            ),
+      fc.asyncProperty(
+        fc.array(anOp, { minLength: 20, maxLength: 60 }),
+        someFaults,
+        someFaults,
+        async (ops, some, more) => {
+          const real = await fresh();
+          const model = new Model();
+          for (let i = 0; i < 6; i++) {
+            const order: ModelOrder = {
+              user: i % 2,
+              lines: new Map([
+                [i % 3, 1 + i],
+                [(i + 1) % 3, 2],
+              ]),
+              paid: false,
+            };
+            model.orders.push(order);
+            real.orders.push(
+              await newOrder(
+                shop,
+                real.users[order.user]!,
+                [...order.lines].map(([item, quantity]) => [real.items[item]!, quantity] as const),
+              ),
+            );
+          }
+          for (const { path, fault } of [...some, ...more]) shop.gateway.next(path, FAULTS[fault]!);
+          await Promise.all(
+            ops.map(async ({ op, on, amount }) => {
+              const [item, user] = [on % 3, on % 2];
+              const change = (rows: Map<number, number>, key: number, by: number) => rows.set(key, rows.get(key)! + by);
+              if (op === "checkout") return void (await shop.post(`/orders/checkout/${real.orders[on]}`));
+              const path = {
+                add: `/stock/add/${real.items[item]}`,
+                subtract: `/stock/subtract/${real.items[item]}`,
+                fund: `/payment/add_funds/${real.users[user]}`,
+                pay: `/payment/pay/${real.users[user]}`,
+              }[op];
+              if ((await shop.post(`${path}/${amount}`)).status !== 200) return;
+              if (op === "add" || op === "subtract") change(model.stock, item, op === "add" ? amount : -amount);
+              else change(model.credit, user, op === "fund" ? amount : -amount);
+            }),
           );
-        }
-        for (const { path, fault } of [...some, ...more]) shop.gateway.next(path, FAULTS[fault]!);
-        await Promise.all(
-          ops.map(async ({ op, on, amount }) => {
-            const [item, user] = [on % 3, on % 2];
-            const change = (rows: Map<number, number>, key: number, by: number) => rows.set(key, rows.get(key)! + by);
-            if (op === "checkout") return void (await shop.post(`/orders/checkout/${real.orders[on]}`));
-            const path = {
-              add: `/stock/add/${real.items[item]}`,
-              subtract: `/stock/subtract/${real.items[item]}`,
-              fund: `/payment/add_funds/${real.users[user]}`,
-              pay: `/payment/pay/${real.users[user]}`,
-            }[op];
-            if ((await shop.post(`${path}/${amount}`)).status !== 200) return;
-            if (op === "add" || op === "subtract") change(model.stock, item, op === "add" ? amount : -amount);
-            else change(model.credit, user, op === "fund" ? amount : -amount);
-          }),
-        );
-        shop.gateway.heal();
-        await shop.gateway.quiet();
-        expect(await shop.run("order/resume-sagas")).toMatchObject({ open: 0 });
-        for (const [i, id] of real.orders.entries()) if ((await findOrder(shop, id)).paid) model.pay(model.orders[i]!);
-        await expectSame(model, real);
-        expect(Math.min(...model.stock.values(), ...model.credit.values())).toBeGreaterThanOrEqual(0);
-      }),
+          shop.gateway.heal();
+          await shop.gateway.quiet();
+          expect(await shop.run("order/resume-sagas")).toMatchObject({ open: 0 });
+          for (const [i, id] of real.orders.entries())
+            if ((await findOrder(shop, id)).paid) model.pay(model.orders[i]!);
+          await expectSame(model, real);
+          expect(Math.min(...model.stock.values(), ...model.credit.values())).toBeGreaterThanOrEqual(0);
+        },
+      ),
       { numRuns: 10, endOnFailure: true },
     );
     await shop.reset();

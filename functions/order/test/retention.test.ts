@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { after, breakBefore, insteadOf } from "../../test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
+import { SERVICES } from "../../settings/services.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
@@ -12,9 +13,7 @@ afterEach(() => shop.reset());
 const transient = /^(claim|saga|reservation|charge|idempotency):/;
 
 async function leftovers(): Promise<string[]> {
-  return (await Promise.all((["order", "stock", "payment"] as const).map((name) => shop.keys(name))))
-    .flat()
-    .filter((key) => transient.test(key));
+  return (await Promise.all(SERVICES.map((name) => shop.keys(name)))).flat().filter((key) => transient.test(key));
 }
 
 /** Runs every scheduled deletion with a retention of next to nothing. */

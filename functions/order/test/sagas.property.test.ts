@@ -3,7 +3,17 @@ import fc from "fast-check";
 import { MAX_AMOUNT } from "../../numbers.ts";
 import { Refusal } from "../../errors.ts";
 import { addItem, claimKey, MAX_LINES, newOrder, orderKey, type Claim, type Order } from "../orders.ts";
-import { abandon, close, LostRaceError, pay, sagaKey, start, type Changes, type Failure, type Saga } from "../sagas.ts";
+import {
+  abandon,
+  close,
+  LostRaceError,
+  pay,
+  sagaKey,
+  start,
+  type SagaChanges,
+  type Failure,
+  type Saga,
+} from "../sagas.ts";
 
 const FAILURE: Failure = { kind: "aborted", code: "checkout_aborted", message: "" };
 const order: Order = { ...newOrder("u", "first"), items: [["a", 1]], total: 5 };
@@ -16,7 +26,7 @@ class Rows {
 
   get = <T>(key: string): T | null => (this.rows.get(key) as T | undefined) ?? null;
 
-  apply(set: Changes): void {
+  apply(set: SagaChanges): void {
     for (const [key, row] of set) {
       if (row === null) this.rows.delete(key);
       else this.rows.set(key, row);
@@ -171,10 +181,10 @@ describe("an order's total", () => {
     fc.integer({ min: 2 ** 26 - 5, max: 2 ** 27 + 5 }),
     fc.maxSafeNat(),
   );
-  const quantity = number.map((value) => Math.max(1, value));
+  const aQuantity = number.map((value) => Math.max(1, value));
 
   test("is the sum of price times quantity, exactly, or the line is refused and nothing changes", () => {
-    const line = fc.tuple(fc.constantFrom("a", "b", "c"), quantity, number);
+    const line = fc.tuple(fc.constantFrom("a", "b", "c"), aQuantity, number);
     fc.assert(
       fc.property(fc.array(line, { maxLength: 12 }), (lines) => {
         let present = newOrder("u", "g");

@@ -4,7 +4,7 @@ import { after, delay, hangAfter, insteadOf } from "../../test/support/faults.ts
 import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
 import { claimKey, orderKey, type Order } from "../orders.ts";
-import { SagaJournal, type HeldSaga } from "../saga-journal.ts";
+import { SagaJournal, type DrivenSaga } from "../saga-journal.ts";
 import { CHECKOUT } from "../saga-steps.ts";
 import { LostRaceError, sagaKey, start, type Failure, type Saga } from "../sagas.ts";
 import { peersBehind } from "../peers.ts";
@@ -26,17 +26,17 @@ async function begun(
   goods: Basket,
   timeout = 0,
   now = Date.now() - 1,
-): Promise<{ held: HeldSaga; journal: SagaJournal }> {
+): Promise<{ driven: DrivenSaga; journal: SagaJournal }> {
   const state = await shop.state("order");
   const id = `begun-${++sagas}`;
   const saga = await state.occ.transact([orderKey(goods.order)], (view) => {
     const started = start(id, goods.order, view.get<Order>(orderKey(goods.order))!, { now, timeout });
     return { result: started.saga, set: started.set };
   });
-  return { held: { id, saga }, journal: new SagaJournal(state) };
+  return { driven: { id, saga }, journal: new SagaJournal(state) };
 }
 
-const settledAs = async ({ id }: HeldSaga): Promise<string | undefined> =>
+const settledAs = async ({ id }: DrivenSaga): Promise<string | undefined> =>
   (await shop.row<Saga>("order", sagaKey(id)))?.state;
 
 describe.each([
@@ -51,7 +51,7 @@ describe.each([
 
   // A driver dies at each point of its way; what it did until then is done.
   const both = ["charge", "reserve"];
-  const deaths: readonly (readonly [string, (held: HeldSaga, journal: SagaJournal) => Promise<unknown>])[] = [
+  const deaths: readonly (readonly [string, (driven: DrivenSaga, journal: SagaJournal) => Promise<unknown>])[] = [
     ["once the intent is written", async () => undefined],
     ["once the stock is reserved", async ({ id, saga }) => reserve.execute(peers, id, saga, 500)],
     [
@@ -60,28 +60,28 @@ describe.each([
     ],
     [
       "once it has given up and written that down",
-      async (held, journal) => {
-        await reserve.execute(peers, held.id, held.saga, 500);
-        await charge.execute(peers, held.id, held.saga, 500);
-        return journal.abandoned(held, both, FAILURE, 500);
+      async (driven, journal) => {
+        await reserve.execute(peers, driven.id, driven.saga, 500);
+        await charge.execute(peers, driven.id, driven.saga, 500);
+        return journal.abandoned(driven, both, FAILURE, 500);
       },
     ],
     [
       "once it has refunded",
-      async (held, journal) => {
-        await reserve.execute(peers, held.id, held.saga, 500);
-        await charge.execute(peers, held.id, held.saga, 500);
-        await journal.abandoned(held, both, FAILURE, 500);
-        return charge.compensate(peers, held.id, held.saga, 500);
+      async (driven, journal) => {
+        await reserve.execute(peers, driven.id, driven.saga, 500);
+        await charge.execute(peers, driven.id, driven.saga, 500);
+        await journal.abandoned(driven, both, FAILURE, 500);
+        return charge.compensate(peers, driven.id, driven.saga, 500);
       },
     ],
     [
       "once all is undone, but not that it is",
-      async (held, journal) => {
-        await reserve.execute(peers, held.id, held.saga, 500);
-        await journal.abandoned(held, both, FAILURE, 500);
-        await charge.compensate(peers, held.id, held.saga, 500);
-        return reserve.compensate(peers, held.id, held.saga, 500);
+      async (driven, journal) => {
+        await reserve.execute(peers, driven.id, driven.saga, 500);
+        await journal.abandoned(driven, both, FAILURE, 500);
+        await charge.compensate(peers, driven.id, driven.saga, 500);
+        return reserve.compensate(peers, driven.id, driven.saga, 500);
       },
     ],
   ];
@@ -89,10 +89,10 @@ describe.each([
     "its driver dies %s: resume-sagas leaves neither effect, and the order free",
     async (_point, live) => {
       const goods = await prepare();
-      const { held, journal } = await begun(goods);
-      await live(held, journal);
+      const { driven, journal } = await begun(goods);
+      await live(driven, journal);
       expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
-      expect(await settledAs(held)).toBe("failed");
+      expect(await settledAs(driven)).toBe("failed");
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
       expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
       expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -101,8 +101,8 @@ describe.each([
 
   test("its driver dies, and a second checkout of the order settles it and gets its answer: 503, then a retry pays", async () => {
     const goods = await prepare();
-    const { held } = await begun(goods, 200);
-    await reserve.execute(peers, held.id, held.saga, 500);
+    const { driven } = await begun(goods, 200);
+    await reserve.execute(peers, driven.id, driven.saga, 500);
     expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_aborted" });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
     expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
@@ -110,36 +110,36 @@ describe.each([
 
   test("its driver dies once the order is paid: it stays paid, and nothing is left to resume", async () => {
     const goods = await prepare();
-    const { held, journal } = await begun(goods);
-    await reserve.execute(peers, held.id, held.saga, 500);
-    await charge.execute(peers, held.id, held.saga, 500);
-    await journal.paid(held, 500);
+    const { driven, journal } = await begun(goods);
+    await reserve.execute(peers, driven.id, driven.saga, 500);
+    await charge.execute(peers, driven.id, driven.saga, 500);
+    await journal.paid(driven, 500);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 0, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(PAID);
   });
 
   test("a saga within its deadline is not taken over", async () => {
     const goods = await prepare();
-    const { held, journal } = await begun(goods, 5_000);
-    await reserve.execute(peers, held.id, held.saga, 500);
+    const { driven, journal } = await begun(goods, 5_000);
+    await reserve.execute(peers, driven.id, driven.saga, 500);
     expect(await shop.run("order/resume-sagas", 1_400)).toEqual({ settled: 0, open: 1 });
-    expect(await settledAs(held)).toBe("running");
-    await journal.abandoned(held, [], FAILURE, 500);
-    await reserve.compensate(peers, held.id, held.saga, 500);
+    expect(await settledAs(driven)).toBe("running");
+    await journal.abandoned(driven, [], FAILURE, 500);
+    await reserve.compensate(peers, driven.id, driven.saga, 500);
   });
 
   test("a saga that was started by a clock ten minutes ahead is not left open for ten minutes", async () => {
     const goods = await prepare();
-    const { held } = await begun(goods, 1_000, Date.now() + 600_000);
-    await reserve.execute(peers, held.id, held.saga, 500);
+    const { driven } = await begun(goods, 1_000, Date.now() + 600_000);
+    await reserve.execute(peers, driven.id, driven.saga, 500);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
 
   test("resume-sagas waits for the deadline of a saga that still runs, as far as its time goes", async () => {
     const goods = await prepare();
-    const { held } = await begun(goods, 400);
-    await reserve.execute(peers, held.id, held.saga, 500);
+    const { driven } = await begun(goods, 400);
+    await reserve.execute(peers, driven.id, driven.saga, 500);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
@@ -170,9 +170,9 @@ describe.each([
 
   test("two who resume at once, and a checkout that follows: undone once", async () => {
     const goods = await prepare();
-    const { held } = await begun(goods);
-    await reserve.execute(peers, held.id, held.saga, 500);
-    await charge.execute(peers, held.id, held.saga, 500);
+    const { driven } = await begun(goods);
+    await reserve.execute(peers, driven.id, driven.saga, 500);
+    await charge.execute(peers, driven.id, driven.saga, 500);
     shop.gateway.always(REFUND, delay(30));
     const results = await Promise.all([
       shop.run("order/resume-sagas"),
@@ -180,7 +180,7 @@ describe.each([
       shop.post(`/orders/checkout/${goods.order}`),
     ]);
     expect(results.slice(0, 2)).toEqual([expect.objectContaining({ open: 0 }), expect.objectContaining({ open: 0 })]);
-    expect(await settledAs(held)).toBe("failed");
+    expect(await settledAs(driven)).toBe("failed");
     await sleep(20);
     const { paid } = await stateOf(shop, goods);
     expect(await stateOf(shop, goods)).toEqual(paid ? PAID : UNTOUCHED);
@@ -188,14 +188,14 @@ describe.each([
 
   test("a driver of a saga whose order is no longer claimed by it cannot make it paid", async () => {
     const goods = await prepare();
-    const { held, journal } = await begun(goods);
+    const { driven, journal } = await begun(goods);
     const state = await shop.state("order");
     await state.occ.transact([], () => ({ result: null, set: { [claimKey(goods.order)]: { saga: "another" } } }));
-    expect(await journal.paid(held, 500)).toBeNull();
+    expect(await journal.paid(driven, 500)).toBeNull();
     expect((await stateOf(shop, goods)).paid).toBe(false);
     await state.occ.transact([], () => ({
       result: null,
-      set: { [claimKey(goods.order)]: null, [sagaKey(held.id)]: null },
+      set: { [claimKey(goods.order)]: null, [sagaKey(driven.id)]: null },
     }));
   });
 
@@ -221,8 +221,8 @@ describe.each([
   test("a saga that cannot be settled does not keep the others from it, however long its step hangs", async () => {
     const [stuck, goods] = [await prepare(), await prepare()];
     shop.set({ STEP_TIMEOUT_MS: 100 });
-    const { held: first } = await begun(stuck);
-    const { held: second } = await begun(goods);
+    const { driven: first } = await begun(stuck);
+    const { driven: second } = await begun(goods);
     for (const { id, saga } of [first, second]) await reserve.execute(peers, id, saga, 500);
     shop.gateway.always(REFUND, async (execute) =>
       shop.gateway.deliveries.at(-1)?.body.includes(`"${first.id}"`) ? "hang" : execute(),

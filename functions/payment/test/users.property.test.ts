@@ -2,10 +2,10 @@ import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { MAX_AMOUNT } from "../../numbers.ts";
 import { Refusal } from "../../errors.ts";
-import { charge, forget, refund, type Changes, type Charge } from "../charges.ts";
+import { charge, forget, refund, type ChargeChanges, type Charge } from "../charges.ts";
 import { addFunds, newUser, pay, type User } from "../users.ts";
 
-const amount = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: MAX_AMOUNT - 20, max: MAX_AMOUNT }));
+const anAmount = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: MAX_AMOUNT - 20, max: MAX_AMOUNT }));
 const start = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.integer({ min: MAX_AMOUNT - 30, max: MAX_AMOUNT }));
 const saga = fc.constantFrom("s1", "s2", "s3", "s4");
 
@@ -15,12 +15,12 @@ type Action =
   | { readonly do: "refund" | "forget"; readonly saga: string };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  fc.record({ do: fc.constantFrom("add" as const, "pay" as const), amount }),
+  fc.record({ do: fc.constantFrom("add" as const, "pay" as const), amount: anAmount }),
   fc.record({ do: fc.constant("remake" as const), amount: start }),
   fc.record({
     do: fc.constant("charge" as const),
     saga,
-    amount: fc.oneof(amount, fc.constant(0)),
+    amount: fc.oneof(anAmount, fc.constant(0)),
     user: fc.constantFrom("u", "u", "u", "unknown"),
   }),
   fc.record({ do: fc.constantFrom("refund" as const, "forget" as const), saga }),
@@ -38,7 +38,7 @@ class Rows {
 
   find = (id: string): User | null => (id === "u" ? this.user : null);
 
-  apply(changes: Changes): void {
+  apply(changes: ChargeChanges): void {
     for (const [key, row] of changes) {
       if (key === "user:u") this.user = row as User;
       else if (row === null) this.markers.delete(key.slice("charge:".length));
@@ -89,13 +89,13 @@ test("whatever happens: no credit is negative, what is held is what the charges 
       const rows = new Rows(credit);
       for (const next of actions) {
         rows.run(next);
-        const { credit, held, generation } = rows.user;
+        const { credit: left, held, generation } = rows.user;
         const charged = [...rows.markers.values()].flatMap((marker) =>
           marker.state === "charged" && marker.generation === generation ? [marker.amount] : [],
         );
         expect(held).toBe(charged.reduce((sum, one) => sum + one, 0));
-        expect(credit).toBeGreaterThanOrEqual(0);
-        expect(BigInt(credit) + BigInt(held)).toBeLessThanOrEqual(BigInt(MAX_AMOUNT));
+        expect(left).toBeGreaterThanOrEqual(0);
+        expect(BigInt(left) + BigInt(held)).toBeLessThanOrEqual(BigInt(MAX_AMOUNT));
       }
     }),
     { numRuns: 400 },
@@ -106,7 +106,7 @@ test("a repeated charge gives the first answer and charges no second time, whate
   fc.assert(
     fc.property(
       start,
-      amount,
+      anAmount,
       fc.array(
         action.filter(({ do: what }) => ["add", "pay", "remake"].includes(what)),
         { maxLength: 10 },
@@ -127,7 +127,7 @@ test("a repeated charge gives the first answer and charges no second time, whate
 
 test("a refunded charge refuses a late execute, whether it had run before or not", () => {
   fc.assert(
-    fc.property(start, amount, fc.boolean(), (credit, amount, ran) => {
+    fc.property(start, anAmount, fc.boolean(), (credit, amount, ran) => {
       const rows = new Rows(credit);
       const step = { do: "charge", saga: "s", amount, user: "u" } as const;
       const first = ran ? rows.run(step) : undefined;

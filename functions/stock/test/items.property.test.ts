@@ -8,7 +8,7 @@ import {
   release,
   reservationKey,
   reserve,
-  type Changes,
+  type ReservationChanges,
   type Lines,
   type Reservation,
 } from "../reservations.ts";
@@ -16,7 +16,7 @@ import {
 /** Small numbers, and those around the largest: where sums go wrong. */
 const amount = fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: MAX_AMOUNT - 20, max: MAX_AMOUNT }));
 const start = fc.oneof(fc.integer({ min: 0, max: 30 }), fc.integer({ min: MAX_AMOUNT - 30, max: MAX_AMOUNT }));
-const id = fc.constantFrom("a", "b", "c");
+const anId = fc.constantFrom("a", "b", "c");
 const saga = fc.constantFrom("s1", "s2", "s3", "s4");
 
 type Action =
@@ -26,14 +26,14 @@ type Action =
   | { readonly do: "remake"; readonly id: string; readonly stock: number };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  fc.record({ do: fc.constantFrom("add" as const, "subtract" as const), id, amount }),
+  fc.record({ do: fc.constantFrom("add" as const, "subtract" as const), id: anId, amount }),
   fc.record({
     do: fc.constant("reserve" as const),
     saga,
     lines: fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "unknown"), amount), { minLength: 1, maxLength: 4 }),
   }),
   fc.record({ do: fc.constant("release" as const), saga }),
-  fc.record({ do: fc.constant("remake" as const), id, stock: start }),
+  fc.record({ do: fc.constant("remake" as const), id: anId, stock: start }),
 );
 const withForget = fc.oneof(
   { weight: 4, arbitrary: action },
@@ -52,7 +52,7 @@ class Rows {
 
   find = (id: string): Item | null => this.items.get(id) ?? null;
 
-  apply(changes: Changes): void {
+  apply(changes: ReservationChanges): void {
     for (const [key, row] of changes) {
       const [kind, name] = key.split(":") as [string, string];
       const rows: Map<string, unknown> = kind === "item" ? this.items : this.markers;
@@ -156,7 +156,7 @@ test("a repeated step gives the first answer and changes nothing, whatever happe
   fc.assert(
     fc.property(
       stocks,
-      fc.array(fc.tuple(id, amount), { minLength: 1, maxLength: 3 }),
+      fc.array(fc.tuple(anId, amount), { minLength: 1, maxLength: 3 }),
       fc.array(other, { maxLength: 10 }),
       (initial, lines, between) => {
         const rows = new Rows(initial);
@@ -176,7 +176,7 @@ test("a released step refuses a late execute, whether it had run before or not, 
     fc.property(
       stocks,
       fc.boolean(),
-      fc.array(fc.tuple(id, amount), { minLength: 1, maxLength: 3 }),
+      fc.array(fc.tuple(anId, amount), { minLength: 1, maxLength: 3 }),
       (initial, ran, lines) => {
         const rows = new Rows(initial);
         const untouched = JSON.stringify([...rows.items]);

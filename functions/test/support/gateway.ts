@@ -133,8 +133,8 @@ export class Gateway {
       headers,
       body: body || null,
     });
-    const once = () => handler(event, lambdaContext(found.route.module));
-    const execute = this.repeatSteps && request.method === "POST" ? () => once().then(once) : once;
+    const invoke = () => handler(event, lambdaContext(found.route.module));
+    const execute = this.repeatSteps && request.method === "POST" ? () => invoke().then(invoke) : invoke;
 
     const fault = this.#faults.get(path)?.shift() ?? this.#always.get(path);
     const sent = fault ? await fault(execute) : await execute();

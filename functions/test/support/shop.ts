@@ -9,10 +9,9 @@ import { openState, type Service } from "../../state/open-state.ts";
 import { Gateway } from "./gateway.ts";
 import { lambdaContext, proxyEvent } from "./invocation.ts";
 import { handlerOf, match } from "./routes.ts";
+import { SERVICES, type ServiceName as Name } from "../../settings/services.ts";
 
 export const SECRET = "a secret of the tests' own";
-const SERVICES = ["order", "stock", "payment"] as const;
-type Name = (typeof SERVICES)[number];
 
 /** What a caller sees of an answer. */
 export interface Seen {

@@ -6,11 +6,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Service } from "../../configuration.ts";
-import { freeHttpPort } from "../../ports.ts";
-
-export { freeHttpPort };
+import { Launched } from "../../launched.ts";
+import { freeHttpPort as freeHttpPortIn } from "../../ports.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 const NODE = join(ROOT, "node_modules", ".bin", "node");
@@ -52,7 +50,8 @@ export interface Refusal {
 export async function startShop(options: ShopOptions = {}): Promise<Shop> {
   const httpPort = options.httpPort ?? (await freeHttpPort());
   const dataDir = options.dataDir ?? temporaryFolder();
-  const { supervisor, said, ended } = launch({ ...options, httpPort, dataDir });
+  const launched = launch({ ...options, httpPort, dataDir });
+  const { process: supervisor, said, ended } = launched;
   const shop: Shop = {
     url: `http://127.0.0.1:${httpPort}`,
     httpPort,
@@ -80,17 +79,21 @@ export async function startShop(options: ShopOptions = {}): Promise<Shop> {
       return exitCode;
     },
   };
-  const deadline = Date.now() + READY_WITHIN_MS;
-  while (!said.stdout.includes("ready: ")) {
-    if (supervisor.exitCode !== null || supervisor.signalCode !== null)
-      throw new Error(`the shop did not start:\n${said.stderr}`);
-    if (Date.now() > deadline) {
-      await shop.stop();
-      throw new Error(`the shop was not ready within ${READY_WITHIN_MS} ms:\n${said.stderr}`);
-    }
-    await sleep(20);
+  try {
+    await launched.ready(READY_WITHIN_MS);
+  } catch (error) {
+    await shop.stop();
+    throw error;
   }
   return shop;
+}
+
+/**
+ * A free port. Each worker of jest looks in a range of its own: the port is taken only seconds later, and another one would
+ * find it free till then.
+ */
+export function freeHttpPort(): Promise<number> {
+  return freeHttpPortIn(Number(process.env["JEST_WORKER_ID"] ?? 0) % 10);
 }
 
 /** For a start that is expected to be refused: resolves when it has ended. */
@@ -103,7 +106,7 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "shop-"));
 }
 
-function launch({ httpPort, dataDir, environment }: ShopOptions) {
+function launch({ httpPort, dataDir, environment }: ShopOptions): Launched {
   const supervisor = spawn(
     NODE,
     [join(ROOT, "host", "main.ts"), ...(process.env.SHOP_HOST === "serve" ? ["serve"] : [])],
@@ -112,11 +115,7 @@ function launch({ httpPort, dataDir, environment }: ShopOptions) {
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
-  const said = { stdout: "", stderr: "" };
-  supervisor.stdout.on("data", (bytes: Buffer) => (said.stdout += bytes.toString()));
-  supervisor.stderr.on("data", (bytes: Buffer) => (said.stderr += bytes.toString()));
-  const ended = new Promise<number | null>((resolve) => supervisor.once("close", resolve));
-  return { supervisor, said, ended };
+  return new Launched(supervisor);
 }
 
 /** Those of the test runner's own (npm's, jest's) would change what the shop does. */

@@ -58,7 +58,7 @@ const MAX_ARGUMENTS = 5_000;
  */
 export async function attempt(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
   try {
-    return await run(lane, hook, group);
+    return await readDecideCommit(lane, hook, group);
   } catch (error) {
     lane.discard();
     for (const transaction of group) transaction.markUnsent();
@@ -66,7 +66,7 @@ export async function attempt(lane: Lane, hook: CommitHook, group: readonly Tran
   }
 }
 
-async function run(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
+async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
   const { connection, identity } = lane;
   const declared = new Set<string>();
   for (const transaction of group) for (const key of transaction.keys) declared.add(key);

@@ -5,7 +5,7 @@ import { ClosedError, ConflictError, ConnectionLostError, OccError, OutcomeUnkno
 import { RolledBackError, type CommitHook } from "./hook.ts";
 import type { Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
-import { settle } from "./settle.ts";
+import { fenceOff } from "./fence-off.ts";
 import type { Transaction } from "./transaction.ts";
 
 export interface CommitterOptions {
@@ -86,7 +86,7 @@ export class Committer {
         return;
       case "lost": {
         again(open.filter((transaction) => !end.lost.decided.includes(transaction)));
-        await this.#settle(end, again);
+        await this.#findOut(end, again);
       }
     }
   }
@@ -111,12 +111,12 @@ export class Committer {
   }
 
   /** Asks until it is known whether the group's EXEC ran, or until no caller is left who waits for that. */
-  async #settle(end: Extract<AttemptEnd, { kind: "lost" }>, again: Again): Promise<void> {
+  async #findOut(end: Extract<AttemptEnd, { kind: "lost" }>, again: Again): Promise<void> {
     const { pool, hook, random } = this.#options;
     const { decided } = end.lost;
     for (let attempts = 1; decided.some((transaction) => !transaction.answered); attempts++) {
       try {
-        const ran = await settle(pool, hook, end.lost);
+        const ran = await fenceOff(pool, hook, end.lost);
         if (ran) return decided.forEach((transaction) => transaction.conclude());
         for (const transaction of decided) transaction.markUnsent();
         return again(decided);

@@ -179,7 +179,7 @@ function assertShort(commands: readonly Command[]): void {
   if (long !== undefined) throw new RangeError(`${long[0]} has more than ${MAX_WORDS} words`);
 }
 
-/** EXEC was sent and its answer is lost: whether it ran has to be found out (see settle.ts). */
+/** EXEC was sent and its answer is lost: whether it ran has to be found out (see fence-off.ts). */
 export class LostReplyError extends ConnectionLostError {}
 
 /** The promise's result; after `timeout` ms the connection is cut, which rejects whatever waits on it. */

@@ -41,9 +41,9 @@ export const OCC_FAIL_POINTS = {
   /** Its answer has come. */
   "exec.after": "drop",
   /** The answer of a commit is lost, and it is about to be asked whether it ran. */
-  "settle.before": "plain",
+  "fence.before": "plain",
   /** That is known. */
-  "settle.after": "plain",
+  "fence.after": "plain",
 } as const satisfies Readonly<Record<string, FailPointKind>>;
 
 export const failPoint = failPoints(OCC_FAIL_POINTS);

@@ -30,8 +30,8 @@ export interface Lane {
 export type OpenLane = () => Promise<Lane>;
 
 /**
- * The keys by which a lost EXEC is settled. `marker` is written by every commit of the lane; `fence` is one of the keys
- * that have to be as they were, and touched by whoever settles, so that an EXEC still queued in the server can no longer run.
+ * The keys by which the outcome of a lost EXEC is found out. `marker` is written by every commit of the lane; `fence` is one of the keys
+ * that have to be as they were, and touched by whoever asks, so that an EXEC still queued in the server can no longer run.
  */
 export class Identity {
   readonly marker: string;

@@ -6,13 +6,13 @@ import { join } from "node:path";
 import { createFileStore } from "log-replay";
 import { losePower, type Survives } from "../../../layers/log-replay/test/support/power-loss/lose-power.ts";
 import { freePort, startRedis, type RedisServer } from "../../../layers/redis-occ/test/support/redis.ts";
+import { SERVICES, type ServiceName as Service } from "../../../functions/settings/services.ts";
 import type { Fault } from "../faults/catalogue.ts";
 import { Client } from "../../support/http.ts";
 import { Disk } from "./disk.ts";
 import { HostProcess } from "./host-process.ts";
 
-export const SERVICES = ["order", "stock", "payment"] as const;
-export type Service = (typeof SERVICES)[number];
+export { SERVICES, type Service };
 
 export interface LeanShopOptions {
   /** Default 2. */

@@ -12,7 +12,7 @@ interface Commit {
 const ENTRY_BYTES = 100;
 
 /** The last image of every key that some stretch of the history writes, and the commit that wrote it. */
-export class Changes {
+export class NewestImages {
   /** In the order of the commits. */
   readonly #last = new Map<string, { readonly image: string | null; readonly commit: Commit }>();
   #bytes = 0;

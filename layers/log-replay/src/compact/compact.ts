@@ -1,4 +1,4 @@
-import { Changes } from "./changes.ts";
+import { NewestImages } from "./changes.ts";
 import type { FramedLine } from "../format/frame.ts";
 import { unbroken } from "../read/chain.ts";
 import { fromNewestSnapshot, stretchesAfter } from "../read/newest-snapshot.ts";
@@ -122,7 +122,7 @@ function isWhollyBelow(epoch: number, position: Position, history: readonly Stre
 
 /** One reading of the log, from a snapshot on, until the log ends or the memory is used up. */
 class Reading {
-  readonly changes = new Changes();
+  readonly changes = new NewestImages();
   commits = 0;
   bytes = 0;
   /** How far it has got. */

@@ -1,8 +1,8 @@
-import { sealFrame, withoutSeal, type FramedLine } from "../format/frame.ts";
+import { closeFrame, withoutTrailer, type FramedLine } from "../format/frame.ts";
 import { eachImage, encodeLine, type Position } from "../format/record.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
-import type { Changes } from "./changes.ts";
+import type { NewestImages } from "./changes.ts";
 
 const FRAME_BYTES = 64 * 1024;
 
@@ -13,7 +13,7 @@ const FRAME_BYTES = 64 * 1024;
 export async function* encodeSnapshot(
   store: LogStore,
   older: Snapshot | null,
-  changes: Changes,
+  changes: NewestImages,
   { epoch, n }: Position,
   now: Date,
 ): AsyncGenerator<Buffer> {
@@ -32,11 +32,11 @@ export async function* encodeSnapshot(
     if (frame.full) yield frame.seal();
   }
   if (!frame.empty) yield frame.seal();
-  yield sealFrame([encodeLine({ epoch, n, body: `"at":"${now.toISOString()}","lines":${frame.lines},"set":{}` })]);
+  yield closeFrame([encodeLine({ epoch, n, body: `"at":"${now.toISOString()}","lines":${frame.lines},"set":{}` })]);
 }
 
 /** The line with the images that still are the last ones; null where none is. */
-function unchanged({ epoch, n, line }: FramedLine, file: string, changes: Changes): string | null {
+function unchanged({ epoch, n, line }: FramedLine, file: string, changes: NewestImages): string | null {
   const kept: string[] = [];
   let images = 0;
   let time = 0;
@@ -45,7 +45,7 @@ function unchanged({ epoch, n, line }: FramedLine, file: string, changes: Change
     images++;
     if (!changes.has(key)) kept.push(`${JSON.stringify(key)}:${image ?? "null"}`);
   });
-  if (kept.length === images) return withoutSeal(line);
+  if (kept.length === images) return withoutTrailer(line);
   return kept.length === 0
     ? null
     : encodeLine({ epoch, n, body: `"at":"${new Date(time).toISOString()}","set":{${kept.join(",")}}` });
@@ -73,7 +73,7 @@ class PendingFrame {
   }
 
   seal(): Buffer {
-    const frame = sealFrame(this.#pending);
+    const frame = closeFrame(this.#pending);
     this.#pending = [];
     this.#length = 0;
     return frame;

@@ -3,17 +3,17 @@ import { checksum, encodeLine, isIntact, positionOf, type Entry } from "./record
 
 /** The lines of one group commit, which became durable together or not at all. */
 export function encodeFrame(entries: readonly Entry[]): Buffer {
-  return sealFrame(entries.map(encodeLine));
+  return closeFrame(entries.map(encodeLine));
 }
 
 /**
  * Lines of JSON objects as one frame. The last line names the frame's size and carries a checksum of all of its bytes
  * before that: power loss can tear any page of a frame, not only its end.
  */
-export function sealFrame(lines: readonly string[]): Buffer {
+export function closeFrame(lines: readonly string[]): Buffer {
   const covered = Buffer.from(lines.join("\n").slice(0, -1));
-  const seal = `,"frame":{"lines":${lines.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
-  return Buffer.concat([covered, Buffer.from(seal)]);
+  const trailer = `,"frame":{"lines":${lines.length},"bytes":${covered.length},"crc":"${checksum(covered)}"}}\n`;
+  return Buffer.concat([covered, Buffer.from(trailer)]);
 }
 
 /** One record's line of an intact frame. `line` is valid until the next frame is asked for. */
@@ -67,7 +67,7 @@ export interface ReadFramesOptions {
   readonly onDamage?: OnDamage;
 }
 
-const SEAL = /,"frame":\{"lines":(\d{1,9}),"bytes":(\d{1,12}),"crc":"([0-9a-f]{8})"\}\}$/;
+const TRAILER = /,"frame":\{"lines":(\d{1,9}),"bytes":(\d{1,12}),"crc":"([0-9a-f]{8})"\}\}$/;
 const NEWLINE = 10;
 const SMALLEST_BUFFER = 64 * 1024;
 
@@ -103,7 +103,7 @@ export async function* readFrames(
     for (let end = buffer.indexOf(NEWLINE, searched); end >= 0; end = buffer.indexOf(NEWLINE, end + 1)) {
       spans.push({ from: (spans.at(-1)?.to ?? consumed - 1) + 1, to: end });
       searched = end + 1;
-      const frame = sealedFrame(buffer, spans);
+      const frame = closedFrame(buffer, spans);
       if (frame === null) continue;
       // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
       const bad = spans.slice(0, spans.length - frame.length);
@@ -151,21 +151,21 @@ function enlarged(buffer: Buffer, needed: number): Buffer {
   return larger;
 }
 
-/** The spans that the last line's seal covers, where that seal is intact; null where the last line seals nothing. */
-function sealedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | null {
+/** The spans that the last line's trailer covers, where that is intact; null where the last line has none. */
+function closedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | null {
   const last = spans.at(-1);
   if (last === undefined) return null;
-  const seal = SEAL.exec(buffer.toString("latin1", Math.max(last.from, last.to - 100), last.to));
-  if (seal === null) return null;
-  const lines = Number(seal[1]);
+  const trailer = TRAILER.exec(buffer.toString("latin1", Math.max(last.from, last.to - 100), last.to));
+  if (trailer === null) return null;
+  const lines = Number(trailer[1]);
   const covered = spans.slice(-lines);
   const first = covered[0];
   if (first === undefined || lines === 0 || lines > spans.length) return null;
-  const bytes = buffer.subarray(first.from, last.to - seal[0].length);
-  return bytes.length === Number(seal[2]) && checksum(bytes) === seal[3] ? covered : null;
+  const bytes = buffer.subarray(first.from, last.to - trailer[0].length);
+  return bytes.length === Number(trailer[2]) && checksum(bytes) === trailer[3] ? covered : null;
 }
 
-/** The spoilt lines; where each is intact by itself, the first that seals a frame which it does not fit. None of none. */
+/** The spoilt lines; where each is intact by itself, the first with a trailer that does not fit. None of none. */
 function worst(buffer: Buffer, spans: readonly Span[]): number[] {
   if (spans.length === 0) return [];
   const spoilt = spans.flatMap(({ from, to }, i) => (isIntact(buffer.subarray(from, to)) ? [] : [i]));
@@ -174,7 +174,7 @@ function worst(buffer: Buffer, spans: readonly Span[]): number[] {
     : [
         Math.max(
           0,
-          spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to)),
+          spans.findIndex(({ from, to }) => endsInTrailer(buffer, from, to)),
         ),
       ];
 }
@@ -202,30 +202,30 @@ function judgeRest(
   onDamage: OnDamage,
 ): Torn {
   const end = buffer.length - 1;
-  const sealed = spans.findIndex(({ from, to }) => endsInSeal(buffer, from, to));
+  const closed = spans.findIndex(({ from, to }) => endsInTrailer(buffer, from, to));
   const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
   const damage = (at: number, what: string): void => onDamage(new LogDamageError(file, line + at, what));
   // Its writer went on behind it, and does so only once a frame is durable.
-  if (sealed >= 0 && spans[sealed]?.to !== end) {
-    for (const at of worst(buffer, spans.slice(0, sealed + 1))) damage(at, "a bad checksum in the middle of the log");
+  if (closed >= 0 && spans[closed]?.to !== end) {
+    for (const at of worst(buffer, spans.slice(0, closed + 1))) damage(at, "a bad checksum in the middle of the log");
   } else if (!hasZeroedSector(buffer, offset)) {
     if (spoilt >= 0) damage(spoilt, "a bad checksum");
-    else if (sealed >= 0) damage(sealed, "the frame's checksum does not fit its lines");
-    else if (endsInSeal(buffer, (spans.at(-1)?.to ?? -1) + 1, end))
+    else if (closed >= 0) damage(closed, "the frame's checksum does not fit its lines");
+    else if (endsInTrailer(buffer, (spans.at(-1)?.to ?? -1) + 1, end))
       damage(spans.length, "a whole frame without its last line's end");
   }
   return { offset, bytes: buffer.length };
 }
 
-/** The line by itself, without the seal of the frame that it ends. */
-export function withoutSeal(line: Buffer): string {
+/** The line by itself, without the trailer of the frame that it ends. */
+export function withoutTrailer(line: Buffer): string {
   const text = line.toString("utf8");
-  const seal = SEAL.exec(text);
-  return seal === null ? text : `${text.slice(0, seal.index)}}`;
+  const trailer = TRAILER.exec(text);
+  return trailer === null ? text : `${text.slice(0, trailer.index)}}`;
 }
 
-function endsInSeal(buffer: Buffer, from: number, to: number): boolean {
-  return SEAL.test(buffer.toString("latin1", Math.max(from, to - 100), to));
+function endsInTrailer(buffer: Buffer, from: number, to: number): boolean {
+  return TRAILER.test(buffer.toString("latin1", Math.max(from, to - 100), to));
 }
 
 /** Bytes that a disk writes together, or a multiple of them. */

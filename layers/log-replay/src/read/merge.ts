@@ -94,7 +94,11 @@ async function firstCommit(store: LogStore, segment: Segment): Promise<number> {
   return 0;
 }
 
-/** Walks through one segment in the order of its commits. */
+/**
+ * Walks through one segment in the order of its commits, as a restore reads it: whole runs of lines at a time, and from the
+ * beginning again where a file is gone. `SegmentCursor` is the other one: it goes on from a segment's end and into the archive,
+ * past damage too, line by line.
+ */
 class Cursor {
   readonly segment: Segment;
   /** Its first commit, as far as that is known without reading it. */

@@ -91,15 +91,15 @@ class Chunk {
   }
 
   take(): Command[] {
-    const put: string[] = [];
+    const present: string[] = [];
     const deleted: string[] = [];
     const images = this.#images;
     for (const [key, { image }] of images) {
       if (image === null) deleted.push(key);
-      else put.push(key, image);
+      else present.push(key, image);
     }
     this.#images = new Map();
     this.#bytes = 0;
-    return [...inParts(["mset"], put), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, images)];
+    return [...inParts(["mset"], present), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, images)];
   }
 }

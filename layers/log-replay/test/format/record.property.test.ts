@@ -36,20 +36,20 @@ const NASTY = [
 ];
 const text = fc.oneof(fc.constantFrom(...NASTY), fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" }));
 /** JSON.parse of Node 24 takes names like "\n" for "\\" once it has met that one (nodejs/node#63785): it must not meet it. */
-const name = text.filter((one) => one !== "\\");
-const value = fc
-  .oneof(fc.jsonValue({ stringUnit: "grapheme" }), text, fc.dictionary(name, text))
+const aName = text.filter((one) => one !== "\\");
+const aValue = fc
+  .oneof(fc.jsonValue({ stringUnit: "grapheme" }), text, fc.dictionary(aName, text))
   .filter((json) => json !== null && !JSON.stringify(json).includes('"\\\\":'));
 const images = fc
-  .dictionary(name, fc.option(value), { maxKeys: 8 })
+  .dictionary(aName, fc.option(aValue), { maxKeys: 8 })
   .map(
     (set) =>
       new Map(Object.entries(set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)] as const)),
   );
 const RESERVED = ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"];
 const notes = fc.dictionary(
-  name.filter((one) => !RESERVED.includes(one)),
-  value,
+  aName.filter((one) => !RESERVED.includes(one)),
+  aValue,
   { maxKeys: 3 },
 );
 const AT = "2026-01-31T12:00:00.123Z";

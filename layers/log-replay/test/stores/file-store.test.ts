@@ -14,7 +14,7 @@ import {
 } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "@jest/globals";
+import { afterAll, describe, expect, test } from "@jest/globals";
 import {
   createFileStore,
   LogDamageError,
@@ -23,14 +23,14 @@ import {
   StoreUnavailableError,
 } from "../../src/index.ts";
 import { isGone, ownIdentity } from "../../src/stores/writer-identity.ts";
-import { describeStore } from "./store-conformance.ts";
+import { storeCases } from "../../src/conformance/index.ts";
 import { run } from "../support/processes.ts";
 
 const root = await mkdtemp(join(tmpdir(), "file-store-"));
 afterAll(() => rm(root, { recursive: true, force: true }));
 const newFolder = (): Promise<string> => mkdtemp(join(root, "f-"));
 
-describeStore("a file store", async () => {
+const cases = storeCases(async () => {
   const folder = await newFolder();
   await createFileStore(folder);
   return {
@@ -44,6 +44,9 @@ describeStore("a file store", async () => {
       return (await readdir(folder)).find((name) => !before.includes(name)) ?? "none";
     },
   };
+});
+describe("a file store", () => {
+  for (const [name, holds] of Object.entries(cases)) test(name, holds);
 });
 
 test("creating a store again gives the store that is there", async () => {

@@ -9,8 +9,8 @@ import {
   type Segment,
 } from "../../src/index.ts";
 import { createS3Store, openS3Store, type S3StoreOptions } from "../../src/stores/s3/index.ts";
-import { collect, contents, pieces } from "../support/contents.ts";
-import { describeStore } from "./store-conformance.ts";
+import { collect, contents, pieces } from "../../src/conformance/contents.ts";
+import { storeCases } from "../../src/conformance/index.ts";
 import { FaultyHttp } from "../support/faulty-http.ts";
 import { run } from "../support/processes.ts";
 import { credentials, outside, REGION, startS3, type S3Server } from "../support/s3-server.ts";
@@ -56,7 +56,7 @@ async function newPlace(attemptTimeout?: number): Promise<Place> {
   return place;
 }
 
-describeStore("an S3 store", async () => {
+const cases = storeCases(async () => {
   const { proxy, options, open } = await newPlace();
   const { bucket, prefix } = options;
   return {
@@ -80,6 +80,9 @@ describeStore("an S3 store", async () => {
       return (await store.segments(epoch)).find(({ name }) => !before.includes(name))?.name ?? "none";
     },
   };
+});
+describe("an S3 store", () => {
+  for (const [name, holds] of Object.entries(cases)) test(name, holds);
 });
 
 describe("identity", () => {

@@ -1,7 +1,7 @@
 import { encodeFrame } from "../../src/format/frame.ts";
 import type { Begin, LogStore, PastState, Snapshot } from "../../src/index.ts";
 import { encodeBody } from "../../src/format/record.ts";
-import { collect } from "./contents.ts";
+import { collect } from "../../src/conformance/contents.ts";
 import type { Stage } from "./stage.ts";
 
 /** A state with deleted, nested and indexed values, made by two writers: 60 commits. */

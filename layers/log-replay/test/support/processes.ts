@@ -61,6 +61,6 @@ function pathOf(script: string): string {
 
 /** Without jest's own options for Node. */
 function environment(): NodeJS.ProcessEnv {
-  const { NODE_OPTIONS: _, ...environment } = process.env;
-  return environment;
+  const { NODE_OPTIONS: _, ...others } = process.env;
+  return others;
 }

@@ -114,9 +114,10 @@ function replay(root: string, journal: string): { names: Map<string, File | "fol
         if (file !== undefined && file !== "folder") file.pending.push({ ...entry, at });
         break;
       case "sync":
-        if (file !== undefined && file !== "folder") file.pending = file.pending.filter(({ at }) => at >= entry.seen);
+        if (file !== undefined && file !== "folder")
+          file.pending = file.pending.filter((write) => write.at >= entry.seen);
         for (const done of pending) if (done.folder === path && done.at < entry.seen) done.apply(durable);
-        pending = pending.filter(({ at, folder }) => folder !== path || at >= entry.seen);
+        pending = pending.filter((renaming) => renaming.folder !== path || renaming.at >= entry.seen);
     }
   }
   return { names: durable, pending };

@@ -18,11 +18,11 @@ const FENCE_TTL = 3600;
  * @throws OutcomeUnknownError where the server was restarted or its data replaced, and the hook cannot tell either;
  *   any other error of the family where no answer was to be had: then it may be asked again
  */
-export async function settle(pool: Pool<Lane>, hook: CommitHook, lost: LostExec): Promise<boolean> {
+export async function fenceOff(pool: Pool<Lane>, hook: CommitHook, lost: LostExec): Promise<boolean> {
   if (lost.writes.length === 0) return false;
-  await failPoint("settle.before");
+  await failPoint("fence.before");
   const ran = judgeLostExec(await pool.with(({ connection }) => askMarker(connection, hook, lost)));
-  await failPoint("settle.after");
+  await failPoint("fence.after");
   if (ran === "not run") return false;
   try {
     return await hook.recall(lost.session, lost.writes, ran);
@@ -40,7 +40,7 @@ async function askMarker(
 ): Promise<Parameters<typeof judgeLostExec>[0]> {
   if (connection.runId !== lost.connection.runId) return null;
   const replies = await connection.transaction([
-    ["set", lost.identity.fence, "settled", "EX", FENCE_TTL],
+    ["set", lost.identity.fence, "touched", "EX", FENCE_TTL],
     ["mget", lost.identity.marker, ...hook.watch],
   ]);
   const [touched, values] = replies ?? [];

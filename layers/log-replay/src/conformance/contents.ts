@@ -1,4 +1,4 @@
-import type { LogStore, Segment } from "../../src/index.ts";
+import type { LogStore, Segment } from "../stores/store.ts";
 
 /** The bytes of a segment. */
 export function contents(store: LogStore, segment: Segment, chunk = 4_096): Promise<Buffer> {
