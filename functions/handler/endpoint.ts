@@ -1,5 +1,5 @@
 import middy from "@middy/core";
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
+import type { APIGatewayProxyEvent, APIGatewayProxyResult, Context } from "aws-lambda";
 import { restoreState, type LoggedRedis } from "log-replay";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
@@ -12,6 +12,8 @@ import { errorAnswer } from "../http/error-answer.ts";
 import { parse } from "../http/parameters.ts";
 import { describe, log } from "../request-log.ts";
 import { SIGNATURE_HEADER, verify } from "../calls/signature.ts";
+import { requests, traced, type RequestMessage, type Work } from "../observe/channels.ts";
+import { traceIdOf, traceOfRequest, TRACEPARENT } from "../observe/trace-context.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: the longest that a request works, and what it leaves of the invocation's own time for its answer. */
@@ -32,6 +34,8 @@ export interface Call<Path = unknown, Body = unknown> {
   readonly deadline: number;
   /** What the request log shall say besides the usual. */
   readonly notes: Record<string, unknown>;
+  /** W3C traceparent, for what the request asks of others and leaves to others. */
+  readonly trace: string;
 }
 
 type Entries = v.ObjectEntries;
@@ -57,10 +61,16 @@ type Middleware = middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResul
 const RECORD = Symbol("request log");
 
 interface Recorded {
-  [RECORD]?: { readonly started: number; readonly notes: Record<string, unknown> } | undefined;
+  [RECORD]?: Recording | undefined;
 }
 
-function recordOf(context: object): NonNullable<Recorded[typeof RECORD]> {
+interface Recording {
+  readonly started: number;
+  readonly notes: Record<string, unknown>;
+  work?: Work;
+}
+
+function recordOf(context: object): Recording {
   const recorded: Recorded = context;
   return (recorded[RECORD] ??= { started: performance.now(), notes: {} });
 }
@@ -79,7 +89,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
     reserve: RESERVE,
   });
 
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
+  const handled = middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
     .use([requestLog(service), mappedErrors, ...(bodySchema ? [signed] : []), restored])
     .handler(async (event, context) => {
       const now = Date.now();
@@ -91,10 +101,28 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
         notes: recordOf(context).notes,
+        trace: recordOf(context).work?.trace ?? "",
       });
       await failPoint("answer.before");
       return toResult(answer);
     });
+  return (event: APIGatewayProxyEvent, context: Context): Promise<APIGatewayProxyResult> => {
+    const work = workOf(service, event, context);
+    recordOf(context).work = work;
+    return traced(work, () => handled(event, context) as Promise<APIGatewayProxyResult>);
+  };
+}
+
+function workOf({ name }: Service, event: APIGatewayProxyEvent, context: Context): Work {
+  const given = header(event, TRACEPARENT);
+  const remote = traceIdOf(given) !== null;
+  return {
+    name: `${event.httpMethod} ${event.resource}`,
+    kind: "server",
+    attributes: { "shop.service": name, "http.request.method": event.httpMethod, "http.route": event.resource },
+    trace: remote ? (given ?? "") : traceOfRequest(context.awsRequestId),
+    remote,
+  };
 }
 
 const signed: Middleware = {
@@ -111,7 +139,14 @@ function requestLog({ name }: Service): Middleware {
   const write = (request: middy.Request<APIGatewayProxyEvent, APIGatewayProxyResult>): void => {
     const { event, context, response, error } = request;
     const status = response?.statusCode ?? 500;
-    const { started, notes } = recordOf(context);
+    const { started, notes, work } = recordOf(context);
+    const ms = Math.round((performance.now() - started) * 10) / 10;
+    if (work !== undefined) work.status = status;
+    const trace = traceIdOf(work?.trace);
+    if (requests.hasSubscribers) {
+      const { httpMethod: method, resource: route } = event;
+      requests.publish({ service: name, method, route, status, ms } satisfies RequestMessage);
+    }
     if (error) notes["error"] = describe(error, status === 500);
     log(status >= 500 ? "error" : "info", "request", {
       service: name,
@@ -119,7 +154,8 @@ function requestLog({ name }: Service): Middleware {
       method: event.httpMethod,
       path: event.path,
       status,
-      ms: Math.round((performance.now() - started) * 10) / 10,
+      ms,
+      ...(trace === null ? {} : { trace }),
       ...notes,
     });
   };

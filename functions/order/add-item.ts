@@ -16,7 +16,7 @@ export const handler = endpoint({
   handle: async (call) => {
     const { order_id, item_id, quantity } = call.path;
     const [orderRow, claim] = [orderKey(order_id), claimKey(order_id)];
-    const price = await priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now));
+    const price = await priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now), call.trace);
     return runCommand(call, {
       op: "add_item",
       keys: [orderRow, claim],
@@ -32,9 +32,9 @@ export const handler = endpoint({
 });
 
 /** An unknown item refuses the request only after the order was looked at, in the same transaction as everything else. */
-async function priceOrRefusal(item: string, timeout: number): Promise<number | Refusal> {
+async function priceOrRefusal(item: string, timeout: number, trace: string): Promise<number | Refusal> {
   try {
-    return await peersBehind(directClient).priceOf(item, timeout);
+    return await peersBehind(directClient).priceOf(item, timeout, trace);
   } catch (error) {
     if (error instanceof Refusal) return error;
     throw error;

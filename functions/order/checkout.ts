@@ -45,7 +45,7 @@ function newSagaId(): string {
 }
 
 /** Claims the order for a new saga, unless it is paid or claimed already. One transaction. */
-async function claimOrder({ state, idempotency, now, deadline }: Call, orderId: string): Promise<Lead> {
+async function claimOrder({ state, idempotency, now, deadline, trace }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
@@ -60,7 +60,7 @@ async function claimOrder({ state, idempotency, now, deadline }: Call, orderId: 
         const claim = view.get<Claim>(claimRow);
         if (claim !== null) return { result: { follow: claim.saga }, set: keep({ follow: claim.saga }) };
         if (present.paid) return { result: { answer: PAID }, set: keep({ answer: PAID }) };
-        const started = start(saga, orderId, present, { now, timeout: sagaTimeout() });
+        const started = start(saga, orderId, present, { now, timeout: sagaTimeout(), trace });
         return {
           result: { started: { id: saga, saga: started.saga } },
           set: [...started.set, ...keep({ follow: saga })],

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type TaskRun } from "../handler/task.ts";
-import { describe, log, metric } from "../request-log.ts";
+import { stuck, type StuckMessage } from "../observe/channels.ts";
+import { traceIdOf } from "../observe/trace-context.ts";
+import { describe, log } from "../request-log.ts";
 import { stepTimeout } from "../settings/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
@@ -30,7 +32,8 @@ export async function resumeSagas({ state, deadline }: TaskRun): Promise<{ settl
   let settled = 0;
   for (let first = true; ; first = false) {
     const open = await openSagas(state, deadline);
-    if (first) metric("order", "StuckSagas", open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length);
+    const late = open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length;
+    if (first) stuck.publish({ stuck: late } satisfies StuckMessage);
     if (open.length === 0) return { settled, open: 0 };
     const started = Date.now();
     const due = open.filter(({ saga }) => isOverdue(saga, started));
@@ -77,10 +80,20 @@ async function openSagas(state: TaskRun["state"], deadline: number): Promise<Dri
 async function settle(state: TaskRun["state"], driven: DrivenSaga, deadline: number): Promise<boolean> {
   try {
     const saga = await settleOverdue(state, driven, deadline);
-    log("info", "saga", { service: "order", saga: driven.id, state: saga.state });
+    log("info", "saga", { service: "order", ...traceNote(driven.saga), saga: driven.id, state: saga.state });
     return isSettled(saga);
   } catch (error) {
-    log("error", "saga", { service: "order", saga: driven.id, error: describe(error, true) });
+    log("error", "saga", {
+      service: "order",
+      ...traceNote(driven.saga),
+      saga: driven.id,
+      error: describe(error, true),
+    });
     return false;
   }
+}
+
+function traceNote({ trace }: Saga): { readonly trace?: string } {
+  const id = traceIdOf(trace);
+  return id === null ? {} : { trace: id };
 }

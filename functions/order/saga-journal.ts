@@ -1,7 +1,8 @@
 import type { LoggedRedis } from "log-replay";
 import { failPoint } from "../fail-points.ts";
+import { sagas, type SagaMessage } from "../observe/channels.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
-import { abandon, close, pay, sagaKey, type SagaChanges, type Failure, type Saga } from "./sagas.ts";
+import { abandon, close, isSettled, pay, sagaKey, type SagaChanges, type Failure, type Saga } from "./sagas.ts";
 
 /** A saga with its id, as one driver holds it. */
 export interface DrivenSaga {
@@ -73,8 +74,15 @@ export class SagaJournal {
       { meta: { op: `saga_${to}`, saga: id }, timeout },
     );
     await failPoint(`saga.${to}.after`);
+    if (sagas.hasSubscribers && driven !== null) tellSettled(driven);
     return driven;
   }
+}
+
+function tellSettled({ id, saga }: DrivenSaga): void {
+  if (!isSettled(saga)) return;
+  const outcome = saga.state === "paid" ? "paid" : saga.failure?.kind === "refused" ? "refused" : "aborted";
+  sagas.publish({ saga: id, outcome, ms: Math.max(0, Date.now() - saga.startedAt) } satisfies SagaMessage);
 }
 
 function must(driven: DrivenSaga | null): DrivenSaga {

@@ -29,6 +29,8 @@ export interface Saga {
   /** The steps whose effects have to be undone, in the order of undoing; durable before any of it starts. */
   readonly undo?: readonly string[];
   readonly failure?: Failure;
+  /** W3C traceparent of the request that began it: whoever goes on with it belongs to the same trace. */
+  readonly trace?: string;
 }
 
 export const SAGAS = "saga:";
@@ -68,7 +70,7 @@ export function start(
   id: string,
   orderId: string,
   order: Order,
-  at: { readonly now: number; readonly timeout: number },
+  at: { readonly now: number; readonly timeout: number; readonly trace?: string },
 ): { saga: Saga; set: SagaChanges } {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
   const saga: Saga = {
@@ -81,6 +83,7 @@ export function start(
     version: 1,
     startedAt: at.now,
     deadline: at.now + at.timeout,
+    ...(at.trace ? { trace: at.trace } : {}),
   };
   return {
     saga,

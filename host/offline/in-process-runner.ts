@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Context } from "aws-lambda";
 import { offerDispatch } from "../../functions/calls/dispatch.ts";
+import { observe } from "../observe/observe.ts";
 import { readDescription } from "../gateway/description.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom, type Handler, type LoadHandler } from "../gateway/local-function.ts";
@@ -58,6 +59,7 @@ function load(codeDir: string, handler: string): Promise<Handler> {
 /** The environment of serverless.yml is the same for every function. */
 async function prepare(codeDir: string, environment: Record<string, string>): Promise<void> {
   Object.assign(process.env, environment);
+  await observe();
   stopBundler();
   if (process.env["DISPATCH"] === "http") return;
   // All functions are in this process: those of one service reach those of another without HTTP.

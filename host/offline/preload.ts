@@ -6,6 +6,7 @@
  * handler at 50 connections on two cores: 1,200 to 1,600 requests/s with the original, 3,000 to 3,900 with ours, 390 with worker threads. It also saves loading a TypeScript compiler.
  */
 import { registerHooks } from "node:module";
+import { mountOffline } from "../console/mount-offline.ts";
 
 const RUNNER = new URL("./in-process-runner.ts", import.meta.url).href;
 
@@ -17,3 +18,5 @@ registerHooks({
     return replaced ? { url: RUNNER, shortCircuit: true } : nextResolve(specifier, context);
   },
 });
+
+mountOffline();

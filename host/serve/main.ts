@@ -9,6 +9,7 @@ import { mount } from "../console/mount.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
+import { observe } from "../observe/observe.ts";
 import type { HostMessage, Invoke } from "./messages.ts";
 import { startSchedules } from "./schedules.ts";
 import { FunctionServer } from "./server.ts";
@@ -27,6 +28,7 @@ async function main(): Promise<void> {
   // A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
   process.env = { ...process.env, ...description.environment };
   const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
+  await observe();
   await functions.loadAll();
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
@@ -38,8 +40,9 @@ async function main(): Promise<void> {
   const mounted = mount({
     hostUrl: `http://127.0.0.1:${setting("HTTP_PORT")}`,
     resume: () => functions.invoke("order-resume-sagas", {}),
+    figures: () => server.figures,
   });
-  const server = new FunctionServer({ functions, admission, probe, mounted });
+  const server: FunctionServer = new FunctionServer({ functions, admission, probe, mounted });
   await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
 
   const invoke = (name: string): Promise<unknown> =>
@@ -78,6 +81,7 @@ async function probe(): Promise<Record<string, string | null>> {
 async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
+  await (await observe()).end().catch(() => undefined);
   await Promise.allSettled(services.map(async (service) => (await openState(service)).close()));
   process.exit(0);
 }

@@ -72,6 +72,13 @@ export class FunctionServer {
     this.#server.closeAllConnections();
   }
 
+  get figures(): { readonly active: number; readonly queued: number } {
+    return {
+      active: this.#clients.active + this.#services.active,
+      queued: this.#clients.queued + this.#services.queued,
+    };
+  }
+
   /** Never rejects. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
@@ -79,11 +86,7 @@ export class FunctionServer {
       const url = request.url ?? "/";
       const mark = url.indexOf("?");
       const path = mark < 0 ? url : url.slice(0, mark);
-      if (path === "/health")
-        return this.#json(response, 200, {
-          active: this.#clients.active + this.#services.active,
-          queued: this.#clients.queued + this.#services.queued,
-        });
+      if (path === "/health") return this.#json(response, 200, this.figures);
       if (path === "/ready") return await this.#ready(response);
       if (this.#draining) return this.#turnAway(response, "the host is stopping");
       const body = hasBody(request) ? await read(request) : null;
