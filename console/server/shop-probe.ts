@@ -81,7 +81,7 @@ export class ShopProbe {
 export function parseMetrics(text: string): Map<string, number> {
   const samples = new Map<string, number>();
   for (const line of text.split("\n")) {
-    const [, name, value] = /^([a-z_]+(?:\{[^}]*\})?) (\S+)$/i.exec(line) ?? [];
+    const [, name, value] = /^([a-z_0-9]+(?:\{[^}]*\})?) (\S+)$/i.exec(line) ?? [];
     if (name !== undefined) samples.set(name, Number(value));
   }
   return samples;
