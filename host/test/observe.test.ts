@@ -1,5 +1,6 @@
 /** Metrics and traces of a real shop: what a scraper and a collector get, also where the host is killed in the middle. */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -180,7 +181,6 @@ test("the lines of all services about one checkout have one trace, its saga, and
   const order = await newOrder();
   const trace = "2cf7651916cd43dd8448eb211c80319c";
   await post(`/orders/checkout/${order}`, { traceparent: `00-${trace}-b7ad6b7169203331-01` });
-  const { readFileSync } = await import("node:fs");
   const lines = await eventually(() => {
     const found = readFileSync(`${shop.dataFolder}/run/host.out`, "utf8")
       .split("\n")
@@ -227,7 +227,6 @@ test("the console is on the host's own address, and knows the shop", async () =>
   expect(about.services).toEqual(["order", "stock", "payment"]);
   expect(about.actions.map(({ name }) => name)).toEqual(["resume"]);
   expect((await fetch(`${shop.url}/console/do/kill-host`, { method: "POST" })).status).toBe(404);
-  const { readFileSync } = await import("node:fs");
   const token = readFileSync(`${shop.dataFolder}/secrets/console-token`, "utf8").trim();
   const resumed = await fetch(`${shop.url}/console/do/resume`, {
     method: "POST",
@@ -237,3 +236,24 @@ test("the console is on the host's own address, and knows the shop", async () =>
   const elsewhere = await fetch(`${shop.url}/console/api/now`, { headers: { "x-forwarded-for": "203.0.113.1" } });
   expect(elsewhere.status).toBe(401);
 });
+
+test("under npm start the console and the metrics are on the shop's own address as well", async () => {
+  const other = await startShop("start", await freeHttpPort(10_000), {});
+  try {
+    expect((await fetch(`${other.url}/stock/item/create/5`, { method: "POST" })).status).toBe(200);
+    const text = await (await fetch(`${other.url}/metrics`)).text();
+    expect(text).toContain(
+      `shop_requests_total{service="stock",route="POST /stock/item/create/{price}",status="200"} 1`,
+    );
+    expect((await fetch(`${other.url}/console/api/about`)).status).toBe(200);
+    const token = readFileSync(`${other.dataFolder}/secrets/console-token`, "utf8").trim();
+    const headers = { authorization: `Bearer ${token}` };
+    const resumed = await fetch(`${other.url}/console/do/resume`, { method: "POST", headers });
+    expect(await resumed.json()).toEqual({ done: JSON.stringify({ settled: 0, open: 0 }) });
+    // What is not for the console is for the shop.
+    expect((await fetch(`${other.url}/consoles`)).status).toBe(404);
+  } finally {
+    await other.stop();
+    other.removeData();
+  }
+}, 90_000);
