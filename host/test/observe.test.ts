@@ -238,7 +238,7 @@ test("the console is on the host's own address, and knows the shop", async () =>
 });
 
 test("under npm start the console and the metrics are on the shop's own address as well", async () => {
-  const other = await startShop("start", await freeHttpPort(10_000), {});
+  const other = await startShop("start", await freeHttpPort(1), {});
   try {
     expect((await fetch(`${other.url}/stock/item/create/5`, { method: "POST" })).status).toBe(200);
     const text = await (await fetch(`${other.url}/metrics`)).text();

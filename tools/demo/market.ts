@@ -18,7 +18,7 @@ export interface MarketOptions {
 export async function keepBuying({ url, customers, signal }: MarketOptions): Promise<void> {
   await patiently(url, `/stock/batch_init/${ITEMS}/1000000/${PRICE}`, signal);
   // Some run out of credit after a while: then their checkouts are refused, and taken back.
-  await patiently(url, `/payment/batch_init/${USERS}/1000`, signal);
+  await patiently(url, `/payment/batch_init/${USERS}/120`, signal);
   await Promise.all(Array.from({ length: customers }, () => customer(url, signal)));
 }
 
@@ -29,7 +29,7 @@ async function customer(url: string, signal: AbortSignal): Promise<void> {
     for (let lines = 1 + random(3); lines > 0; lines--)
       await patiently(url, `/orders/addItem/${order}/${random(ITEMS)}/${1 + random(3)}`, signal);
     await post(url, `/orders/checkout/${order}`, signal);
-    if (random(6) === 0) await post(url, `/payment/add_funds/${user}/100`, signal);
+    if (random(5) === 0) await post(url, `/payment/add_funds/${user}/100`, signal);
     await sleep(PAUSE * (0.5 + Math.random()), undefined, { signal }).catch(() => undefined);
   }
 }

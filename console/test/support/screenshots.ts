@@ -30,7 +30,7 @@ try {
   await picture("", "console-now");
   const asked = await fetch(`${shop.url}/console/api/sagas?state=refused&count=1`);
   const { rows } = (await asked.json()) as { rows: { id: string }[] };
-  await picture(`sagas${rows[0] === undefined ? "" : `/${rows[0].id}`}`, "console-checkout");
+  await picture(`sagas/${rows[0]?.id ?? ""}`, "console-checkout");
 } finally {
   end.abort();
   await buying;
