@@ -1,6 +1,7 @@
 /**
- * `npm run bench:append-turns`: how many records are written for each commit when many processes of one service write at
- * the same time. Counts, not times: the same on a machine that is busy with other things, as far as it lets them run.
+ * `npm run bench:append-turns`: how many records are written for each commit when many processes of one service write
+ * at the same time. These are counts, not times: they are the same on a machine that is busy with other things, as far
+ * as it lets the processes run.
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -48,7 +49,7 @@ async function measure(): Promise<void> {
   }
 }
 
-/** All at once; resolves when each has made so many commits. */
+/** Tells all of them at once, and resolves when each has made so many commits. */
 async function tell(writers: readonly ChildProcess[], commits: number): Promise<void> {
   await Promise.all(
     writers.map(async (writer) => {

@@ -1,6 +1,7 @@
 /**
- * `node bench/cold-start.ts [updates] [keys]`: a log of many updates of few keys, written by the layer's own writer;
- * how long a restore takes from all of it, then after compaction, and beside `redis-cli --pipe` with the same SETs.
+ * `node bench/cold-start.ts [updates] [keys]`: a log of many updates of few keys, written by the layer's own writer.
+ * Tells how long a restore takes from all of it, then after compaction, and how long `redis-cli --pipe` takes for the
+ * same SETs.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +14,7 @@ import { withRedis, restore } from "./replay.ts";
 
 const [updates = 1_000_000, keys = 100_000] = process.argv.slice(2).map(Number);
 const ROUNDS = 3;
-/** Updates of one frame, as a busy group commit has them. */
+/** Updates in one frame, as a busy group commit makes them. */
 const FRAME = 100;
 
 const folder = mkdtempSync(join(tmpdir(), "cold-start-"));
@@ -42,7 +43,7 @@ try {
   rmSync(folder, { recursive: true });
 }
 
-/** Every key at least once where there are as many updates, then keys at random. */
+/** Every key once, as far as there are enough updates, then keys at random. */
 async function write(store: LogStore): Promise<void> {
   const { encodeFrame } = await import("../layers/log-replay/src/format/frame.ts");
   const { encodeBody, encodeNotes } = await import("../layers/log-replay/src/format/record.ts");

@@ -1,6 +1,6 @@
 /**
  * `npm run bench:commit-modes`: redis-occ by WATCH … EXEC and by its script, alternating on one Redis, without a log.
- * Transactions per second are of this machine and this moment; the ratio of the two is what it is for.
+ * Transactions per second are those of this machine and this moment; the ratio of the two modes is what counts.
  */
 import { Redis } from "ioredis";
 import { Occ, type CommitMode, type View } from "redis-occ";

@@ -1,7 +1,7 @@
 /**
  * `node bench/cost.ts [serve|start] [connections] [checkouts]`: what a checkout costs on a shop of its own, in CPU time
- * and in counts. Unlike rates these hold on a machine that does other things as well. Beside it, the cost of a request
- * that its function refuses at once (403), and of a read.
+ * and in counts. Unlike rates, these hold on a machine that does other things as well. It also tells the cost of a
+ * request that its function refuses at once (403), and of a read.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

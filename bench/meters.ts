@@ -23,7 +23,7 @@ export async function commitsIn(shop: RunningShop): Promise<Commits> {
   return { execs: sum(execs), frames: sum(frames) };
 }
 
-/** A note for the table; nothing where there is nothing to tell. */
+/** A note for the table; empty if there is nothing to tell. */
 export function perCheckout(before: Commits | null, after: Commits | null, paid: number): { note?: string } {
   if (before === null || after === null || paid === 0) return {};
   const each = (total: number): string => (total / paid).toFixed(2);
@@ -32,7 +32,7 @@ export function perCheckout(before: Commits | null, after: Commits | null, paid:
   };
 }
 
-/** Commits of either mode: EXEC or the script; reads are EXECs too. */
+/** Commits of either mode, by EXEC or by the script. Reads are EXECs too. */
 async function execsOf(shop: RunningShop, service: (typeof SERVICES)[number]): Promise<number> {
   const redis = new Redis(shop.redisUrl(service));
   const stats = await redis.info("commandstats");
@@ -40,7 +40,7 @@ async function execsOf(shop: RunningShop, service: (typeof SERVICES)[number]): P
   return sum([...stats.matchAll(/^cmdstat_(?:exec|evalsha):calls=(\d+)/gm)].map(([, calls]) => Number(calls)));
 }
 
-/** In a segment or in the archive: the log moves what it no longer needs there. */
+/** In a segment or in the archive, to which the log moves what it no longer needs. */
 function framesIn(logFolder: string): number {
   const names = readdirSync(logFolder, { recursive: true, encoding: "utf8" }).filter((name) =>
     /(^|\/)segment-[^/]*\.jsonl$/.test(name),

@@ -13,7 +13,7 @@ export interface Row {
   readonly figures?: Figures;
   /** What else was counted. */
   readonly note?: string;
-  /** What was answered and turned out not to be so, in any of the rounds. */
+  /** What was answered and turned out not to be true, in any of the rounds. */
   readonly untrue?: string;
 }
 
@@ -33,7 +33,7 @@ export interface Scenario {
   readonly about: string;
   /** True where it looks at the processes, Redis servers and logs of a shop, and so needs one that the benchmark started. */
   readonly needsOwn?: boolean;
-  /** Once, however many rounds there are: what it does to the target is too much to repeat. */
+  /** True if it runs once, however many rounds there are, because what it does to the target is too much to repeat. */
   readonly once?: boolean;
   /** One round on one target. @throws Error where it cannot be measured */
   run(bench: Bench): Promise<readonly Row[]>;

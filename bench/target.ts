@@ -1,6 +1,6 @@
 import { startShop, type RunningShop } from "../host/running-shop.ts";
 
-/** What is measured: an address, and the shop behind it where the benchmark started that itself. */
+/** What is measured: an address, and the shop behind it if the benchmark has started that itself. */
 export interface Target {
   readonly name: string;
   readonly url: string;

@@ -71,7 +71,7 @@ export class AwsApi {
   }
 }
 
-/** Each service's log, made where the stack keeps it; where it is there already nothing happens. */
+/** Makes each service's log where the stack keeps it. If it is there already, nothing happens. */
 export async function createLogs(api: AwsApi, stack: string): Promise<void> {
   for (const service of SERVICES) await api.invoke(`${stack}-${service}-create-log`);
 }

@@ -1,6 +1,7 @@
 /**
  * `npm run cold-start`: how long Node takes to load what a function is made of, layers included, before it can take its
- * first request; the median of many new processes. The same for an empty module, and for Amazon's S3 client, which it does without.
+ * first request; the median of many new processes. It does the same for an empty module, and for Amazon's S3 client,
+ * which the shop does without.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";

@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * Installs the emulator of AWS, MiniStack, from PyPI into `.emulator/venv`, a virtual environment of this project's own.
- * With Python 3.10 or newer; on Debian, as root, it installs what Python needs for that. Silent where it is there already.
+ * Installs the emulator of AWS, MiniStack, from PyPI into `.emulator/venv`, a virtual environment of this project's
+ * own. It needs Python 3.10 or newer; on Debian, as root, it installs what Python needs for that. Silent if it is there
+ * already.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -38,7 +39,7 @@ function install() {
     !run(join(venv, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", "--requirement", requirements])
   )
     throw new Error("pip could not install the emulator");
-  // Last: an installation that was cut short leaves none.
+  // Written last, so that an installation that was cut short leaves none.
   writeFileSync(stamp, wanted);
 }
 

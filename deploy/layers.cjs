@@ -1,14 +1,14 @@
 "use strict";
 /**
- * Makes `.layers/NAME/nodejs/node_modules/NAME` of each layer: its modules in one file, with what it depends on inside but
- * for the other layer. One file is read in half the time of sixty, which each cold start pays.
+ * Makes `.layers/NAME/nodejs/node_modules/NAME` of each layer: its modules in one file, with everything inside that it
+ * depends on except the other layer. One file is read in half the time of sixty, and each cold start pays that time.
  */
 const { build } = require("esbuild");
 const { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } = require("node:fs");
 const { join } = require("node:path");
 
 const ROOT = join(__dirname, "..");
-/** What a function imports of each: the tools of the log stay out. */
+/** What a function imports of each. The tools of the log stay out. */
 const LAYERS = {
   "redis-occ": { ".": "index", "./fail-points": "fail-points" },
   "log-replay": { ".": "index", "./s3": "stores/s3/index" },
@@ -28,7 +28,7 @@ async function buildLayers() {
       outbase: join(source, "src"),
       outdir: join(target, "dist"),
       bundle: true,
-      // What several entries share is in one chunk: an error has one class, whoever imports it.
+      // What several entries share is in one chunk, so that an error has one class whoever imports it.
       splitting: true,
       external: Object.keys(LAYERS)
         .filter((other) => other !== name)

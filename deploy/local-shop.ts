@@ -44,7 +44,7 @@ export class LocalShop {
     this.#undo.push(() => ledger.remove());
     await requireFreePort(this.#port, "EMULATOR_PORT");
 
-    // Nothing has to be told when a Redis is back: the next request finds it empty, and restores it.
+    // Nobody has to be told when a Redis is back: the next request finds it empty, and restores it.
     const redis = new RedisServers(
       readConfiguration({ DATA_DIR: folder.path }),
       folder,

@@ -5,7 +5,7 @@
  */
 const { buildLayers } = require("./layers.cjs");
 
-/** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
+/** What a checkout in progress and its rollback need. They must not wait behind the public traffic. */
 const SAGA_FUNCTIONS = /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund)$/;
 
 module.exports = class Deployment {
@@ -28,7 +28,7 @@ module.exports = class Deployment {
   async #layers() {
     if (this.#parameter.packaging === "apart") await buildLayers();
     if (this.#serverless.processedInput.commands[0] === "deploy") return;
-    // Whether a layer is the one that is deployed already is asked of AWS; packing alone needs no account.
+    // AWS is asked whether a layer is deployed already; packing alone needs no account.
     for (const plugin of this.#serverless.pluginManager.plugins) {
       if (plugin.constructor.name === "AwsCompileLayers") plugin.compareWithLastLayer = async () => undefined;
     }
@@ -40,7 +40,7 @@ module.exports = class Deployment {
     if (platform !== "lambda") return;
     for (const [id, { Type: type, Properties: properties }] of Object.entries(resources)) {
       if (type === "AWS::ApiGateway::Deployment") {
-        // A deployment has what was there when it was made: the gateway's own answers must come before it.
+        // A deployment has what was there when it was made, so the gateway's own answers must come before it.
         const answers = Object.keys(resources).filter(
           (other) => resources[other].Type === "AWS::ApiGateway::GatewayResponse",
         );

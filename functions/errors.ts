@@ -1,6 +1,7 @@
 /**
- * What a request can be answered with besides a result. One family: `code` for programs, `statusCode` for HTTP, and
- * `retryable`: true exactly where nothing was changed (or is being put back) and the same request may be sent again.
+ * What a request can be answered with besides a result. All of them have a `code` for programs, a `statusCode` for
+ * HTTP, and `retryable`, which is true exactly where nothing was changed (or is being put back) and the same request
+ * may be sent again.
  */
 export abstract class ShopError extends Error {
   abstract readonly code: string;
@@ -31,7 +32,10 @@ export type RefusalCode =
   | "unknown_order"
   | "unknown_user";
 
-/** The rules refuse: nothing was changed, and the same request is refused again as long as the state is the same. */
+/**
+ * The rules refuse the request. Nothing was changed, and the same request is refused again as long as the state is the
+ * same.
+ */
 export class Refusal extends ShopError {
   readonly statusCode = 400;
   readonly retryable = false;
@@ -43,7 +47,7 @@ export class Refusal extends ShopError {
   }
 }
 
-/** The order's checkout is running: adding to it or overwriting it has to wait. */
+/** The order's checkout is running, so whoever would add to the order or overwrite it has to wait. */
 export class CheckoutRunningError extends ShopError {
   readonly code = "checkout_running";
   readonly statusCode = 409;
@@ -76,7 +80,7 @@ export class UnavailableError extends ShopError {
   }
 }
 
-/** Another service did not answer in time, or broke off: whether it did what it was asked is not known. */
+/** Another service did not answer in time or broke off. It is not known whether it did what it was asked. */
 export class AmbiguousError extends ShopError {
   readonly code = "outcome_unknown";
   readonly statusCode = 504;

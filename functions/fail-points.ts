@@ -20,14 +20,14 @@ export const SHOP_FAIL_POINTS = {
   "saga.refund.after": "plain",
   "saga.release.before": "plain",
   "saga.release.after": "plain",
-  /** All is undone, and the order about to be free again. */
+  /** All is undone, and the order is about to be free again. */
   "saga.closed.before": "plain",
   "saga.closed.after": "plain",
   /** A request to another service is about to leave. */
   "call.before": "drop",
   /** Its answer has come. */
   "call.after": "drop",
-  /** A handler has its answer, and the caller does not. */
+  /** The handler has its answer, and the caller does not. */
   "answer.before": "plain",
 } as const satisfies Readonly<Record<string, FailPointKind>>;
 

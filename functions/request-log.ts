@@ -1,13 +1,13 @@
-/** Severity of a line, and what LOG_LEVEL lets through: itself and all to its right. */
+/** The severity of a line. LOG_LEVEL lets through the level that it names and all to its right. */
 const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type Level = (typeof LEVELS)[number];
 
 /**
  * One line on standard output: JSON, and on a terminal for people. `fields` must hold no secret: no headers, no bodies.
  *
- * Lines are written once for each turn of the event loop: a write of its own for each costs more than all else of a
- * line. So they are out before an invocation's answer has left the process, or a Lambda freezes; only a SIGKILL takes
- * those of its last turn.
+ * Lines are written once for each turn of the event loop, because a write for each line costs more than all the rest of
+ * it. They are out before an invocation's answer has left the process and before a Lambda freezes; only a SIGKILL takes
+ * those of the last turn.
  */
 export function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   const threshold = LEVELS.indexOf((process.env["LOG_LEVEL"] || "info") as Level);
@@ -46,7 +46,7 @@ function flush(): void {
   if (waiting.length > 0) process.stdout.write(waiting.splice(0).join(""));
 }
 
-/** An error with what caused it, for the log. A stack only where the error was not expected. */
+/** An error with what caused it, for the log; with its stack only if it was not expected. */
 export function describe(error: unknown, withStack: boolean): string {
   if (!(error instanceof Error)) return String(error);
   const own = withStack ? (error.stack ?? error.message) : `${error.name}: ${error.message}`;

@@ -1,6 +1,7 @@
 /**
- * Loads whatever `npm run serve` and `npm start` load, and runs none of it, so that Node has all of it in its cache of compiled
- * modules. A process that strips types itself keeps the compiler which does that for as long as it lives: 30 MB in each.
+ * Loads whatever `npm run serve` and `npm start` load, and runs none of it, so that Node has all of it in its cache of
+ * compiled modules. A process that strips types itself keeps the compiler that does it for as long as it lives: 30 MB
+ * each.
  */
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";

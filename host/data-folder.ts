@@ -8,14 +8,14 @@ import { StartError } from "./start-error.ts";
 
 export interface DataFolder {
   path: string;
-  /** Pid files, addresses, output: of the shop that runs now. */
+  /** Pid files, addresses and output of the shop that runs now. */
   runDir: string;
   logDir(service: Service): string;
   storesFile: string;
   redisUrlFile(service: Service): string;
 }
 
-/** Creates the folders that are missing; both are for their owner only: they hold passwords and money. */
+/** Creates the folders that are missing. Only their owner may look into them, because they hold passwords and money. */
 export function openDataFolder(path: string): DataFolder {
   const runDir = join(path, "run");
   try {

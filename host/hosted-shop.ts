@@ -35,7 +35,7 @@ export class HostedShop {
 
   /**
    * Resolves when the functions serve, every service is restored and open sagas are resumed.
-   * @throws StartError; then, too, `stop` undoes what was begun
+   * @throws StartError; `stop` undoes what was begun then, too
    */
   async start(): Promise<void> {
     const { hostsOnly, httpPort, functionSettings } = this.#configuration;

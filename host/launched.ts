@@ -6,7 +6,7 @@ export class Launched {
   readonly process: ChildProcess;
   /** All that it has said so far. */
   readonly said = { stdout: "", stderr: "" };
-  /** Its exit code, once it and everything that it has said is gone. */
+  /** Its exit code, once it has ended and all that it has said has arrived. */
   readonly ended: Promise<number | null>;
 
   /** @param process just spawned, with pipes for stdout and stderr */

@@ -1,4 +1,4 @@
-/** One supervisor a data folder (and one a further host): a lock file that names its owner. */
+/** A lock file that names its owner, so that each data folder (and each further host) has one supervisor. */
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { identify, isAlive, isIdentity, type ProcessIdentity } from "./process-identity.ts";
@@ -12,7 +12,7 @@ const SETTLE_MS = 50;
 export type Release = () => void;
 
 /**
- * Takes the lock, also over from an owner that died without releasing it (SIGKILL, power).
+ * Takes the lock, even from an owner that died without releasing it (SIGKILL, power).
  * @param busy says what is wrong while its owner lives
  * @throws StartError
  */
@@ -40,7 +40,7 @@ export async function takeLock(file: string, busy: (owner: ProcessIdentity) => s
   throw new StartError(`${file} changes all the time: other starts are under way`);
 }
 
-/** Moves the lock aside, then looks: what was moved may be the lock of a starter that was faster, which goes back. */
+/** Moves the lock aside and then looks at it: if it is the lock of a starter that was faster, it goes back. */
 function removeStale(file: string, stale: string): void {
   const aside = `${file}.stale.${process.pid}`;
   if (!attemptTo(() => renameSync(file, aside), "ENOENT")) return;

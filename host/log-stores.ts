@@ -26,7 +26,8 @@ export async function openLogStores(folder: DataFolder, create: boolean): Promis
 }
 
 async function createStores(folder: DataFolder): Promise<LogStores> {
-  // A start that was cut short here has made some of the stores, empty ones. A log with records and without a manifest is no new shop.
+  // A start that was cut short here has made some of the stores, and they are empty. A log that has records and no
+  // manifest is not a new shop.
   const used = SERVICES.filter((service) =>
     entries(folder.logDir(service)).some((name) => name !== "store.json" && !name.startsWith(".")),
   );

@@ -26,7 +26,9 @@ async function stop(exitCode: number): Promise<void> {
   return stopping;
 }
 
-/** Only the one that is needed: the other would stay in this process's memory as long as the shop runs. */
+/**
+ * Only the one that is needed is imported: the other would stay in this process's memory for as long as the shop runs.
+ */
 async function functionHost(kind: string | undefined): Promise<MakeFunctionHost> {
   return kind === "serve"
     ? (await import("./serve/serve-host.ts")).serveHost

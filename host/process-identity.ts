@@ -1,4 +1,4 @@
-/** Which process a pid means. A pid alone is recycled; with the moment of its start it is not. */
+/** Which process a pid means. Pids are recycled; a pid together with the moment of the process's start is not. */
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 

@@ -1,5 +1,5 @@
 /**
- * After every start and restart of a Redis or of the host: each service is restored, then the open sagas are resumed,
+ * After every start and restart of a Redis or of the host, restores each service and then resumes the open sagas,
  * without waiting for a request or for a tick of the schedule.
  */
 import { setTimeout as sleep } from "node:timers/promises";

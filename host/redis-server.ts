@@ -12,13 +12,13 @@ const PROBE_TIMEOUT_MS = 1_000;
 export interface RedisSettings {
   service: Service;
   binary: string;
-  /** The same after a restart: the addresses that the functions hold stay right. */
+  /** The same after a restart, so that the addresses that the functions hold stay right. */
   port: number;
   password: string;
   runDir: string;
 }
 
-/** With the user named: redis-cli, unlike the clients, sends an empty name otherwise and is refused. */
+/** It names the user: otherwise redis-cli, unlike the clients, sends an empty name and is refused. */
 export function redisUrl({ port, password }: RedisSettings): string {
   return `redis://default:${password}@127.0.0.1:${port}`;
 }
@@ -28,7 +28,7 @@ export function redisServer(settings: RedisSettings, diagnostics: Diagnostics): 
   return {
     name,
     spawn() {
-      // Its configuration comes by stdin: arguments can be read by every user of the machine.
+      // Its configuration comes by stdin, because every user of the machine can read arguments.
       const child = diagnostics.withOutput(name, (output) =>
         spawn(settings.binary, ["-"], { cwd: settings.runDir, detached: true, stdio: ["pipe", output, output] }),
       );
@@ -51,7 +51,7 @@ function configuration({ port, password }: RedisSettings): string {
     `requirepass ${password}`,
     'save ""',
     "appendonly no",
-    // The guard of the state must be there exactly while the state is: nothing may be evicted.
+    // The guard of the state must be there exactly while the state is, so nothing may be evicted.
     "maxmemory-policy noeviction",
     "daemonize no",
     'pidfile ""',
@@ -63,7 +63,7 @@ function configuration({ port, password }: RedisSettings): string {
   ].join("\n");
 }
 
-/** Asks with the password: an answer means that this server, and no other that has taken the port, serves. */
+/** Asks with the password, so an answer means that this server serves, and no other that has taken the port. */
 async function answersPing({ port, password }: RedisSettings): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");

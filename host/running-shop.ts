@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Service } from "./configuration.ts";
 import { Launched } from "./launched.ts";
 
-/** A shop on a data folder of its own, for programs: an npm script of this project, run as a user would. */
+/** A shop on a data folder of its own, for programs: an npm script of this project, run as a user would run it. */
 export class RunningShop {
   readonly url: string;
   readonly dataFolder: string;

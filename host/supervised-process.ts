@@ -1,4 +1,7 @@
-/** One child process that is kept running: a death is followed by a new start, at once at first, with growing pauses in a crash loop. */
+/**
+ * One child process that is kept running. It is started again after each death: at once at first, and with growing
+ * pauses in a crash loop.
+ */
 import { type ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Diagnostics } from "./diagnostics.ts";
@@ -7,7 +10,7 @@ import { type Ledger, signalGroup } from "./ledger.ts";
 const IMMEDIATE_RESTARTS = 3;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
-/** One that lived this long was well: its death starts no crash loop. */
+/** A process that lived this long was well, and its death starts no crash loop. */
 const WELL_AFTER_MS = 10_000;
 
 export interface Child {
@@ -36,7 +39,7 @@ export class SupervisedProcess {
   }
 
   /**
-   * The first start: one that fails is an error and not a crash loop. Supervision begins when it serves.
+   * The first start. If it fails, that is an error and not a crash loop. Supervision begins when the process serves.
    * @throws Error with the last lines that the process said
    */
   async start(): Promise<void> {
@@ -44,7 +47,7 @@ export class SupervisedProcess {
     this.#supervision = this.#supervise();
   }
 
-  /** Politely, then not. Resolves when the process is gone. @param patienceMs until SIGKILL; 0: at once */
+  /** Asks politely, then kills. Resolves when the process is gone. @param patienceMs until SIGKILL; 0: at once */
   async stop(patienceMs: number): Promise<void> {
     this.#stopping.abort();
     const pid = this.#process?.pid;

@@ -6,7 +6,7 @@ export class Undo {
     this.#steps.push(step);
   }
 
-  /** Undoes all of it; a step that fails keeps none of the others from their turn. Never rejects. */
+  /** Undoes all of it. A step that fails does not keep the others from their turn. Never rejects. */
   async run(): Promise<void> {
     for (let step = this.#steps.pop(); step; step = this.#steps.pop()) {
       try {

@@ -1,4 +1,4 @@
-/** The checker itself: each kind of lie is found, and what may have been is not called one. */
+/** The checker itself: it finds each kind of lie, and does not call a lie what may have been. */
 import { describe, expect, test } from "@jest/globals";
 import { check, type ShopState } from "./support/checker.ts";
 import type { Attempt, Operation } from "./support/history.ts";

@@ -22,7 +22,7 @@ let client: Client;
 
 beforeAll(async () => {
   shop = await shopUnderTest({ environment: { LOG_LEVEL: "error" } });
-  // Of one that is deployed, each request that is under way has a process or a machine of its own.
+  // In a shop that is deployed, each request under way has a process or a machine of its own.
   client = new Client([shop.url], DEPLOYED ? 4 : 64);
 }, 2 * MINUTE);
 
@@ -303,7 +303,7 @@ describe("orders", () => {
       expect(order.items).toEqual(shape);
       expect(new Set(order.items.map(([item]) => item)).size).toBe(order.items.length);
     }
-    // 40 draws of one of two lengths, and of three users: the chance that one never comes is below 1 in 10^6.
+    // With 40 draws of one of two lengths, and of three users, the chance that one never comes is below 1 in 10^6.
     expect(new Set(orders.map(({ items }) => items.length))).toEqual(new Set([1, 2]));
     expect(new Set(orders.map(({ user_id }) => user_id)).size).toBe(3);
     expectError(await get("/orders/find/40"), 400, "unknown_order");
@@ -672,7 +672,7 @@ describe("steps between the services", () => {
 });
 
 describe("while something is down", () => {
-  /** The process is there and does nothing: what hangs is worse than what is gone. */
+  /** The process is there and does nothing. A server that hangs is worse than one that is gone. */
   async function whileFrozen(name: string, work: () => Promise<void>): Promise<void> {
     const pid = shop.pid(name);
     process.kill(pid, "SIGSTOP");
@@ -720,7 +720,7 @@ describe("while something is down", () => {
     3 * MINUTE,
   );
 
-  // The log of a shop that is deployed is no folder that could be moved away; its store has such tests of its own.
+  // The log of a deployed shop is not a folder that could be moved away; its store has such tests of its own.
   (DEPLOYED ? test.skip : test)(
     "while a log cannot be reached no change is acknowledged, and when it is back each was made once or not at all",
     async () => {

@@ -1,7 +1,7 @@
 /**
- * What the shop stands on fails under a running sale: a Redis hangs, is slow, or takes no write; the log's disk is full,
- * gone or read-only; the clock jumps; a service answers too late. Nothing that was answered is lost, nobody is told
- * anything but 200, a refusal or "not now", and the request log says what it was.
+ * What the shop stands on fails under a running sale: a Redis hangs, is slow, or takes no write; the log's disk is
+ * full, gone or read-only; the clock jumps; a service answers too late. Nothing that was answered is lost, every answer
+ * is 200, a refusal or "not now", and the request log says what it was.
  */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { renameSync } from "node:fs";
@@ -18,7 +18,9 @@ let shop: LeanShop;
 beforeAll(async () => (shop = await LeanShop.start({ ownDisk: true })), MINUTES);
 afterAll(() => shop.stop(), MINUTES);
 
-/** Sells while `fault` lasts; afterwards everything has to be true. @returns the codes of the errors that were answered */
+/**
+ * Sells while `fault` lasts. Afterwards everything has to be true. @returns the codes of the errors that were answered
+ */
 async function saleDuring(fault: (load: Load) => Promise<void>): Promise<Set<string>> {
   const market = await openMarket(shop.client, { orders: 30, stock: 20 });
   const load = new Load(shop.client, market, { customers: 8 });
@@ -48,11 +50,11 @@ async function refusal(path: string): Promise<Answer> {
   return answer!;
 }
 
-/** The codes of checkouts that were undone, or were about to be when their answer was due. */
+/** The codes of checkouts that were undone, or were still being undone when their answer was due. */
 const rollbacks = (codes: ReadonlySet<string>): string[] =>
   [...codes].filter((code) => code === "checkout_aborted" || code === "checkout_pending");
 
-/** A line may come after the answer that it is about. */
+/** The line may come after the answer that it is about. */
 async function untilLogged(service: string, error: RegExp): Promise<void> {
   await until(`${service} logs ${error.source}`, () => {
     const lines = shop.log().filter((line) => line["service"] === service && Number(line["status"]) >= 500);

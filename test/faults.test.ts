@@ -1,6 +1,6 @@
 /**
- * The shop as `npm start` runs it, with further hosts: processes are killed while customers are at work, and once it is
- * quiet again every answer that they got is still true. What can happen at which instruction: test/crash.
+ * The shop as `npm start` runs it, with further hosts: processes are killed while customers are at work, and once all
+ * is quiet again every answer that they got is still true. test/crash has what can happen at each instruction.
  */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { hostName, signal, startCluster, untilServing, type Cluster } from "./support/cluster.ts";

@@ -1,4 +1,4 @@
-/** Many at once on one host: what one after the other would give is what they get. */
+/** Many at once on one host get what they would get one after the other. */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { startShop, type Shop } from "../host/test/support/shop.ts";
 import { check } from "./support/checker.ts";
@@ -14,7 +14,8 @@ let shop: Shop;
 let client: Client;
 
 beforeAll(async () => {
-  // A checkout has nearly all the time that its request has: on a machine that is busy with other things none is rolled back for being slow.
+  // A checkout has nearly all the time of its request, so that none is rolled back for being slow on a machine that is
+  // busy with other things.
   shop = await startShop({ environment: { LOG_LEVEL: "error", SAGA_TIMEOUT_MS: "9000", STEP_TIMEOUT_MS: "9000" } });
   client = new Client([shop.url]);
 }, 2 * MINUTES);
@@ -53,7 +54,8 @@ const isLate = ({ answer }: Attempt): boolean => answer === null || answer.statu
 test(
   "1,000 concurrent checkouts of 1,000 users with credit for one item each, 100 in stock: exactly 100 succeed, stock 0, credit and orders agree to the unit",
   async () => {
-    // A machine that cannot answer 1,000 at once in time says 503, rolls back and sells less: then fewer at once must do.
+    // A machine that cannot answer 1,000 at once in time says 503, rolls back and sells less; fewer at once must then
+    // do.
     for (const connections of [1_000, 250, 50]) {
       const market = await openMarket(client, { orders: 1_000, stock: 100 });
       const history = new History();

@@ -25,14 +25,17 @@ export interface AuditResult {
   readonly violations: readonly string[];
 }
 
-/** One checkout: what it came to by the order service, and what it holds of the others. */
+/** One checkout: how it ended in the order service, and what it holds of the others. */
 interface Checkout {
   saga: Saga | null;
   charged: number;
   reserved: string;
 }
 
-/** Takes the records of each service in their order, the services in any. Memory for each row, and for each checkout there ever was. */
+/**
+ * Takes the records of each service in their order, and the services in any order. Needs memory for each row, and for
+ * each checkout there ever was.
+ */
 export class Accounts {
   readonly #checkouts = new Map<string, Checkout>();
   readonly #credit = new Account("user:", "credit");
@@ -42,7 +45,7 @@ export class Accounts {
     if (service === "stock") this.#stock.add(op, set);
     if (service === "payment") this.#credit.add(op, set);
     for (const [key, image] of Object.entries(set)) {
-      // What is forgotten after its retention stays done; what a restore takes away never was.
+      // What is forgotten after its retention stays done; what a restore takes away never happened.
       if (image === null && op !== "restore") continue;
       const id = key.slice(key.indexOf(":") + 1);
       if (key.startsWith(SAGAS)) this.#checkout(id).saga = image as Saga | null;
@@ -82,7 +85,7 @@ export class Accounts {
   }
 }
 
-/** A paid checkout has both effects, a failed one neither; one that is open may have either. */
+/** A paid checkout has both effects and a failed one neither; one that is open may have either. */
 function judge(id: string, { saga, charged, reserved }: Checkout): string[] {
   if (saga === null)
     return charged === 0 && reserved === ""
@@ -120,7 +123,7 @@ function text(lines: readonly (readonly [item: string, quantity: number])[]): st
 class Account {
   readonly sums: Sums = { putIn: 0, takenOut: 0, spent: 0, turnedBack: 0, left: 0 };
   readonly violations: string[] = [];
-  /** True once a row was made anew over another one, or turned back: what checkouts held of it is in no sum any more. */
+  /** True once a row was made anew over another one, or turned back: no sum has what checkouts held of it any more. */
   wasReplaced = false;
   readonly #prefix: string;
   readonly #member: string;

@@ -1,10 +1,10 @@
 /**
- * Whether each record of a log follows from the records before it. A commit that had seen something which is not in the
- * log, or a step that was done twice, shows here, even where later ones have made up for it.
+ * Whether each record of a log follows from the records before it. A commit that saw something that is not in the log,
+ * or a step that was done twice, shows here, even if later commits have made up for it.
  */
 import type { ServiceName } from "../functions/settings/services.ts";
 
-/** A record of the shop's: each names its operation, and those of a checkout its saga. */
+/** A record of the shop. Each names its operation, and those of a checkout also name their saga. */
 export interface ShopRecord {
   readonly epoch: number;
   readonly n: number;
@@ -33,14 +33,14 @@ export function checkLaws(records: readonly ShopRecord[], law: Law): string[] {
   return problems;
 }
 
-/** An amount taken from a row; the row's generation tells it from another one that is made under the same id. */
+/** An amount taken from a row. The row's generation tells it from another row that is made under the same id. */
 interface Move {
   readonly id: string;
   readonly amount: number;
   readonly generation: string;
 }
 
-/** What was true at an earlier time is so again, all at once: it follows from nothing that stands before. */
+/** All at once the state is that of an earlier time; it follows from no record before. */
 const RESTORE = "restore";
 
 /** What the stock and the payment service have in common: rows with an amount, and markers of the steps that moved it. */
@@ -77,7 +77,7 @@ const PAYMENT: Accounts = {
   ],
 };
 
-/** By row id, as far as the rows are still the same ones. */
+/** By row id, for rows that are still the same. */
 function total(moves: readonly Move[], sameRow: (move: Move) => boolean): Map<string, number> {
   const sum = new Map<string, number>();
   for (const move of moves) if (sameRow(move)) sum.set(move.id, (sum.get(move.id) ?? 0) + move.amount);
@@ -197,7 +197,7 @@ export const orderLaw: Law = ({ op, saga: id, set }, before) => {
 
 export const LAWS: Readonly<Record<ServiceName, Law>> = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
 
-/** Across the services, once it is quiet: a paid saga has both effects, any other has none, and none is open. */
+/** Across the services, once all is quiet: a paid saga has both effects, any other has none, and no saga is open. */
 export function checkSagas(order: State, stock: State, payment: State): string[] {
   const problems: string[] = [];
   const paid = new Map<string, string>();

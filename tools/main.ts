@@ -3,7 +3,7 @@ import { CommanderError } from "commander";
 import { explain, EXIT } from "./exit.ts";
 import { program } from "./program.ts";
 
-// Whoever reads has seen enough: `shoplog show | head`.
+// The reader has seen enough, as in `shoplog show | head`.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE") throw error;
   process.exit(EXIT.ok);

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import { styleText } from "node:util";
 import { ToolError } from "./exit.ts";
 
-/** Prints a line, at the pace at which it is read. */
+/** Prints a line at the pace of whoever reads it. */
 export async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${line}\n`)) await once(process.stdout, "drain");
 }
@@ -14,7 +14,7 @@ export async function printJson(value: unknown): Promise<void> {
 
 type Style = Parameters<typeof styleText>[0];
 
-/** Coloured on a terminal only; NO_COLOR and FORCE_COLOR count. */
+/** Coloured on a terminal only, unless NO_COLOR or FORCE_COLOR says otherwise. */
 export function paint(style: Style, text: string): string {
   return styleText(style, text, { stream: process.stdout });
 }

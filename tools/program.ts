@@ -16,7 +16,7 @@ import { SERVICES } from "../functions/settings/services.ts";
 const SERVICE = SERVICES.join(", ");
 const MOMENT = "a commit (N or EPOCH:N) or a time (2026-01-31T12:00:00Z)";
 
-/** The command line. Wrong arguments throw CommanderError, after they were told. */
+/** The command line. Wrong arguments throw CommanderError once the user was told. */
 export function program(): Command {
   const shoplog = new Command("shoplog")
     .description("The logs of the shop: what happened, whether it adds up, and how to go back.")

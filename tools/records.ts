@@ -16,7 +16,10 @@ export interface Choice {
   readonly op?: string;
 }
 
-/** Whether a record is one of those that are asked for. Looks at the line first: to parse each one would take most of the time. */
+/**
+ * Whether a record is one of those that are asked for. Looks at the line first, because parsing each one would take
+ * most of the time.
+ */
 export function chosen({ key, saga, op }: Choice, { line, file }: Pick<PlacedLine, "line" | "file">): LogRecord | null {
   const needles = [key?.replace(/\*$/, ""), saga, op].filter((needle) => needle !== undefined && needle !== "");
   if (!needles.every((needle) => line.includes(JSON.stringify(needle).slice(1, -1)))) return null;
@@ -69,7 +72,7 @@ export function pretty({ service, record }: ServiceRecord, { long = false, withS
   return long ? line.join("  ") : brief(line.join("  "));
 }
 
-/** Random ids by their beginning, which is enough to name them. */
+/** Random ids are cut to their first characters, which are enough to name them. */
 export function brief(text: string): string {
   return text.replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "$1…");
 }

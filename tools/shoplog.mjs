@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** `npx shoplog`: the project's own Node runs TypeScript, the one that npx was started with may not. */
+/** `npx shoplog`. It runs on the project's own Node, which can run TypeScript; the Node that started npx may not. */
 import { spawnSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const prepared = spawnSync(process.execPath, [join(root, "host", "bootstrap.mjs"), "--no-redis"], { stdio: "inherit" });
 if (prepared.status !== 0) process.exit(2);
-// Ctrl-C goes to the whole group: the tool ends by itself, and this waits for it.
+// Ctrl-C goes to the whole group, so the tool ends by itself and this process waits for it.
 process.on("SIGINT", () => undefined);
 const env = { ...process.env, NODE_COMPILE_CACHE: join(root, "node_modules", ".cache", "node-compile") };
 const { status } = spawnSync(

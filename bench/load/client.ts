@@ -1,4 +1,7 @@
-/** A process of its own that sends what it is asked to: the load must not share an event loop with what it measures. */
+/**
+ * A process of its own that sends what it is asked to send: the load must not share an event loop with what it
+ * measures.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "undici";
 import type { LoadJob, LoadResult } from "./job.ts";

@@ -2,7 +2,7 @@ import type { LoadResult } from "./load.ts";
 
 /** What is told of a measured load. */
 export interface Figures {
-  /** Requests a second that count: those that were answered 200 and turned out to be true. */
+  /** Requests a second, counting only those that were answered 200 and turned out to be true. */
   readonly perSecond: number;
   /** Milliseconds by percentile, of all requests that were answered. */
   readonly latency: Readonly<Record<Percentile, number>>;
@@ -31,7 +31,7 @@ function at(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
 }
 
-/** Of several rounds, each figure's median; the statuses of all together. */
+/** The median of each figure over several rounds; the statuses of all rounds together. */
 export function medianFigures(rounds: readonly Figures[]): Figures {
   const statuses: Record<string, number> = {};
   for (const round of rounds)

@@ -1,14 +1,14 @@
-/** What the load client is asked to send, and what it tells of it: plain data, for it crosses a process boundary. */
+/** What the load client is asked to send, and what it reports. Plain data, because it crosses a process boundary. */
 export interface LoadJob {
   readonly url: string;
   readonly method: "GET" | "POST";
   /** One request each, in this order; none is sent twice. */
   readonly paths: readonly string[];
-  /** Requests under way at the same time at most. */
+  /** The most requests under way at the same time. */
   readonly connections: number;
   /**
-   * Requests a second to start, whatever became of those before (open loop); without it each connection sends its next
-   * request when it has the answer of the one before (closed loop).
+   * Requests to start in a second, whatever became of those before (open loop). Without it, each connection sends its
+   * next request when it has the answer to the one before (closed loop).
    */
   readonly rate?: number;
   /** Whether the answers are to be handed over. */
@@ -25,6 +25,6 @@ export interface LoadResult {
    */
   readonly latencies: readonly number[];
   readonly bodies: readonly string[];
-  /** Of one core, how much the client itself needed: near 1 the figures are of the client. */
+  /** The share of one core that the client itself needed. Near 1, the figures are those of the client. */
   readonly clientLoad: number;
 }

@@ -3,7 +3,7 @@ import { distinctOrders, failures, hotItem, hotUser } from "./checkouts.ts";
 import { adds, batchInit, empty, reads } from "./one-service.ts";
 import { coldStart, endurance, idleMemory, replay } from "./whole-shop.ts";
 
-/** In the order in which they run: what has to find the shop untouched comes first. */
+/** In the order in which they run. Those that need an untouched shop come first. */
 export const SCENARIOS: readonly Scenario[] = [
   idleMemory,
   empty,

@@ -12,7 +12,9 @@ const QUANTITY = 2;
 interface Variant {
   readonly items: number;
   readonly users: number;
-  /** One user in so many has no credit: its checkouts are refused at the charge, and what was reserved is released. */
+  /**
+   * One user in this many has no credit: its checkouts are refused at the charge, and what was reserved is released.
+   */
   readonly poorEvery?: number;
 }
 
@@ -24,7 +26,7 @@ interface Checkouts {
 
 const DISTINCT: Variant = { items: 1_000, users: 1_000 };
 
-/** Orders of a round at so many connections: some seconds' worth. */
+/** Orders of a round at this many connections: some seconds' worth. */
 const ORDERS: Readonly<Record<number, number>> = { 1: 1_000, 10: 3_000, 50: 6_000, 200: 10_000 };
 
 export const distinctOrders: Scenario = {
@@ -77,7 +79,7 @@ export const failures: Scenario = {
   ],
 };
 
-/** Orders that were never checked out, checked out once; only those count that are paid afterwards. */
+/** Checks out, once each, orders that never were; only those that are paid afterwards count. */
 async function checkouts(
   bench: Bench,
   variant: Variant,

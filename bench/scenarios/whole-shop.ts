@@ -23,7 +23,8 @@ export const replay: Scenario = {
   about: "the order service's log, as it is by now, into an empty Redis",
   needsOwn: true,
   async run(bench) {
-    // Of a copy: who restores a log ends the epoch of whoever works on it, and the shop would have to restore as well.
+    // It restores a copy: whoever restores a log ends the epoch of whoever works on it, and the shop would have to
+    // restore too.
     const copy = await mkdtemp(join(tmpdir(), "replay-"));
     try {
       await copyLog(own(bench).logFolder("order"), copy);
@@ -42,7 +43,7 @@ export const replay: Scenario = {
   },
 };
 
-/** Again where a compaction has moved a file meanwhile. */
+/** It starts again if a compaction has moved a file meanwhile. */
 async function copyLog(from: string, to: string): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
@@ -77,7 +78,9 @@ export const coldStart: Scenario = {
   },
 };
 
-/** Checkouts before the first measurement: until then V8 compiles, and its heap grows to the size that the load asks for. */
+/**
+ * Checkouts before the first measurement. Meanwhile V8 compiles, and its heap grows to the size that the load needs.
+ */
 const WARM_UP = 20_000;
 
 export const endurance: Scenario = {

@@ -10,7 +10,7 @@ import type { Bench, Row, Scenario } from "../rows.ts";
 import { failures, hotItem } from "../scenarios/checkouts.ts";
 import { adds, reads } from "../scenarios/one-service.ts";
 
-/** What is wrong with the shop under test: in each of these it is so with every tenth request. */
+/** What is wrong with the shop under test. Each of these happens with every tenth request. */
 type Lie =
   | "nothing"
   | "an add is lost"

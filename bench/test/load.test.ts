@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Load } from "../load/load.ts";
 
-/** Milliseconds for which the server stalls when asked for /stall: also for those who come meanwhile. */
+/** Milliseconds for which the server stalls when asked for /stall, for those who come meanwhile too. */
 const STALL = 400;
 const asked: string[] = [];
 let free = Promise.resolve();

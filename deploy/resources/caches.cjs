@@ -1,7 +1,8 @@
 "use strict";
 /**
- * In a network (`vpcId`, `subnetIds`): the functions' security group, and, where no `redisUrl…` is given, a Valkey for each
- * service that only that group reaches. Without replicas or snapshots: it is a copy, and the log brings it back.
+ * In a network (`vpcId`, `subnetIds`): the functions' security group, and, where no `redisUrl…` is given, a Valkey for
+ * each service that only that group reaches. It has no replicas or snapshots, because it is a copy that the log brings
+ * back.
  */
 const { TITLES: SERVICES } = require("../services.cjs");
 const PORT = 6379;
@@ -62,7 +63,7 @@ module.exports = async ({ resolveVariable }) => {
       CacheParameters: {
         Type: "AWS::ElastiCache::ParameterGroup",
         Condition: "MakesCaches",
-        // The guard of the state must be there exactly while the state is: nothing may be evicted.
+        // The guard of the state must be there exactly while the state is, so nothing may be evicted.
         Properties: {
           CacheParameterGroupFamily: "valkey8",
           Description: "The caches of the shop",

@@ -1,5 +1,5 @@
 "use strict";
-/** A bucket for the log of each service. The log is the shop itself: it outlives the stack. */
+/** A bucket for the log of each service. The log is the shop itself, so it outlives the stack. */
 const { TITLES: SERVICES } = require("../services.cjs");
 
 module.exports = async () => {

@@ -25,9 +25,10 @@ module.exports = async ({ resolveVariable }) => {
     } else {
       statements.push(
         allow(["s3:GetObject", "s3:PutObject"], join(bucket, `/${name}/*`)),
-        // Compaction deletes what a snapshot has; claims, beginnings and the store's identity stay.
+        // Compaction deletes what a snapshot has. Claims, begins and the store's identity stay.
         allow("s3:DeleteObject", [join(bucket, `/${name}/segment-*`), join(bucket, `/${name}/snapshot-*`)]),
-        // Not only for its prefix: with that condition S3 answers 403 instead of 404 where an object is looked for that is not there.
+        // Not only for its prefix: with that condition S3 answers 403 instead of 404 to whoever looks for an object
+        // that is not there.
         allow("s3:ListBucket", bucket),
       );
     }

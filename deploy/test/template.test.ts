@@ -10,7 +10,10 @@ import { SERVICES } from "../../functions/settings/services.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const MINUTES = 60_000;
-/** Milliseconds that a handler takes at most (PATIENCE of functions/handler/endpoint.ts): once to restore, once to work. */
+/**
+ * Milliseconds that a handler takes at most (PATIENCE of functions/handler/endpoint.ts), once to restore and once to
+ * work.
+ */
 const PATIENCE = 10_000;
 const GATEWAY_LIMIT = 29;
 const NETWORK = { vpcId: "vpc-1", subnetIds: "subnet-1,subnet-2" };
@@ -136,7 +139,7 @@ test("a service's role reaches its own log, its own output and the secret, and n
     const text = JSON.stringify(statements);
     expect(text).toContain(`log-group:/aws/lambda/shop-aws-${service}-*`);
     for (const other of SERVICES.filter((name) => name !== service)) expect(text.toLowerCase()).not.toContain(other);
-    // What is decided is never deleted: claims, beginnings, the identity.
+    // Claims, begins and the identity are never deleted, because they are decided.
     const deletes = statements.find(({ Action }) => Action === "s3:DeleteObject");
     expect(JSON.stringify(deletes?.Resource).match(/\/(order|stock|payment)\/[a-z]+-\*/g)).toEqual([
       `/${service}/segment-*`,

@@ -5,8 +5,8 @@ import { outgoing, type ServiceClient, type ServiceResponse } from "./service-cl
 import { within } from "./within.ts";
 
 /**
- * Without HTTP, to the handler itself where it is in this process; else through the gateway. Both ways the handler sees
- * the same event, and the caller the same answers and errors.
+ * Calls the handler itself, without HTTP, where it is in this process; otherwise goes through the gateway. Either way
+ * the handler sees the same event, and the caller the same answers and errors.
  */
 export const directClient: ServiceClient = async (request) => {
   const { method, path, timeout } = request;
@@ -14,7 +14,7 @@ export const directClient: ServiceClient = async (request) => {
   const { headers, body } = await outgoing(request, { verifiedHere: dispatch !== null });
   const answer = dispatch?.({ method, path, headers, body });
   if (!answer) return httpClient(request);
-  // Nobody can take back what was handed over: from here on only its answer tells what came of it.
+  // What was handed over cannot be taken back: from here on only its answer tells what came of it.
   const unknown = (what: string, cause?: unknown): AmbiguousError =>
     new AmbiguousError(`${method} ${path}: ${what}`, { cause });
   const answered = answer.then(

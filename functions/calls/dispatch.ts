@@ -19,7 +19,7 @@ const OFFERED = Symbol.for("shop.dispatch");
 
 const holder = globalThis as { [OFFERED]?: Dispatch | null };
 
-/** For the host of the functions: from now on those of this process reach each other directly; null ends that. */
+/** Called by the host of the functions: from now on those of this process reach each other directly; null ends that. */
 export function offerDispatch(dispatch: Dispatch | null): void {
   holder[OFFERED] = dispatch;
 }

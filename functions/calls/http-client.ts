@@ -16,13 +16,13 @@ const agents = {
   "https:": new https.Agent({ keepAlive: true, maxSockets: 256 }),
 };
 
-/** Through the gateway, over connections that are kept. */
+/** Goes through the gateway, over connections that are kept. */
 export const httpClient: ServiceClient = async (request) => {
   const travelling = await outgoing(request);
   try {
     return await send(request, travelling);
   } catch (error) {
-    // A kept connection may have been closed by the other side just now: once more on another one.
+    // The other side may have closed a kept connection just now: it is tried once more on another one.
     if (error instanceof StaleConnectionError) return send(request, travelling);
     throw error;
   }

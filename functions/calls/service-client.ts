@@ -26,13 +26,13 @@ export interface ServiceResponse {
  */
 export type ServiceClient = (request: ServiceRequest) => Promise<ServiceResponse>;
 
-/** What travels, whichever way it goes: the body as text, null where there is none, and its signature. */
+/** What is sent, whichever way it goes: the body as text, null where there is none, and its signature. */
 export interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
 }
 
-/** The body is made text before anything is waited for: what its owner does with it afterwards changes nothing. */
+/** The body becomes text before anything is awaited, so that what its owner does with it later changes nothing. */
 export async function outgoing(
   { method, path, body, trace }: ServiceRequest,
   options?: SignOptions,

@@ -13,13 +13,16 @@ export const SIGNATURE_HEADER = "x-shop-signature";
 /** Milliseconds that a signature is valid, before and after its time. Markers of steps live longer (RETENTION_MS). */
 export const VALIDITY = 30_000;
 
-/** What was signed for this very process, and is not verified yet: the second HMAC would cost as much as the first. */
+/**
+ * Signatures that were made for this very process and are not verified yet: a second HMAC would cost as much as the
+ * first.
+ */
 const unverified = new Map<string, { readonly secret: string; readonly mac: string }>();
-/** Of those that never arrive, this many are kept. */
+/** How many of those that never arrive are kept. */
 const MOST_UNVERIFIED = 1_000;
 
 export interface SignOptions {
-  /** Whether the other service is in this process, as far as is known: where it is not, the signature holds all the same. */
+  /** Whether the other service is in this process, as far as is known. The signature is valid either way. */
   readonly verifiedHere?: boolean;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What the promise comes to, or what `late` gives or throws where that takes longer than `timeout` milliseconds. What the
- * promise stands for goes on then, and nobody listens to it any more.
+ * The promise's result, or what `late` gives or throws if that takes longer than `timeout` milliseconds. The work
+ * behind the promise then goes on, and nobody listens to it any more.
  */
 export function within<T>(promise: Promise<T>, timeout: number, late: () => T): Promise<T> {
   return new Promise((resolve, reject) => {

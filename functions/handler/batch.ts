@@ -3,7 +3,10 @@ import type { Call } from "./endpoint.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
 
-/** Rows of one transaction, and so of one line of the log. WATCH costs Redis 7.0 the square of its keys: 2 ms for 500. */
+/**
+ * Rows of one transaction, and so of one line of the log. WATCH costs Redis 7.0 the square of the number of keys: 2 ms
+ * for 500.
+ */
 export const CHUNK = 500;
 
 /** Milliseconds that a batch may take, where the function's timeout allows it. */
@@ -14,9 +17,12 @@ export interface Batch {
   /** Rows "0" to "count - 1" are made. */
   readonly count: number;
   readonly row: (id: string) => Change;
-  /** The key whose presence forbids to overwrite a row, and what it is refused with. */
+  /** The key whose presence forbids overwriting a row, and the error of whoever tries. */
   readonly blocker?: { readonly key: (id: string) => string; readonly refuse: (id: string) => Error };
-  /** Looks whether all of it can be done, before anything is; a request that was answered before is not looked at again. */
+  /**
+   * Checks before anything is done whether all of it can be done. A request that was answered before is not checked
+   * again.
+   */
   readonly precheck?: () => Promise<void>;
   /** The answer's text. */
   readonly done: string;
@@ -24,10 +30,10 @@ export interface Batch {
 
 /**
  * Makes the rows in chunks, each one transaction. A crash leaves whole chunks and no answer; the same request again
- * completes it. With an Idempotency-Key, the key is taken before the first chunk, and chunks of a late repetition
- * that find the answer given stop.
+ * completes it. With an Idempotency-Key, the key is taken before the first chunk, and the chunks of a late repetition
+ * stop once they find that the answer was given.
  *
- * @throws what `precheck` throws; what `blocker` refuses with: whole chunks before that one may have been written
+ * @throws what `precheck` throws; the error of `blocker`, where whole chunks before that one may have been written
  */
 export async function runBatch(
   { state, idempotency, deadline, now }: Call,
@@ -78,7 +84,7 @@ export async function runBatch(
   );
 }
 
-/** Lazily: a million rows are not held at once. */
+/** Lazy, so that a million rows are never held at once. */
 function* chunks(count: number): Generator<{ readonly from: number; readonly to: number }> {
   for (let from = 0; from < count; from += CHUNK) yield { from, to: Math.min(count, from + CHUNK) };
 }

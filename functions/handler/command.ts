@@ -15,8 +15,8 @@ export interface Command {
 }
 
 /**
- * Runs the command. With an Idempotency-Key its answer is kept, in the same transaction, and given again to the same
- * request; a refusal as well, though it changes nothing else.
+ * Runs the command. With an Idempotency-Key its answer is kept in the same transaction and given again to the same
+ * request. A refusal is kept too, although it changes nothing else.
  *
  * @throws Refusal; IdempotencyKeyReusedError; OccError and LogError
  */

@@ -5,7 +5,9 @@ import type { Service } from "../state/open-state.ts";
 /** Milliseconds that one run works at most, where the function's own timeout allows it. */
 const PATIENCE = 14 * 60 * 1_000;
 
-/** A scheduled function that compacts the service's log where that is due. What one run leaves over is for the next. */
+/**
+ * A scheduled function that compacts the service's log when that is due. What one run leaves over, the next one does.
+ */
 export function compaction(service: Service) {
   return task(
     service,

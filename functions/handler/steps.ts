@@ -15,7 +15,7 @@ export const step = {
 export const sagas = v.pipe(v.array(Id), v.minLength(1), v.maxLength(100));
 
 /**
- * Markers are dropped after the retention. A step of an older saga could no longer tell that it has run before.
+ * Markers are dropped after the retention, so a step of an older saga could no longer tell that it has run before.
  * @throws Refusal saga_expired
  */
 export function assertRecent(
@@ -27,7 +27,7 @@ export function assertRecent(
     throw new Refusal("saga_expired", `saga ${saga} is older than the retention of markers`);
 }
 
-/** A refused step is answered after its refusal is durable: the marker of it is written like any other. */
+/** A refused step is answered once its refusal is durable: its marker is written like any other. */
 export function stepAnswer(refusal: Refusal | undefined): Answer {
   return refusal === undefined ? json({ done: true }) : errorAnswer(refusal);
 }

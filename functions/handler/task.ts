@@ -11,7 +11,7 @@ const RESERVE = 1_000;
 /** One run of a task. */
 export interface TaskRun {
   readonly state: LoggedRedis;
-  /** By when it has to end; milliseconds since 1970. What is left over is for the next run. */
+  /** When it has to end; milliseconds since 1970. The next run does what is left over. */
   readonly deadline: number;
 }
 

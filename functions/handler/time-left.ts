@@ -3,7 +3,10 @@ interface Invocation {
   readonly getRemainingTimeInMillis?: () => number;
 }
 
-/** Milliseconds that the invocation may still work: at most `patience`, and such that `reserve` is left for its answer. At least 1. */
+/**
+ * Milliseconds that the invocation may still work: at most `patience`, at least 1, and few enough to leave `reserve`
+ * for its answer.
+ */
 export function timeLeft(invocation: Invocation, patience: number, reserve: number): number {
   const remaining = invocation.getRemainingTimeInMillis?.() ?? Infinity;
   // A restore may have taken all the time: what follows then ends at once, as a timeout.

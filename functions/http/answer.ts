@@ -1,6 +1,6 @@
 import type { APIGatewayProxyResult } from "aws-lambda";
 
-/** What a request is answered with. Plain data: kept as it is for an idempotency key. */
+/** What a request is answered with. It is plain data, so it can be kept as it is for an idempotency key. */
 export interface Answer {
   readonly status: number;
   readonly type: "application/json" | "text/plain; charset=utf-8";

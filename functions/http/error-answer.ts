@@ -3,15 +3,17 @@ import { OccError } from "redis-occ";
 import { ShopError } from "../errors.ts";
 import { json, type Answer } from "./answer.ts";
 
-/** Seconds: how soon a request that found a passing trouble may come again, and one that needs an operator. */
+/** Seconds: how soon a request may come again after trouble that passes, and after trouble that needs an operator. */
 const SOON = 1;
 const LATER = 30;
 
-/** The one place where errors become HTTP. What is not in here is a bug and says no more than that. */
+/**
+ * The one place where errors become HTTP. Whatever is not listed here is a bug, and its answer says no more than that.
+ */
 export function errorAnswer(error: unknown): Answer {
   if (error instanceof ShopError) return answer(error.statusCode, error.code, error.message, SOON);
   if (error instanceof OccError) {
-    // "Nothing was changed" may be said only where it is known.
+    // "Nothing was changed" may be said only where that is known.
     return error.code === "outcome_unknown"
       ? answer(504, error.code, "the outcome is not known; an Idempotency-Key makes it safe to send the request again")
       : answer(503, error.code, error.message, SOON);

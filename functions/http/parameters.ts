@@ -26,7 +26,7 @@ const MEANING: Readonly<Record<string, string>> = {
   invalid_number: `must be an integer in its range, at most ${MAX_AMOUNT}`,
 };
 
-/** The parameters as the schema has them. @throws Refusal for the first that does not fit */
+/** The parameters as the schema makes them. @throws Refusal for the first that does not fit */
 export function parse<S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
   const result = v.safeParse(schema, input, { abortEarly: true });
   if (result.success) return result.output;

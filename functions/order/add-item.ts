@@ -31,7 +31,9 @@ export const handler = endpoint({
   },
 });
 
-/** An unknown item refuses the request only after the order was looked at, in the same transaction as everything else. */
+/**
+ * The refusal for an unknown item comes only after the order was looked at, in the same transaction as everything else.
+ */
 async function priceOrRefusal(item: string, timeout: number, trace: string): Promise<number | Refusal> {
   try {
     return await peersBehind(directClient).priceOf(item, timeout, trace);

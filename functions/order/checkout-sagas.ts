@@ -25,7 +25,7 @@ export function checkoutDriver(state: LoggedRedis): SagaDriver {
 }
 
 /**
- * Waits until somebody else's saga is settled; past its deadline, settles it.
+ * Waits until somebody else's saga is settled, and settles it once it is past its deadline.
  * @param deadline milliseconds since 1970
  * @returns the saga as it is then, settled or not; null where it is gone
  */
@@ -41,7 +41,7 @@ export async function follow(state: LoggedRedis, id: string, deadline: number): 
 }
 
 /**
- * Settles a saga that is past its deadline: whoever drove it is gone, or too slow.
+ * Settles a saga that is past its deadline because its driver is gone or too slow.
  * @returns the saga as it was left; unchanged where another driver was faster
  */
 export async function settleOverdue(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<Saga> {

@@ -36,15 +36,15 @@ export const handler = endpoint({
 });
 
 /**
- * 120 random bits. Short: each row, marker, index and log record of the checkout carries it. It begins with a letter, since a
- * command line takes a dash for an option. By nanoid, which draws bits for many at a time: `randomBytes` would cost a tenth of
- * its transaction.
+ * 120 random bits. It is short because each row, marker, index and log record of the checkout carries it. It begins
+ * with a letter because a command line takes a dash for an option. It is made by nanoid, which draws bits for many ids
+ * at a time: `randomBytes` would cost a tenth of the transaction.
  */
 function newSagaId(): string {
   return `s${nanoid(20)}`;
 }
 
-/** Claims the order for a new saga, unless it is paid or claimed already. One transaction. */
+/** Claims the order for a new saga, unless it is paid or claimed already, in one transaction. */
 async function claimOrder({ state, idempotency, now, deadline, trace }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
@@ -76,14 +76,15 @@ async function claimOrder({ state, idempotency, now, deadline, trace }: Call, or
 }
 
 /**
- * A checkout that was rolled back because a service did not answer has changed nothing, and its 503 asks for another try:
- * with the same Idempotency-Key that try is a new checkout. A saga that is gone was settled, and its answer with it.
+ * A checkout that was rolled back because a service did not answer has changed nothing, and its 503 asks for another
+ * try. With the same Idempotency-Key that try is a new checkout. A saga that is gone was settled, and its answer is
+ * gone with it.
  */
 function isVoid(saga: Saga | null): boolean {
   return saga === null || (saga.state === "failed" && saga.failure?.kind === "aborted");
 }
 
-/** Drives a saga of its own; where somebody else took it over, waits for what they make of it. */
+/** Drives a saga of its own. If somebody else took it over, waits for what they make of it. */
 async function drive({ state, deadline }: Call, driven: DrivenSaga): Promise<Saga | null> {
   try {
     return (await checkoutDriver(state).run(driven, deadline)).saga;

@@ -1,5 +1,5 @@
 import { compaction } from "../handler/compaction.ts";
 import { order } from "./service.ts";
 
-/** Scheduled: keeps a cold start short, however long the history is. */
+/** Scheduled. It keeps a cold start short, however long the history is. */
 export const handler = compaction(order);

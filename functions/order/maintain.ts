@@ -11,7 +11,7 @@ const CHUNK = 100;
 
 /** Scheduled: restores the state where it is missing, and deletes what is past the retention. */
 export const handler = task(order, "maintain", async (run) => {
-  // One moment for both, and in this order: an idempotency record never outlives the saga that it names.
+  // Both at one moment and in this order, so that no idempotency record outlives the saga that it names.
   const until = Date.now() - retention();
   return {
     expired: await expireIdempotency(run.state, until, run.deadline),
@@ -20,13 +20,14 @@ export const handler = task(order, "maintain", async (run) => {
 });
 
 /**
- * Deletes the records of sagas that were settled before the retention. Their markers in the other services go first: a
- * saga is deleted only once nobody has anything of it. A step of such a saga that still comes is refused for its age.
+ * Deletes the records of sagas that were settled before the retention. Their markers in the other services go first, so
+ * a saga is deleted only once nobody has anything of it. If a step of such a saga still comes, it is refused for its
+ * age.
  */
 async function forgetSagas({ state, deadline }: TaskRun, until: number): Promise<number> {
   const peers = peersBehind(directClient);
   let forgotten = 0;
-  // Those that are still open stay in the list, however old: they must not hide the others.
+  // Sagas that are still open stay in the list however old they are, and must not hide the others.
   let passedOver = 0;
   for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
     const options = { timeout: left };

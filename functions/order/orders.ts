@@ -7,16 +7,16 @@ export interface Order {
   readonly items: readonly (readonly [item: string, quantity: number])[];
   readonly total: number;
   readonly paid: boolean;
-  /** Another one each time that an order is made under the same id. */
+  /** A new one each time that an order is made under the same id. */
   readonly generation: string;
 }
 
-/** Held by the one saga that an order may have running; the order does not change while it is there. */
+/** Held by the one saga that may run for an order. The order does not change while it is there. */
 export interface Claim {
   readonly saga: string;
 }
 
-/** An order's lines are read and written in one transaction; this bounds it. */
+/** An order's lines are read and written in one transaction, which this bounds. */
 export const MAX_LINES = 1_000;
 
 export const orderKey = (id: string): string => `order:${id}`;
@@ -34,7 +34,7 @@ export function newOrder(user: string, generation: string): Order {
 }
 
 /**
- * Adds `quantity` of an item at today's price. A second line of the same item becomes one with the first.
+ * Adds `quantity` of an item at today's price. A second line of the same item is merged with the first.
  * @throws Refusal order_paid, too_many_items, amount_out_of_range
  */
 export function addItem(order: Order, item: string, quantity: number, price: number): Order {

@@ -18,7 +18,7 @@ export function peersBehind(client: ServiceClient): Peers {
   return {
     priceOf: async (item, timeout, trace = "") => {
       const request: ServiceRequest = { method: "GET", path: `/stock/find/${item}`, timeout, trace };
-      // Whatever goes wrong with a read: it has changed nothing.
+      // Whatever goes wrong with a read, it has changed nothing.
       const response = await client(request).catch((error: unknown) => {
         throw new UnavailableError("service_unavailable", "the stock service does not answer", { cause: error });
       });
@@ -38,7 +38,10 @@ export function peersBehind(client: ServiceClient): Peers {
   };
 }
 
-/** Refusals for coming too late: an earlier delivery of the same step may have been executed, so they say nothing about its effect. */
+/**
+ * Refusals of steps that come too late. An earlier delivery of the same step may have been executed, so they say
+ * nothing about its effect.
+ */
 const TOO_LATE: ReadonlySet<RefusalCode> = new Set(["saga_expired", "step_compensated"]);
 
 /** Null where a 400 is not the service's own but of something on the way there. */

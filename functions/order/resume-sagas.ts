@@ -12,17 +12,22 @@ import { order } from "./service.ts";
 
 /** Sagas that are taken over at the same time. */
 const CONCURRENCY = 16;
-/** Step timeouts that one saga gets in a round, enough for all its compensations: one that is stuck must not use up the time of the others. */
+/**
+ * Step timeouts that one saga gets in a round. They are enough for all its compensations, and a stuck saga cannot use
+ * up the time of the others.
+ */
 const SHARE = 3;
 /** Sagas that one round looks at, oldest first. */
 const MOST = 10_000;
 /** Milliseconds after a round in which something was left open. */
 const PAUSE = 250;
-/** Milliseconds past its deadline from which a saga counts as stuck: a whole round before this one has not settled it. */
+/**
+ * Milliseconds past its deadline from which a saga counts as stuck: a whole round before this one failed to settle it.
+ */
 const STUCK = 60_000;
 
 /**
- * Scheduled, and after every restore: settles the checkouts whose drivers are gone. Waits for the deadlines of those
+ * Scheduled, and after every restore: settles the checkouts whose drivers are gone. It waits for the deadlines of those
  * that still run, as far as its own time allows, so that none is left for the next tick without need.
  */
 export const handler = task(order, "resume_sagas", resumeSagas);
@@ -39,7 +44,7 @@ export async function resumeSagas({ state, deadline }: TaskRun): Promise<{ settl
     const due = open.filter(({ saga }) => isOverdue(saga, started));
     const done = await settleAll(state, due, deadline);
     settled += done;
-    // Those that resisted get a pause; those that still run are due at their deadline.
+    // Those that could not be settled get a pause; those that still run are due at their deadlines.
     const next = Math.min(...open.filter((driven) => !due.includes(driven)).map(({ saga }) => saga.deadline));
     const now = Date.now();
     const pause = done < due.length ? PAUSE : due.length < open.length ? Math.max(0, next - now) : 0;

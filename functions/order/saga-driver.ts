@@ -18,8 +18,8 @@ export interface DriverOptions {
 }
 
 /**
- * Drives sagas, forwards and back. A driver needs no lease: each transition compares the saga's version, so where two
- * drive the same saga one gets a LostRaceError and stops.
+ * Drives sagas, forwards and back. A driver needs no lease: each transition compares the saga's version, so if two
+ * drive the same saga, one gets a LostRaceError and stops.
  */
 export class SagaDriver {
   readonly #options: DriverOptions;
@@ -40,7 +40,7 @@ export class SagaDriver {
     const forwards = Math.min(driven.saga.deadline, deadline);
     try {
       for (const step of steps) {
-        // A process that was frozen in between: others may have taken over long ago.
+        // The process may have been frozen in between, and others may have taken over long ago.
         if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", "the checkout did not end in time");
         attempted.unshift(step.name);
         await patiently(forwards, stepTimeout, (timeout) => step.execute(peers, driven.id, driven.saga, timeout));
@@ -59,7 +59,10 @@ export class SagaDriver {
     return this.compensate(await journal.abandoned(driven, attempted, failure, remaining(deadline)), deadline);
   }
 
-  /** Gives up a saga that its driver has left running past its deadline: which steps it did is not known, so all are undone. */
+  /**
+   * Gives up a saga that its driver has left running past its deadline. Nobody knows which steps were done, so all are
+   * undone.
+   */
   async takeOver(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
     const { journal, steps } = this.#options;
     const failure: Failure = { kind: "aborted", code: "checkout_aborted", message: "the checkout did not end in time" };
@@ -68,7 +71,7 @@ export class SagaDriver {
   }
 
   /**
-   * Undoes the steps that the saga names, last one first, each as often as it takes.
+   * Undoes the steps that the saga names, the last one first, and tries each as often as it takes.
    * @returns the saga: failed, or still compensating where the deadline came first
    */
   async compensate(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
@@ -88,7 +91,7 @@ export class SagaDriver {
   }
 }
 
-/** Repeats a call that surely was not done, until the deadline. Anything else is the caller's to judge. */
+/** Repeats a call that certainly was not done, until the deadline. The caller judges anything else. */
 async function patiently(
   deadline: number,
   stepTimeout: number,
@@ -98,8 +101,8 @@ async function patiently(
 }
 
 /**
- * Repeats a call until it is done: it may have been done already, which is the same. Nothing that the other side answers
- * ends that, a 400 neither: a compensation is never refused, so that one comes from something on the way.
+ * Repeats a call until it is done; that it was done already is as good. No other answer ends that, not even a 400: a
+ * compensation is never refused, so a 400 comes from something on the way.
  */
 async function persistently(
   deadline: number,

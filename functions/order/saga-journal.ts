@@ -4,15 +4,15 @@ import { sagas, type SagaMessage } from "../observe/channels.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
 import { abandon, close, isSettled, pay, sagaKey, type SagaChanges, type Failure, type Saga } from "./sagas.ts";
 
-/** A saga with its id, as one driver holds it. */
+/** A saga with its id, as one driver knows it. */
 export interface DrivenSaga {
   readonly id: string;
   readonly saga: Saga;
 }
 
 /**
- * The transitions of saga records, each one transaction that is durable before it returns.
- * Each throws LostRaceError where another driver was faster, and OccError or LogError where the state cannot be changed now.
+ * The transitions of saga records. Each is one transaction, which is durable before the call returns. Each throws
+ * LostRaceError if another driver was faster, and OccError or LogError if the state cannot be changed now.
  */
 export class SagaJournal {
   readonly #state: LoggedRedis;
@@ -31,7 +31,7 @@ export class SagaJournal {
     return this.#move("paid", id, saga, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
   }
 
-  /** The saga is given up; what has to be undone is written down before any of it is. */
+  /** The saga is given up. What has to be undone is written down before any of it is undone. */
   async abandoned(
     { id, saga }: DrivenSaga,
     undo: readonly string[],

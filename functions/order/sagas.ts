@@ -10,12 +10,12 @@ export interface Failure {
 }
 
 /**
- * The record of one checkout. `running` → `paid`, or `running` → (`compensating` →) `failed`; nothing else. Each transition
- * compares the version, so of two drivers one loses and stops.
+ * The record of one checkout. It goes `running` → `paid` or `running` → (`compensating` →) `failed`, and no other way.
+ * Each transition compares the version, so one of two drivers loses and stops.
  */
 export interface Saga {
   readonly order: string;
-  /** The order that it started with: an order made anew under the same id is another one. */
+  /** Of the order that it started with. An order that is made anew under the same id has another one. */
   readonly generation: string;
   readonly user: string;
   readonly items: Order["items"];
@@ -24,7 +24,7 @@ export interface Saga {
   readonly version: number;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** From here on others may take over and compensate; milliseconds since 1970. */
+  /** When others may take over and compensate; milliseconds since 1970. */
   readonly deadline: number;
   /** The steps whose effects have to be undone, in the order of undoing; durable before any of it starts. */
   readonly undo?: readonly string[];
@@ -39,7 +39,7 @@ export const sagaKey = (id: string): string => `${SAGAS}${id}`;
 /** Rows that change, by key; null deletes. */
 export type SagaChanges = readonly (readonly [key: string, row: Saga | Order | Claim | null])[];
 
-/** Another driver has moved the saga on: this one stops and looks what became of it. */
+/** Another driver has moved the saga on, so this one stops and looks what became of it. */
 export class LostRaceError extends Error {
   override readonly name = "LostRaceError";
 }
@@ -49,8 +49,8 @@ export function isSettled(saga: Saga): boolean {
 }
 
 /**
- * Whether others may take the saga over: its deadline is past, or so far ahead that the clock which set it was wrong. One
- * that is wrong by less than the saga's own time only makes that earlier or later.
+ * Whether others may take the saga over: its deadline is past, or so far ahead that the clock which set it was wrong. A
+ * clock that is wrong by less than the saga's own time only makes this earlier or later.
  */
 export function isOverdue({ startedAt, deadline }: Saga, now: number): boolean {
   const left = deadline - now;

@@ -1,11 +1,11 @@
 import { Refusal, type RefusalCode } from "../errors.ts";
 import { giveBack, hold, known, letGo, userKey, type User } from "./users.ts";
 
-/** A step's marker: written with its effect, so that the step happens at most once. */
+/** A step's marker. It is written with the step's effect, so that the step happens at most once. */
 export type Charge =
   | { readonly state: "charged"; readonly user: string; readonly amount: number; readonly generation: string }
   | { readonly state: "refused"; readonly code: RefusalCode; readonly message: string }
-  /** Also where there was nothing to refund yet: the execute that comes too late is refused. */
+  /** Written even if there was nothing to refund yet: an execute that comes too late is then refused. */
   | { readonly state: "refunded" };
 
 /** Rows that change, by key; null deletes. */
@@ -17,7 +17,8 @@ export type FindUser = (id: string) => User | null;
 export const chargeKey = (saga: string): string => `charge:${saga}`;
 
 /**
- * Charges the user. A refusal is marked as well: repeating the step gives the first answer, whatever the credit has become.
+ * Charges the user. A refusal is marked too, so repeating the step gives the first answer whatever the credit has
+ * become.
  * @returns what changes, and the refusal if it is one
  */
 export function charge(
@@ -52,7 +53,7 @@ export function refund(saga: string, marker: Charge | null, find: FindUser): Cha
   return [...changeHeld(marker, find, giveBack), [chargeKey(saga), { state: "refunded" }]];
 }
 
-/** Drops the marker of a saga that is settled for good; what it still held is spent. */
+/** Drops the marker of a saga that is settled for good. What the marker still held is spent. */
 export function forget(saga: string, marker: Charge | null, find: FindUser): ChargeChanges {
   if (marker === null) return [];
   return [...changeHeld(marker, find, letGo), [chargeKey(saga), null]];

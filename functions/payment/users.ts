@@ -4,9 +4,13 @@ import { sum } from "../numbers.ts";
 /** A user as it is stored. */
 export interface User {
   readonly credit: number;
-  /** What running and recent checkouts have charged and may refund: headroom for that is kept below the largest credit. */
+  /**
+   * What running and recent checkouts have charged and may refund. Headroom for it is kept below the largest credit.
+   */
   readonly held: number;
-  /** Another one each time that a user is made under the same id: a refund goes only to the one that was charged. */
+  /**
+   * A new one each time that a user is made under the same id, so that a refund goes only to the user who was charged.
+   */
   readonly generation: string;
 }
 

@@ -10,7 +10,7 @@ export interface LogPlace {
   readonly logBucket:
     | { readonly bucket: string; readonly prefix: string; readonly region: string; readonly endpoint?: string }
     | undefined;
-  /** The identity that it must have; undefined where that is not known. */
+  /** The identity that the store must have; undefined if that is not known. */
   readonly logStoreId: string | undefined;
   /** Of the folder; a bucket is always durable. */
   readonly durability: "always" | "os";

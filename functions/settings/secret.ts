@@ -1,7 +1,7 @@
 import { UnavailableError } from "../errors.ts";
 import { internalSecret } from "./configuration.ts";
 
-/** Milliseconds that a secret is kept before it is asked for again: as long as a rotation takes to reach everybody. */
+/** Milliseconds that a secret is kept before it is asked for again. A rotation takes this long to reach everybody. */
 const KEPT = 5 * 60_000;
 /** Milliseconds that Secrets Manager has for its answer. */
 const PATIENCE = 3_000;
@@ -9,10 +9,10 @@ const PATIENCE = 3_000;
 let kept: { readonly secret: Promise<string>; readonly until: number } | undefined;
 
 /**
- * The key that the services sign their calls to each other with: from Secrets Manager where INTERNAL_SECRET_ARN names it,
- * once in five minutes for the process; else from the local configuration.
+ * The key that the services sign their calls to each other with: from Secrets Manager if INTERNAL_SECRET_ARN names it,
+ * once in five minutes for the process; otherwise from the local configuration.
  *
- * @throws UnavailableError where Secrets Manager does not give it: nothing was changed
+ * @throws UnavailableError if Secrets Manager does not give it; nothing was changed
  */
 export async function signingSecret(now: number, env: NodeJS.ProcessEnv = process.env): Promise<string> {
   const arn = env["INTERNAL_SECRET_ARN"];

@@ -15,7 +15,8 @@ export async function expireIdempotency(state: LoggedRedis, until: number, deadl
   for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
     const keys = await state.keys(IDEMPOTENCY, { until, limit: CHUNK, timeout: left });
     if (keys.length === 0) break;
-    // Read again: since they were listed another process may have deleted one, and its key been used anew.
+    // They are read again: since they were listed, another process may have deleted one, and its key may have been used
+    // anew.
     expired += await state.occ.transactAlone(
       keys,
       (view) => {

@@ -17,7 +17,7 @@ export interface Remembered<K = unknown> {
   readonly kept: K;
 }
 
-/** Prefix of the records, indexed: the retention ends them. */
+/** Prefix of the records. It is indexed, because they are deleted after the retention. */
 export const IDEMPOTENCY = "idempotency:";
 
 export const idempotencyKey = (key: string): string => `${IDEMPOTENCY}${key}`;

@@ -9,7 +9,10 @@ export async function openLogStore({ logFolder, logBucket, logStoreId, durabilit
   return openS3Store({ ...logBucket, ...expected });
 }
 
-/** Makes the store, unless it is there. Never done on the way: an empty place must not look like a new shop. */
+/**
+ * Makes the store, unless it is there. This is never done along the way, because an empty place must not look like a
+ * new shop.
+ */
 export async function createLogStore({ logFolder, logBucket }: LogPlace): Promise<{ id: string }> {
   if (logBucket === undefined) return createFileStore(logFolder);
   const { createS3Store } = await import("log-replay/s3");

@@ -11,7 +11,10 @@ export interface Service {
   readonly indexes: readonly string[];
 }
 
-/** Milliseconds that a request waits for a restore before it is answered 503: callers can do better than wait. */
+/**
+ * Milliseconds that a request waits for a restore before it is answered 503: its caller has better things to do than
+ * wait.
+ */
 export const RESTORE_PATIENCE = 900;
 
 /** The service's state: one for the process, however many functions are in it. */

@@ -5,9 +5,14 @@ import { sum } from "../numbers.ts";
 export interface Item {
   readonly stock: number;
   readonly price: number;
-  /** What running and recent checkouts hold of it and may give back: headroom for that is kept below the largest stock. */
+  /**
+   * What running and recent checkouts hold of it and may give back. Headroom for it is kept below the largest stock.
+   */
   readonly held: number;
-  /** Another one each time that an item is made under the same id: what a checkout gives back goes only to its own. */
+  /**
+   * A new one each time that an item is made under the same id, so that a checkout gives back only to the item that it
+   * took from.
+   */
   readonly generation: string;
 }
 

@@ -4,11 +4,11 @@ import { giveBack, hold, itemKey, known, letGo, type Item } from "./items.ts";
 /** What a saga asks for: quantities of items, in the order's own order. */
 export type Lines = readonly (readonly [item: string, quantity: number])[];
 
-/** A step's marker: written with its effect, so that the step happens at most once. */
+/** A step's marker. It is written with the step's effect, so that the step happens at most once. */
 export type Reservation =
   | { readonly state: "reserved"; readonly lines: readonly ReservedLine[] }
   | { readonly state: "refused"; readonly code: RefusalCode; readonly message: string }
-  /** Also where there was nothing to release yet: the execute that comes too late is refused. */
+  /** Written even if there was nothing to release yet: an execute that comes too late is then refused. */
   | { readonly state: "released" };
 
 interface ReservedLine {
@@ -26,8 +26,8 @@ export type FindItem = (id: string) => Item | null;
 export const reservationKey = (saga: string): string => `reservation:${saga}`;
 
 /**
- * Reserves all lines or none. A refusal is marked as well: repeating the step gives the first answer, whatever the
- * stock has become.
+ * Reserves all lines or none. A refusal is marked too, so repeating the step gives the first answer whatever the stock
+ * has become.
  * @returns what changes, and the refusal if it is one
  */
 export function reserve(
@@ -61,13 +61,13 @@ export function release(saga: string, marker: Reservation | null, find: FindItem
   return [...changeHeld(marker, find, giveBack), [reservationKey(saga), { state: "released" }]];
 }
 
-/** Drops the marker of a saga that is settled for good; what it still held is sold. */
+/** Drops the marker of a saga that is settled for good. What the marker still held is sold. */
 export function forget(saga: string, marker: Reservation | null, find: FindItem): ReservationChanges {
   if (marker === null) return [];
   return [...changeHeld(marker, find, letGo), [reservationKey(saga), null]];
 }
 
-/** The items that a marker's release or its forgetting changes. */
+/** The items that change when the marker is released or forgotten. */
 export function heldItems(marker: Reservation | null): string[] {
   return marker?.state === "reserved" ? marker.lines.map(({ item }) => item) : [];
 }

@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import type { ServiceDescription } from "./description.ts";
 
 /**
- * `readDescription` in a process of its own: what it loads of the framework is needed once, and would stay in a host's memory for
- * good, 18 MB of it.
+ * `readDescription` in a process of its own: what it loads of the framework is needed only once, and would keep 18 MB
+ * of a host's memory for good.
  * @throws Error with what that process says
  */
 export async function readDescriptionApart(root: string, stage: string): Promise<ServiceDescription> {

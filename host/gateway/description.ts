@@ -81,7 +81,10 @@ export async function readDescription(root: string, stage: string): Promise<Serv
   };
 }
 
-/** The framework has no public module for this: its version is pinned, and a test holds what comes out against `serverless print`. */
+/**
+ * The framework has no public module for this, so its version is pinned, and a test compares the result with
+ * `serverless print`.
+ */
 async function resolved(root: string, stage: string): Promise<Configuration> {
   const require = createRequire(import.meta.url);
   const load = (module: string): unknown => require(`serverless/lib/configuration/${module}.js`);

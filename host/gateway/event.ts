@@ -69,7 +69,10 @@ export function proxyEvent(
   };
 }
 
-/** Nobody in particular: spelt out, since an object that is made in one piece costs a fraction of one with parts spread into it. */
+/**
+ * Nobody in particular. It is spelt out, because an object that is made in one piece costs a fraction of one with parts
+ * spread into it.
+ */
 function identity(sourceIp: string, userAgent: string | null): APIGatewayProxyEvent["requestContext"]["identity"] {
   return {
     accessKey: null,

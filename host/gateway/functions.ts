@@ -63,7 +63,10 @@ export class Functions {
     };
   }
 
-  /** Runs a function for a request. Never rejects: one that throws is 502 to whoever asked, one that takes longer than it may is 504. */
+  /**
+   * Runs a function for a request. Never rejects: a function that throws is a 502, and one that takes longer than it
+   * may is a 504.
+   */
   async run(target: Target, request: GatewayRequest): Promise<APIGatewayProxyResult> {
     const { called } = target;
     const { name, timeout } = called.description;

@@ -13,7 +13,7 @@ export class LocalFunction {
   readonly #load: LoadHandler;
   readonly #identity: Partial<Context>;
   #handler: Handler | undefined;
-  /** One import for the life of the process; also while it is under way, so that first requests share it. */
+  /** One import for the life of the process. First requests share it even while it is under way. */
   #loading: Promise<Handler> | undefined;
 
   constructor(description: FunctionDescription, { service, stage }: ServiceDescription, load: LoadHandler) {

@@ -17,7 +17,7 @@ interface FunctionOptions {
   timeout: number;
 }
 
-/** One import a handler for the life of the process; also while it is under way, so that first requests share it. */
+/** One import of each handler for the life of the process. First requests share it even while it is under way. */
 const handlers = new Map<string, Promise<Handler>>();
 let prepared: Promise<void> | undefined;
 
@@ -68,7 +68,7 @@ async function prepare(codeDir: string, environment: Record<string, string>): Pr
   offerDispatch(new Functions(description, bundled).dispatch);
 }
 
-/** The bundles are built: esbuild's service process, 45 MB, has nothing more to do. */
+/** The bundles are built, so esbuild's service process (45 MB) has nothing more to do. */
 function stopBundler(): void {
   try {
     const plugin = createRequire(import.meta.url).resolve("serverless-esbuild");

@@ -1,7 +1,8 @@
 "use strict";
 /**
  * A plugin for serverless.yml: `serverless invoke local` ends when the function has answered. A function keeps its
- * connections for the next call, as it does in a Lambda, which is frozen and not waited for; here they would hold the process.
+ * connections for the next call. In a Lambda, which is frozen, nobody waits for them; here they would keep the process
+ * alive.
  */
 module.exports = class InvokeLocalEnds {
   constructor(serverless) {

@@ -9,7 +9,7 @@ export interface AdmissionOptions {
   readonly patience: number;
 }
 
-/** There is no room: nothing was done, and it may be tried again. */
+/** There is no room. Nothing was done, and the request may be tried again. */
 export class OverloadedError extends Error {
   override readonly name = "OverloadedError";
 }
@@ -60,7 +60,7 @@ export class Admission {
     });
   }
 
-  /** The place of one that has ended goes to the one that has waited longest. */
+  /** The place of a request that has ended goes to the one that has waited longest. */
   #next(): void {
     for (const waiting of this.#queue) {
       this.#queue.delete(waiting);

@@ -25,7 +25,8 @@ const setting = (name: string): number => Number(process.env[name]);
 
 async function main(): Promise<void> {
   const description = await readDescriptionApart(ROOT, "offline");
-  // A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
+  // It is a plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for
+  // each request.
   process.env = { ...process.env, ...description.environment };
   const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
   await observe();
@@ -64,7 +65,7 @@ async function main(): Promise<void> {
   tell({ serving: true });
 }
 
-/** What this service's state says: a read, behind the same checks as any other. */
+/** Asks this service's state by a read, behind the same checks as any other. */
 async function probe(): Promise<Record<string, string | null>> {
   const states = services.map(async (service) => {
     try {
@@ -77,7 +78,7 @@ async function probe(): Promise<Record<string, string | null>> {
   return Object.fromEntries(await Promise.all(states));
 }
 
-/** No new work; what is under way is answered; what was executed is appended to the log; then the process ends. */
+/** Takes no new work, answers what is under way, appends to the log what was executed, and then ends the process. */
 async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
@@ -86,7 +87,7 @@ async function stop(server: FunctionServer, endSchedules: () => void): Promise<v
   process.exit(0);
 }
 
-/** A supervisor that was killed is not told any more; the host goes on. */
+/** A supervisor that was killed cannot be told; the host goes on. */
 function tell(message: HostMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

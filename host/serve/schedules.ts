@@ -2,7 +2,7 @@ import type { FunctionDescription } from "../gateway/description.ts";
 
 /**
  * Runs the scheduled functions at their rates, each no more than once at a time: a run that takes longer than the pause
- * leaves out the ticks that it misses.
+ * skips the ticks that it misses.
  * @returns ends the schedules; what is under way goes on
  */
 export function startSchedules(
@@ -13,7 +13,7 @@ export function startSchedules(
   const tick = async (name: string): Promise<void> => {
     if (running.has(name)) return;
     running.add(name);
-    // The function has written its own trouble into the request log; the next tick tries again.
+    // The function has written its own error into the request log, and the next tick tries again.
     await invoke(name).catch(() => undefined);
     running.delete(name);
   };

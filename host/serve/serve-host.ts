@@ -11,9 +11,9 @@ import type { HostMessage, Invoke } from "./messages.ts";
 const PATIENCE_MS = 13_000;
 
 /**
- * Of V8: room for what 200 requests under way hold, or each collection copies it. At 200 connections the collector takes
- * 23 % of the process's time with 16 MB, 15 % with 32, 12 % with 64; the process 190, 250 and 310 MB under load, and the
- * same when idle.
+ * An option of V8: without room for what 200 requests under way hold, each collection copies it. At 200 connections the
+ * collector takes 23 % of the process's time with 16 MB, 15 % with 32 and 12 % with 64. The process has 190, 250 and
+ * 310 MB under load, and the same in all three cases when idle.
  */
 const MEMORY_FLAGS = ["--max-semi-space-size=64"];
 

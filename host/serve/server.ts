@@ -9,35 +9,35 @@ import { Admission, type AdmissionOptions, OverloadedError } from "./admission.t
 
 export interface ServerOptions {
   readonly functions: Functions;
-  /** For clients' requests, and once more as much for the services' calls to each other. */
+  /** For clients' requests; the services' calls to each other have as much again. */
   readonly admission: AdmissionOptions;
-  /** What each service says of itself: null where it can serve, else why not. */
+  /** What each service says of itself: null if it can serve, otherwise why not. */
   readonly probe: () => Promise<Readonly<Record<string, string | null>>>;
   /** Answers what is for those who watch the host; false where a request is for the shop. */
   readonly mounted?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
 
-/** Bytes: a request with more of either is refused with 431 or 413. */
+/** Bytes. A request with more of either is refused with 431 or 413. */
 export const LARGEST_HEADERS = 16 * 1024;
 export const LARGEST_BODY = 1024 * 1024;
 
-/** Milliseconds: a client that is slower than this is given up. */
+/** Milliseconds. A client that is slower than this is given up. */
 const HEADERS_WITHIN = 10_000;
 const REQUEST_WITHIN = 30_000;
-/** Longer than a load balancer keeps a connection (60 s): it is never the one that finds it closed. */
+/** Longer than a load balancer keeps a connection (60 s), so that the balancer never finds it closed. */
 const KEEP_ALIVE = 65_000;
 /** Connections that wait to be accepted. */
 const BACKLOG = 2_048;
 /** Seconds after which a request that was turned away may come again. */
 const RETRY_AFTER = "1";
-/** On the services' calls to each other; checked by the function. */
+/** Sent with the services' calls to each other, and checked by the function. */
 const SIGNATURE = "x-shop-signature";
 
 export class FunctionServer {
   readonly #options: ServerOptions;
   readonly #server: Server;
   readonly #clients: Admission;
-  /** Their calls belong to requests that have a place already: they must not wait behind others who wait for one. */
+  /** Their calls belong to requests that have a place already, so they must not wait behind others who wait for one. */
   readonly #services: Admission;
   #draining = false;
 
@@ -182,7 +182,7 @@ async function read(request: IncomingMessage): Promise<string | typeof TOO_LARGE
   if (Number(request.headers["content-length"] ?? 0) > LARGEST_BODY) return TOO_LARGE;
   const chunks: Buffer[] = [];
   let length = 0;
-  // Left open: there is an answer to write, also where the rest is not read.
+  // Left open: there is an answer to write, even if the rest is not read.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     chunks.push(chunk as Buffer);
     length += (chunk as Buffer).length;

@@ -92,7 +92,7 @@ test("SIGTERM under load: every checkout that was begun is finished and answered
   let next = 0;
   const customers = Array.from({ length: 20 }, async () => {
     for (let order = next++; order < ORDERS; order = next++) {
-      // Once nobody listens any more, or a kept connection was closed in between: never begun.
+      // If nobody listens any more, or a kept connection was closed in between, the request never began.
       const response = await post(shop, `/orders/checkout/${order}`).catch(() => null);
       if (response?.status === 200) paid.push(order);
     }

@@ -8,7 +8,7 @@ test(
   "a monkey kills hosts, each Redis and everything, freezes a writer through a restore, puts back old copies and fills the disk: nothing is lost, and all checkouts are settled",
   async () => {
     const struck = new Set<string>();
-    // A promise of 10 s on a machine that has nothing else to do; here only that it comes to an end.
+    // The promise is 10 s on a machine that has nothing else to do. Here it only has to come to an end.
     const problems = await runChaos({
       seed: 7,
       rounds: 5,

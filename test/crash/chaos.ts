@@ -1,4 +1,7 @@
-/** A monkey in a shop that keeps selling. After each of its visits everything is true, and every checkout is settled soon. */
+/**
+ * A monkey in a shop that keeps selling. After each of its visits everything must be true, and every checkout must be
+ * settled soon.
+ */
 import { cpSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../support/cluster.ts";
@@ -110,7 +113,7 @@ async function sleepThroughRestore(shop: LeanShop, random: Random): Promise<void
 
 const copyOf = (shop: LeanShop, service: Service): string => join(shop.dataDir, `${service}-older.rdb`);
 
-/** Now and then, so that what is put back later is old. */
+/** Only now and then, so that what is put back later is old. */
 async function keepCopy(shop: LeanShop, service: Service): Promise<void> {
   const file = join(shop.dataDir, `${service}.rdb`);
   await withRedis(shop.redisUrl(service), (redis) => redis.save());
@@ -124,7 +127,7 @@ async function putBackCopy(shop: LeanShop, service: Service): Promise<void> {
   rmSync(file, { force: true });
 }
 
-/** Until somebody has been refused for it. */
+/** Waits until somebody has been refused because of it. */
 async function fillDisk(shop: LeanShop): Promise<void> {
   if (shop.disk?.canBeFull === true) shop.disk.fill();
   else

@@ -1,6 +1,6 @@
 /**
  * The bounded part of the crash suite: at every fail point each fault that is more than a delay, then seeded pairs of
- * faults with power cuts. The number of rounds decides how much that is, not a clock. Longer runs: `npm run crash`.
+ * faults with power cuts. The number of rounds bounds it, not a clock. Longer runs: `npm run crash`.
  */
 import { expect, test } from "@jest/globals";
 import { pairChapter, singleChapters, singles, type Chapter, type Plan } from "./plan.ts";

@@ -1,4 +1,7 @@
-/** A history of operations that follows from a seed: who asks for what in which order. What is answered when does not. */
+/**
+ * A history of operations that follows from a seed: who asks for what, in which order. When an answer comes does not
+ * follow from it.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import { History, type Operation } from "../support/history.ts";
 import type { Client } from "../support/http.ts";
@@ -6,7 +9,7 @@ import type { Market } from "../support/market.ts";
 import type { Random } from "./support/random.ts";
 
 const CUSTOMERS = 6;
-/** Milliseconds before somebody asks again who got no answer, and how often they ask. */
+/** Milliseconds after which a customer without an answer asks again, and how often they ask. */
 const PAUSE = 60;
 const VISITS = 5;
 
@@ -44,12 +47,15 @@ export class Customers {
     while (this.#begun < share * this.#length) await sleep(1);
   }
 
-  /** Once more each, so that what nobody asked for again is seen to work. */
+  /** Asks for each once more, so that operations that nobody repeated are seen to work. */
   async askOnceMore(market: Market): Promise<void> {
     await Promise.all(market.orders.map((order) => this.#ask({ name: "checkout", order }, null)));
   }
 
-  /** With a key until the answer is final; without one only a checkout is asked for again: it has an identity of its own. */
+  /**
+   * With a key, a customer asks until the answer is final. Without one, only a checkout is asked for again, because it
+   * has an identity of its own.
+   */
   async #ask(operation: Operation, key: string | null): Promise<void> {
     this.#begun++;
     for (let visits = 0; visits < VISITS; visits++) {

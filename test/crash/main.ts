@@ -1,4 +1,4 @@
-/** `npm run crash`: rounds until the time is over. `--help` tells the rest. */
+/** `npm run crash`: rounds until the time is over. `--help` says the rest. */
 import { parseArgs } from "node:util";
 import { runChaos } from "./chaos.ts";
 import { pairChapter, singleChapters, type Chapter } from "./plan.ts";

@@ -58,8 +58,8 @@ test(
       await saleBesideFirst(async (load) => {
         for (let times = 1; times <= 5; times++) {
           await load.answered(50);
-          // Alone, so that nobody else has written its last commit into the log when the Redis loses it; and at the moment at
-          // which it has just committed, so that it has not done so itself.
+          // The host is alone, so that nobody else has written its last commit into the log when the Redis loses it.
+          // And it has just committed, so that it has not done so itself.
           await frozen(others, async () => {
             await load.answered(5);
             await redis.xread("BLOCK", 10_000, "STREAMS", "log:tail", "$");
@@ -83,7 +83,7 @@ test(
         await load.answered(50);
         await frozen(shop.hosts.slice(0, 1), async () => {
           await load.answered(20);
-          // The others write meanwhile, and a file that is read later may be ahead of one that was read before.
+          // The others write meanwhile, so a file that is read later may be ahead of one that was read before.
           await until(
             "the log has no hole",
             () => readPlainLog(join(shop.dataDir, "log", "stock")).problems.length === 0,

@@ -1,7 +1,7 @@
 /**
- * `npm run crash:mutants`: takes one sync at a time out of the log's file store, in a copy of the tree, and shows that the
- * tests of power loss fail. `--rounds`: the whole shop's rounds with power cuts too (slow; what a client can be told
- * wrong only now and then is found only now and then).
+ * `npm run crash:mutants`: takes one sync at a time out of the log's file store, in a copy of the tree, and shows that
+ * the tests of power loss fail. `--rounds`: the whole shop's rounds with power cuts too (slow; a wrong answer that is
+ * given only now and then is found only now and then).
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -19,7 +19,7 @@ interface Mutant {
   readonly after: string;
 }
 
-/** What a mutant takes out stands once in its file, with what is around it. */
+/** What a mutant takes out, together with what is around it, must stand once in its file. */
 const MUTANTS: readonly Mutant[] = [
   {
     what: "a frame's data",
@@ -144,7 +144,7 @@ function run(program: string, args: readonly string[], environment: NodeJS.Proce
   return status === 0 ? "pass" : "FAIL";
 }
 
-/** With packages that are the original's, but for the layers: those are the copy's own. */
+/** The packages are the original's, except the layers, which are the copy's own. */
 function copyOfTree(): string {
   const folder = mkdtempSync(join(tmpdir(), "mutants-"));
   for (const name of [

@@ -1,4 +1,4 @@
-/** What is going to happen in a round of the crash suite. It follows from what was asked for and a seed, and from nothing else. */
+/** What is going to happen in a round of the crash suite. It follows only from what was asked for and from a seed. */
 import { actionsAt, FAIL_POINTS, type Action, type FailPoint, type Fault } from "./faults/catalogue.ts";
 import { Random } from "./support/random.ts";
 import { SERVICES, type Service } from "./support/lean-shop.ts";
@@ -14,10 +14,13 @@ export interface Event {
 export interface Plan {
   readonly name: string;
   readonly seed: number;
-  /** By host, then by life: the first is what it is told once the sale is open, the others what it begins with. */
+  /**
+   * By host, then by life: the first is what the host is told once the sale is open, the others are what it begins
+   * with.
+   */
   readonly faults: readonly (readonly (readonly Fault[])[])[];
   readonly events: readonly Event[];
-  /** Has to strike, or the round has shown nothing. */
+  /** It has to strike, or the round has shown nothing. */
   readonly target: Fault | null;
 }
 
@@ -37,7 +40,7 @@ export function singles(): { readonly point: FailPoint; readonly action: Action 
   return POINTS.flatMap((point) => actionsAt(point).map((action) => ({ point, action })));
 }
 
-/** Places that only a restore comes by. */
+/** Places that only a restore passes. */
 const IN_RESTORES = /^(lock|claim|sync|cut|begin|wipe|chunk|guard)[.]/;
 
 /** One fault, in circumstances that lead to its place. */
@@ -58,7 +61,8 @@ export function single({ point, action }: { readonly point: FailPoint; readonly 
   return {
     name: `${point}:${action}`,
     seed,
-    // Of the hosts the first to come by a place in a restore is any of them. A frame is torn by one only, or nobody is left to cut it.
+    // Any host may be the first to pass a place in a restore. Only one may tear a frame, or nobody is left to cut it
+    // off.
     faults: [host([...way, target]), host([...(point.startsWith("cut.") ? [] : way), target])],
     events: IN_RESTORES.test(point) ? [lost] : [],
     target,
@@ -75,7 +79,7 @@ function wayTo(point: FailPoint): readonly Fault[] {
   if (point.startsWith("cut.")) return [{ point: "append.before", action: "torn", nth: 4 }];
   if (point.startsWith("fence."))
     return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
-  // The driver is later than its saga's deadline, so whoever resumes it undoes both steps.
+  // The driver misses its saga's deadline, so whoever resumes the saga undoes both steps.
   if (/^saga[.](abandoned|refund|release|closed)[.]/.test(point))
     return [{ point: "saga.charge.after", action: "delay", nth: 1, ms: 1_500 }];
   return [];
@@ -122,7 +126,7 @@ export function powerLoss(seed: number): Plan {
   };
 }
 
-/** Every single fault once, in chapters of a dozen; of the plans those that are wanted. */
+/** Every single fault once, in chapters of a dozen, as far as the plans are wanted. */
 export function singleChapters(seed: number, wanted: (plan: Plan) => boolean = () => true): Chapter[] {
   const plans = new Random(seed)
     .shuffled(singles())

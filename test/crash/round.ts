@@ -1,4 +1,4 @@
-/** One round of the crash suite: a sale, what the plan has for it, and then everything has to be true. */
+/** One round of the crash suite: a sale, with what the plan has for it. Then everything has to be true. */
 import { violations } from "../support/invariants.ts";
 import { withRedis } from "../support/live-state.ts";
 import { openMarket } from "../support/market.ts";

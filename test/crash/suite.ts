@@ -18,7 +18,10 @@ export interface Summary {
 
 export type OnRound = (plan: Plan, problems: readonly string[], ms: number) => void;
 
-/** A chapter ends with its first round that goes wrong: what follows would be judged by a state that is wrong already. */
+/**
+ * A chapter ends with its first round that goes wrong, because later ones would be judged by a state that is wrong
+ * already.
+ */
 export async function runSuite(
   chapters: Iterable<Chapter>,
   lanes: number,

@@ -1,9 +1,9 @@
 /**
  * Whether the state that the shop ended in agrees with every answer that it gave.
  *
- * The model knows of each operation whether it was done, was not done, or may have been: acknowledged effects are there
- * exactly once, what was refused or answered with 503 has no effect, and what was not answered has either, but nothing
- * in between.
+ * The model knows of each operation whether it was done, was not done, or may have been done. Acknowledged effects are
+ * there exactly once. What was refused or answered with 503 has no effect. What was not answered has its whole effect
+ * or none.
  */
 import { errorCode, type Answer } from "./http.ts";
 import type { Attempt, Operation } from "./history.ts";
@@ -49,7 +49,7 @@ export function check(before: ShopState, attempts: readonly Attempt[], after: Sh
 
 export function fateOf(answers: readonly (Answer | null)[]): Fate {
   if (answers.some((answer) => answer?.status === 200)) return "done";
-  // A refusal is kept for its key: had an earlier attempt been done, its answer would have come again.
+  // A refusal is kept for its key. If an earlier attempt had been done, its answer would have come again.
   if (answers.some((answer) => answer?.status === 400)) return "not done";
   return answers.some((answer) => answer === null || answer.status === 504) ? "unknown" : "not done";
 }
@@ -175,9 +175,9 @@ function sums(numbers: readonly number[]): Set<number> {
 }
 
 /**
- * Items that were only added to, and users that only paid: each answer names the new amount, so they stand in one order,
- * no two of them show the same place in it, and one that began after another was over shows more than that one.
- * Reads as well: what somebody was shown is never taken back.
+ * Items that were only added to, and users that only paid. Each answer names the new amount, so the answers stand in
+ * one order, no two of them show the same place in it, and one that began after another was over shows more. The same
+ * holds for reads: what somebody was shown is never taken back.
  */
 function checkCounters(before: ShopState, attempts: readonly Attempt[], after: ShopState): string[] {
   const inOrders = new Set(

@@ -4,10 +4,10 @@ import { startShop, type Shop, type ShopOptions } from "../../host/test/support/
 import { Client } from "./http.ts";
 import { openClaims } from "./live-state.ts";
 
-/** Sagas of a driver that died are free after 3 s instead of 5: the tests wait for that. */
+/** Sagas of a driver that died are free after 3 s instead of 5, because the tests wait for that. */
 const ENVIRONMENT = { SAGA_TIMEOUT_MS: "3000", LOG_LEVEL: "error" };
 
-/** Milliseconds: only there so that a test fails instead of hanging. */
+/** Milliseconds, only so that a test fails instead of hanging. */
 const PATIENCE = 150_000;
 
 export interface Cluster {

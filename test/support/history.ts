@@ -13,7 +13,10 @@ export interface Attempt {
   readonly operation: Operation;
   /** The Idempotency-Key: attempts that share it are one operation. */
   readonly key: string | null;
-  /** Places in one sequence of all beginnings and ends: of two attempts, one was over before the other began, or they overlapped. */
+  /**
+   * Places in one sequence of all beginnings and ends. They tell of two attempts whether one was over before the other
+   * began, or whether they overlapped.
+   */
   readonly began: number;
   readonly ended: number;
   /** Null: none came. */

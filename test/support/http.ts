@@ -29,7 +29,9 @@ export class NoAnswerError extends Error {
   override readonly name = "NoAnswerError";
 }
 
-/** Milliseconds: far beyond the time in which the shop answers anything. It only keeps a hanging host from hanging the tests. */
+/**
+ * Milliseconds, far more than the shop takes to answer anything: it only keeps a hanging host from hanging the tests.
+ */
 const PATIENCE = 180_000;
 
 export class Client {

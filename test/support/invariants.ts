@@ -33,10 +33,10 @@ export async function violations(
   ];
 }
 
-/** What has nothing to do with what was asked: each log by itself, the logs together, and the live state against them. */
+/** What does not depend on what was asked: each log by itself, the logs together, and the live state against them. */
 export async function stateViolations(shop: Shop, client: Client): Promise<string[]> {
   await untilSettled(shop);
-  // Somebody's commit that nobody waits for any more goes into the log with the next one.
+  // A commit that nobody waits for any more goes into the log with the next one.
   for (const path of ["/stock/item/create/1", "/payment/create_user", "/orders/create/nobody"])
     await client.insist({ method: "POST", path });
   const problems: string[] = [];
@@ -81,7 +81,7 @@ function textOf(state: ReadonlyMap<string, unknown>, live: Content): Content {
   return new Map([...[...state].map(([key, value]) => [key, JSON.stringify(value)] as const), ...indexes]);
 }
 
-/** As sums, over all: what the users have lost is what was paid for, and so is what the stock has. */
+/** As sums over all: the users have lost what was paid for, and so has the stock. */
 function conservation(
   { before, item, users }: Market,
   attempts: readonly Attempt[],

@@ -12,7 +12,10 @@ export type Content = ReadonlyMap<string, string>;
 const INDEX = "log:index:";
 const CHUNK = 1_000;
 
-/** All that is state, and the indexes that are derived from it; not what the log and the transactions keep for themselves. */
+/**
+ * All that is state, and the indexes that are derived from it, but not what the log and the transactions keep for
+ * themselves.
+ */
 export async function contentOf(url: string): Promise<Content> {
   return withRedis(url, async (redis) => {
     const keys = (await redis.keys("*")).sort();

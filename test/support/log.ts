@@ -1,6 +1,6 @@
 /**
- * A log as a person would read it: the files, `sort`, and JSON. Nothing of the layer's own reader is used, so that an
- * error in that one cannot hide here as well.
+ * A log as a person would read it: the files, `sort`, and JSON. It uses nothing of the layer's own reader, so that an
+ * error there cannot hide here too.
  */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -33,7 +33,7 @@ export function readPlainLog(folder: string): PlainLog {
   const copies = new Map<string, string>();
   for (const line of sortedLines(folder)) {
     const text = intact(line);
-    if (text === null) continue; // torn: whether it should be there shows as a hole
+    if (text === null) continue; // torn: if it should be there, it shows as a hole
     const { epoch, n } = JSON.parse(text) as LogRecord;
     const place = `${epoch}-${n}`;
     const other = copies.get(place);

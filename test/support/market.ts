@@ -19,7 +19,7 @@ export interface Market {
   readonly before: ShopState;
 }
 
-/** @param client asked with repetition: it is not the opening of the sale that is tested */
+/** @param client asks again and again: the opening of the sale is not what is tested */
 export async function openMarket(
   client: Client,
   options: { readonly orders: number; readonly stock: number },
@@ -121,7 +121,7 @@ export class Load {
     }
   }
 
-  /** Resolves when a checkout more was rolled back, or not answered in time; or when all are over. */
+  /** Resolves when one more checkout was rolled back or not answered in time, or when all are over. */
   async givenUp(): Promise<void> {
     const { attempts } = this.history;
     const sold = { over: false };

@@ -6,7 +6,7 @@ import { startShop, type Shop, type ShopOptions } from "../../host/test/support/
 
 const { SHOP_DEPLOYED: url, SHOP_DATA_DIR: dataDir } = process.env;
 
-/** What only a shop on this machine's files has is not asked of one that is deployed. */
+/** A deployed shop is not asked for what only a shop on this machine's files has. */
 export const DEPLOYED = url !== undefined;
 
 export async function shopUnderTest(options: ShopOptions): Promise<Shop> {

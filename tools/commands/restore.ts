@@ -37,7 +37,7 @@ export async function restore(services: readonly string[], { at, redis, yes = fa
     return;
   }
   for (const { service, store, indexes, url, to } of plans) {
-    // By its number: whatever the clocks say, it is the commit that was shown.
+    // By its number, so that it is the commit that was shown, whatever the clocks say.
     const moment = to === null ? { n: 0 } : { epoch: to.epoch, n: to.n };
     const { epoch, changed } = await restoreTo({ store, moment, indexes, ...(url === undefined ? {} : { url }) });
     await print(`${service.padEnd(7)}  restored: epoch ${epoch} sets ${count(changed, "key")} to what they were`);

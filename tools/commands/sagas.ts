@@ -44,7 +44,10 @@ function isWanted(saga: Saga, { open = false, stuck = false, done = false }: Sag
   return (open && is !== "done") || (stuck && is === "stuck") || (done && is === "done");
 }
 
-/** Past its deadline a saga is anybody's; one that stays so is stuck: a service is down, or fails for it alone. */
+/**
+ * Past its deadline anybody may take a saga. One that stays so is stuck, because a service is down or fails for it
+ * alone.
+ */
 function standing(saga: Saga, now: number): "open" | "stuck" | "done" {
   if (isSettled(saga)) return "done";
   return saga.deadline < now ? "stuck" : "open";
@@ -58,7 +61,7 @@ function described(id: string, saga: Saga, now: number): string {
   return `${new Date(saga.startedAt).toISOString()}  ${id}  ${paint(colour[standing(saga, now)], saga.state + late)}  order ${saga.order}, user ${saga.user}, total ${saga.total}${why}`;
 }
 
-/** All that one checkout did, in all three logs; also after its record was deleted. */
+/** All that one checkout did, in all three logs, even after its record was deleted. */
 async function story(beginning: string, options: SagasOptions): Promise<void> {
   const saga = await fullId(beginning);
   const tell = teller(true, options);

@@ -19,7 +19,7 @@ export class Customer {
     await this.#narrator.exchange(`POST ${path}`, await answer);
   }
 
-  /** An id or an amount of the answer to a request that nothing is told of. */
+  /** An id or an amount from the answer to a request that the story does not tell. */
   async created(path: string, member: string): Promise<string> {
     const response = await fetch(this.#url + path, { method: "POST" });
     if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);

@@ -3,7 +3,7 @@ import { stripVTControlCharacters } from "node:util";
 import { paint, print } from "../output.ts";
 import { brief } from "../records.ts";
 
-/** Milliseconds to read a character, about 20 of them a second less than most people need. */
+/** Milliseconds to read a character. */
 const PACE = 28;
 
 /** Tells the story at a pace at which it can be read. */

@@ -56,7 +56,7 @@ test("npm run demo -- --fast tells the whole story, and leaves nothing behind", 
   }
 }, 180_000);
 
-/** Whoever was started with it: it is in the environment of all of them. */
+/** All processes that were started with it, because it is in their environment. */
 function processesOf(folder: string): string[] {
   return readdirSync("/proc").filter((pid) => {
     try {

@@ -13,7 +13,7 @@ afterEach(() => shop.reset());
 
 const run = (...args: string[]) => shoplog(shop.folder, args, redisOf(shop));
 
-/** Until no clock of one millisecond can tell what was before from what comes. */
+/** Waits until a clock of one millisecond can tell what was before from what comes. */
 async function now(): Promise<string> {
   await sleep(5);
   const time = new Date().toISOString();
@@ -44,7 +44,7 @@ test("repair: says what it would do, does it when asked to, and the log is sound
     expect(code).toBe(0);
     expect(stdout).toMatch(/kept: .*damaged/);
     expect((await shoplog(folder, ["verify", "stock"])).code).toBe(0);
-    // The credit was charged, and the stock is not there any more: it is told, not hidden.
+    // The credit was charged and the stock is gone; the tool says so and does not hide it.
     const audited = await shoplog(folder, ["audit"]);
     expect(audited.code).toBe(1);
     expect(audited.stdout).toContain("is paid, and should hold 15 of credit and stock 3×");
@@ -69,7 +69,7 @@ test("restore to a time, into the Redis servers of a shop that runs: all three s
   expect((await run("diff")).code).toBe(0);
   expect((await run("audit")).code).toBe(0);
 
-  // Nothing was unwritten: the checkout is in the history, and can be had back.
+  // Nothing was unwritten: the checkout is in the history, and can be brought back.
   expect((await run("restore", "--at", paid, "--yes")).code).toBe(0);
   expect(await stateOf(shop, goods)).toEqual(PAID);
   expect((await run("audit")).code).toBe(0);

@@ -45,7 +45,7 @@ export function launched(program: string, args: readonly string[], environment: 
   return { child, said };
 }
 
-/** Those of the test runner would colour what is told, or name other logs. */
+/** The test runner's variables would colour the output, or name other logs. */
 function quiet(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(

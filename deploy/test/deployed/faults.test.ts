@@ -1,6 +1,6 @@
 /**
- * The shop as it is deployed: Lambdas behind API Gateway, layers, a log in S3. Many customers at once, while its Redis
- * servers are killed one after the other: each comes back empty, and what was in it is restored from S3.
+ * The shop as it is deployed: Lambdas behind API Gateway, layers, a log in S3. Many customers are at work while its
+ * Redis servers are killed one after the other; each comes back empty and is restored from S3.
  */
 import { afterAll, expect, test } from "@jest/globals";
 import { Redis } from "ioredis";
@@ -13,7 +13,7 @@ import { eachOf, Load, openMarket, stateOf } from "../../../test/support/market.
 import { deployedShop } from "../../../test/support/shop-under-test.ts";
 
 const MINUTES = 60_000;
-/** Each concurrent invocation is a process here, as it is a machine in AWS. */
+/** Each concurrent invocation is a process here; in AWS it is a machine. */
 const AT_ONCE = 6;
 
 const shop = deployedShop(process.env["SHOP_DEPLOYED"] ?? "", process.env["SHOP_DATA_DIR"] ?? "");
@@ -36,7 +36,7 @@ test(
     expect(check(market.before, answers, after)).toEqual([]);
     const paid = [...after.orders.values()].filter((order) => order.paid).length;
     expect(after.items.get(market.item)?.stock).toBe(10 - paid);
-    // A machine that is too slow for a saga's time rolls some back; all the others are sold.
+    // A machine that is too slow for a saga's time rolls some back. All the others are sold.
     expect(paid).toBe(statuses(answers).filter((status) => status === 200).length);
     expect(paid + statuses(answers).filter((status) => status >= 500).length).toBeGreaterThanOrEqual(10);
   },

@@ -1,4 +1,4 @@
-/** What only the way through the gateway has: connections. What both ways have in common: service-client.test.ts. */
+/** What only the way through the gateway has: connections. service-client.test.ts has what both ways have in common. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";

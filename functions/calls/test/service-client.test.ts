@@ -60,7 +60,7 @@ afterAll(() => {
   gateway.close();
 });
 
-/** As a host does that has the function in this process. */
+/** As a host does that has the function in its own process. */
 function host(): void {
   offerDispatch(({ method, path, headers, body }) => {
     if (path !== ROUTE) return null;

@@ -122,7 +122,7 @@ test("while its Redis hangs a service answers 503 within its time, and goes on o
   expect([503, 504]).toContain(write.status);
   expect(read.retryAfter).toBe("1");
   const before = ((await shop.get("/stock/find/0")).json as { stock: number }).stock;
-  // "Nothing was changed" is said only where it is so.
+  // "Nothing was changed" is said only where it is true.
   if (write.status === 503) expect(before).toBe(5);
   expect(await shop.post("/stock/add/0/1")).toMatchObject({ status: 200, body: String(before + 1) });
 });

@@ -110,7 +110,7 @@ describe.each([
     ["charge", CHARGE],
   ] as const;
 
-  // What surely was not done, or only takes a while, is tried again within the saga's time.
+  // What certainly was not done, or only takes a while, is tried again within the saga's time.
   const passing: readonly (readonly [string, Fault])[] = [
     ["is slow", delay(120)],
     ["answers 503 at first", insteadOf(503)],
@@ -142,7 +142,7 @@ describe.each([
     test.each(ambiguous)("%s: 503 to be retried, neither effect is left, and the retry pays", async (_fault, fault) => {
       const goods = await prepare();
       if (fault === hang || fault === hangAfter) shop.hurry();
-      // A connection that breaks is tried once more, on another one.
+      // After a connection breaks, the call is tried once more on another one.
       shop.gateway.always(path, fault);
       const answer = await shop.post(`/orders/checkout/${goods.order}`);
       expect(answer).toMatchObject({
@@ -182,7 +182,7 @@ describe.each([
     test("of a saga that the service takes for too old (a clock is wrong): 503, never 400, and neither effect is left", async () => {
       const goods = await prepare();
       shop.gateway.always(path, async (execute) => {
-        // It was done, its answer was lost, and the repetition came too late.
+        // The step was done, its answer was lost, and the repetition came too late.
         await execute();
         shop.set({ RETENTION_MS: 1 });
         const answer = await execute();

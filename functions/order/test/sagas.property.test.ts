@@ -38,7 +38,7 @@ class Rows {
 
 type Move = "pay" | "abandon" | "close";
 
-/** One who drives the saga with what they last knew of it; stops at the first race that they lose. */
+/** A driver that knows the saga as it last saw it, and stops at the first race that it loses. */
 class Driver {
   #known: Saga;
   #out = false;
@@ -92,7 +92,7 @@ function expectOneEnd(rows: Rows): void {
   const { state } = rows.saga();
   const ends = rows.made.filter((made) => made === "paid" || made === "failed");
   expect(ends.length).toBeLessThanOrEqual(1);
-  // A saga that was being undone never becomes paid, a paid one is never undone.
+  // A saga that is being undone never becomes paid, and a paid one is never undone.
   expect(rows.made.includes("paid") && rows.made.includes("compensating")).toBe(false);
   expect(rows.get<Order>(orderKey("o"))!.paid).toBe(state === "paid");
   expect(rows.get<Claim>(claimKey("o")) === null).toBe(state === "paid" || state === "failed");

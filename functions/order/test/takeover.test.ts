@@ -49,7 +49,7 @@ describe.each([
     return goods;
   };
 
-  // A driver dies at each point of its way; what it did until then is done.
+  // A driver dies at each point of its way. What it did until then is done.
   const both = ["charge", "reserve"];
   const deaths: readonly (readonly [string, (driven: DrivenSaga, journal: SagaJournal) => Promise<unknown>])[] = [
     ["once the intent is written", async () => undefined],
@@ -148,7 +148,7 @@ describe.each([
     const goods = await prepare();
     shop.set({ SAGA_TIMEOUT_MS: 250 });
     const { fault, reached, open } = shop.gateway.gate();
-    // The charge itself is done in time; its answer is what is slow.
+    // The charge itself is done in time; only its answer is slow.
     shop.gateway.next(CHARGE, async (execute) => {
       const answer = await execute();
       await fault(async () => answer);

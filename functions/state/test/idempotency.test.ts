@@ -308,7 +308,8 @@ test("a record that was deleted and whose key was used anew is not deleted with 
   const item = await newItem(shop, { stock: 0, price: 1 });
   const key = newKey();
   await shop.post(`/stock/add/${item}/1`, key);
-  // Listed by this process, and made anew before it deletes: what the index says is older than the record itself.
+  // This process lists the record, and it is made anew before the process deletes it: what the index says is older than
+  // the record itself.
   const list = state.keys.bind(state);
   const stale = await list("idempotency:");
   let first = true;

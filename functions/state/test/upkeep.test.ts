@@ -43,7 +43,7 @@ test("while a service restores, its requests are answered 503 with Retry-After w
 test("a log is compacted once it is large or old enough: its segments go to the archive, and a restore gives the same state", async () => {
   await shop.post("/stock/batch_init/20/7/3");
   for (let i = 0; i < 20; i++) await shop.post(`/stock/subtract/${i}/${1 + (i % 3)}`);
-  // A new epoch: the segment of the one before takes nothing any more.
+  // In a new epoch the segment of the one before takes nothing any more.
   await stock.flushall();
   expect(await shop.get("/stock/find/1")).toMatchObject({ json: { stock: 5, price: 3 } });
   expect(await shop.run("stock/compact")).toEqual({ commits: 0, archived: 0 });

@@ -38,7 +38,7 @@ export class Gateway {
   readonly #faults = new Map<string, Fault[]>();
   readonly #always = new Map<string, Fault>();
   #gates: Gate[] = [];
-  /** Executions that go on though nobody waits for their answer any more. */
+  /** Executions that go on although nobody waits for their answer any more. */
   readonly #loose = new Set<Promise<unknown>>();
 
   private constructor(server: Server) {

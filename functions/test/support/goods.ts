@@ -51,7 +51,7 @@ export async function findOrder(shop: Shop, order: string): Promise<FoundOrder> 
   return ok(await shop.get(`/orders/find/${order}`)).json as FoundOrder;
 }
 
-/** An order of 3 pieces at 5 each, by a user with a credit of 100, of 10 in stock. */
+/** An order of 3 pieces at 5 each out of 10 in stock, by a user with a credit of 100. */
 export interface Basket {
   readonly item: string;
   readonly user: string;

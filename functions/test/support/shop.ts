@@ -32,7 +32,7 @@ export interface RequestOptions {
   readonly time?: number;
 }
 
-/** Milliseconds: what is set where nothing is. Long enough for a machine that is busy with other tests. */
+/** Milliseconds that are set where a test sets nothing: long enough for a machine that is busy with other tests. */
 const SETTINGS = {
   SAGA_TIMEOUT_MS: 5_000,
   STEP_TIMEOUT_MS: 2_000,

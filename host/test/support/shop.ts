@@ -18,7 +18,7 @@ export interface ShopOptions {
   /** A fresh temporary folder otherwise, which `stop` removes. */
   dataDir?: string;
   httpPort?: number;
-  /** On top of this process's environment, from which the shop's own variables are taken out. */
+  /** On top of this process's environment without the shop's own variables. */
   environment?: Record<string, string>;
 }
 
@@ -118,7 +118,7 @@ function launch({ httpPort, dataDir, environment }: ShopOptions): Launched {
   return new Launched(supervisor);
 }
 
-/** Those of the test runner's own (npm's, jest's) would change what the shop does. */
+/** The test runner's own variables (npm's, jest's) would change what the shop does. */
 function withoutShopVariables(): NodeJS.ProcessEnv {
   const shop =
     /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|MAX_|npm_)|^(HOSTS_ONLY|HTTP_PORT|HTTP_HOST|QUEUE_TIMEOUT_MS|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|DISPATCH|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;

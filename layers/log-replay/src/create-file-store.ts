@@ -1,2 +1,5 @@
-/** `import { createFileStore } from "log-replay/create-file-store"`: who only makes a store loads nothing else of this package. */
+/**
+ * `import { createFileStore } from "log-replay/create-file-store"`: a program that only makes a store loads nothing
+ * else of this package.
+ */
 export { createFileStore } from "./stores/file/identity.ts";

@@ -18,7 +18,7 @@ export class LogDamageError extends LogError {
   readonly code = "log_damaged";
   readonly retryable = false;
   readonly file: string;
-  /** Number of the line in the file, from 1; 0 where the damage is in no single line. */
+  /** Number of the line in the file, from 1; 0 if the damage is in no single line. */
   readonly line: number;
   readonly what: string;
 
@@ -36,7 +36,10 @@ export class StoreUnavailableError extends LogError {
   readonly retryable = true;
 }
 
-/** What was to be read has been compacted away meanwhile: the newest snapshot holds it. Whoever reads starts again from there. */
+/**
+ * What was to be read has been compacted away meanwhile. The newest snapshot holds it, so the reader starts again from
+ * there.
+ */
 export class GoneError extends LogError {
   readonly code = "log_gone";
   readonly retryable = true;

@@ -6,9 +6,9 @@ export const LOG_FAIL_POINTS = {
   "append.before": "disk",
   /** It is written, and not synced. */
   "append.written": "disk",
-  /** It is synced; where it is the segment's first, the segment's name is not. */
+  /** It is synced; if it is the segment's first, the segment's name is not. */
   "append.synced": "disk",
-  /** The frame is durable; whether its epoch still counts has yet to be looked up. */
+  /** The frame is durable, and its writer has yet to look whether its epoch still counts. */
   "append.after": "plain",
   /** It counts, and nobody has been told. */
   "append.confirmed": "plain",
@@ -18,7 +18,7 @@ export const LOG_FAIL_POINTS = {
   "lock.after": "plain",
   /** The next epoch is about to be claimed. */
   "claim.before": "disk",
-  /** The claim is there, its folder is not synced. */
+  /** The claim is there, and its folder is not synced. */
   "claim.created": "disk",
   /** The claim is durable. */
   "claim.after": "plain",
@@ -32,11 +32,11 @@ export const LOG_FAIL_POINTS = {
   "cut.copied": "disk",
   /** It is cut off. */
   "cut.after": "plain",
-  /** How the epoch begins is about to be written. */
+  /** The epoch's begin is about to be written. */
   "begin.before": "disk",
   /** It is written under a name that nobody reads. */
   "begin.written": "disk",
-  /** It has its own name; its folder is not synced. */
+  /** It has its own name, and its folder is not synced. */
   "begin.renamed": "disk",
   /** It is durable. */
   "begin.after": "plain",
@@ -48,7 +48,7 @@ export const LOG_FAIL_POINTS = {
   "chunk.before": "plain",
   /** It is there. */
   "chunk.after": "plain",
-  /** All is there but the guard, which makes it the state. */
+  /** Everything is there except the guard, which makes it the state. */
   "guard.before": "plain",
   /** It is the state. */
   "guard.after": "plain",

@@ -9,7 +9,7 @@ import type { LogEvent } from "./recover/recovery.ts";
 import type { LogStore } from "./stores/store.ts";
 
 export interface LoggedRedisOptions {
-  /** `redis://[:password@]host:port[/db]`. The database belongs to this state alone: it is wiped before a restore. */
+  /** `redis://[:password@]host:port[/db]`. The database belongs to this state alone, and is wiped before a restore. */
   readonly url: string;
   readonly store: LogStore;
   /** Prefixes of keys that `keys` can list. A key belongs to the first prefix that it begins with. */
@@ -17,8 +17,8 @@ export interface LoggedRedisOptions {
   /** Milliseconds that a transaction or read takes at most, where the call does not say. Default 10,000. */
   readonly timeout?: number;
   /**
-   * Milliseconds that a transaction or read waits for a restore before it ends with RestoringError; the restore goes on.
-   * Default: as long as it may take.
+   * Milliseconds that a transaction or read waits for a restore before it ends with a RestoringError; the restore goes
+   * on. Default: as long as the call may take.
    */
   readonly restorePatience?: number;
   /** Milliseconds for one round trip to Redis. Default 2,000. */
@@ -53,8 +53,8 @@ const KNOWN = new Set([
 ]);
 
 /**
- * State in Redis that is kept in a log: transactions are answered once the log has them, and an empty, older or half
- * restored Redis is filled from the log before anything is answered from it.
+ * State in Redis that is kept in a log: a transaction is answered once the log has it, and a Redis that is empty, older
+ * or half restored is filled from the log before anything is answered from it.
  *
  * @example
  * const state = new LoggedRedis({ url: "redis://127.0.0.1:6379", store: await openFileStore({ folder: "log" }) });
@@ -99,17 +99,17 @@ export class LoggedRedis {
   }
 
   /**
-   * Resolves once the state is there, after restoring it if need be. At once where this process has worked with the
-   * state before: from then on every transaction and read checks by itself.
+   * Resolves once the state is there, after restoring it if need be. It resolves at once if this process has worked
+   * with the state before, because from then on every transaction and read checks by itself.
    * @param timeout milliseconds
-   * @throws RestoringError where that takes longer
+   * @throws RestoringError if that takes longer
    */
   async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
     if (this.#hook.epoch > 0) return;
     const end = timeout === undefined ? Infinity : Date.now() + timeout;
     for (;;) {
       try {
-        // A key that no commit writes: there is nothing on its way to the log to wait for.
+        // No commit writes this key, so there is nothing on its way to the log to wait for.
         await this.occ.read([GUARD], end === Infinity ? {} : { timeout: Math.max(1, end - Date.now()) });
         return;
       } catch (error) {
@@ -165,7 +165,7 @@ export class LoggedRedis {
   }
 }
 
-/** What it hands on to `Occ` is checked there. */
+/** `Occ` checks what is handed on to it. */
 function validate({
   store,
   indexes = [],

@@ -16,11 +16,11 @@ export interface RestoreStateOptions {
 }
 
 /**
- * Middleware for middy: the handler runs only once the state is there. The first invocation of a process finds out
- * and restores what is missing, or waits for whoever does; later ones pass, because each transaction checks by itself.
+ * Middleware for middy: the handler runs only once the state is there. The first invocation of a process looks, and
+ * restores what is missing or waits for whoever does. Later ones pass, because each transaction checks by itself.
  *
  * @example middy().use(restoreState({ state: openShop })).handler(…)
- * @throws RestoringError where the restore takes longer than the invocation can wait
+ * @throws RestoringError if the restore takes longer than the invocation can wait
  */
 export function restoreState({ state, timeout = 10_000, reserve = 1_000 }: RestoreStateOptions): {
   before: (request: Request) => Promise<void>;

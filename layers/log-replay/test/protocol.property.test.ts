@@ -155,8 +155,8 @@ test("an epoch is decided only by a later one that is not sealed itself", () => 
 });
 
 /**
- * Recoverers as the protocol has them: each claims the next epoch, later reads the beginnings, reads the log of the last
- * begun epoch at some moment, and writes its own beginning later still, or never. In between commits are appended.
+ * Recoverers as the protocol has them: each claims the next epoch, later reads the begins, reads the log of the last
+ * begun epoch at some moment, and writes its own begin later still, or never. In between commits are appended.
  */
 test("whether a commit is in the history is final once its epoch is decided, however recoverers overlap", () => {
   const step = fc.oneof(

@@ -5,16 +5,16 @@ import type { CommitHook, Write } from "./hook.ts";
 import type { Identity, Lane } from "./lane.ts";
 import type { Transaction } from "./transaction.ts";
 
-/** How an attempt of a group ended for the transactions that are still without an answer. */
+/** How an attempt of a group ended, for the transactions that have no answer yet. */
 export type AttemptEnd =
-  /** EXEC ran: answer as soon as `firm` resolves. */
+  /** EXEC ran. Its callers are answered as soon as `firm` resolves. */
   | {
       readonly kind: "executed";
       readonly decided: readonly Transaction[];
       readonly firm: Promise<void>;
       readonly again: readonly Transaction[];
     }
-  /** EXEC ran, and a command in it failed: what to answer, undefined where the writes stand all the same. */
+  /** EXEC ran, and a command in it failed. `error` is what to answer, undefined where the writes stand all the same. */
   | {
       readonly kind: "half done";
       readonly decided: readonly Transaction[];
@@ -23,11 +23,11 @@ export type AttemptEnd =
     }
   /** A watched key had changed: nothing happened. */
   | { readonly kind: "conflict" }
-  /** The hook misses something: nothing happened. */
+  /** The hook found something missing: nothing happened. */
   | { readonly kind: "restore" }
   /** The answer of EXEC is lost. */
   | { readonly kind: "lost"; readonly lost: LostExec }
-  /** There was nothing to execute; `again` asked for more keys. */
+  /** There was nothing to execute. `again` asked for more keys. */
   | { readonly kind: "nothing"; readonly again: readonly Transaction[] };
 
 /** What is needed to find out later whether an EXEC ran. */
@@ -49,10 +49,10 @@ const MAX_ARGUMENTS = 5_000;
 
 /**
  * One attempt to commit a group, in two round trips: read; decide each transaction in turn on what the ones before it
- * left; write, if all that was read is still current.
+ * left; write if all that was read is still current.
  *
- * A group in which every rule refused ends with an EXEC too: only that proves that the refusals rest on a state
- * that was current, all of it at one instant.
+ * A group in which every rule refused ends with an EXEC too. Only that proves that the refusals rest on a state that
+ * was current, all of it at one instant.
  *
  * @throws ConnectionLostError, ServerRefusedError and what the hook throws, where nothing was changed
  */
@@ -114,12 +114,16 @@ async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Tr
     const error = await putRight(hook, session, writes, lane, failure);
     return { kind: "half done", decided, error, again };
   }
-  // What the hook throws at once must become a rejection as well: as an error of `attempt` it would mean that nothing was changed.
+  // What the hook throws at once must become a rejection too: as an error of `attempt` it would mean that nothing was
+  // changed.
   const firm = (async () => hook.executed(session, writes, results.slice(own.length) as Reply[]))();
   return { kind: "executed", decided, firm, again };
 }
 
-/** EXEC failed half way. @returns what the group's transactions are told once the hook has dealt with that; undefined where they stand */
+/**
+ * EXEC failed halfway. @returns what the group's transactions are told once the hook has dealt with that; undefined
+ * where they stand
+ */
 async function putRight(
   hook: CommitHook,
   session: unknown,

@@ -20,9 +20,14 @@ export interface OccOptions {
    * then writes. The promises are the same. Default "watch".
    */
   readonly commit?: CommitMode;
-  /** Attempts and reads at the same time at most: connections of their own with "watch", one that they share with "script". Default 8. */
+  /**
+   * The most attempts and reads at the same time. With "watch" each has a connection, with "script" they share one.
+   * Default 8.
+   */
   readonly connections?: number;
-  /** Attempts of a transaction that keeps colliding with other clients, before a ConflictError. Default 100. */
+  /**
+   * Attempts of a transaction that keeps colliding with other clients before it ends with a ConflictError. Default 100.
+   */
   readonly maxAttempts?: number;
   /** Milliseconds that a transaction or read takes at most, where the call does not say. Default 10,000. */
   readonly timeout?: number;
@@ -99,11 +104,12 @@ export class Occ {
   }
 
   /**
-   * Reads `keys`, lets `decide` choose, and writes what it chose, if no other client changed what was read: else all
-   * of it again. Transactions that wait at the same time are committed together; each succeeds or refuses by itself.
+   * Reads `keys`, lets `decide` choose, and writes what it chose if no other client has changed what was read.
+   * Otherwise it does all of that again. Transactions that wait at the same time are committed together; each succeeds
+   * or refuses by itself.
    *
    * @returns the decision's result
-   * @throws what `decide` throws; else an OccError, whose `retryable` says whether nothing was changed
+   * @throws what `decide` throws; otherwise an OccError, whose `retryable` is true if nothing was changed
    */
   async transact<T>(keys: readonly string[], decide: Decide<T>, options: TransactOptions = {}): Promise<T> {
     const transaction = this.#create(keys, decide, options);
@@ -178,16 +184,16 @@ export class Occ {
   }
 
   /**
-   * The replies to commands that only read, at one instant, behind the same check as `read`. As they stand in the reply of
-   * EXEC: what ioredis makes of some (an object of HGETALL's) it does not make there.
+   * The replies to commands that only read, at one instant, behind the same check as `read`. They are as in the reply
+   * of EXEC: ioredis does not transform them (as it makes an object of HGETALL's).
    */
   async query(commands: readonly Command[], options: TransactOptions = {}): Promise<Reply[]> {
     return this.#reader.query(commands, this.#timeoutOf(options));
   }
 
   /**
-   * Closes every connection. Transactions that have yet to send their EXEC end with a ClosedError, those that wait for
-   * its answer with an OutcomeUnknownError; those whose EXEC ran get the answer that the hook lets them have.
+   * Closes every connection. Transactions that have not sent their EXEC end with a ClosedError, and those that wait for
+   * its answer with an OutcomeUnknownError. Those whose EXEC ran get the answer that the hook allows.
    */
   close(): void {
     this.#pool.close();
@@ -223,7 +229,7 @@ function checkCount(name: string, value: number): void {
   if (!Number.isInteger(value) || value < 1) throw new TypeError(`${name} must be a whole number from 1`);
 }
 
-/** Node takes a longer delay than that for one of 1 ms. */
+/** Node turns a longer delay than this into one of 1 ms. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
 function checkDuration(name: string, milliseconds: number): void {

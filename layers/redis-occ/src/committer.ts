@@ -22,7 +22,7 @@ export type Again = (transactions: readonly Transaction[]) => void;
 /**
  * Carries groups of transactions through: attempt after attempt, until each has an answer.
  *
- * `commit` returns as soon as the group no longer needs the connection; the answers may still wait for the hook, while
+ * `commit` returns as soon as the group no longer needs the connection. Its answers may still wait for the hook while
  * the next group is under way.
  */
 export class Committer {
@@ -34,7 +34,7 @@ export class Committer {
 
   /**
    * Runs one attempt of `group`.
-   * @param again takes the transactions that have to start over: at once, or later from behind the hook
+   * @param again takes the transactions that have to start over, at once or later when the hook says so
    */
   async commit(group: readonly Transaction[], again: Again): Promise<void> {
     const { pool, hook } = this.#options;
@@ -91,7 +91,7 @@ export class Committer {
     }
   }
 
-  /** Answers the group once the hook is content, or starts it over where the hook undid it. */
+  /** Answers the group once the hook is content, or starts it over if the hook undid it. */
   #answer(decided: readonly Transaction[], firm: Promise<void>, again: Again): void {
     firm.then(
       () => decided.forEach((transaction) => transaction.conclude()),
@@ -134,8 +134,9 @@ export class Committer {
   }
 
   /**
-   * Nothing was changed. After a conflict or a lost connection the transactions go again, with a pause; any other
-   * error is theirs to have. A lost connection is tried until their deadlines: a restart of Redis is no conflict.
+   * Nothing was changed. After a conflict or a lost connection the transactions go again after a pause; their callers
+   * get any other error. After a lost connection they go again until their deadlines, because a restart of Redis is no
+   * conflict.
    */
   async #startOver(open: readonly Transaction[], problem: unknown, again: Again): Promise<void> {
     const { maxAttempts } = this.#options;

@@ -7,7 +7,7 @@ export type Command = readonly [string, ...(string | number | Buffer)[]];
 /** A reply as ioredis gives it for strings. */
 export type Reply = string | number | null | Reply[];
 
-/** Of one command, its name included. Redis takes more, and serves nobody else while it works on them. */
+/** The words of one command, its name included. Redis takes more, and serves nobody else while it works on them. */
 const MAX_WORDS = 65_536;
 
 const UTF8 = { replyEncoding: "utf8" } as const;
@@ -15,18 +15,18 @@ const UTF8 = { replyEncoding: "utf8" } as const;
 export interface ConnectionOptions {
   /** `redis://[:password@]host:port[/db]` */
   readonly url: string;
-  /** Milliseconds for opening a connection, and for each round trip: a server that hangs is a lost one. */
+  /** Milliseconds for opening a connection, and for each round trip. A server that hangs counts as lost. */
   readonly roundTripTimeout: number;
 }
 
 /**
  * One connection and nothing but that connection.
  *
- * WATCH lives and dies with a connection, so this one never reconnects and never queues while it is down: ioredis
- * would do both in silence and drop WATCH on the way. It breaks once; whoever used it opens another.
+ * WATCH lives and dies with a connection, so this one never reconnects and never queues while it is down: ioredis would
+ * silently do both, and drop WATCH on the way. It breaks once, and whoever used it opens another.
  */
 export class Connection {
-  /** Identity of the server process behind it: a restarted Redis has another one. */
+  /** Identity of the server process behind it. A restarted Redis has another one. */
   readonly runId: string;
   readonly #redis: Redis;
   readonly #timeout: number;
@@ -48,7 +48,7 @@ export class Connection {
       enableReadyCheck: false,
       maxRetriesPerRequest: 0,
       connectTimeout: roundTripTimeout,
-      // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
+      // A server that hangs never closes its side. Without this, ioredis would wait two more seconds for it.
       disconnectTimeout: 0,
       noDelay: true,
     });
@@ -92,7 +92,7 @@ export class Connection {
   /**
    * Sends the commands as one MULTI … EXEC.
    *
-   * An error among the replies of EXEC is handed over as it is: Redis has run the other commands all the same.
+   * An error among the replies of EXEC is returned as it is, because Redis has run the other commands all the same.
    * @returns the replies, or null where a watched key had changed
    * @throws ServerRefusedError where Redis refused a command and so discarded all of them; ConnectionLostError where
    *   the commands were not sent; {@link LostReplyError} where they were, and no answer came; RangeError as `pipeline`
@@ -100,13 +100,13 @@ export class Connection {
   async transaction(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
     this.#assertUsable();
     assertShort(commands);
-    // Where a command is refused, its own error comes first: EXEC says only that there was one.
+    // If a command is refused, its own error comes first. EXEC says only that there was one.
     const replies = await this.#sendWrite(() => Promise.all(this.#write([["multi"], ...commands, ["exec"]])));
     return replies.at(-1) as (Reply | Error)[] | null;
   }
 
   /**
-   * Runs a script that is loaded: what it does, it does at one instant.
+   * Runs a script that is loaded. All that it does happens at one instant.
    * @param keys how many of the arguments are keys
    * @throws ServerRefusedError where Redis refused it, so that nothing was run; ConnectionLostError and LostReplyError as `transaction`
    */
@@ -131,8 +131,8 @@ export class Connection {
   /**
    * Puts the commands into one write.
    *
-   * Not by a Pipeline of ioredis: each of those gets a property of its own, and with it a hidden class that V8 keeps until
-   * it collects all of its memory, and the pipeline's commands and replies with it.
+   * This is not a Pipeline of ioredis. Each of those gets a property of its own, and with it a hidden class that V8
+   * keeps until it collects all of its memory, together with the pipeline's commands and replies.
    * @returns the replies to come, in order
    * @throws RangeError where a command is longer than a string can be: nothing was sent, and the connection is closed
    */
@@ -143,7 +143,7 @@ export class Connection {
     try {
       for (const command of sent) void this.#redis.sendCommand(command);
     } catch (error) {
-      // A command that is too long for a string: those before it must not leave without it.
+      // The command is too long for a string, and those before it must not leave without it.
       for (const { promise } of sent) promise.catch(() => undefined);
       stream.destroy();
       this.close();
@@ -179,10 +179,10 @@ function assertShort(commands: readonly Command[]): void {
   if (long !== undefined) throw new RangeError(`${long[0]} has more than ${MAX_WORDS} words`);
 }
 
-/** EXEC was sent and its answer is lost: whether it ran has to be found out (see fence-off.ts). */
+/** EXEC was sent and its answer is lost. fence-off.ts finds out whether it ran. */
 export class LostReplyError extends ConnectionLostError {}
 
-/** The promise's result; after `timeout` ms the connection is cut, which rejects whatever waits on it. */
+/** The promise's result. After `timeout` ms the connection is cut, which rejects whatever waits for it. */
 async function bounded<T>(redis: Redis, timeout: number, promise: Promise<T>): Promise<T> {
   let cut = false as boolean;
   const timer = setTimeout(() => {

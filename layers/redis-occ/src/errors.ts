@@ -1,8 +1,8 @@
 /**
  * What a transaction can end with, besides a result and an error of the caller's own rule.
  *
- * `retryable` answers one question: may the caller simply do it again? It is `true` exactly where the
- * transaction is known to have changed nothing.
+ * `retryable` answers one question: may the caller simply do it again? It is `true` exactly if the transaction is known
+ * to have changed nothing.
  */
 export abstract class OccError extends Error {
   abstract readonly code: string;
@@ -45,8 +45,8 @@ export class ServerRefusedError extends OccError {
 }
 
 /**
- * EXEC was sent and what became of it could not be learnt in time: the effect may stand or not.
- * Repeat it only where the transaction itself notices that it has run before (a marker among its keys).
+ * EXEC was sent, and nobody could learn in time what became of it: the effect may stand or not. Repeat the transaction
+ * only if it can itself tell that it has run before (by a marker among its keys).
  */
 export class OutcomeUnknownError extends OccError {
   readonly code = "outcome_unknown";
@@ -63,7 +63,10 @@ export class ClosedError extends OccError {
   }
 }
 
-/** The error if it belongs to the family, else wrapped as a lost connection: ioredis has no class of its own for that. */
+/**
+ * The error if it belongs to the family. Otherwise it is wrapped as a lost connection, for which ioredis has no class
+ * of its own.
+ */
 export function asOccError(error: unknown): OccError {
   if (error instanceof OccError) return error;
   const message = error instanceof Error ? error.message : String(error);

@@ -11,8 +11,8 @@ import type { Pool } from "./pool.ts";
 const FENCE_TTL = 3600;
 
 /**
- * Finds out whether an EXEC ran whose answer is lost. It may even run later: the server can still have it in a
- * buffer. So first its fence is touched, which it watches, and in the same MULTI its marker is read, which it writes.
+ * Finds out whether an EXEC ran whose answer is lost. It may even run later, because the server can still have it in a
+ * buffer. So one MULTI first touches its fence, which it watches, and then reads its marker, which it writes.
  *
  * @returns true where it ran, false where it did not and never will
  * @throws OutcomeUnknownError where the server was restarted or its data replaced, and the hook cannot tell either;
@@ -32,7 +32,7 @@ export async function fenceOff(pool: Pool<Lane>, hook: CommitHook, lost: LostExe
   }
 }
 
-/** Touches the fence and reads the marker; null where this is not the server that the EXEC was sent to. */
+/** Touches the fence and reads the marker; null if this is not the server that the EXEC was sent to. */
 async function askMarker(
   connection: Connection,
   hook: CommitHook,

@@ -3,7 +3,7 @@ import type { CommitHook } from "./hook.ts";
 import type { Transaction } from "./transaction.ts";
 
 /**
- * A group is cut off here, so that neither its MULTI nor what a hook makes of it grows without bound.
+ * A group ends at these sizes, so that neither its MULTI nor what a hook makes of it grows without bound.
  *
  * WATCH compares each key with all that are watched already, and blocks Redis meanwhile (7.0, one 2 GHz core: 2 ms for
  * 500 keys, 9 ms for 1,000, 29 ms for 2,000, 16 s for 50,000).
@@ -12,9 +12,9 @@ const MAX_TRANSACTIONS = 256;
 const MAX_KEYS = 500;
 
 /**
- * Group commit: while one group is under way, whoever comes waits for the next one and shares its two round trips.
- * A transaction that is alone waits for nobody: there is no timer, the only thing waited for is the group before, and what
- * the hook has to do for it.
+ * Group commit: while one group is under way, whoever comes waits for the next one and shares its two round trips. A
+ * transaction that is alone waits for nobody. There is no timer: a group waits only for the group before it, and for
+ * what the hook has to do for that one.
  *
  * One group at a time also means that transactions of one process never conflict with each other.
  */
@@ -34,25 +34,25 @@ export class GroupCommit {
     if (!this.#running) void this.#run();
   }
 
-  /** Never rejects: each failure is the answer of the transactions that it concerns. */
+  /** Never rejects. The transactions that a failure concerns get it as their answer. */
   async #run(): Promise<void> {
     this.#running = true;
     // All that is submitted in this turn of the event loop belongs to the first group.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      // A hook that fails here says so again where it is asked for the group.
+      // A hook that fails here says so again when it is asked for the group.
       if (!this.#isFull()) await this.#hook.idle().catch(() => undefined);
       await this.#committer.commit(this.#take(), (transactions) => this.#putBack(transactions));
     }
     this.#running = false;
   }
 
-  /** Whether there are more than one group can have. */
+  /** Whether more transactions wait than one group can have. */
   #isFull(): boolean {
     return this.#size() < this.#queue.length;
   }
 
-  /** How many of those that wait the next group can have. */
+  /** How many of the waiting transactions the next group can have. */
   #size(): number {
     let keys = 0;
     const beyond = this.#queue.findIndex(
@@ -65,7 +65,7 @@ export class GroupCommit {
     return this.#queue.splice(0, this.#size());
   }
 
-  /** Those that start over go first: they have waited longest. */
+  /** Transactions that start over go first, because they have waited longest. */
   #putBack(transactions: readonly Transaction[]): void {
     if (transactions.length === 0) return;
     this.#queue = [...transactions, ...this.#queue];

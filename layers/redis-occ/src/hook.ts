@@ -25,63 +25,68 @@ export interface CommitHook<Session = unknown> {
   check(values: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null>;
 
   /**
-   * Brings about what `check` misses. May take long: callers that cannot wait leave by their own timeout.
+   * Brings about what `check` found missing. It may take long; callers that cannot wait leave by their own timeout.
    * Groups, large transactions and reads each call it for themselves, also at the same time.
    */
   restore(): Promise<void>;
 
   /**
-   * Looks at what one transaction is about to write. What it throws is the error of that one, which drops out of its group alone.
+   * Looks at what one transaction is about to write. If it throws, that transaction drops out of its group alone, with
+   * this error.
    * @returns what the later calls find as its `meta`
    */
   prepare(images: Write["images"], meta: unknown): unknown;
 
   /**
-   * Notes in the session what the group writes, and gives the commands that go into its MULTI after the writes. Called once an
-   * attempt, also with no writes: then every rule of the group has refused. In script mode none of the commands may be a script.
+   * Notes in the session what the group writes, and returns the commands that go into its MULTI after the writes. It is
+   * called once for each attempt, with no writes if every rule of the group has refused. In script mode none of the
+   * commands may be a script.
    */
   stage(session: Session, writes: readonly Write[]): readonly Command[];
 
   /**
-   * Called synchronously for each EXEC that ran, in the order in which their replies came, with the replies to
-   * what was staged. All results of the group, refusals too, wait for the promise.
-   * @throws RolledBackError where the group's effect is undone for good: it then starts over; for anything else the
+   * Called synchronously for each EXEC that ran, in the order in which the replies came, with the replies to what was
+   * staged. All results of the group wait for the promise, refusals too.
+   * @throws RolledBackError if the group's effect is undone for good: the group then starts over. For anything else the
    *   callers get an OutcomeUnknownError
    */
   executed(session: Session, writes: readonly Write[], replies: readonly Reply[]): Promise<void>;
 
   /**
-   * Resolves as soon as the hook has time for another group: a group that is not full waits for that before it begins, and
-   * whoever comes meanwhile joins it. Fewer and larger groups cost less, and one that starts earlier would only queue in the
-   * hook. All wait behind it: it must not take long, whatever has become of earlier groups.
+   * Resolves as soon as the hook has time for another group. A group that is not full waits for that before it begins,
+   * and whoever comes meanwhile joins it: fewer and larger groups cost less, and one that started earlier would only
+   * queue in the hook. Everybody waits behind it, so it must not take long, whatever has become of earlier groups.
    */
   idle(): Promise<void>;
 
   /** Commands for the MULTI of a read, before `check` has seen the watched values. */
   readCommands(): readonly Command[];
 
-  /** The read's result waits for the promise. @throws RolledBackError where what was read is undone: it is then read again */
+  /**
+   * The read's result waits for the promise. @throws RolledBackError if what was read is undone: it is then read again
+   */
   observed(session: Session, keys: readonly string[], replies: readonly Reply[]): Promise<void>;
 
   /**
-   * The answer of EXEC is lost, and `executed` is not called for it. Either it has run ("ran": the marker says so, and
-   * the watched values are as they were), or nobody can say ("unknown": the server was restarted or the watched values
-   * replaced) except that it will not run any more. Not called where the marker says that it did not run.
+   * The answer of EXEC is lost, and `executed` is not called for it. Either EXEC has run ("ran": the marker says so,
+   * and the watched values are as they were), or nobody can say ("unknown": the server was restarted or the watched
+   * values were replaced) except that it will not run any more. This is not called if the marker says that EXEC did not
+   * run.
    * @returns true where the writes stand (as firmly as after `executed`), false where nothing was changed
    * @throws ConnectionLostError to be asked again; for anything else the callers get an OutcomeUnknownError
    */
   recall(session: Session, writes: readonly Write[], ran: "ran" | "unknown"): Promise<boolean>;
 
   /**
-   * An error stood among the replies of EXEC, which does not roll back: half a transaction is in Redis. Puts that right.
-   * Called instead of `executed`; until its promise settles nobody else uses `connection`.
+   * Puts right half a transaction in Redis: an error was among the replies of EXEC, which does not roll back. It is
+   * called instead of `executed`, and nobody else uses `connection` until its promise settles.
    * @returns true where the writes stand, false where they were undone
    * @throws anything where neither is certain: the callers get an OutcomeUnknownError
    */
   halfDone(session: Session, writes: readonly Write[], connection: Connection): Promise<boolean>;
 }
 
-/** A hook's word that the effect of a transaction, or what a read saw, was undone for good: start over. */
+/** A hook's word that the effect of a transaction, or what a read saw, was undone for good, so that it starts over. */
 export class RolledBackError extends Error {
   override readonly name = "RolledBackError";
 }

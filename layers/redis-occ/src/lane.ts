@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Connection, Reply, Command } from "./connection.ts";
 
 /**
- * What one attempt at a time works with, from its read to its commit: the place where "only if that is still current"
- * is kept. Lent by the pool; how the promise is kept is the commit mode's affair.
+ * What one attempt at a time works with, from its read to its commit. The pool lends it. It keeps the promise "only if
+ * that is still current", in the way of the commit mode.
  */
 export interface Lane {
   readonly connection: Connection;
@@ -12,14 +12,14 @@ export interface Lane {
   /** Begins an attempt. @returns the values of `keys`, at one instant */
   read(keys: readonly string[]): Promise<(string | null)[]>;
   /**
-   * Runs the commands at one instant, if nothing that was read has changed and nobody has touched the lane's fence.
-   * Errors as those of {@link Connection.transaction}.
+   * Runs the commands at one instant if nothing that was read has changed and nobody has touched the lane's fence. The
+   * errors are those of {@link Connection.transaction}.
    * @returns the replies, or null where something had changed: nothing was run then
    */
   commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null>;
   /** Ends an attempt that has nothing to commit. */
   abandon(): Promise<void>;
-  /** After an attempt that failed: whatever it may have left behind on the connection must not meet the next one. */
+  /** Called after an attempt that failed: whatever it may have left on the connection must not meet the next one. */
   discard(): void;
   /** Runs `use` with a connection that nobody else uses meanwhile. */
   exclusively<T>(use: (connection: Connection) => Promise<T>): Promise<T>;
@@ -30,8 +30,9 @@ export interface Lane {
 export type OpenLane = () => Promise<Lane>;
 
 /**
- * The keys by which the outcome of a lost EXEC is found out. `marker` is written by every commit of the lane; `fence` is one of the keys
- * that have to be as they were, and touched by whoever asks, so that an EXEC still queued in the server can no longer run.
+ * The keys by which the outcome of a lost EXEC is found out. Every commit of the lane writes `marker`. `fence` is one
+ * of the keys that have to be as they were; whoever asks touches it, so that an EXEC still queued in the server can no
+ * longer run.
  */
 export class Identity {
   readonly marker: string;
@@ -50,7 +51,7 @@ export class Identity {
   }
 }
 
-/** No command may be empty: what a read of nothing sends instead. */
+/** No command may be empty, so a read of nothing sends another one. */
 export function valuesOf(keys: readonly string[]): Command {
   return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
 }

@@ -12,8 +12,8 @@ interface Waiter<T> {
 }
 
 /**
- * A bounded number of lanes or connections, each lent to one borrower at a time.
- * A broken one is not lent again: the next borrower opens its replacement.
+ * A bounded number of lanes or connections, each lent to one borrower at a time. A broken one is not lent again; the
+ * next borrower opens its replacement.
  */
 export class Pool<T extends Lendable> {
   readonly #open: () => Promise<T>;
@@ -39,7 +39,7 @@ export class Pool<T extends Lendable> {
     }
   }
 
-  /** Closes every one, lent ones too; whoever waits for one gets a ClosedError. */
+  /** Closes all of them, lent ones too. Whoever waits for one gets a ClosedError. */
   close(): void {
     this.#closed = true;
     for (const item of [...this.#idle, ...this.#lent]) item.close();
@@ -60,7 +60,7 @@ export class Pool<T extends Lendable> {
     return this.#replace();
   }
 
-  /** Opens one for a place that is already counted; gives the place back where that fails. */
+  /** Opens one for a place that is already counted, and gives the place back if that fails. */
   async #replace(): Promise<T> {
     try {
       const item = await this.#open();
@@ -74,7 +74,7 @@ export class Pool<T extends Lendable> {
     }
   }
 
-  /** From here on it counts as lent, even while its borrower has yet to take notice: `close` must not miss it. */
+  /** From here on it counts as lent, even before its borrower takes notice: `close` must not miss it. */
   #lend(item: T): T {
     this.#lent.add(item);
     return item;

@@ -5,7 +5,10 @@ import { RolledBackError, type CommitHook } from "./hook.ts";
 import { valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 
-/** Reads with more keys or any commands of their own do not share a MULTI: short reads shall not wait behind them. */
+/**
+ * Reads with more keys than this, or with commands of their own, do not share a MULTI, so that short reads need not
+ * wait for them.
+ */
 const MAX_SHARED_KEYS = 100;
 /** Keys of all reads that share a MULTI. */
 const MAX_GROUP_KEYS = 2_000;
@@ -54,8 +57,8 @@ class Read {
 }
 
 /**
- * Reads in groups: while one MULTI is under way, whoever comes waits for the next one and shares it.
- * What one read sees, it sees at one instant, together with what the hook checks.
+ * Reads in groups: while one MULTI is under way, whoever comes waits for the next one and shares it. One read sees
+ * everything at one instant, together with what the hook checks.
  */
 export class Reader {
   readonly #options: ReaderOptions;
@@ -106,7 +109,7 @@ export class Reader {
     return this.#queue.splice(0, beyond === -1 ? this.#queue.length : beyond);
   }
 
-  /** Never rejects: each failure is the answer of the reads that it concerns. */
+  /** Never rejects. The reads that a failure concerns get it as their answer. */
   async #attempt(group: readonly Read[], again: (reads: readonly Read[]) => void): Promise<void> {
     const { pool, hook, random } = this.#options;
     const open = group.filter((read) => !read.answered);
@@ -124,7 +127,7 @@ export class Reader {
     again(open);
   }
 
-  /** One MULTI for the group. @returns false where the hook misses something and has to restore it first */
+  /** One MULTI for the group. @returns false if the hook found something missing that has to be restored first */
   async #round(
     connection: Connection,
     group: readonly Read[],
@@ -157,7 +160,7 @@ export class Reader {
         continue;
       }
       const answer = read.commands.length > 0 ? (own as Reply[]) : read.keys.map((key) => valueOf.get(key) ?? null);
-      // In an async function what the hook throws at once is this read's affair only.
+      // Within an async function, what the hook throws at once concerns only this read.
       (async () => hook.observed(session, read.keys, hookReplies))().then(
         () => read.conclude(answer),
         (error: unknown) => (error instanceof RolledBackError ? again([read]) : read.fail(error)),

@@ -2,12 +2,13 @@ import type { Command, Connection, Reply } from "./connection.ts";
 import { ServerRefusedError } from "./errors.ts";
 import { Identity, valuesOf, type Lane, type OpenLane } from "./lane.ts";
 
-/** Words of one command: Lua passes them as arguments of a function, and has room for 8,000. */
+/** Words of one command. Lua passes them as arguments of a function, and has room for 8,000. */
 const MAX_WORDS = 7_000;
 
 /**
- * Compare and set, in one script. Every word of it is checked before the first command runs, since an error of the
- * script itself would leave those before it done. `#!lua` makes Redis refuse the whole script where it is out of memory.
+ * Compare and set, in one script. Every word of it is checked before the first command runs, because after an error of
+ * the script itself the commands before it would stand. `#!lua` makes Redis refuse the whole script if it is out of
+ * memory.
  *
  * KEYS     the fence, then each key that was read
  * ARGV     "0" and "1" for each key that was read, in one word: absent or present; the values of those that are present;
@@ -41,9 +42,9 @@ return replies
 `;
 
 /**
- * Reads without WATCH, and a commit that compares what was read with what is there and writes, in one script. So lanes
- * share a connection, and their commands travel together. What changed and changed back is no conflict: what the rules
- * rested on is true at the instant of the commit.
+ * Reads without WATCH, and commits by one script that compares what was read with what is there and then writes. So
+ * lanes share a connection, and their commands travel together. A value that changed and changed back is no conflict:
+ * what the rules rested on is true at the instant of the commit.
  */
 export class ScriptLane implements Lane {
   readonly connection: Connection;
@@ -58,7 +59,7 @@ export class ScriptLane implements Lane {
     this.#openOwn = openOwn;
   }
 
-  /** Lanes that share one connection as long as it holds, then the next one. */
+  /** Lanes that share one connection for as long as it holds, and then the next one. */
   static sharing(open: () => Promise<Connection>): OpenLane {
     const load = async (): Promise<Shared> => {
       const connection = await open();
@@ -68,7 +69,7 @@ export class ScriptLane implements Lane {
     return async () => {
       const found = shared;
       const present = await found?.catch(() => undefined);
-      // Of those who find it broken at the same time the first replaces it for all.
+      // If several find it broken at the same time, the first one replaces it for all.
       if (shared === found && (present === undefined || present.connection.broken)) shared = load();
       const { connection, sha } = await (shared ??= load());
       return new ScriptLane(connection, sha, open);
@@ -138,7 +139,7 @@ async function loadScript(connection: Connection): Promise<string> {
   return sha as string;
 }
 
-/** Somebody emptied the server's scripts: nothing was run. */
+/** Somebody has flushed the server's scripts, so nothing was run. */
 function isUnknownScript(error: unknown): boolean {
   return error instanceof ServerRefusedError && error.message.startsWith("NOSCRIPT");
 }

@@ -7,11 +7,11 @@ export type Json = string | number | boolean | null | readonly Json[] | { readon
 /** What a rule may look at: the values of its keys, as the transactions before it left them. */
 export interface View {
   /**
-   * The value of a key, parsed anew at each call, so that nobody shares it; null where there is none.
-   * A key that was not declared is fetched first: the transaction then runs once more, with it.
+   * The value of a key, parsed anew at each call, so that nobody shares it; null where there is none. If the key was
+   * not declared, it is fetched, and the transaction runs once more with it.
    */
   get<T = Json>(key: string): T | null;
-  /** Declares further keys at once: where one of them was not read, the transaction runs once more, with all of them. */
+  /** Declares further keys at once. If one of them was not read, the transaction runs once more with all of them. */
   need(keys: Iterable<string>): void;
 }
 
@@ -19,20 +19,20 @@ export interface View {
 export type Change = readonly [key: string, value: unknown];
 
 /**
- * An object, or changes one by one, of which the last one of a key counts. Those cost less where keys hold ids: V8 makes
- * a hidden class of its own for each object whose keys are like no other's.
+ * An object, or changes one by one, of which the last for each key counts. Single changes cost less where keys hold
+ * ids: V8 makes a hidden class of its own for each object whose keys are like no other's.
  */
 export type Changes = Readonly<Record<string, unknown>> | Iterable<Change>;
 
-/** What a rule came to: the result for the caller, and what changes. */
+/** What a rule decided: the result for the caller, and what changes. */
 export interface Decision<T> {
   readonly result: T;
   readonly set?: Changes;
 }
 
 /**
- * A rule: a pure function from what is there to what shall be. It may run several times before its decision counts,
- * so it must do nothing else. What it throws is the caller's, and its transaction changes nothing.
+ * A rule: a pure function from what is there to what is to be. It may run several times before its decision counts, so
+ * it must do nothing else. If it throws, the caller gets the error and the transaction changes nothing.
  */
 export type Decide<T> = (view: View) => Decision<T>;
 
@@ -51,13 +51,13 @@ export class Transaction {
   readonly keys: Set<string>;
   readonly meta: unknown;
   readonly answer: Promise<unknown>;
-  /** Attempts that came to nothing, for whatever reason: the pauses grow with them. */
+  /** Attempts that failed, for whatever reason. The pauses grow with them. */
   attempts = 0;
   /** Attempts in which another client had changed a key. */
   conflicts = 0;
   /** What was told of it, where somebody listens. */
   message: TransactionMessage | undefined;
-  /** Why its latest attempt could not even be made: the cause of a timeout. */
+  /** Why its latest attempt could not even be made; becomes the cause of a timeout. */
   lastProblem: Error | undefined;
   #sent = false;
   #answered = false;
@@ -78,7 +78,7 @@ export class Transaction {
     this.#timer = setTimeout(() => this.#expire(timeout), timeout);
   }
 
-  /** True once its caller has an answer: it must not be run (again). */
+  /** True once its caller has an answer, so that it must not run (again). */
   get answered(): boolean {
     return this.#answered;
   }
@@ -125,17 +125,17 @@ export class Transaction {
     return written.size > 0 ? { images: written, meta } : null;
   }
 
-  /** Its EXEC leaves now: from here on a timeout no longer means that nothing was changed. */
+  /** Its EXEC leaves now, so from here on a timeout no longer means that nothing was changed. */
   markSent(): void {
     this.#sent = true;
   }
 
-  /** Its EXEC turned out not to have run, now or later: it may run again. */
+  /** Its EXEC turned out not to have run and not to run later, so it may go again. */
   markUnsent(): void {
     this.#sent = false;
   }
 
-  /** Gives the caller what the rule came to. */
+  /** Gives the caller what the rule decided. */
   conclude(): void {
     const verdict = this.#verdict;
     if (verdict === undefined) this.fail(new Error("a transaction was concluded before it was decided"));
@@ -176,7 +176,7 @@ function isIterable(set: Changes): set is Iterable<Change> {
 function toImage(key: string, value: unknown): string | null {
   if (value === null) return null;
   const image = JSON.stringify(value) as string | undefined;
-  // NaN and Infinity become null, which a later read would take for a key that is not there.
+  // NaN and Infinity become null, which a later read would take to mean that the key is not there.
   if (image === undefined || image === "null") throw new TypeError(`the new value of ${key} has no JSON form`);
   return image;
 }

@@ -3,7 +3,7 @@ import { Identity, valuesOf, type Lane } from "./lane.ts";
 
 /**
  * WATCH before the read, MULTI … EXEC for the commit. WATCH belongs to the connection, so the lane has one to itself.
- * The server notices every write to a key, also one that puts the same value.
+ * The server notices every write to a key, even one that puts the same value.
  */
 export class WatchLane implements Lane {
   readonly connection: Connection;
@@ -31,7 +31,7 @@ export class WatchLane implements Lane {
   }
 
   discard(): void {
-    // It may still WATCH, and a read would then find its MULTI aborted: it is not lent again.
+    // The connection may still WATCH, and a read would then find its MULTI aborted, so it is not lent again.
     this.connection.close();
   }
 

@@ -85,7 +85,7 @@ test("an EXEC that reaches Redis after the client declared it not run does not r
   const occ = on.client({ url: proxy.url, roundTripTimeout: 100 });
   const caught = proxy.catchNext(EXEC);
   let runs = 0;
-  // It watches nothing that its repetition changes: only the fence can stop the late EXEC.
+  // It watches nothing that its repetition changes, so only the fence can stop the late EXEC.
   const answer = occ.transact([], () => (++runs > 1 ? refuse("no longer") : { result: "done", set: { late: true } }));
   const held = await caught;
   expect(await outcome(answer)).toEqual(new Error("no longer"));

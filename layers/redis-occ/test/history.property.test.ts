@@ -46,13 +46,14 @@ async function suffer(held: Held, fate: Fate): Promise<void> {
       await held.deliver();
       return held.cut();
     case "deliver it late":
-      // Longer than the round trip timeout: the client has given up and settles it, before, while or after it arrives.
+      // Longer than the timeout of a round trip: the client has given up and fences it off before, while or after it
+      // arrives.
       await new Promise((resolve) => setTimeout(resolve, 70));
       void held.deliver();
   }
 }
 
-/** Adds an amount to each key, and leaves a marker of its own, by which it can be told whether, and that it ran once. */
+/** Adds an amount to each key, and leaves a marker of its own, which tells whether it ran, and how often. */
 function effect(id: number, { keys, amount }: Step) {
   return (view: View): { result: number; set: Record<string, number> } => {
     const ran = view.get<number>(`ran:${id}`) ?? 0;
@@ -81,7 +82,7 @@ test("random histories with connections cut at random: every answered effect is 
           );
         }),
       );
-      // What is still on its way arrives, or never does.
+      // Whatever is still on its way arrives or never does.
       await new Promise((resolve) => setTimeout(resolve, 100));
       const sums = new Map(KEYS.map((key) => [key, 0]));
       for (const [id, end] of ends.entries()) {

@@ -134,7 +134,7 @@ test("Redis is out of memory: ServerRefusedError that says so, nothing changed; 
       retryable: true,
       message: expect.stringContaining("OOM") as unknown,
     });
-    // In a MULTI, Redis refuses every command then.
+    // Within a MULTI, Redis then refuses every command.
     expect(await outcome(occ.read(["n"]))).toBeInstanceOf(ServerRefusedError);
     expect(await on.json("n")).toBe(1);
   } finally {

@@ -27,7 +27,10 @@ export function actionsAt(point: FailPoint): readonly Action[] {
   return [...BY_KIND[FAIL_POINTS[point]], ...(point === "append.before" ? (["short", "torn"] as const) : [])];
 }
 
-/** What shall happen at a place: at the `nth` time that a process comes by, counted from when it was told; 0: every time. */
+/**
+ * What is to happen at a place: at the `nth` time that the process comes by, counted from when it was told; 0 for every
+ * time.
+ */
 export interface Fault {
   readonly point: FailPoint;
   readonly action: Action;

@@ -1,6 +1,6 @@
 /**
- * Loaded into a process before its code (`node --import`): makes the fail points do what FAIL_POINT says, or what comes
- * as `{ faults: "…" }` from the parent while it runs. What has struck is appended to the file FAIL_POINT_REPORT.
+ * Loaded into a process before its code (`node --import`): makes the fail points do what FAIL_POINT says, or what the
+ * parent sends as `{ faults: "…" }` while it runs. Appends what has struck to the file FAIL_POINT_REPORT.
  */
 import { appendFileSync } from "node:fs";
 import { FAIL_POINT_HOOK, type FailPointHook } from "redis-occ/fail-points";

@@ -1,4 +1,4 @@
-/** The disk that the logs are on, to be filled: a small file system of its own where this process may mount one. */
+/** The disk that the logs are on, to be filled: a small file system of its own if this process may mount one. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ export class Disk {
       spawnSync("mount", ["-t", "tmpfs", "-o", `size=${SIZE}`, "tmpfs", folder]).status === 0;
   }
 
-  /** False where it is no file system of its own: then a fail point has to stand in for a full disk. */
+  /** False if it is no file system of its own, so that a fail point has to stand in for a full disk. */
   get canBeFull(): boolean {
     return this.#mounted;
   }

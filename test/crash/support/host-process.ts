@@ -48,7 +48,7 @@ export class HostProcess {
     for (let awaited; awaited !== this.#serving;) await (awaited = this.#serving);
   }
 
-  /** Replaces what it shall do from now on. Resolves once it knows, or is dead: its next life begins without. */
+  /** Replaces what it is to do from now on. Resolves once it knows, or is dead; its next life begins without. */
   async arm(faults: readonly Fault[]): Promise<void> {
     const child = this.#child;
     if (child?.connected !== true) return;

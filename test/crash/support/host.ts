@@ -10,7 +10,7 @@ import { lambdaContext, proxyEvent } from "../../../functions/test/support/invoc
 import { handlerOf, match, ROUTES } from "../../../functions/test/support/routes.ts";
 import { SIGNATURE_HEADER } from "../../../functions/calls/signature.ts";
 
-/** Milliseconds of an invocation; the connection of one that takes longer breaks. */
+/** Milliseconds that an invocation may take. The connection of one that takes longer breaks. */
 const INVOCATION = 4_000;
 /** The scheduled functions, and the milliseconds between two runs of each. */
 const SCHEDULE = {

@@ -39,7 +39,7 @@ const POWER_LOSS = join(
   "preload.ts",
 );
 
-/** A checkout whose driver died is anybody's after 0.8 s: the tests wait for that. */
+/** Anybody may take a checkout over 0.8 s after it began, because the tests wait for that. */
 const ENVIRONMENT = { SAGA_TIMEOUT_MS: "800", STEP_TIMEOUT_MS: "400", LOG_LEVEL: "info" };
 
 export class LeanShop {
@@ -109,7 +109,7 @@ export class LeanShop {
           port,
           preloads: mayLosePower ? [POWER_LOSS] : [],
           outputFile: join(dataDir, `host-${i}.log`),
-          // Each asks the services in the next one: a step and its caller are in two processes.
+          // Each asks the services in the next one, so a step and its caller are in two processes.
           environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
         }),
     );

@@ -8,7 +8,7 @@ interface Commit {
   readonly at: number;
 }
 
-/** What an entry of a map takes besides its two strings, in bytes, about. */
+/** What an entry of a map takes besides its two strings; bytes, approximately. */
 const ENTRY_BYTES = 100;
 
 /** The last image of every key that some stretch of the history writes, and the commit that wrote it. */
@@ -17,7 +17,7 @@ export class NewestImages {
   readonly #last = new Map<string, { readonly image: string | null; readonly commit: Commit }>();
   #bytes = 0;
 
-  /** Bytes that it takes, about. */
+  /** Bytes that it takes, approximately. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -31,7 +31,7 @@ export class NewestImages {
     eachImage(line, `epoch ${epoch}`, (key, image, at) => {
       commit ??= { epoch, n, at };
       const before = this.#last.get(key);
-      // Deleted first: so it goes to the end, where the later commits are.
+      // Deleted first, so that it goes to the end, where the later commits are.
       if (before !== undefined) this.#last.delete(key);
       this.#last.set(key, { image, commit });
       this.#bytes +=
@@ -39,7 +39,10 @@ export class NewestImages {
     });
   }
 
-  /** The commits with those of their images that no later one has overwritten, in order. What is deleted in the end is left out. */
+  /**
+   * The commits with those of their images that no later one has overwritten, in order. Keys that are deleted in the
+   * end are left out.
+   */
   *records(): Generator<Entry> {
     let commit: Commit | undefined;
     let images: string[] = [];

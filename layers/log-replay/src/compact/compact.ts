@@ -9,19 +9,19 @@ import type { Position } from "../format/record.ts";
 import { encodeSnapshot } from "./encode-snapshot.ts";
 import type { LogStore, Segment, Snapshot } from "../stores/store.ts";
 
-/** Bytes of changed images that one pass holds at most, about. */
+/** Bytes of changed images that one pass holds at most, approximately. */
 const PASS_BYTES = 64 * 1024 * 1024;
 /** Bytes of records between two calls of `onProgress`. */
 const PROGRESS_BYTES = 1024 * 1024;
 
 export interface CompactOptions {
-  /** No further pass begins after this time; milliseconds since 1970. What is left over is for the next call. */
+  /** No further pass begins after this time; milliseconds since 1970. The next call does what is left over. */
   readonly deadline?: number;
-  /** Bytes of changed images in memory at most, about. Default 64 MiB. */
+  /** Bytes of changed images in memory at most, approximately. Default 64 MiB. */
   readonly memory?: number;
-  /** Told now and then how many commits are folded so far, and how many bytes of the log, and of how many. */
+  /** Told now and then how many commits and bytes of the log are folded so far, and of how many. */
   readonly onProgress?: (progress: CompactProgress) => void;
-  /** Gives up between two reads; what is installed stays. */
+  /** Makes it give up between two reads. What is installed stays. */
   readonly signal?: AbortSignal;
 }
 
@@ -32,7 +32,7 @@ export interface CompactProgress {
 }
 
 export interface CompactResult {
-  /** The newest snapshot; null where there is nothing that could be folded. */
+  /** The newest snapshot; null if there is nothing that could be folded. */
   readonly snapshot: Snapshot | null;
   /** Commits that this call folded into it. */
   readonly commits: number;
@@ -43,7 +43,7 @@ export interface CompactResult {
 /**
  * Folds the log into a snapshot and archives the segments that are wholly in it, so that a restore reads the live keys
  * and what came since, however long the history is. Any process can do it at any time, several at once too, beside
- * transactions and restores; killed anywhere it leaves a log that is right, and the next one goes on.
+ * transactions and restores. If it is killed anywhere, it leaves a log that is right, and the next one goes on.
  *
  * @throws LogDamageError; StoreUnavailableError; whatever `signal` is aborted with
  */
@@ -73,10 +73,13 @@ export async function compact(
 type OnRead = (commits: number, bytes: number) => void;
 
 interface Pass {
-  /** How many commits it folded, and how many bytes these have in the log; 0 where nothing was left to fold. */
+  /** How many commits it folded, and how many bytes these have in the log; 0 if nothing was left to fold. */
   readonly commits: number;
   readonly bytes: number;
-  /** Whether it ended before the log did. What was appended meanwhile does not count: writers would keep it busy for ever. */
+  /**
+   * Whether it ended before the log did. What was appended meanwhile does not count, or writers would keep it busy for
+   * ever.
+   */
   readonly more: boolean;
   /** What is wholly in the snapshot now. */
   readonly segments: readonly Segment[];
@@ -87,9 +90,10 @@ const NOTHING: Pass = { commits: 0, bytes: 0, more: false, segments: [] };
 async function pass(store: LogStore, older: Snapshot | null, memory: number, onRead: OnRead): Promise<Pass> {
   const begins = await store.begins();
   const live = lastBegun(begins);
-  // A beginning can be seen before it is durable.
+  // A begin can be seen before it is durable.
   await store.sync([]);
-  // Sealed: whoever claimed the next epoch may have looked before this beginning was there, and go on from elsewhere.
+  // It is sealed: whoever claimed the next epoch may have looked before this begin was there, and may go on from
+  // elsewhere.
   const mayFold = async (): Promise<boolean> => mayCompact(live, live > 0 && (await store.isSealed(live)));
   if (!(await mayFold())) return NOTHING;
   const history = unbroken(begins, live);
@@ -100,13 +104,13 @@ async function pass(store: LogStore, older: Snapshot | null, memory: number, onR
     await (stretch.epoch === live ? reading.live(stretch) : reading.sealed(stretch));
   }
   const { end, commits, bytes, changes } = reading;
-  // Only now: all that was read was there, and is durable, before anybody claims. Every later epoch goes on from behind it.
+  // Only now, when all that was read is durable before anybody claims, does every later epoch go on after it.
   if (end === null || !(await mayFold())) return NOTHING;
 
   const below = (await store.segments()).filter(({ epoch }) => isWhollyBelow(epoch, end, history));
   const segments = [...below, ...reading.covered];
   if (commits > 0) {
-    // Another compaction may have been faster; then what is folded is in its snapshot.
+    // Another compaction may have been faster. What is folded is then in its snapshot.
     await store.installSnapshot(end, encodeSnapshot(store, older, changes, end, new Date()));
   }
   const newest = await store.snapshot();
@@ -120,7 +124,7 @@ function isWhollyBelow(epoch: number, position: Position, history: readonly Stre
   return next !== undefined && next.from <= position.n;
 }
 
-/** One reading of the log, from a snapshot on, until the log ends or the memory is used up. */
+/** One pass over the log, from a snapshot on, until the log ends or the memory is used up. */
 class Reading {
   readonly changes = new NewestImages();
   commits = 0;
@@ -145,7 +149,7 @@ class Reading {
     return this.changes.bytes >= this.#memory;
   }
 
-  /** An epoch that is over: what counts of it is known, and durable since the next one began. */
+  /** An epoch that is over. What counts of it is known, and has been durable since the next one began. */
   async sealed(stretch: Stretch): Promise<void> {
     for await (const lines of readStretch(this.#store, stretch)) {
       this.#add(lines);
@@ -154,8 +158,8 @@ class Reading {
   }
 
   /**
-   * The epoch that is being written to: its commits as far as they are there without a hole. The last frame of a segment
-   * may not be durable, so it is made so.
+   * The epoch that is being written to: its commits as far as they are there without a hole. The last frame of a
+   * segment may not be durable, so it is made durable.
    */
   async live({ epoch, from }: Stretch): Promise<void> {
     const merge = await Merge.open(this.#store, await this.#store.segments(epoch));

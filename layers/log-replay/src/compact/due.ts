@@ -2,14 +2,17 @@ import { lastBegun } from "../protocol.ts";
 import type { LogStore, Segment } from "../stores/store.ts";
 
 export interface CompactThresholds {
-  /** Bytes of segments that could be archived. At least as many as the snapshot has are waited for: it is written anew as a whole. */
+  /**
+   * Bytes of segments that could be archived. They must be at least as many as the snapshot has, because that is
+   * written anew as a whole.
+   */
   readonly bytes: number;
   /** Milliseconds since the first commit of such a segment. */
   readonly age: number;
 }
 
 /**
- * Whether compacting is worth while. What it costs is in proportion to what is written, however large the snapshot is.
+ * Whether compacting is worthwhile. Its cost is in proportion to what is written, however large the snapshot is.
  * @param now milliseconds since 1970
  */
 export async function isCompactionDue(
@@ -18,7 +21,7 @@ export async function isCompactionDue(
   now: number,
 ): Promise<boolean> {
   const live = lastBegun(await store.begins());
-  // A segment that its writer may go on with stays in the log, whatever is folded of it.
+  // A segment to which its writer may still append stays in the log, whatever is folded of it.
   const segments = (await store.segments()).filter(({ epoch, closed }) => closed || epoch < live);
   const total = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   if (total >= Math.max(bytes, (await store.snapshot())?.bytes ?? 0)) return total > 0;
@@ -29,7 +32,7 @@ export async function isCompactionDue(
 /** Enough of a segment to tell its first commit's time. */
 const HEAD_BYTES = 128;
 
-/** Milliseconds since 1970; Infinity where the segment does not begin with a record. */
+/** Milliseconds since 1970; Infinity if the segment does not begin with a record. */
 async function firstTime(store: LogStore, segment: Segment): Promise<number> {
   for await (const head of store.read(segment, HEAD_BYTES)) {
     const at = /,"at":"([^"]*)"/.exec(head.toString("latin1"))?.[1];

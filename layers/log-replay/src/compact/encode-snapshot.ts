@@ -7,8 +7,8 @@ import type { NewestImages } from "./changes.ts";
 const FRAME_BYTES = 64 * 1024;
 
 /**
- * The snapshot at a commit: of an older one all that the changes leave, and then the changes.
- * @param now the time that its last line shall carry
+ * The snapshot at a commit: all that the changes leave of an older snapshot, and then the changes.
+ * @param now the time that its last line carries
  */
 export async function* encodeSnapshot(
   store: LogStore,
@@ -35,7 +35,7 @@ export async function* encodeSnapshot(
   yield closeFrame([encodeLine({ epoch, n, body: `"at":"${now.toISOString()}","lines":${frame.lines},"set":{}` })]);
 }
 
-/** The line with the images that still are the last ones; null where none is. */
+/** The line with those of its images that are still the last ones; null if none is. */
 function unchanged({ epoch, n, line }: FramedLine, file: string, changes: NewestImages): string | null {
   const kept: string[] = [];
   let images = 0;

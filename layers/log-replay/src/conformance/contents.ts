@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import { types } from "node:util";
 import type { LogStore, Segment } from "../stores/store.ts";
 
 /** The bytes of a segment. */
@@ -20,4 +22,21 @@ export async function appendOnce(store: LogStore, epoch: number, text: string): 
   const writer = store.createSegment(epoch);
   await writer.append(Buffer.from(text));
   await writer.close();
+}
+
+/** Equal by content. Runners like jest give modules globals of their own, so that two empty arrays can differ by their prototype. */
+export function same(actual: unknown, expected: unknown): void {
+  assert.deepEqual(plain(actual), plain(expected));
+}
+
+/** That `actual` has at least what `expected` has. */
+export function has(actual: unknown, expected: unknown): void {
+  assert.partialDeepStrictEqual(plain(actual), plain(expected));
+}
+
+function plain(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Buffer.isBuffer(value)) return value;
+  if (Array.isArray(value)) return Array.from(value, plain);
+  if (types.isMap(value)) return new Map(Array.from(value, ([key, one]) => [key, plain(one)]));
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, plain(one)]));
 }

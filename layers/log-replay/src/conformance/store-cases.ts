@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { StoreUnavailableError } from "../errors.ts";
 import type { Segment, SegmentWriter, Snapshot } from "../stores/store.ts";
-import { appendOnce, collect, contents, pieces } from "./contents.ts";
+import { appendOnce, collect, contents, has, pieces, same } from "./contents.ts";
 import type { StoreCases, StorePlace } from "./place.ts";
 import { snapshotCases } from "./snapshot-cases.ts";
 
@@ -24,9 +24,9 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
 
     "is empty when new": async () => {
       const store = await (await make()).open();
-      assert.deepEqual(await store.claims(), []);
-      assert.deepEqual(await store.begins(), new Map());
-      assert.deepEqual(await store.segments(1), []);
+      same(await store.claims(), []);
+      same(await store.begins(), new Map());
+      same(await store.segments(1), []);
     },
 
     "gives an epoch to one of 20 claimants that race for it, ten times over": async () => {
@@ -36,13 +36,13 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
         const won = await Promise.all(stores.map((store) => store.claim(epoch)));
         assert.equal(won.filter(Boolean).length, 1);
       }
-      assert.deepEqual(await stores[0]?.claims(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      same(await stores[0]?.claims(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     },
 
     "lists claims by number, not by name": async () => {
       const store = await (await make()).open();
       for (const epoch of [1, 2, 9, 10, 11, 99_999_999, 100_000_000]) await store.claim(epoch);
-      assert.deepEqual(await store.claims(), [1, 2, 9, 10, 11, 99_999_999, 100_000_000]);
+      same(await store.claims(), [1, 2, 9, 10, 11, 99_999_999, 100_000_000]);
     },
 
     "shows a claim at once to whoever asks whether the epoch below is sealed": async () => {
@@ -75,8 +75,8 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
         [1, { parent: 0, cut: 0 }],
         [3, { parent: 1, cut: 9_007_199_254_740_991 }],
       ]);
-      assert.deepEqual(await store.begins(), begins);
-      assert.deepEqual(await (await place.open()).begins(), begins);
+      same(await store.begins(), begins);
+      same(await (await place.open()).begins(), begins);
     },
 
     "shows a beginning whole or not at all while it is written": async () => {
@@ -87,7 +87,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       })();
       for (let seen = 0; seen < 30;) {
         const begins = await reader.begins();
-        for (const [epoch, begin] of begins) assert.deepEqual(begin, { parent: epoch - 1, cut: epoch });
+        for (const [epoch, begin] of begins) same(begin, { parent: epoch - 1, cut: epoch });
         seen = begins.size;
       }
       await written;
@@ -98,7 +98,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       const store = await (await make()).open();
       const segment = store.createSegment(1);
       assert.equal(segment.size, 0);
-      assert.deepEqual(await store.segments(1), []);
+      same(await store.segments(1), []);
       await segment.append(Buffer.from("frame\n"));
       assert.equal((await store.segments(1)).length, 1);
       await segment.close();
@@ -114,8 +114,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       await segment.close();
       const other = await place.open();
       const [only] = await other.segments(4);
-      for (const chunk of [1_000, 65_536])
-        assert.deepEqual(await contents(other, only as Segment, chunk), Buffer.concat(frames));
+      for (const chunk of [1_000, 65_536]) same(await contents(other, only as Segment, chunk), Buffer.concat(frames));
     },
 
     "shows a frame to a reader as soon as its append resolves": async () => {
@@ -148,13 +147,13 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       );
       const store = await place.open();
       const segments = [...(await store.segments(1)), ...(await store.segments(2))];
-      assert.deepEqual(
+      same(
         segments.map(({ epoch }) => epoch),
         [1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2],
       );
       assert.equal(new Set(segments.map((segment) => segment.name)).size, 12);
       const texts = await Promise.all(segments.map(async (segment) => (await contents(store, segment)).toString()));
-      assert.deepEqual(texts.sort(), writers.map((_, i) => [0, 1, 2, 3, 4].map((k) => `${i}:${k} `).join("")).sort());
+      same(texts.sort(), writers.map((_, i) => [0, 1, 2, 3, 4].map((k) => `${i}:${k} `).join("")).sort());
     },
 
     "lists the segments of one epoch alone, in an order that stays": async () => {
@@ -166,7 +165,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       }
       assert.equal((await store.segments(1)).length, 2);
       assert.equal((await store.segments(10)).length, 1);
-      assert.deepEqual(await store.segments(1), await store.segments(1));
+      same(await store.segments(1), await store.segments(1));
     },
 
     "syncs what was read of segments that somebody else wrote and goes on with, and changes nothing of them; and nothing":
@@ -202,7 +201,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
         const read = await Promise.all(
           segments.map(async (segment) => [(await contents(other, segment)).toString(), segment.closed]),
         );
-        assert.deepEqual(read.sort(), [
+        same(read.sort(), [
           ["four", false],
           ["one", true],
           ["three", true],
@@ -217,7 +216,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
         const store = await place.open();
         const writers = [store.createSegment(1), store.createSegment(1), (await place.open()).createSegment(1)];
         for (const writer of writers) await writer.append(Buffer.from("x"));
-        assert.deepEqual(
+        same(
           (await store.segments(1)).map(({ closed }) => closed),
           [false, false, false],
         );
@@ -227,7 +226,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
     "lists the segments of all epochs at once": async () => {
       const store = await (await make()).open();
       for (const epoch of [3, 1, 20]) await appendOnce(store, epoch, "x");
-      assert.deepEqual(
+      same(
         (await store.segments()).map(({ epoch }) => epoch).sort((a, b) => a - b),
         [1, 3, 20],
       );
@@ -254,7 +253,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       const left = (await contents(store, segment)).toString();
       assert.equal(left, copy === null ? "whole torn" : "whole ");
       if (copy !== null) assert.equal((await contents(store, { ...segment, name: copy })).toString(), "whole torn");
-      assert.partialDeepStrictEqual(await store.segments(1), [{ name: segmentName }]);
+      has(await store.segments(1), [{ name: segmentName }]);
     },
 
     "says that it is unavailable, whatever is asked of it, once it cannot be reached": async () => {
@@ -291,7 +290,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
           (thrown: unknown) => thrown,
         );
         assert.ok(error instanceof StoreUnavailableError, String(error));
-        assert.partialDeepStrictEqual(error, { retryable: true, code: "log_unavailable" });
+        has(error, { retryable: true, code: "log_unavailable" });
       }
     },
 

@@ -7,8 +7,8 @@ export function encodeFrame(entries: readonly Entry[]): Buffer {
 }
 
 /**
- * Lines of JSON objects as one frame. The last line names the frame's size and carries a checksum of all of its bytes
- * before that: power loss can tear any page of a frame, not only its end.
+ * Lines of JSON objects as one frame. The last line ends in the frame's trailer, its size and a checksum of all bytes
+ * before that, because power loss can tear any page of a frame, not only its end.
  */
 export function closeFrame(lines: readonly string[]): Buffer {
   const covered = Buffer.from(lines.join("\n").slice(0, -1));
@@ -39,20 +39,22 @@ export interface Torn {
   readonly bytes: number;
 }
 
-/** How a segment ends: its last intact frame, null where there is none, and what is torn behind that, null where it ends whole. */
+/**
+ * How a segment ends: its last intact frame, null if there is none, and what is torn after that, null if nothing is.
+ */
 export interface End {
   readonly last: { readonly offset: number; readonly bytes: Buffer } | null;
   readonly torn: Torn | null;
 }
 
-/** What to do about damage. A reader goes on behind it where this returns. */
+/** What to do about damage. If this returns, the reader goes on after the damage. */
 export type OnDamage = (damage: LogDamageError) => void;
 
 export const raise: OnDamage = (damage) => {
   throw damage;
 };
 
-/** How far a segment was read: behind its last whole frame. */
+/** How far a segment was read: the end of its last whole frame. */
 export interface Place {
   /** Bytes. */
   offset: number;
@@ -61,7 +63,7 @@ export interface Place {
 }
 
 export interface ReadFramesOptions {
-  /** Where the chunks begin; moved on with each frame. Default: the beginning. */
+  /** Where the chunks begin. It moves on with each frame. Default: the beginning. */
   readonly place?: Place;
   /** Default: throws it. */
   readonly onDamage?: OnDamage;
@@ -87,7 +89,7 @@ export async function* readFrames(
   file: string,
   { place = { offset: 0, line: 1 }, onDamage = raise }: ReadFramesOptions = {},
 ): AsyncGenerator<Frame, End> {
-  // One buffer for all chunks: at the pace of a restore, the garbage would take more memory than the restore itself.
+  // All chunks share one buffer: at the pace of a restore, the garbage would take more memory than the restore itself.
   let held: Buffer = Buffer.allocUnsafe(SMALLEST_BUFFER);
   let length = 0;
   let searched = 0;
@@ -128,7 +130,7 @@ export async function* readFrames(
   return { last: last.frame, torn };
 }
 
-/** A frame's bytes beyond the time that the reader's buffer holds them. */
+/** Keeps a frame's bytes for longer than the reader's buffer holds them. */
 class Kept {
   #buffer: Buffer = Buffer.alloc(0);
   #length = 0;
@@ -151,7 +153,7 @@ function enlarged(buffer: Buffer, needed: number): Buffer {
   return larger;
 }
 
-/** The spans that the last line's trailer covers, where that is intact; null where the last line has none. */
+/** The spans that the last line's trailer covers, if that is intact; null if the last line has no trailer. */
 function closedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | null {
   const last = spans.at(-1);
   if (last === undefined) return null;
@@ -165,7 +167,7 @@ function closedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | 
   return bytes.length === Number(trailer[2]) && checksum(bytes) === trailer[3] ? covered : null;
 }
 
-/** The spoilt lines; where each is intact by itself, the first with a trailer that does not fit. None of none. */
+/** The spoilt lines. If each is intact by itself: the first with a trailer that does not fit. None of no lines. */
 function worst(buffer: Buffer, spans: readonly Span[]): number[] {
   if (spans.length === 0) return [];
   const spoilt = spans.flatMap(({ from, to }, i) => (isIntact(buffer.subarray(from, to)) ? [] : [i]));
@@ -191,8 +193,8 @@ function toLines(buffer: Buffer, spans: readonly Span[], place: Place, file: str
 }
 
 /**
- * What stands after the last intact frame. A crash leaves a beginning of one frame, or that frame with sectors of zeros
- * where they were not written. Anything else was spoilt later, and may have been answered for.
+ * What stands after the last intact frame. A crash leaves the first part of one frame, or that frame with sectors of
+ * zeros where they were not written. Anything else was spoilt later, and answers may rest on it.
  */
 function judgeRest(
   buffer: Buffer,
@@ -205,7 +207,7 @@ function judgeRest(
   const closed = spans.findIndex(({ from, to }) => endsInTrailer(buffer, from, to));
   const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
   const damage = (at: number, what: string): void => onDamage(new LogDamageError(file, line + at, what));
-  // Its writer went on behind it, and does so only once a frame is durable.
+  // Its writer went on after it, and does that only once a frame is durable.
   if (closed >= 0 && spans[closed]?.to !== end) {
     for (const at of worst(buffer, spans.slice(0, closed + 1))) damage(at, "a bad checksum in the middle of the log");
   } else if (!hasZeroedSector(buffer, offset)) {
@@ -231,7 +233,7 @@ function endsInTrailer(buffer: Buffer, from: number, to: number): boolean {
 /** Bytes that a disk writes together, or a multiple of them. */
 const SECTOR = 512;
 
-/** True where all that the rest has of some sector is zeros. JSON has none: a single one is a flipped bit. */
+/** True if all that the rest has of some sector is zeros. JSON has no zeros, and a single one is a flipped bit. */
 function hasZeroedSector(rest: Buffer, offset: number): boolean {
   for (let from = rest.indexOf(0); from >= 0; from = rest.indexOf(0, from + 1)) {
     if (from !== 0 && (offset + from) % SECTOR !== 0) continue;

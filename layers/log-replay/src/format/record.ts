@@ -2,7 +2,7 @@ import { crc32 } from "node:zlib";
 import { LogDamageError } from "../errors.ts";
 import { eachMember } from "./json-members.ts";
 
-/** The place of a record in the history: commit number `n` counts on through all epochs. */
+/** The place of a record in the history. Commit numbers `n` go on through all epochs. */
 export interface Position {
   readonly epoch: number;
   readonly n: number;
@@ -10,9 +10,9 @@ export interface Position {
 
 /** A committed transaction on its way to the log: its place, and the JSON members that its author wrote. */
 export interface Entry extends Position {
-  /** JSON members without braces: `"at":…,"tx":…,…,"set":{…}`. The same bytes whoever appends them. */
+  /** JSON members without braces: `"at":…,"tx":…,…,"set":{…}`. The bytes are the same whoever appends them. */
   readonly body: string;
-  /** What it writes, where its author is this process; else the body tells. */
+  /** What it writes, if its author is this process; otherwise the body tells. */
   readonly images?: ReadonlyMap<string, unknown>;
 }
 
@@ -20,7 +20,7 @@ export interface Entry extends Position {
 export interface LogRecord extends Position {
   /** ISO 8601, UTC. */
   readonly at: string;
-  /** Names this transaction for ever, wherever it was appended. */
+  /** Names this transaction for ever, wherever it is appended. */
   readonly tx: string;
   /** The new value of every key that it wrote; null where it deleted one. */
   readonly set: Readonly<Record<string, unknown>>;
@@ -28,10 +28,12 @@ export interface LogRecord extends Position {
   readonly [note: string]: unknown;
 }
 
-/** Notes must not use these: members that the log itself writes, and what would make something else of the notes. */
+/** Notes must not use these names: the log itself writes members with them, or they would change what the notes are. */
 const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"]);
 
-/** Notes as JSON members without braces. @throws TypeError for a reserved name, and for what has no JSON form */
+/**
+ * Notes as JSON members without braces. @throws TypeError for a reserved name, and for a value that has no JSON form
+ */
 export function encodeNotes(notes: Readonly<Record<string, unknown>>): string {
   for (const name of Object.keys(notes))
     if (RESERVED.has(name)) throw new TypeError(`"${name}" cannot be noted in a record`);
@@ -54,14 +56,14 @@ export function encodeLine({ epoch, n, body }: Entry): string {
 /** CRC-32 (the polynomial of gzip) as eight hexadecimal digits. */
 export function checksum(data: string | Uint8Array): string {
   const crc = crc32(data);
-  // In halves: beyond 31 bits V8 takes a number for a fraction, and is ten times as long about its digits.
+  // In halves, because V8 treats a number beyond 31 bits as a fraction and takes ten times as long for its digits.
   return (crc >>> 16).toString(16).padStart(4, "0") + (crc & 0xffff).toString(16).padStart(4, "0");
 }
 
 const HEAD = /^\{"epoch":(\d{1,16}),"n":(\d{1,16}),/;
 const TAIL = /,"crc":"([0-9a-f]{8})"(?:,"frame":\{"lines":\d{1,9},"bytes":\d{1,12},"crc":"[0-9a-f]{8}"\})?\}$/;
 
-/** The place that a line names, or null where it is no record. Looks at the first bytes only. */
+/** The position that a line names, or null if it is no record. Looks at the first bytes only. */
 export function positionOf(line: Buffer): Position | null {
   const head = HEAD.exec(line.toString("latin1", 0, 60));
   return head ? { epoch: Number(head[1]), n: Number(head[2]) } : null;
@@ -69,17 +71,20 @@ export function positionOf(line: Buffer): Position | null {
 
 const TIME = /,"at":"([^"]{1,40})"/;
 
-/** When the record was committed, in milliseconds since 1970; NaN where the line does not say. Looks at the first bytes only. */
+/**
+ * When the record was committed, in milliseconds since 1970; NaN if the line does not say. Looks at the first bytes
+ * only.
+ */
 export function timeOf(line: Buffer): number {
   return Date.parse(TIME.exec(line.toString("latin1", 0, 120))?.[1] ?? "");
 }
 
-/** The checksum that the line carries, of all that stands before it; null where it is no record. */
+/** The checksum that the line carries, of all that stands before it; null if it is no record. */
 export function checksumOf(line: Buffer): string | null {
   return tailOf(line)?.[1] ?? null;
 }
 
-/** True where the line is a record whose checksum fits. */
+/** True if the line is a record whose checksum fits. */
 export function isIntact(line: Buffer): boolean {
   const tail = tailOf(line);
   if (tail === null || positionOf(line) === null) return false;
@@ -90,7 +95,7 @@ function tailOf(line: Buffer): RegExpExecArray | null {
   return TAIL.exec(line.toString("latin1", Math.max(0, line.length - 120)));
 }
 
-/** @throws LogDamageError where the line is no record, which its checksum should have told before */
+/** @throws LogDamageError if the line is no record, which its checksum should have shown before */
 export function parseRecord(line: Buffer, file: string): LogRecord {
   try {
     return JSON.parse(line.toString("utf8")) as LogRecord;
@@ -116,9 +121,9 @@ export function keysOf({ body, images }: Pick<Entry, "body" | "images">): Iterab
 }
 
 /**
- * Visits what a replay takes from a record: the image of each key, null where it was deleted, and the record's time in
+ * Visits what a replay takes from a record: the image of each key, null if it was deleted, and the record's time in
  * milliseconds since 1970.
- * @throws LogDamageError where the line is not as records are, which its checksum should have told before
+ * @throws LogDamageError if the line is not as records are, which its checksum should have shown before
  */
 export function eachImage(
   line: Buffer,

@@ -11,14 +11,14 @@ export interface PlacedLine extends FramedLine {
 
 export interface EpochReaderOptions {
   readonly onTorn?: OnTorn;
-  /** Default: throws it. Where it returns, reading goes on behind the damage. */
+  /** Default: throws it. If it returns, reading goes on after the damage. */
   readonly onDamage?: OnDamage;
 }
 
 /**
- * Reads an epoch's commits in order, each once, while others may still append to it. What looks like a hole or the end is
- * believed only after another look: a commit is durable before those that have seen it, but not in the same segment, and
- * a segment may have been read before that commit was in it.
+ * Reads an epoch's commits in order, each once, while others may still append to it. It believes a hole or an end only
+ * after another look: a commit is durable before those that have seen it, but not in the same segment, and a segment
+ * may have been read before that commit was in it.
  */
 export class EpochReader {
   readonly epoch: number;
@@ -69,7 +69,7 @@ export class EpochReader {
     }
   }
 
-  /** Whatever else is there, as far as it is intact: in order, each commit once, with holes. */
+  /** Whatever else is there and intact: in order, each commit once, with holes. */
   async *rest(): AsyncGenerator<PlacedLine> {
     await this.#lookAgain();
     for (;;) {
@@ -85,7 +85,7 @@ export class EpochReader {
     await Promise.all([...this.#cursors.values()].map((cursor) => cursor.close()));
   }
 
-  /** The next commit that any segment has; Infinity where none has any more. */
+  /** The next commit that any segment has; Infinity if none has any more. */
   async #next(): Promise<number> {
     for (const cursor of this.#cursors.values()) await cursor.seek(this.#last + 1);
     return Math.min(Infinity, ...[...this.#cursors.values()].map(({ n }) => n));
@@ -121,7 +121,7 @@ export class EpochReader {
 
   async #lookAgain(): Promise<void> {
     for (const cursor of this.#cursors.values()) cursor.resume();
-    // The archive after the log: what is moved in between is in both lists, and none is missed.
+    // The archive is listed after the log: what is moved in between is in both lists, and none is missed.
     for (const segment of [...(await this.#store.segments(this.epoch)), ...(await this.#store.archived(this.epoch))]) {
       if ([...this.#cursors.keys()].some((name) => sameSegment(name, segment.name))) continue;
       this.#cursors.set(segment.name, new SegmentCursor(this.#store, segment, this.#onTorn, this.#onDamage));

@@ -11,8 +11,8 @@ export interface HistoryLinesOptions {
 }
 
 /**
- * The commits of a log in their order, each once, up to the last that is there now; others may go on appending. Memory
- * for a frame and a chunk of each segment of one epoch.
+ * The commits of a log in their order, each once, up to the last that is there now; others may go on appending. Needs
+ * memory for a frame and a chunk of each segment of one epoch.
  * @throws LogDamageError; StoreUnavailableError
  */
 export async function* historyLines(
@@ -33,7 +33,7 @@ export async function* historyLines(
 /** What somebody who follows a log is told. */
 export type Followed =
   | { readonly record: PlacedLine }
-  /** A new epoch; `dropped` commits that were told of before turned out not to count. */
+  /** A new epoch. `dropped` of the commits that were reported before turned out not to count. */
   | { readonly began: number; readonly cut: number; readonly dropped: number };
 
 export interface FollowOptions {
@@ -44,7 +44,10 @@ export interface FollowOptions {
   readonly signal: AbortSignal;
 }
 
-/** As `historyLines`, and then whatever is appended, over new segments and epochs, until the signal. @throws as `historyLines` */
+/**
+ * As `historyLines`, and then whatever is appended, on through new segments and epochs, until the signal. @throws as
+ * `historyLines`
+ */
 export async function* followHistory(
   store: LogStore,
   { after = 0, pause = 200, signal }: FollowOptions,

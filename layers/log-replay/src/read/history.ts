@@ -7,11 +7,11 @@ import type { LogStore } from "../stores/store.ts";
 
 /**
  * The records of all that has happened, in order, each once, from the archive and the log. It can run beside
- * transactions, restores and compactions, and ends with the last commit that is there. A commit at the end that was not
- * answered for yet may still be cut off by a recovery.
+ * transactions, restores and compactions, and ends with the last commit that is there. A recovery may still cut off a
+ * commit at the end on which no answer rests yet.
  *
  * @param from the first commit wanted, from 1
- * @throws LogDamageError, also where archived segments were taken away
+ * @throws LogDamageError, also if archived segments were taken away
  */
 export async function* readHistory(
   store: LogStore,
@@ -29,15 +29,15 @@ export interface Image {
 }
 
 export interface PastState {
-  /** The last commit that it has; null where nothing had happened. */
+  /** The last commit that it has; null if nothing had happened. */
   readonly position: Position | null;
   readonly images: ReadonlyMap<string, Image>;
 }
 
 /**
- * The state as it was after commit `n`, or before the first commit later than time `at` (milliseconds since 1970); without
- * either, after the last commit. Takes memory for that state.
- * @throws LogDamageError, also where archived segments that it needs were taken away
+ * The state as it was after commit `n`, or before the first commit later than time `at` (milliseconds since 1970);
+ * without either, after the last commit. Needs memory for that state.
+ * @throws LogDamageError, also if archived segments that it needs were taken away
  */
 export function stateAt(
   store: LogStore,

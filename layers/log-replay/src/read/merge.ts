@@ -9,13 +9,13 @@ const LARGEST_CHUNK = 256 * 1024;
 const SMALLEST_CHUNK = 16 * 1024;
 /** Enough of a segment to tell its first commit. */
 const HEAD_BYTES = 64;
-/** Segments whose first bytes are read at the same time: from a remote store each is a round trip. */
+/** Segments whose first bytes are read at the same time, since each takes a round trip to a remote store. */
 const HEADS_AT_ONCE = 32;
 
 /**
  * The segments of one epoch as one sequence of commits, each once, whoever appended it and however often. Each segment
- * is in order by itself. One is opened when the sequence gets to its first commit and closed at its end, so that as
- * many are open at a time as there were writers at that time.
+ * is in order by itself. It is opened when the sequence gets to its first commit and closed at its end, so that as many
+ * are open at a time as there were writers at that time.
  */
 export class Merge {
   /** Those that were read to their end. */
@@ -43,9 +43,9 @@ export class Merge {
   }
 
   /**
-   * Commit `n` and as many behind it as can be had at once, none after `to`; none where commit `n` is in no segment. To be
-   * asked for in ascending order. The lines are valid until the next call.
-   * @throws LogDamageError where two segments disagree about a commit
+   * Commit `n` and as many after it as are at hand, up to `to`; nothing if commit `n` is in no segment. Ask in
+   * ascending order. The lines are valid until the next call.
+   * @throws LogDamageError if two segments disagree about a commit
    */
   async take(n: number, to: number): Promise<readonly FramedLine[]> {
     for (let next = this.#waiting[0]; next !== undefined && next.first <= n; next = this.#waiting[0])
@@ -68,12 +68,12 @@ export class Merge {
     return source?.linesBelow(limit) ?? [];
   }
 
-  /** The lowest commit that is there of those that were not asked for yet; Infinity where there is none. */
+  /** The lowest commit that is there and was not asked for yet; Infinity if there is none. */
   get beyond(): number {
     return Math.min(this.#waiting[0]?.first ?? Infinity, ...this.#active.map(({ n }) => n));
   }
 
-  /** Of each segment that was read from, the last frame that was read. */
+  /** The last frame that was read of each segment. */
   lastFrames(): LastFrame[] {
     const ended = this.ended.flatMap(({ segment, last }) => (last === null ? [] : [{ segment, ...last }]));
     return [...ended, ...this.#active.flatMap((cursor) => cursor.frame ?? [])];
@@ -88,7 +88,7 @@ export interface SegmentEnd extends End {
   readonly segment: Segment;
 }
 
-/** The segment's first commit as its first bytes tell it; 0 where they tell none, which reading it will judge. */
+/** The segment's first commit as its first bytes tell it; 0 if they tell none, which reading it will judge. */
 async function firstCommit(store: LogStore, segment: Segment): Promise<number> {
   for await (const bytes of store.read(segment, HEAD_BYTES)) return positionOf(bytes)?.n ?? 0;
   return 0;
@@ -140,7 +140,7 @@ class Cursor {
     };
   }
 
-  /** The line it is at and those of its frame that go on from it without a hole, below commit `limit`. */
+  /** The line it is at and those of its frame that follow without a hole, below commit `limit`. */
   linesBelow(limit: number): readonly FramedLine[] {
     const { lines } = this.#frame as Frame;
     const from = this.#next;

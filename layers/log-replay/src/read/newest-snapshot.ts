@@ -3,8 +3,8 @@ import { after, type Stretch } from "../protocol.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 
 /**
- * Reads from the newest snapshot on, and again where a compaction has taken away meanwhile what was being read: then a
- * newer snapshot holds it, and whatever error came of it says nothing about the log.
+ * Reads from the newest snapshot on, and does so again if a compaction has meanwhile taken away what was being read: a
+ * newer snapshot then holds it, and the error says nothing about the log.
  *
  * @param read may be called more than once
  */
@@ -27,7 +27,7 @@ export async function isNewest(store: LogStore, snapshot: Snapshot | null): Prom
   return (await store.snapshot())?.name === snapshot?.name;
 }
 
-/** What of a history is left to read after a snapshot. @throws LogDamageError where the snapshot is of another history */
+/** What of a history is left to read after a snapshot. @throws LogDamageError if the snapshot is of another history */
 export function stretchesAfter(history: readonly Stretch[], snapshot: Snapshot | null): Stretch[] {
   const stretches = after(history, snapshot);
   if (stretches === null)

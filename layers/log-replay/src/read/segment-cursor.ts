@@ -13,7 +13,7 @@ import type { LogStore, Segment } from "../stores/store.ts";
 /** Bytes read of a segment at a time. */
 const CHUNK = 64 * 1024;
 
-/** Told of a segment whose last frame is torn, or being written. */
+/** Told of a segment whose last frame is torn or being written. */
 export type OnTorn = (segment: Segment, torn: Torn) => void;
 
 /** Walks through one segment in the order of its commits, and on from its end when more has been appended. */
@@ -36,7 +36,7 @@ export class SegmentCursor {
     this.#frames = this.#open();
   }
 
-  /** Where it is now: in the archive, once it was moved there. */
+  /** Where the segment is now: in the archive, once it was moved there. */
   get segment(): Segment {
     return this.#segment;
   }
@@ -62,7 +62,7 @@ export class SegmentCursor {
     }
   }
 
-  /** Where it is at the segment's end: the next `seek` finds what has been appended since. */
+  /** If it is at the segment's end, the next `seek` finds what has been appended since. */
   resume(): void {
     if (!this.#ended) return;
     this.#ended = false;
@@ -73,7 +73,7 @@ export class SegmentCursor {
     await this.#frames.return({ last: null, torn: null });
   }
 
-  /** A compaction may take the segment to the archive at any time: there it goes on where it was. */
+  /** A compaction may take the segment to the archive at any time. Reading then goes on there, where it was. */
   async #nextFrame(): Promise<IteratorResult<Frame, End>> {
     try {
       return await this.#frames.next();

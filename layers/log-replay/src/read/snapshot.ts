@@ -4,8 +4,8 @@ import { parseRecord, type LogRecord } from "../format/record.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 
 /**
- * A snapshot is the log with what was overwritten left out: records of the same form, in the order of their commits,
- * with those of their images that are still the last ones, in frames. Its last line tells its commit, and how many lines
+ * A snapshot is the log without what was overwritten: records of the same form, in frames, in the order of their
+ * commits, with those of their images that are still the last ones. Its last line tells its commit, and how many lines
  * stand before it.
  */
 const END = /^\{"epoch":\d+,"n":\d+,"at":"[^"]*","lines":\d+,/;

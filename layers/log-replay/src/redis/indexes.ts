@@ -10,8 +10,8 @@ export interface Indexed {
 }
 
 /**
- * The commands that keep the indexes in step with the keys written at `at`. In the same MULTI as the write itself, and
- * again at replay from the record's own time: an index is a function of the log like everything else.
+ * The commands that keep the indexes in step with the keys written at `at`. They run in the same MULTI as the write,
+ * and again at a replay with the record's own time, so an index is a function of the log like everything else.
  *
  * @param images each written key
  */
@@ -31,7 +31,7 @@ export function indexCommands(prefixes: readonly string[], images: Iterable<read
   ];
 }
 
-/** The prefix under which a key is indexed; undefined where it is not. */
+/** The prefix under which a key is indexed; undefined if it is not. */
 export function prefixOf(key: string, prefixes: readonly string[]): string | undefined {
   return prefixes.find((candidate) => key.startsWith(candidate));
 }

@@ -2,9 +2,12 @@
 export const GUARD = "log:guard";
 /** Stream of the commits of this epoch that may not be durable yet; its ids are `epoch-n`. */
 export const TAIL = "log:tail";
-/** Held by the process that restores. Its value is a token of that one attempt: it fences every write of the restore. */
+/**
+ * Held by the process that restores. Its value is the token of that one attempt, which fences every write of the
+ * restore.
+ */
 export const LOCK = "log:lock";
-/** A hint that somebody appends the tail for all just now; expires by itself. */
+/** A hint that somebody is appending the tail for all. It expires by itself. */
 export const TURN = "log:turn";
 /** The identity of the log that the database was restored from, also while it is half restored. */
 export const STORE = "log:store";
@@ -12,7 +15,10 @@ export const STORE = "log:store";
 /** The field of a tail entry that holds the record's body. */
 export const BODY = "r";
 
-/** The sorted set of the present keys with a prefix, by the time of their last write. Derived: replay makes it again. */
+/**
+ * The sorted set of the present keys with a prefix, by the time of their last write. It is derived: a replay makes it
+ * again.
+ */
 export function indexKey(prefix: string): string {
   return `log:index:${prefix}`;
 }

@@ -14,17 +14,18 @@ return id
 `;
 
 /**
- * The tail: a stream in Redis with the commits that may not be durable yet. Redis numbers them, in the same MULTI that
- * makes them: an entry's id is `epoch-n`. The last reply is the id of the last one; those before it have the numbers before.
+ * The tail: a stream in Redis with the commits that may not be durable yet. Redis numbers them in the same MULTI that
+ * makes them: an entry's id is `epoch-n`. The last reply is the id of the last one; the others have the numbers before
+ * it.
  */
 export function appendToTail(epoch: number, bodies: readonly string[], commit: CommitMode): Command[] {
   const id = `${epoch}-*`;
-  // A command of its own for each costs a client more than all else that it sends of a transaction. Scripts call no scripts.
+  // A command for each would cost a client more than all else that it sends of a transaction. Scripts call no scripts.
   if (commit === "watch" && bodies.length > 1) return [["eval", APPEND, 1, TAIL, id, BODY, ...bodies]];
   return bodies.map((body) => ["xadd", TAIL, id, BODY, body]);
 }
 
-/** Everything after commit `n`; everything there is where nothing is known. */
+/** Everything after commit `n`, or everything there is if nothing is known. */
 export function readTailAfter(epoch: number, n: number | null): Command {
   return ["xrange", TAIL, n === null ? "-" : `${epoch}-${n + 1}`, "+"];
 }
@@ -43,7 +44,7 @@ export function parseTail(reply: Reply | undefined): Entry[] {
   });
 }
 
-/** The place that an entry's id names. */
+/** The position that an entry's id names. */
 export function parseId(id: Reply | undefined): { epoch: number; n: number } {
   const [epoch, n] = String(id).split("-").map(Number);
   if (epoch === undefined || n === undefined || Number.isNaN(n))

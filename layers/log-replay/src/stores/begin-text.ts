@@ -1,6 +1,6 @@
 import type { Begin } from "./store.ts";
 
-/** How an epoch begins, as stores keep it: JSON. @returns null where `text` does not say it */
+/** A begin as stores keep it: JSON. @returns null if `text` is none */
 export function parseBegin(text: string): Begin | null {
   try {
     const { parent, cut } = JSON.parse(text) as Partial<Begin>;

@@ -5,8 +5,8 @@ import type { Position } from "../format/record.ts";
 export type Durability = "always" | "os";
 
 /**
- * How an epoch starts: it goes on from commit `cut` of epoch `parent`. Whatever `parent` has beyond `cut` was never
- * answered for and does not exist, even if it turns up later.
+ * How an epoch starts: it goes on after commit `cut` of epoch `parent`. No answer rests on whatever `parent` has beyond
+ * `cut`, which does not exist, even if it turns up later.
  */
 export interface Begin {
   readonly parent: number;
@@ -17,14 +17,17 @@ export interface Begin {
 export interface Segment {
   readonly epoch: number;
   readonly name: string;
-  /** True where its writer is certain to append nothing more to it: it went on in another one, or is known to be gone. */
+  /**
+   * True if its writer is certain to append nothing more to it, because it went on in another one or is known to be
+   * gone.
+   */
   readonly closed: boolean;
   readonly bytes: number;
 }
 
 /**
- * The last frame that was read of a segment. A writer appends the next one only once this one is durable: so all before
- * it is, and of this one a reader cannot know.
+ * The last frame that was read of a segment. A writer appends the next one only once this one is durable. So all before
+ * it is durable, and a reader cannot know about this one.
  */
 export interface LastFrame {
   readonly segment: Segment;
@@ -33,7 +36,7 @@ export interface LastFrame {
   readonly bytes: Buffer;
 }
 
-/** The state after commit `n`, which belongs to epoch `epoch`: all that came up to there is folded into it. */
+/** The state after commit `n`, which belongs to epoch `epoch`. Everything up to there is folded into it. */
 export interface Snapshot {
   readonly epoch: number;
   readonly n: number;
@@ -56,13 +59,14 @@ export interface SegmentWriter {
 }
 
 /**
- * Where the log of one service lives. Adapters fill this in; they all pass the same conformance suite.
- * Every method throws StoreUnavailableError where the store cannot be reached or does not take the write.
+ * Where the log of one service is kept. Adapters implement this, and all pass the same cases
+ * (`log-replay/conformance`). Every method throws StoreUnavailableError if the store cannot be reached or does not take
+ * the write.
  *
  * Epochs count from 1. A claim on an epoch is made before anything else of it exists; it seals all epochs below.
  */
 export interface LogStore {
-  /** Made once with the store and never again: tells it from an empty place that was mounted by mistake. */
+  /** Made once with the store and never again. It tells the store from an empty place that was mounted by mistake. */
   readonly id: string;
 
   /** Claims `epoch`, durably. @returns false where it was claimed before, by anybody */
@@ -70,8 +74,8 @@ export interface LogStore {
   /** The claimed epochs in ascending order. */
   claims(): Promise<number[]>;
   /**
-   * True where the epoch after `epoch` is claimed. Sees every claim that was made before the call.
-   * @throws StoreUnavailableError where not even `epoch` itself is claimed: this is no longer the same store
+   * True if the epoch after `epoch` is claimed. Sees every claim that was made before the call.
+   * @throws StoreUnavailableError if not even `epoch` itself is claimed: this is no longer the same store
    */
   isSealed(epoch: number): Promise<boolean>;
 
@@ -79,7 +83,7 @@ export interface LogStore {
   writeBegin(epoch: number, begin: Begin): Promise<void>;
   /**
    * The begun epochs.
-   * @param onDamage told of a beginning that cannot be understood, which is then left out; default: throws it
+   * @param onDamage told of a begin that cannot be understood, which is then left out; default: throws it
    */
   begins(onDamage?: OnDamage): Promise<Map<number, Begin>>;
 
@@ -90,18 +94,18 @@ export interface LogStore {
   /**
    * The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for.
    * @param from where to begin; default 0
-   * @throws GoneError where it was archived since it was listed
+   * @throws GoneError if it was archived since it was listed
    */
   read(segment: Segment, chunk: number, from?: number): AsyncIterable<Buffer>;
   /**
-   * Makes durable what was read of segments, and all names there are: segments, claims, beginnings. The frames are
-   * written again: where the writer's own sync has failed, a second one succeeds and proves nothing.
-   * @throws GoneError where a segment was archived meanwhile
+   * Makes durable what was read of segments, and all names there are: segments, claims, begins. The frames are written
+   * again, because after the writer's own sync has failed a second one succeeds and proves nothing.
+   * @throws GoneError if a segment was archived meanwhile
    */
   sync(frames: readonly LastFrame[]): Promise<void>;
   /**
-   * Cuts a torn frame off, with a copy kept, where the segment's writer is known to be gone; else leaves it there,
-   * where every reader passes over it.
+   * Cuts a torn frame off and keeps a copy, if the segment's writer is known to be gone. Otherwise leaves it there, and
+   * every reader passes over it.
    * @returns the name of the copy, or null
    */
   cut(segment: Segment, length: number): Promise<string | null>;
@@ -110,18 +114,20 @@ export interface LogStore {
   snapshot(): Promise<Snapshot | null>;
   /**
    * Installs a snapshot: whole and durable, or not at all. Takes all of `content`, unless it gives up before.
-   * @returns false where one of this or a later commit is there already, by anybody
+   * @returns false if somebody has installed one of this or a later commit already
    */
   installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean>;
   /**
    * The snapshot's bytes, as `read` gives a segment's.
-   * @throws GoneError where it was removed since it was asked for
+   * @throws GoneError if it was removed since it was asked for
    */
   readSnapshot(snapshot: Snapshot, chunk: number): AsyncIterable<Buffer>;
-  /** Removes the snapshots of commits before this one's, and what unfinished installations of such have left. */
+  /**
+   * Removes the snapshots of commits before this one's, and what unfinished installations of such snapshots have left.
+   */
   removeSnapshots(before: Snapshot): Promise<void>;
 
-  /** Takes segments out of the log and keeps them as history. Those that are archived, by anybody, stay so. */
+  /** Takes segments out of the log and keeps them as history. Segments that are archived already stay so. */
   archive(segments: readonly Segment[]): Promise<void>;
   /** The archived segments of one epoch, or of all. `read` reads them. List these after `segments`, and none is missed. */
   archived(epoch?: number): Promise<Segment[]>;

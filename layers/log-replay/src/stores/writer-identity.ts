@@ -9,7 +9,7 @@ import { hostname } from "node:os";
 export interface WriterIdentity {
   readonly where: string;
   readonly pid: number;
-  /** Start time of the process in clock ticks since boot: a recycled pid has another one. */
+  /** Start time of the process in clock ticks since boot. A recycled pid has another one. */
   readonly start: string;
 }
 
@@ -22,14 +22,14 @@ export function ownIdentity(): WriterIdentity {
   };
 }
 
-/** True only where the writer is certain to be gone: it ran here, and its process no longer does. */
+/** True only if the writer is certain to be gone: it ran here, and its process no longer does. */
 export function isGone(writer: WriterIdentity): boolean {
   const own = ownIdentity();
   if (writer.where !== own.where || writer.start === "0") return false;
   return startTime(writer.pid) !== writer.start;
 }
 
-/** Field 22 of /proc/PID/stat; null where there is no such process, or no such file system. */
+/** Field 22 of /proc/PID/stat; null if there is no such process, or no such file system. */
 function startTime(pid: number): string | null {
   const stat = read(`/proc/${pid}/stat`);
   // The second field is the command in parentheses and may contain anything.

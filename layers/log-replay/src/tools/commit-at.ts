@@ -11,7 +11,7 @@ export interface CommitAt extends Position {
 /**
  * The last commit up to a moment.
  * @returns null where that is before the first one
- * @throws RangeError where the history does not have the commit that is named; LogDamageError; StoreUnavailableError
+ * @throws RangeError if the history does not have the commit that is named; LogDamageError; StoreUnavailableError
  */
 export async function commitAt(store: LogStore, moment: Moment): Promise<CommitAt | null> {
   let last: CommitAt | null = null;

@@ -25,8 +25,9 @@ const ROUND_TRIP = 5_000;
 const CHUNK = 500;
 
 /**
- * Compares the log's state with a live Redis, while others go on writing. A key that looks different is looked at again
- * together with the number of the commit that Redis has reached, and compared with the log's state at that very commit.
+ * Compares the log's state with a live Redis, while others go on writing. A key that looks different is read again
+ * together with the number of the commit that Redis has reached, and compared with the log's state at exactly that
+ * commit.
  * @throws StoreMismatchError where Redis holds no state of this log now; LogDamageError; OccError
  */
 export async function diff(store: LogStore, url: string): Promise<Compared> {
@@ -50,7 +51,7 @@ export async function diff(store: LogStore, url: string): Promise<Compared> {
   }
 }
 
-/** Keys in which Redis, over the time of a scan, differs from the log as it was before. */
+/** Keys in which Redis, during a scan, differs from the log as it was before. */
 async function compareLoosely(store: LogStore, connection: Connection): Promise<{ keys: number; suspects: string[] }> {
   const { images } = await stateAt(store);
   const unseen = new Set(images.keys());
@@ -118,7 +119,7 @@ async function compareExactly(store: LogStore, looks: readonly Look[]): Promise<
     }
   }
   for (const look of waiting) {
-    // What is executed and not in the log yet: its writer is about to append it, or the next one will.
+    // Commits that are executed and not in the log yet: their writer is about to append them, or the next one will.
     for (const { n, body } of look.tail) {
       if (n <= reached || n > look.n) continue;
       eachImage(Buffer.from(`{${body}}`), "tail", put);

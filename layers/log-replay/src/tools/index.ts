@@ -1,4 +1,4 @@
-/** Reading, checking, repairing and turning back a log, from outside of the services that write it. */
+/** Reading, checking, repairing and turning back a log, from outside the services that write it. */
 export { commitAt, type CommitAt } from "./commit-at.ts";
 export { diff, type Compared, type Difference } from "./diff.ts";
 export { isAfter, parseMoment, parseTime, type Moment } from "./moment.ts";

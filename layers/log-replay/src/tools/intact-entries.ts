@@ -7,8 +7,8 @@ const HEAD = /^\{"epoch":\d+,"n":\d+,/;
 const TAIL = /,"crc":"[0-9a-f]{8}"(?:,"frame":\{[^{}]*\})?\}$/;
 
 /**
- * The records of a damaged segment whose own checksum fits, whatever became of their frame: a frame that was spoilt after
- * it had become durable may have been answered for.
+ * The records of a damaged segment whose own checksum fits, whatever became of their frame: answers may rest on a frame
+ * that was spoilt after it had become durable.
  */
 export async function* intactEntries(store: LogStore, segment: Segment): AsyncGenerator<Entry> {
   let rest: Buffer = Buffer.alloc(0);

@@ -28,7 +28,7 @@ export function parseTime(text: string): number {
   return time;
 }
 
-/** Whether a commit lies behind the moment. @param time when it was made, in milliseconds since 1970 */
+/** Whether a commit comes after the moment. @param time when it was made, in milliseconds since 1970 */
 export function isAfter({ n, time }: { readonly n: number; readonly time: number }, moment: Moment): boolean {
   return "time" in moment ? time > moment.time : n > moment.n;
 }

@@ -15,14 +15,14 @@ export interface RepairPlan {
   readonly damages: readonly Finding[];
   /** Segments that are replaced by what is intact in them, line by line; the old ones are kept under another name. */
   readonly replace: readonly Segment[];
-  /** Lost claims, and lost beginnings as the records around them tell them. */
+  /** Lost claims, and lost begins as the records around them tell them. */
   readonly claims: readonly number[];
   readonly begins: ReadonlyMap<number, Begin>;
   /** Where the history has to end, because the commit after it is in no segment; null where nothing is lost. */
   readonly cut: (Position & { readonly lost: number }) | null;
-  /** Torn ends. They do no harm, and are cut off where their writer is known to be gone. */
+  /** Torn ends. They do no harm, and are cut off if their writer is known to be gone. */
   readonly torn: readonly { readonly segment: Segment; readonly offset: number }[];
-  /** What this cannot help: then nothing may be done. */
+  /** What cannot be repaired. If there is any, nothing may be done. */
   readonly hopeless: readonly string[];
 }
 
@@ -58,7 +58,7 @@ export async function planRepair(store: LogStore): Promise<RepairPlan> {
     if (!replace.includes(segment) && torn.every((other) => other.segment.name !== segment.name))
       torn.push({ segment, offset });
   };
-  // What the snapshot holds no restore reads: a hole in the archive is a hole in what can be told, not in the state.
+  // No restore reads what the snapshot holds: a hole in the archive is a hole in what can be told, not in the state.
   const cut =
     history === null || hopeless.length > 0
       ? null
@@ -81,8 +81,8 @@ export interface Repaired {
 }
 
 /**
- * Does what was planned. What was intact is durable in a new segment before the old one is taken away, so it may be
- * broken off anywhere and planned anew.
+ * Does what was planned. What was intact is durable in a new segment before the old one is taken away, so a repair may
+ * break off anywhere and be planned anew.
  * @throws TypeError where the plan says that it is hopeless; StoreUnavailableError
  */
 export async function repair(store: RepairableStore, plan: RepairPlan): Promise<Repaired> {
@@ -111,8 +111,8 @@ async function damagesOf(store: LogStore): Promise<Finding[]> {
 }
 
 /**
- * An epoch goes on from the commit before its first one; where it has none, from where the next epoch goes on. Its
- * parent is the last epoch that had begun before it.
+ * An epoch goes on after the commit before its first one, or, if it has none, where the next epoch goes on. Its parent
+ * is the last epoch that had begun before it.
  */
 async function lostBegins(
   store: LogStore,
@@ -167,7 +167,10 @@ async function firstMissing(
   return missing === null ? null : { ...missing, lost: end - missing.n };
 }
 
-/** The numbers of an epoch's commits above `from` that are intact, be their frames or not; ascending, each once. */
+/**
+ * The numbers of an epoch's commits above `from` that are intact, whether their frames are or not; ascending, each
+ * once.
+ */
 async function* commitsIn(
   store: LogStore,
   epoch: number,

@@ -14,7 +14,10 @@ export interface RestoreToOptions {
   readonly store: LogStore;
   /** The state to go back to: the one at this moment. */
   readonly moment: Moment;
-  /** A Redis that holds this state, or is to hold it. Without one, the log alone is changed; whoever starts on it replays it. */
+  /**
+   * A Redis that holds this state or is to hold it. Without one, only the log is changed, and whoever starts on it
+   * replays it.
+   */
   readonly url?: string;
   /** Prefixes of the keys that are indexed, as `LoggedRedis` is given them. */
   readonly indexes?: readonly string[];
@@ -39,8 +42,8 @@ const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
  * Goes back to an earlier state, and forward in the log: a new epoch begins, whose first records set each key that has
- * changed since to what it was. They are one frame, so a crash leaves all of it or none, and nothing is unwritten. Commits
- * of others either come before the new epoch and are undone by it, or are done again after it.
+ * changed since to what it was. They are one frame, so a crash leaves all of them or none, and nothing is unwritten.
+ * Commits of others either come before the new epoch, which undoes them, or are done again after it.
  *
  * @throws RangeError where there is no such moment, or too much has changed since; StoreMismatchError; LogDamageError; OccError
  */
@@ -62,14 +65,14 @@ export async function restoreTo({
       const epoch = await recover({ store, open, indexes, lockTtl: LOCK_TTL, onEvent, amend, signal }, Infinity);
       return { epoch, to, changed: back.changed };
     } catch (error) {
-      // Somebody else began an epoch meanwhile. What of this attempt is in it is found there, and not done twice.
+      // Somebody else began an epoch meanwhile. What it has of this attempt is found there, and not done twice.
       if (!(error instanceof ConnectionLostError) || attempt === ATTEMPTS) throw error;
       await sleep(100 * attempt);
     }
   }
 }
 
-/** As a recovery, without a Redis: the claim is what fences writers and other recoveries. */
+/** As in a recovery, without a Redis: the claim fences writers and other recoveries. */
 async function beginAlone(store: LogStore, amend: WayBack["amend"]): Promise<number> {
   const renew = (): Promise<void> => Promise.resolve();
   const epoch = await claimNext(store);
@@ -113,12 +116,12 @@ class WayBack {
     };
   }
 
-  /** Each key that has another value now, with the one that it had then. */
+  /** Each key that has another value now, with the value that it had then. */
   async #changes(renew: () => Promise<void>): Promise<Map<string, string | null>> {
     const then = new Map<string, string>();
     const since = new Map<string, string | null>();
     const end = this.#to?.n ?? 0;
-    // The new epoch has begun and is empty: what is read ends where it goes on from.
+    // The new epoch has begun and is empty, so what is read ends at its cut.
     for await (const { n, line, file } of historyLines(this.#store)) {
       eachImage(line, file, (key, image) => {
         if (n > end) since.set(key, image);

@@ -10,7 +10,7 @@ export interface Finding {
   /** `damage`: a restore would stop at it, or give a wrong state. `note`: worth knowing, and what crashes leave. */
   readonly kind: "damage" | "note";
   readonly file: string;
-  /** From 1; 0 where it is in no single line. */
+  /** From 1; 0 if it is in no single line. */
   readonly line: number;
   readonly what: string;
 }
@@ -31,8 +31,8 @@ export interface Verified {
 }
 
 /**
- * Reads all of a log and tells everything that is wrong with it, not only the first: checksums, order, holes, epochs, and
- * the law. Memory for the state where there is a law.
+ * Reads all of a log and reports everything that is wrong with it, not only the first: checksums, order, holes, epochs,
+ * and the law. Needs memory for the state if there is a law.
  * @throws StoreUnavailableError
  */
 export async function* verify(store: LogStore, { law }: VerifyOptions = {}): AsyncGenerator<Finding, Verified> {
@@ -89,7 +89,7 @@ async function* readPart(store: LogStore, { epoch, from, to }: Stretch, found: F
   }
 }
 
-/** What a restore begins with. It stops at the first damage: nothing of a damaged snapshot is of use. */
+/** What a restore begins with. It stops at the first damage, because nothing of a damaged snapshot is of use. */
 async function readNewestSnapshot(store: LogStore, found: Findings): Promise<void> {
   const snapshot = await store.snapshot();
   if (snapshot === null) return;
@@ -113,7 +113,7 @@ async function readOutside(store: LogStore, epoch: number, begun: boolean, found
   else found.add("note", `epoch ${epoch}`, 0, `a later epoch passed over it: its ${records} records do not count`);
 }
 
-/** What does not count may have holes: nobody was answered for it. */
+/** What does not count may have holes, because no answer rests on it. */
 async function countIntact(reader: EpochReader): Promise<number> {
   let count = 0;
   for await (const _ of reader.rest()) count++;
@@ -127,7 +127,7 @@ function lawful(law: Law, found: Findings): (record: PlacedLine) => void {
     return image === undefined ? null : JSON.parse(image);
   };
   return ({ line, file, number }) => {
-    // Behind a hole nothing can be said about what follows from what.
+    // After a hole nobody can say what follows from what.
     if (found.isBroken) return;
     for (const problem of law(parseRecord(line, file), before)) found.add("damage", file, number, problem);
     eachImage(line, file, (key, image) => void (image === null ? state.delete(key) : state.set(key, image)));

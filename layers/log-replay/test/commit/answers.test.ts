@@ -133,7 +133,7 @@ describe("while a write is on its way to the log, in this process", () => {
 describe("while a write of another process is not in the log yet", () => {
   async function abandoned() {
     const all = await slow();
-    // Never lets go: as if that process were stopped for good between its EXEC and its append.
+    // Never lets go, as if that process were stopped for good between its EXEC and its append.
     const { stop, answer } = await executed(all, "i:n");
     const ended = outcome(answer);
     on.after(async () => {

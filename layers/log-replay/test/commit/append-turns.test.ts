@@ -1,4 +1,4 @@
-/** Many processes of one service that write at the same time, as Lambda has them. */
+/** Many processes of one service that write at the same time, as in Lambda. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
@@ -32,7 +32,7 @@ async function commits(workers: readonly Worker[], each: number, from = 0, timeo
   return answered;
 }
 
-/** Records as they stand in the segments, those that are in several of them counted each time. */
+/** Records as they stand in the segments; those that are in several of them count each time. */
 async function linesIn(folder: string): Promise<number> {
   const texts = await Promise.all((await segmentsIn(folder)).map((name) => readFile(join(folder, name), "utf8")));
   return texts.reduce((sum, text) => sum + text.split("\n").length - 1, 0);
@@ -102,7 +102,8 @@ test("a process that is alone asks for no turn", async () => {
   for (let i = 0; i < 50; i++)
     await state.occ.transact(["k"], (view) => ({ result: null, set: { k: (view.get<number>("k") ?? 0) + 1 } }));
   const commands = await on.outside.info("commandstats");
-  // The marker of a lost EXEC is the only `set` of a commit; a turn would be another one, and looks at the guard by `get`.
+  // The marker of a lost EXEC is the only `set` of a commit. A turn would be another one, and it looks at the guard by
+  // `get`.
   expect(/cmdstat_set:calls=(\d+)/.exec(commands)?.[1]).toBe("50");
   expect(commands).not.toMatch(/cmdstat_get:/);
 });

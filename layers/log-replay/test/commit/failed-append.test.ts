@@ -26,7 +26,7 @@ describe("a failed append is never taken for one that succeeded: the epoch is gi
   test("no caller is told what a beginning decides before that beginning is synced: a power loss could take it back", async () => {
     const { tampering, state } = await pair(on);
     tampering.beforeAppend = (epoch: number) => (epoch === 1 ? failure() : undefined);
-    // The beginning of the next epoch can be seen, and the sync of its folder fails: the recovery breaks off there.
+    // The begin of the next epoch can be seen, and the sync of its folder fails: the recovery breaks off there.
     let refused = 0;
     tampering.afterBegin = failure;
     tampering.beforeSync = (segments) => (segments.length === 0 && refused++ < 3 ? failure() : undefined);

@@ -70,7 +70,7 @@ describe("a compaction and a recovery at once", () => {
     async (place) => {
       const store = await history();
       const before = textOf(await stateAt(store));
-      // It had looked for a claim before the recovery made one, and goes on when the recovery is there.
+      // It looked for a claim before the recovery made one, and goes on when the recovery is done.
       const folding: Tampering = {};
       const ready = door();
       folding.beforeInstall = ready.reach;

@@ -86,7 +86,7 @@ describe("one process restores, the others wait; the lock is fenced", () => {
 
   test("two recoverers at once never share an epoch, whoever has the lock", async () => {
     const { store } = await filled(on);
-    // Both believe to have the lock: the first one's expires while it hangs before its claim.
+    // Both believe that they have the lock: the first one's expires while it hangs before its claim.
     const tampering: Tampering = {};
     const stop = door();
     tampering.beforeClaim = stop.reach;

@@ -11,7 +11,7 @@ test("a record of a sealed epoch that arrives late is not resurrected, by this r
   const { folder, tampering, state, other } = await pair(on);
   const stop = door();
   tampering.beforeAppend = stop.reach;
-  // Each attempt writes a key of its own, so that whatever comes back can be told.
+  // Each attempt writes a key of its own, so that one can tell what comes back.
   const answer = state.occ.transact(["n"], (view) => {
     const n = (view.get<number>("n") ?? 0) + 100;
     return { result: n, set: { n, [`attempt:${n}`]: true } };
@@ -90,7 +90,7 @@ test("a beginning below the highest claim decides nothing: a recoverer that is b
   stop.open();
   await recovery.reached;
   expect(await waits(answer, 200)).toBe(true);
-  // The other one had read the beginnings before, and goes on from behind the commit. It is the one that counts.
+  // The other one had read the begins before, and goes on after the commit. It is the one that counts.
   await store.writeBegin(3, { parent: 1, cut: 2 });
   await store.claim(5);
   await store.writeBegin(5, { parent: 3, cut: 2 });

@@ -11,8 +11,8 @@ import { begun, entry } from "../support/logs.ts";
 type Prototype = Pick<FileHandle, "write" | "datasync">;
 
 /**
- * A kernel that calls pages clean after a sync that failed: what was written before it is to be seen until the power
- * goes, and a later sync, which succeeds, does not write it.
+ * A kernel that calls pages clean after a sync that failed: what was written before can be seen until the power goes,
+ * and a later sync, which succeeds, does not write it.
  */
 async function withFailingSync(path: () => string, work: (fail: () => void) => Promise<void>): Promise<Buffer> {
   const handle = await open(tmpdir(), "r");

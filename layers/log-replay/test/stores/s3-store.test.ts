@@ -256,7 +256,7 @@ describe("when S3 fails", () => {
       method === "PUT" ? { lose: "answer" } : method === "GET" ? { status: 500 } : undefined;
     await expect(segment.append(Buffer.from("second "))).rejects.toThrow(StoreUnavailableError);
     proxy.faults = () => undefined;
-    // It had arrived. Whether it counts is decided by the recovery, which finds it, and not by the writer, which gave up.
+    // It had arrived. The recovery, which finds it, decides whether it counts, and not the writer, which gave up.
     const [only] = await store.segments(1);
     expect((await contents(store, only as Segment)).toString()).toBe("first second ");
   });

@@ -5,7 +5,7 @@ const [url, folder] = process.argv.slice(2) as [string, string];
 const state = new LoggedRedis({ url, store: await openFileStore({ folder }) });
 const answered: number[] = [];
 const errors: string[] = [];
-// A file may have 24 KiB here: a segment is full soon, a small file of a new epoch is not, until that one is full too.
+// A file may have 24 KiB here, so a segment is soon full; a small file of a new epoch is not, until it is full too.
 for (let i = 0; i < 40; i++) {
   try {
     await state.occ.transact(

@@ -48,7 +48,7 @@ export async function begun(store: LogStore, epoch: number, begin: Begin = { par
   await store.writeBegin(epoch, begin);
 }
 
-/** The lines of the newest snapshot, parsed, without checksums and seals. */
+/** The lines of the newest snapshot, parsed, without checksums and trailers. */
 export async function snapshotLines(store: LogStore): Promise<Record<string, unknown>[]> {
   const text = (await collect(store.readSnapshot((await store.snapshot()) as Snapshot, 1_000))).toString();
   return text

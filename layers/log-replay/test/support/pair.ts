@@ -1,7 +1,7 @@
 import { add, type Stage } from "./stage.ts";
 import { tampered, type Tampering } from "./tampered-store.ts";
 
-/** Two clients of one log whose only commit has set `n` to 1; in the way of the first one's store is `tampering`. */
+/** Two clients of one log whose only commit has set `n` to 1. `tampering` is in the way of the first one's store. */
 export async function pair(on: Stage) {
   const store = await on.store();
   const tampering: Tampering = {};

@@ -16,7 +16,10 @@ import {
   type LogStore,
 } from "../../src/index.ts";
 
-/** What a test file stands on: one Redis, emptied before each test, and what a test opens, closed after it. */
+/**
+ * What a test file stands on: one Redis, which is emptied before each test, and whatever a test opens, which is closed
+ * after it.
+ */
 export interface Stage {
   readonly redis: RedisServer;
   /** An ordinary client, to look and to interfere from outside. */
@@ -120,7 +123,7 @@ export async function replayed(
 ): Promise<Record<string, unknown>> {
   const server = await on.ownRedis();
   const state = on.open({ url: server.url, store: await openFileStore({ folder }), indexes });
-  await state.ready({ timeout: 60_000 }); // However slow the machine is: what it restores is the question.
+  await state.ready({ timeout: 60_000 }); // However slow the machine is, because the question is what it restores.
   await state.close();
   return stateOf(on.connect(server.url));
 }

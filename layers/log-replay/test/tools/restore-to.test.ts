@@ -101,7 +101,7 @@ test("another recovery that ends the epoch in the middle of it: it starts over, 
   tampering.beforeAppend = () => (times++ === 0 ? stop.reach() : undefined);
   const restoring = restoreTo({ store: slow, moment: { n: 2 }, url: on.redis.url });
   await stop.reached;
-  // Its lock is taken from it, and somebody else restores what there was.
+  // Its lock is taken away, and somebody else restores what there was.
   await on.outside.flushall();
   expect(await first.occ.transact(["n"], add("n"))).toBe(1);
   stop.open();

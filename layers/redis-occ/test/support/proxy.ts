@@ -3,7 +3,9 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 /** A command on its way to Redis, stopped at the proxy together with all that its client sends after it. */
 export interface Held {
-  /** Hands it to Redis, also where the client has gone. Resolves with what Redis answers, which the client does not get. */
+  /**
+   * Hands it to Redis, even if the client has gone. Resolves with what Redis answers, which the client does not get.
+   */
   deliver(): Promise<string>;
   /** Lets it pass, and the answer too, as if there were no proxy. */
   pass(): void;
@@ -15,7 +17,7 @@ type Trap = (held: Held) => void;
 
 /** A TCP proxy before a real Redis, which stops, loses and delays what passes at exact points. */
 export class Proxy {
-  /** Times that the direction turned from answers to requests: round trips of a client that is alone. */
+  /** How often the direction turned from answers to requests: the round trips of a client that is alone. */
   roundTrips = 0;
   readonly url: string;
   readonly #server: Server;
@@ -42,7 +44,7 @@ export class Proxy {
     return new Proxy(server, target);
   }
 
-  /** The next command of this name, from any client: it is stopped. */
+  /** Stops the next command of this name, from any client. */
   catchNext(command: string): Promise<Held> {
     return new Promise((resolve) => {
       this.#traps.push({ bytes: wireForm(command), trap: resolve, once: true });
@@ -54,7 +56,7 @@ export class Proxy {
     this.#traps.push({ bytes: wireForm(command), trap, once: false });
   }
 
-  /** From now on everything passes. What is held stays so. */
+  /** From now on everything passes. What is held stays held. */
   catchNone(): void {
     this.#traps.length = 0;
   }

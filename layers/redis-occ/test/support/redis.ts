@@ -17,7 +17,7 @@ export interface RedisServer {
   readonly url: string;
   /** SIGKILL, as a crash; resolves once the process is gone. */
   kill(): Promise<void>;
-  /** Ends it whatever state it is in; may be called again. */
+  /** Ends it in whatever state it is; may be called again. */
   stop(): Promise<void>;
   /** SIGSTOP: it hangs; the kernel still accepts connections and bytes for it. */
   pause(): void;
@@ -40,9 +40,10 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 async function start(port: number, args: readonly string[]): Promise<RedisServer> {
   const program = process.env["REDIS_SERVER"] ?? "redis-server";
   const fixed = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
-  // No output of it is this process's own: one that outlives a crashed test must not keep the test runner waiting.
+  // It does not share this process's output: a server that outlives a crashed test must not keep the test runner
+  // waiting.
   const child = spawn(program, [...fixed, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-  // An error instead of an exit means that it never ran; `ready` sees that too, by the end of its output.
+  // An error instead of an exit means that it never ran; `ready` sees that too when its output ends.
   const exited = once(child, "exit").catch((error: unknown) => error);
   await ready(child);
   const end = async (): Promise<void> => {

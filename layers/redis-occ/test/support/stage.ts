@@ -6,14 +6,17 @@ import { COMMIT_MODE, EXEC } from "./commit-mode.ts";
 import { Proxy } from "./proxy.ts";
 import { startRedis, type RedisServer, type RedisServerOptions } from "./redis.ts";
 
-/** What a test file stands on: one Redis for all its tests, emptied before each, and what they open, closed after each. */
+/**
+ * What a test file stands on: one Redis for all its tests, which is emptied before each, and whatever they open, which
+ * is closed after each.
+ */
 export interface Stage {
   readonly redis: RedisServer;
   /** An ordinary client, to look and to interfere from outside. */
   readonly outside: Redis;
-  /** A client of the layer, on this Redis where the options do not say otherwise. */
+  /** A client of the layer, on this Redis unless the options say otherwise. */
   client(options?: Partial<OccOptions>): Occ;
-  /** Before this Redis, where no other port is given. */
+  /** In front of this Redis, unless another port is given. */
   proxy(port?: number): Promise<Proxy>;
   /** A Redis of this test alone: to kill, to pause, to fill. */
   ownRedis(options?: RedisServerOptions): Promise<RedisServer>;

@@ -4,16 +4,16 @@ import { dirname, resolve } from "node:path";
 import { StoreUnavailableError } from "../../errors.ts";
 
 /**
- * Looks without leaving the thread: this runs once for each append, and the way through the thread pool costs many
- * times the look itself on a local disk. On a network disk it blocks a Lambda that waits for nothing else.
+ * Looks without leaving the thread: this runs once for each append, and on a local disk the way through the thread pool
+ * costs many times the look itself. On a network disk it blocks only a Lambda that waits for nothing else.
  *
- * @throws any error of the file system but that the path is not there
+ * @throws any error of the file system, except that the path is not there
  */
 export function exists(path: string): boolean {
   return sizeOf(path) !== undefined;
 }
 
-/** Bytes of a file; undefined where it is not there. */
+/** Bytes of a file; undefined if it is not there. */
 export function sizeOf(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.size;
 }
@@ -30,8 +30,8 @@ export async function writeDurably(path: string, text: string): Promise<void> {
 }
 
 /**
- * Writes all of the bytes: a write may take only a part (a full disk, a signal); the rest follows or fails by itself.
- * @param position in the file; null where it is, at its end
+ * Writes all of the bytes. A write may take only a part (a full disk, a signal); the rest follows, or fails by itself.
+ * @param position in the file; null for where the file stands, at its end
  */
 export async function writeFully(file: FileHandle, bytes: Buffer, position: number | null = null): Promise<void> {
   for (let written = 0; written < bytes.length;) {
@@ -42,8 +42,9 @@ export async function writeFully(file: FileHandle, bytes: Buffer, position: numb
 
 /**
  * Writes all of the bytes at the file's end, without leaving the thread: the page cache takes them in microseconds, and
- * the way through the thread pool costs many times that. For frames: they are small, and as a rule each is synced before the
- * next one, so that the kernel has no reason to make a writer wait. A network disk that hangs stops the thread.
+ * the way through the thread pool costs many times that. This is for frames: they are small, and usually each is synced
+ * before the next one, so that the kernel has no reason to make a writer wait. A network disk that hangs stops the
+ * thread.
  */
 export function writeAtOnce(file: FileHandle, bytes: Buffer): void {
   for (let written = 0; written < bytes.length;) written += fs.writeSync(file.fd, bytes, written);
@@ -69,7 +70,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes `folder` and whatever is missing above it; each new name is durable in the folder that it is in. */
+/** Makes `folder` and whatever is missing above it. Each new name is durable in the folder that it is in. */
 export async function makeFolder(folder: string): Promise<void> {
   const path = resolve(folder);
   const topmost = resolve((await mkdir(path, { recursive: true })) ?? path);
@@ -79,7 +80,7 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Errors of the file system become one error of the log, with what was being done. */
+/** Turns errors of the file system into one error of the log, which says what was being done. */
 export async function guard<T>(doing: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
@@ -91,7 +92,8 @@ export async function guard<T>(doing: string, work: () => T | Promise<T>): Promi
 
 /** The code of a system error (ENOSPC, EIO, …), undefined for any other error. */
 export function codeOf(error: unknown): string | undefined {
-  // Not by its class: in another realm (a vm context, a test runner) the file system's errors are no `Error` of ours.
+  // This does not look at its class: in another realm (a vm context, a test runner) the file system's errors are not
+  // our `Error`.
   const { code } = (error ?? {}) as { readonly code?: unknown };
   return typeof code === "string" && /^E[A-Z0-9]+$/.test(code) ? code : undefined;
 }

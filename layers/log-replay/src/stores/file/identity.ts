@@ -14,7 +14,8 @@ export const IDENTITY = "store.json";
 export async function createFileStore(folder: string): Promise<{ id: string }> {
   return guard(`creating ${folder}`, async () => {
     await makeFolder(folder);
-    // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
+    // The folder is listed before the identity is looked for: what another creator's first user adds comes after its
+    // identity.
     const others = (await readdir(folder)).filter((name) => !name.startsWith(`${IDENTITY}.`));
     const present = await readIdentity(folder);
     if (present !== null) return { id: present };
@@ -22,7 +23,7 @@ export async function createFileStore(folder: string): Promise<{ id: string }> {
     const id = randomUUID();
     const draft = join(folder, `${IDENTITY}.${id}`);
     await writeDurably(draft, `${JSON.stringify({ id, created: new Date().toISOString() })}\n`);
-    // A link fails where the name exists: of two creators at once one wins, and both give its identity.
+    // A link fails if the name exists, so one of two creators at once wins, and both return its identity.
     await link(draft, join(folder, IDENTITY)).catch((error: unknown) => {
       if (codeOf(error) !== "EEXIST") throw error;
     });
@@ -32,7 +33,9 @@ export async function createFileStore(folder: string): Promise<{ id: string }> {
   });
 }
 
-/** The identity of the store in `folder`; null where there is none. @throws StoreMismatchError where it is not readable as one */
+/**
+ * The identity of the store in `folder`; null if there is none. @throws StoreMismatchError if it cannot be read as one
+ */
 export async function readIdentity(folder: string): Promise<string | null> {
   try {
     const { id } = JSON.parse(await readFile(join(folder, IDENTITY), "utf8")) as { id?: unknown };

@@ -4,7 +4,7 @@ import { guard, syncFolder, writeAtOnce } from "./durable-files.ts";
 import { failPoint } from "../../fail-points.ts";
 import type { Durability, SegmentWriter } from "../store.ts";
 
-/** Appends frames to files that nobody else writes to: one, and after each `roll` the next. */
+/** Appends frames to files that nobody else writes to: to one file, and after each `roll` to the next. */
 export class FileSegmentWriter implements SegmentWriter {
   readonly #pathOf: (count: number) => string;
   readonly #durability: Durability;
@@ -31,7 +31,7 @@ export class FileSegmentWriter implements SegmentWriter {
       await failPoint("append.written");
       if (this.#durability === "always") await file.datasync();
       await failPoint("append.synced");
-      // The first frame brings the file's name into being: without it in the folder the frame could not be found again.
+      // The first frame creates the file. Unless its name is durable in the folder, the frame could not be found again.
       if (this.#size === 0) await syncFolder(dirname(path));
       this.#size += frame.length;
     });

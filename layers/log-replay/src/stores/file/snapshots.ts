@@ -5,7 +5,9 @@ import { codeOf, sizeOf, syncFolder, writeFully } from "./durable-files.ts";
 import type { Position } from "../../format/record.ts";
 import type { Snapshot } from "../store.ts";
 
-/** The snapshots of a file store: `snapshot-E-N.jsonl`, written as a draft whose name goes on behind that. */
+/**
+ * The snapshots of a file store: `snapshot-E-N.jsonl`, each written as a draft whose name has that name as its start.
+ */
 export class FileSnapshots {
   readonly #folder: string;
 
@@ -23,11 +25,11 @@ export class FileSnapshots {
     const draft = join(this.#folder, `${name}.draft-${randomUUID()}`);
     try {
       await writeAll(draft, content);
-      // A link fails where the name exists: nobody reads a snapshot that another one is being put over.
+      // A link fails if the name exists, so nobody reads a snapshot while another one replaces it.
       await link(draft, join(this.#folder, name));
     } catch (error) {
       await unlink(draft).catch(() => undefined);
-      // Somebody else has installed this one, or a later one and then cleared the drafts away.
+      // Somebody else has installed this one, or has installed a later one and cleared the drafts away.
       if ((codeOf(error) === "EEXIST" || codeOf(error) === "ENOENT") && (await this.#reaches(at))) return false;
       throw error;
     }

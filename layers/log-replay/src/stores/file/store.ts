@@ -38,7 +38,7 @@ const ARCHIVE = "archive";
 
 /**
  * Opens the log store in `folder`.
- * @throws StoreMismatchError where the folder is no store, or not the expected one
+ * @throws StoreMismatchError if the folder is no store, or not the expected one
  */
 export async function openFileStore({
   folder,
@@ -55,7 +55,7 @@ export async function openFileStore({
 
 /**
  * A log in a folder: `store.json`, `claim-E`, `begin-E.json`, `segment-E-WRITER-K.jsonl`, with E in eight digits.
- * Whatever is created is synced, and its folder, before anybody relies on it.
+ * Whatever is created is synced, and so is its folder, before anybody relies on it.
  */
 class FileStore implements RepairableStore {
   readonly id: string;
@@ -175,7 +175,7 @@ class FileStore implements RepairableStore {
       await syncPath(this.#path(copy));
       await syncFolder(this.#folder);
       await failPoint("cut.copied");
-      // Not synced: a cut that is undone by a power loss is made again by the next restore.
+      // Not synced: if a power loss undoes a cut, the next restore makes it again.
       await truncate(this.#path(segment.name), length);
       await failPoint("cut.after");
       return copy;
@@ -210,7 +210,7 @@ class FileStore implements RepairableStore {
   archive(segments: readonly Segment[]): Promise<void> {
     return guard("archiving segments", async () => {
       if (segments.length === 0) return;
-      // Not with `makeFolder` alone: a store that was unmounted would come into being as an empty folder.
+      // `makeFolder` alone would make an empty folder in the place of a store that was unmounted.
       if (!exists(this.#path(IDENTITY)))
         throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
       await makeFolder(this.#path(ARCHIVE));
@@ -253,7 +253,7 @@ class FileStore implements RepairableStore {
     }
   }
 
-  /** In their place: the same bytes over the same bytes. It makes the kernel take them for unwritten again. */
+  /** In their place: the same bytes over the same bytes, so that the kernel takes them to be unwritten again. */
   async #writeAgain({ segment, offset, bytes }: LastFrame): Promise<void> {
     const file = await this.#open(segment.name, "r+");
     try {

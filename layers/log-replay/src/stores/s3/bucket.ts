@@ -15,7 +15,7 @@ export interface Credentials {
 export interface BucketOptions {
   readonly bucket: string;
   readonly region: string;
-  /** Of an S3 that is not Amazon's, which is then asked with the bucket in the path: `http://127.0.0.1:9000`. */
+  /** The address of an S3 that is not Amazon's: `http://127.0.0.1:9000`. It is asked with the bucket in the path. */
   readonly endpoint?: string;
   /** Asked for each request. Default: the variables that Lambda sets. */
   readonly credentials?: () => Credentials | Promise<Credentials>;
@@ -23,7 +23,9 @@ export interface BucketOptions {
   readonly attemptTimeout?: number;
 }
 
-/** Attempts at one request, and the milliseconds of the longest pause after the first failure; it doubles each time. */
+/**
+ * Attempts at one request, and the milliseconds of the longest pause after the first failure, which doubles each time.
+ */
 const ATTEMPTS = 4;
 const PAUSE = 50;
 /** As many as S3 deletes by one request. */
@@ -43,10 +45,11 @@ interface Response {
 }
 
 /**
- * As much of the S3 API as a log needs. What may pass by itself is tried again; all else, and what does not pass, is a
- * StoreUnavailableError.
+ * As much of the S3 API as a log needs. A failure that may pass is tried again. Any other, and one that does not pass,
+ * is a StoreUnavailableError.
  *
- * Signed by aws4fetch and sent by Node's own client: the SDK takes twice the time to load, which each cold start pays.
+ * aws4fetch signs the requests and Node's own client sends them: the SDK takes twice the time to load, and each cold
+ * start would pay that.
  */
 export class Bucket {
   readonly #url: string;
@@ -78,8 +81,8 @@ export class Bucket {
 
   /**
    * Creates an object, never overwrites one.
-   * @returns true where the object is there with exactly this content: made by this call, also by an attempt of it whose
-   *   answer was lost. So what must be won by one has content that only one writes.
+   * @returns true where the object is there with exactly this content: made by this call, also by an attempt of it
+   *   whose answer was lost. So an object that only one may win has content that only one writes.
    */
   async create(key: string, body: Buffer): Promise<boolean> {
     const response = await this.#request({
@@ -104,7 +107,7 @@ export class Bucket {
   /** Sees every object that was created before the call. */
   async has(key: string): Promise<boolean> {
     const response = await this.#request({ method: "HEAD", key });
-    // An answer to HEAD has no body that could tell a missing bucket from a missing key.
+    // An answer to HEAD has no body, which could tell a missing bucket from a missing key.
     if (response.status !== 200 && response.status !== 404) throw refused("HEAD", key, response);
     return response.status === 200;
   }
@@ -120,7 +123,7 @@ export class Bucket {
         `<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>${objects}</Delete>`,
       );
       const response = await this.#request({ method: "POST", query: { delete: "" }, headers: checksumOf(body), body });
-      // Each object has an outcome of its own: what went wrong with one is in the body of a 200.
+      // Each object has an outcome of its own, and what went wrong with one is in the body of a 200.
       if (response.status !== 200 || response.body.includes("<Error>"))
         throw refused("DELETE", keys[from] ?? "", response);
     }

@@ -19,7 +19,7 @@ export function parseListing(xml: string): Page {
   const objects = [...xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, content = ""]): Listed => {
     return { key: required(content, "Key"), size: Number(required(content, "Size")) };
   });
-  // Not by the token alone: a page that is cut short and names no next one would silently be taken for the last.
+  // The token alone does not tell: a page that is cut short and names no next one would silently be taken for the last.
   const truncated = element(xml, "IsTruncated") === "true";
   return { objects, next: truncated ? required(xml, "NextContinuationToken") : undefined };
 }

@@ -19,7 +19,7 @@ export async function* readInOrder(bucket: Bucket, objects: readonly Listed[], c
       const { key, size } = objects[next] as Listed;
       if (underWay.length > 0 && bytes + size > chunk) break;
       const content = fetch(bucket, key);
-      // Told where it is waited for; a reader that stops early waits for none of them.
+      // Reported where it is awaited; a reader that stops early awaits none of them.
       content.catch(() => undefined);
       underWay.push({ content, size });
       bytes += size;

@@ -5,12 +5,15 @@ import type { Bucket } from "./bucket.ts";
 /** The n-th frame of a segment, from 1; the names sort in the order of the frames. */
 export const frameName = (segment: string, n: number): string => `${segment}/${String(n).padStart(10, "0")}.jsonl`;
 
-/** The segment that a frame's name belongs to; undefined where the name is none of a frame. */
+/** The segment that a frame's name belongs to; undefined if it is not the name of a frame. */
 export function segmentOf(name: string): string | undefined {
   return /^(segment-[^/]+)\/\d{10}\.jsonl$/.exec(name)?.[1];
 }
 
-/** A segment is a row of objects, one a frame. An object is there whole or not at all: no frame is ever torn. */
+/**
+ * A segment is a series of objects, one for each frame. An object is there whole or not at all, so no frame is ever
+ * torn.
+ */
 export class S3SegmentWriter implements SegmentWriter {
   readonly #bucket: Bucket;
   readonly #keyOf: (count: number) => string;

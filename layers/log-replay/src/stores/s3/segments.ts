@@ -11,11 +11,17 @@ const ARCHIVE = "archive/";
 /** Bytes that are read at a time where a segment is put together for the archive. */
 const CHUNK = 4 * 1024 * 1024;
 
-/** The segments of a store in S3 as readers see them: those of the log, an object a frame, and the archived, an object each. */
+/**
+ * The segments of a store in S3 as readers see them: those of the log, with an object for each frame, and the archived
+ * ones, an object each.
+ */
 export class S3Segments {
   readonly #bucket: Bucket;
   readonly #prefix: string;
-  /** What a segment consisted of when it was listed: whoever reads only its beginning, or a closed one, lists nothing again. */
+  /**
+   * What a segment consisted of when it was listed. Whoever reads only its first part, or a closed one, lists nothing
+   * again.
+   */
   readonly #listed = new WeakMap<Segment, readonly Listed[]>();
 
   constructor(bucket: Bucket, prefix: string) {
@@ -32,7 +38,7 @@ export class S3Segments {
       if (objects === undefined) frames.set(name, [object]);
       else objects.push(object);
     }
-    // A writer may be anywhere: that it is gone is never known, only that it went on to the next segment.
+    // A writer may be anywhere, so nobody knows that it is gone, only that it went on to the next segment.
     const last = lastOf([...frames.keys()]);
     return [...frames].map(([name, objects]) => this.#segment(name, !last.has(name), objects));
   }
@@ -74,14 +80,17 @@ export class S3Segments {
         for await (const bytes of readInOrder(this.#bucket, frames, CHUNK)) content.push(bytes);
         await this.#bucket.create(key, Buffer.concat(content));
       } catch (error) {
-        // Somebody else is further with the same.
+        // Somebody else is further along with the same work.
         if (!(error instanceof GoneError)) throw error;
       }
     }
     await this.#bucket.delete(frames.map((frame) => frame.key));
   }
 
-  /** Without what is before `from`; objects that are wholly before it are not fetched. `from` of the result: what is left of that. */
+  /**
+   * The objects without those that are wholly before `from`, which are not fetched. `from` of the result is what is
+   * left of it.
+   */
   #readFrom(
     objects: readonly Listed[],
     chunk: number,

@@ -5,7 +5,7 @@ import type { Snapshot } from "../store.ts";
 import type { Bucket } from "./bucket.ts";
 import { readInOrder } from "./read-in-order.ts";
 
-/** Bytes of one object, which an installation holds in memory. */
+/** Bytes of one object; an installation holds as many in memory. */
 const PART_BYTES = 4 * 1024 * 1024;
 
 interface Part {
@@ -14,8 +14,9 @@ interface Part {
 }
 
 /**
- * The snapshots of a store in S3: parts `snapshot-E-N/INSTALLATION/K.jsonl`, and the manifest `snapshot-E-N.json`, which
- * names them in order. It is created last, and by one installation alone: with it the snapshot is there, without it nothing is.
+ * The snapshots of a store in S3: parts `snapshot-E-N/INSTALLATION/K.jsonl`, and the manifest `snapshot-E-N.json`,
+ * which names them in order. The manifest is created last, and by one installation alone: with it the snapshot is
+ * there, without it nothing is.
  */
 export class S3Snapshots {
   readonly #bucket: Bucket;
@@ -48,7 +49,7 @@ export class S3Snapshots {
       await this.#delete(parts.map(({ name }) => name)).catch(() => undefined);
       throw error;
     }
-    // An error from here on leaves the parts: the manifest may have come to be without an answer.
+    // An error from here on leaves the parts, because the manifest may have been created although its answer was lost.
     const won = await this.#bucket.create(
       `${this.#prefix}${stem(at)}.json`,
       Buffer.from(`${JSON.stringify({ parts })}\n`),
@@ -67,7 +68,7 @@ export class S3Snapshots {
     );
   }
 
-  /** Manifests first: a snapshot that is half removed is none. */
+  /** Manifests first, so that a snapshot that is half removed is none. */
   async removeBefore({ n, name }: Snapshot): Promise<void> {
     const own = new Set([name, ...((await this.#parts(name)) ?? []).map((part) => part.name)]);
     const old = (await this.#names()).filter((found) => !own.has(found) && (commitIn(found) ?? Infinity) <= n);
@@ -97,7 +98,7 @@ export class S3Snapshots {
 const stem = ({ epoch, n }: Position): string =>
   `snapshot-${String(epoch).padStart(8, "0")}-${String(n).padStart(16, "0")}`;
 
-/** The snapshot whose manifest has this name; null where it is none of a manifest. */
+/** The snapshot whose manifest has this name; null if it is not the name of a manifest. */
 function snapshotIn(name: string): Omit<Snapshot, "bytes"> | null {
   const [, epoch, n] = /^snapshot-(\d{8,})-(\d{16})\.json$/.exec(name) ?? [];
   return n === undefined ? null : { epoch: Number(epoch), n: Number(n), name };
@@ -113,7 +114,7 @@ async function* inParts(content: AsyncIterable<Buffer>): AsyncGenerator<Buffer> 
   let held: Buffer[] = [];
   let bytes = 0;
   for await (const piece of content) {
-    // A copy: the source may use its buffer again for the next piece.
+    // A copy, because the source may use its buffer again for the next piece.
     held.push(Buffer.from(piece));
     bytes += piece.length;
     if (bytes < PART_BYTES) continue;

@@ -13,7 +13,7 @@ import { S3Snapshots } from "./snapshots.ts";
 const IDENTITY = "store.json";
 
 export interface S3StoreOptions extends BucketOptions {
-  /** What the keys of the store's objects begin with, for instance `order/`; a store's alone. */
+  /** What the keys of the store's objects begin with, for instance `order/`. It is this store's alone. */
   readonly prefix: string;
   /** The identity that the store must have. */
   readonly expectedId?: string;
@@ -21,7 +21,7 @@ export interface S3StoreOptions extends BucketOptions {
 
 /**
  * Makes a log store under `prefix`, unless there is one already.
- * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
+ * @throws StoreUnavailableError; StoreMismatchError if the prefix holds something else
  */
 export async function createS3Store({
   prefix,
@@ -29,20 +29,21 @@ export async function createS3Store({
 }: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
   const bucket = new Bucket(options);
   const key = checked(prefix) + IDENTITY;
-  // Listed before the identity is looked for: what another creator's first user adds comes after its identity.
+  // The prefix is listed before the identity is looked for: what another creator's first user adds comes after its
+  // identity.
   const others = await bucket.list(prefix);
   const present = await bucket.get(key);
   if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
   if (others.length > 0)
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
-  // Of two creators at once one wins, and both give its identity.
+  // One of two creators at once wins, and both return its identity.
   await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
   return { id: await readIdentity(bucket, options.bucket, key) };
 }
 
 /**
  * Opens the log store under `prefix`.
- * @throws StoreMismatchError where there is none, or not the expected one; StoreUnavailableError
+ * @throws StoreMismatchError if there is none, or not the expected one; StoreUnavailableError
  */
 export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOptions): Promise<LogStore> {
   const bucket = new Bucket(options);
@@ -55,8 +56,9 @@ export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOpt
 
 /**
  * A log in a bucket, under names as in a folder: `store.json`, `claim-E`, `begin-E.json`, a segment's frames as
- * `segment-E-WRITER-K/N.jsonl`, `snapshot-E-N.json` with its parts, and what is archived. Every object is created once and
- * never written again. S3 has stored an object durably before it answers, and every later request, a listing too, finds it.
+ * `segment-E-WRITER-K/N.jsonl`, `snapshot-E-N.json` with its parts, and what is archived. Every object is created once
+ * and never written again. S3 has stored an object durably before it answers, and every later request finds it, a
+ * listing too.
  */
 class S3Store implements LogStore {
   readonly id: string;
@@ -64,7 +66,7 @@ class S3Store implements LogStore {
   readonly #prefix: string;
   readonly #segments: S3Segments;
   readonly #snapshots: S3Snapshots;
-  /** They never change: each is fetched once. */
+  /** They never change, so each is fetched once. */
   readonly #begins = new Map<number, Begin>();
 
   constructor(bucket: Bucket, prefix: string, id: string) {
@@ -76,7 +78,7 @@ class S3Store implements LogStore {
   }
 
   claim(epoch: number): Promise<boolean> {
-    // Nobody else, and no other call, writes these bytes: who finds them there has won.
+    // Nobody else, and no other call, writes these bytes, so whoever finds them there has won.
     return this.#bucket.create(
       this.#prefix + claimName(epoch),
       Buffer.from(`${JSON.stringify({ claim: randomUUID() })}\n`),
@@ -123,14 +125,17 @@ class S3Store implements LogStore {
     return this.#segments.read(segment, chunk, from);
   }
 
-  /** There is nothing to write again: what was read was durable before it could be read. Only that it is still there is looked at. */
+  /**
+   * There is nothing to write again, because what was read was durable before it could be read. This only checks that
+   * it is still there.
+   */
   async sync(frames: readonly LastFrame[]): Promise<void> {
     if (!(await this.#bucket.has(this.#prefix + IDENTITY)))
       throw new StoreUnavailableError(`${this.#prefix}${IDENTITY} is gone`);
     await this.#segments.assertPresent(frames);
   }
 
-  /** A frame is never torn, so there is nothing that has to be cut. */
+  /** A frame is never torn, so there is nothing to cut off. */
   async cut(): Promise<null> {
     return null;
   }

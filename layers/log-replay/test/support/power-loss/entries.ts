@@ -4,5 +4,5 @@ export type JournalEntry =
   | { readonly op: "rename" | "link"; readonly from: string; readonly path: string }
   | { readonly op: "write"; readonly path: string; readonly from: number; readonly to: number }
   | { readonly op: "truncate"; readonly path: string; readonly to: number; readonly lost: string }
-  /** Of a file its data, of a folder its names: all that was written down before place `seen` of the journal. */
+  /** The data of a file, or the names in a folder: all that was written down before place `seen` of the journal. */
   | { readonly op: "sync"; readonly path: string; readonly seen: number };

@@ -1,4 +1,7 @@
-/** Makes of a folder what a power loss would have left of it, by the journal that its processes have written (see preload.ts). */
+/**
+ * Leaves of a folder what a power loss would have left of it, by the journal that its processes have written (see
+ * preload.ts).
+ */
 import {
   existsSync,
   mkdirSync,
@@ -68,11 +71,11 @@ function replay(root: string, journal: string): { names: Map<string, File | "fol
       entry.op === "create" || entry.op === "mkdir" || entry.op === "link" || entry.op === "rename" ? [entry.path] : [],
     ),
   );
-  // What is there and was made by nobody has been there before.
+  // What is there although nobody made it was there before.
   const durable = new Map<string, File | "folder">();
   for (const path of pathsIn(root))
     if (!created.has(path)) durable.set(path, statSync(path).isDirectory() ? "folder" : { path, pending: [] });
-  // Names that are gone and were not made either were there before, too.
+  // Names that are gone and that nobody made were there before, too.
   for (const { entry } of entries) {
     if (entry.op === "unlink" && !created.has(entry.path)) durable.set(entry.path, { path: entry.path, pending: [] });
   }

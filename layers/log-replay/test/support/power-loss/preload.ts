@@ -3,8 +3,8 @@
  * the journal POWER_LOSS_JOURNAL that all such processes share. SIGKILL alone proves nothing about a sync: the kernel keeps
  * every byte. What a power loss would have left is made from the journal (see lose-power.ts).
  *
- * An intent is written down before the work itself, and a sync once it is done: so whatever another process can have
- * seen is in the journal before that one's sync.
+ * An intent is written down before the work itself, and a sync once it is done. So whatever another process can have
+ * seen is in the journal before that process's sync.
  */
 import fs, { appendFileSync, fstatSync, linkSync, openSync, readFileSync, statSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -83,7 +83,7 @@ Object.assign(promises, {
   },
 });
 
-// Ways to change files that nothing uses yet: one that is used must be written down too.
+// Ways to change files that nothing uses yet. Once one is used, it must be written down too.
 for (const name of ["appendFile", "cp", "rm", "rmdir", "symlink", "writeFile"] as const) {
   const original = real[name] as (path: unknown, ...rest: unknown[]) => Promise<unknown>;
   Object.assign(promises, {
