@@ -94,17 +94,18 @@ export function measure(sink: Sink): void {
 
   on<StateMessage>("shop:state", ({ service, store }) => void services.set(store, service));
   on<RequestMessage>("shop:request", ({ service, method, route, status, ms }) => {
-    sink.add("requests", service, `route="${method} ${route}",status="${status}"`, 1);
-    sink.add("requestSeconds", service, `route="${method} ${route}"`, ms / 1_000);
+    const labels = labelsOf(method, route, status);
+    sink.add("requests", service, labels.answered, 1);
+    sink.add("requestSeconds", service, labels.asked, ms / 1_000);
     if (status >= 500) sink.add("serverErrors", service, "", 1);
   });
   on<SagaMessage>("shop:saga", ({ outcome, ms }) => {
-    sink.add("sagas", "order", `outcome="${outcome}"`, 1);
-    sink.add("sagaSeconds", "order", `outcome="${outcome}"`, ms / 1_000);
+    sink.add("sagas", "order", OUTCOMES[outcome], 1);
+    sink.add("sagaSeconds", "order", OUTCOMES[outcome], ms / 1_000);
   });
   on<StuckMessage>("shop:stuck", (message) => sink.add("stuck", "order", "", message.stuck));
   on<AttemptMessage>("redis-occ:attempt", ({ name = "unknown", outcome, size }) => {
-    sink.add("attempts", name, `outcome="${outcome}"`, 1);
+    sink.add("attempts", name, OUTCOMES[outcome], 1);
     if (outcome === "conflict") sink.add("conflicts", name, "", 1);
     if (outcome === "executed") sink.add("groupSize", name, "", size);
   });
@@ -123,6 +124,41 @@ export function measure(sink: Sink): void {
   });
 }
 
+/** Labels as text, made once: to put them together for each request would cost more than to count it. */
+const OUTCOMES: Readonly<Record<AttemptMessage["outcome"] | SagaMessage["outcome"], string>> = {
+  executed: `outcome="executed"`,
+  "half done": `outcome="half done"`,
+  conflict: `outcome="conflict"`,
+  restore: `outcome="restore"`,
+  lost: `outcome="lost"`,
+  nothing: `outcome="nothing"`,
+  failed: `outcome="failed"`,
+  paid: `outcome="paid"`,
+  refused: `outcome="refused"`,
+  aborted: `outcome="aborted"`,
+};
+
+interface RequestLabels {
+  readonly asked: string;
+  readonly answered: string;
+}
+
+/** By route, then by status and method: there are few of each. */
+const requestLabels = new Map<string, Map<number, Map<string, RequestLabels>>>();
+
+function labelsOf(method: string, route: string, status: number): RequestLabels {
+  let byStatus = requestLabels.get(route);
+  if (byStatus === undefined) requestLabels.set(route, (byStatus = new Map<number, Map<string, RequestLabels>>()));
+  let byMethod = byStatus.get(status);
+  if (byMethod === undefined) byStatus.set(status, (byMethod = new Map<string, RequestLabels>()));
+  let labels = byMethod.get(method);
+  if (labels === undefined) {
+    const asked = `route="${method} ${route}"`;
+    byMethod.set(method, (labels = { asked, answered: `${asked},status="${status}"` }));
+  }
+  return labels;
+}
+
 /** What became of one metric under one set of labels. */
 export interface Series {
   readonly labels: string;
@@ -135,14 +171,16 @@ export interface Series {
 
 /** Sums of everything since the process began. A value costs a look-up and an addition. */
 export class Measures implements Sink {
-  readonly #series = new Map<MetricName, Map<string, Series>>();
+  /** By metric, service and labels. */
+  readonly #series = new Map<MetricName, Map<string, Map<string, Series>>>();
 
   add(metric: MetricName, service: string, labels: string, value: number): void {
     const { type, buckets = [] }: Metric = METRICS[metric];
     let all = this.#series.get(metric);
-    if (all === undefined) this.#series.set(metric, (all = new Map()));
-    const name = labels === "" ? service : `${service} ${labels}`;
-    let series = all.get(name);
+    if (all === undefined) this.#series.set(metric, (all = new Map<string, Map<string, Series>>()));
+    let own = all.get(service);
+    if (own === undefined) all.set(service, (own = new Map<string, Series>()));
+    let series = own.get(labels);
     if (series === undefined) {
       const joined = labels === "" ? `service="${service}"` : `service="${service}",${labels}`;
       series = {
@@ -151,7 +189,7 @@ export class Measures implements Sink {
         sum: 0,
         counts: type === "histogram" ? new Uint32Array(buckets.length + 1) : null,
       };
-      all.set(name, series);
+      own.set(labels, series);
     }
     if (type === "gauge") series.value = value;
     else series.value += series.counts === null ? value : 1;
@@ -163,6 +201,6 @@ export class Measures implements Sink {
   }
 
   of(metric: MetricName): readonly Series[] {
-    return [...(this.#series.get(metric)?.values() ?? [])];
+    return [...(this.#series.get(metric)?.values() ?? [])].flatMap((own) => [...own.values()]);
   }
 }
