@@ -54,7 +54,7 @@ test("every setting of the documentation is read somewhere", () => {
     [...(names ?? "").matchAll(/[A-Z_]{3,}/g)].map(([name]) => name),
   );
   const sources =
-    ["host", "functions"]
+    ["host", "functions", "console"]
       .flatMap(list)
       .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !name.includes("/test/"))
       .map(read)
