@@ -34,7 +34,7 @@ async function buildLayers() {
         .filter((other) => other !== name)
         .flatMap((other) => [other, `${other}/*`]),
       platform: "node",
-      target: "node24",
+      target: "node22", // the oldest runtime that a stage is deployed with
       format: "esm",
       minify: true,
       keepNames: true,

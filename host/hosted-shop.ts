@@ -1,5 +1,7 @@
 /** What one `npm start` or `npm run serve` runs, in the order in which it comes up and goes down. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { writeFileAtomically } from "./atomic-file.ts";
 import { type Configuration, SERVICES } from "./configuration.ts";
 import { type DataFolder, openDataFolder, readSecrets } from "./data-folder.ts";
 import { Diagnostics } from "./diagnostics.ts";
@@ -38,7 +40,7 @@ export class HostedShop {
    * @throws StartError; `stop` undoes what was begun then, too
    */
   async start(): Promise<void> {
-    const { hostsOnly, httpPort, functionSettings } = this.#configuration;
+    const { hostsOnly, settings } = this.#configuration;
     const folder = openDataFolder(this.#configuration.dataDir);
     const name = hostsOnly ? this.#hostName : "supervisor";
     this.#undo.push(await this.#lock(folder, name));
@@ -49,23 +51,25 @@ export class HostedShop {
     this.#undo.push(() => ledger.remove());
 
     const functionHost = this.#makeFunctionHost(this.#hostName, this.#configuration, diagnostics);
-    for (const { port, setting } of functionHost.ports) await requireFreePort(port, setting);
+    for (const { port, setting, host } of functionHost.ports) await requireFreePort(port, setting, host);
     const secrets = readSecrets(folder, !hostsOnly);
     const stores = await openLogStores(folder, !hostsOnly);
     this.#abortIfStopping();
 
     const recovery = new Recovery(functionHost.invoke, diagnostics, this.#stopping.signal);
-    const recover = (): void => void recovery.demand();
+    const recover = (): void => {
+      if (!hostsOnly) this.#tellGateway(folder, diagnostics);
+      void recovery.demand();
+    };
     this.#redis = new RedisServers(this.#configuration, folder, ledger, diagnostics, recover);
     this.#undo.push(() => this.#redis?.stop());
     const urls = hostsOnly ? this.#redis.readUrls() : await this.#redis.start(secrets.redisPassword);
     this.#abortIfStopping();
 
     const environment: Record<string, string> = {
-      ...functionSettings,
+      ...settings,
       DATA_DIR: folder.path,
       INTERNAL_SECRET: secrets.internalSecret,
-      GATEWAY_URL: process.env.GATEWAY_URL || `http://127.0.0.1:${httpPort}`,
     };
     for (const service of SERVICES) {
       environment[`REDIS_URL_${service.toUpperCase()}`] = urls[service];
@@ -79,7 +83,11 @@ export class HostedShop {
         `the functions' host did not start: ${error instanceof Error ? error.message : String(error)}`,
       );
     });
-    await recovery.demand();
+    if (!hostsOnly) {
+      this.#tellGateway(folder, diagnostics);
+      this.#undo.push(() => rmSync(folder.gatewayFile, { force: true }));
+    }
+    await recovery.demandFirst();
     this.#abortIfStopping();
   }
 
@@ -99,12 +107,28 @@ export class HostedShop {
     this.hurry();
   }
 
+  /** For functions that are run beside the shop (`serverless invoke local`); again where the folder was removed. */
+  #tellGateway({ gatewayFile }: DataFolder, diagnostics: Diagnostics): void {
+    try {
+      writeFileAtomically(gatewayFile, `${this.#configuration.settings["GATEWAY_URL"]}\n`);
+    } catch (error) {
+      diagnostics.note(`${gatewayFile} cannot be written: ${(error as Error).message}`);
+    }
+  }
+
   async #lock(folder: DataFolder, name: string): Promise<Release> {
-    return takeLock(join(folder.runDir, `${name}.lock`), ({ pid }) =>
-      this.#configuration.hostsOnly
-        ? `a host on port ${this.#configuration.httpPort} serves ${folder.path} already (pid ${pid})`
-        : `the data folder ${folder.path} is supervised by another start (pid ${pid}): stop that one, or set DATA_DIR`,
-    );
+    const { hostsOnly, httpPort } = this.#configuration;
+    return takeLock(join(folder.path, `${name}.lock`), {
+      busy: (owner) =>
+        hostsOnly
+          ? `a host on port ${httpPort} serves ${folder.path} already (${owner})`
+          : `the data folder ${folder.path} is supervised by another start (${owner}): stop that one, or set DATA_DIR`,
+      lost: () => {
+        throw new StartError(
+          `the data folder ${folder.path} was taken over by another start while this one was stopped`,
+        );
+      },
+    });
   }
 
   #abortIfStopping(): void {

@@ -15,6 +15,9 @@ The log's faults, each with how often it may happen (0):
   --crashes   an instance crashes and starts again     --theft   the lock expires under a slow holder
   --lost      Redis restarts empty                     --append  an append is torn, or fdatasync fails
   --stale     Redis restarts with an older copy        --power   power fails: what was not synced may go
+  --putback   an older copy is put back in its process --follow  it follows a server with an older copy, and returns
+  --attach    its first replica attaches               --failover  a replica takes over, the old server lives on
+  --oldlog    an older copy of the log is put back
   --replies   the reply of EXEC is lost                --half    EXEC fails half way
 Requests: Cx commits to key x, Rx reads it, K compacts; "|" parts what one process does at the same time.
 The saga: --checkouts, --resumers, --crashes, --remakes, --funds, --stock, --credit (--stale is the log's).
@@ -55,6 +58,11 @@ function parse(args: readonly string[]) {
       append: number,
       power: number,
       half: number,
+      putback: number,
+      follow: number,
+      attach: number,
+      failover: number,
+      oldlog: number,
       checkouts: number,
       resumers: number,
       remakes: number,
@@ -69,7 +77,7 @@ function parse(args: readonly string[]) {
   return { ...values, only: part };
 }
 
-const OPTION_OF: Record<Fault, "crashes" | "lost" | "stale" | "replies" | "theft" | "append" | "power" | "half"> = {
+const OPTION_OF: Record<Fault, Exclude<Fault, "crash" | "reply"> | "crashes" | "replies"> = {
   crash: "crashes",
   lost: "lost",
   stale: "stale",
@@ -78,6 +86,11 @@ const OPTION_OF: Record<Fault, "crashes" | "lost" | "stale" | "replies" | "theft
   append: "append",
   power: "power",
   half: "half",
+  putback: "putback",
+  follow: "follow",
+  attach: "attach",
+  failover: "failover",
+  oldlog: "oldlog",
 };
 
 /** @throws TypeError for an unknown option or one that is no whole number */

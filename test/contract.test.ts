@@ -23,7 +23,7 @@ let client: Client;
 beforeAll(async () => {
   shop = await shopUnderTest({ environment: { LOG_LEVEL: "error" } });
   // In a shop that is deployed, each request under way has a process or a machine of its own.
-  client = new Client([shop.url], DEPLOYED ? 4 : 64);
+  client = DEPLOYED ? new Client([shop.url], 4, 3) : new Client([shop.url]);
 }, 2 * MINUTE);
 
 afterAll(async () => {

@@ -6,6 +6,7 @@ import { untilSettled } from "./support/cluster.ts";
 import { History, type Attempt, type Operation } from "./support/history.ts";
 import { Client, errorCode } from "./support/http.ts";
 import { stateViolations, violations } from "./support/invariants.ts";
+import { writeHistories } from "./support/linearizability.ts";
 import { openMarket, stateOf, type Market } from "./support/market.ts";
 
 const MINUTES = 60_000;
@@ -134,6 +135,42 @@ test(
     const after = await stateOf(client, market);
     expect(check(market.before, answers, after)).toEqual([]);
     expect([after.items.get(market.counter)?.stock, after.items.get(market.item)?.stock]).toEqual([500, 0]);
+  },
+  2 * MINUTES,
+);
+
+test(
+  "twelve customers of each of ten items and users add, take and look at the same time, each key with a history of its own",
+  async () => {
+    const markets = await Promise.all(Array.from({ length: 10 }, () => openMarket(client, { orders: 1, stock: 3 })));
+    const history = new History();
+    const crowd = new Client([shop.url], 240);
+    // What a search for an order of a history costs grows with how many overlap.
+    const customer = async (i: number, { item, payer }: Market): Promise<void> => {
+      const operations: readonly Operation[] = [
+        { name: "subtract", item, amount: 1 + (i % 2) },
+        { name: "find_item", item },
+        { name: "add", item, amount: 1 },
+        { name: "pay", user: payer, amount: 1 },
+        { name: "find_user", user: payer },
+      ];
+      for (let n = 0; n < 12; n++) await history.attempt(crowd, operations[(n + i) % operations.length]!);
+    };
+    try {
+      await Promise.all(markets.flatMap((market) => Array.from({ length: 12 }, (_, i) => customer(i, market))));
+    } finally {
+      await crowd.close();
+    }
+    for (const market of markets) {
+      const keys = new Set([market.item, market.payer]);
+      const own = history.attempts.filter(
+        ({ operation }) =>
+          ("item" in operation && keys.has(operation.item)) || ("user" in operation && keys.has(operation.user)),
+      );
+      const after = await stateOf(client, market);
+      writeHistories(market.before, own, after);
+      expect(check(market.before, own, after)).toEqual([]);
+    }
   },
   2 * MINUTES,
 );

@@ -5,7 +5,7 @@ import { describe, log } from "../request-log.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: how long a task works at most, where it does not say, and what it leaves of the invocation's own time. */
-const PATIENCE = 25_000;
+export const TASK_PATIENCE = 25_000;
 const RESERVE = 1_000;
 
 /** One run of a task. */
@@ -23,12 +23,12 @@ export function task<R extends object>(
   service: Service,
   name: string,
   work: (run: TaskRun) => Promise<R>,
-  patience = PATIENCE,
+  patience = TASK_PATIENCE,
 ) {
   return middy<unknown, R>()
     .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
     .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
-    .use(restoreState({ state: () => openState(service), timeout: PATIENCE, reserve: RESERVE }))
+    .use(restoreState({ state: () => openState(service), timeout: TASK_PATIENCE, reserve: RESERVE }))
     .handler(async (_event, context) => {
       const started = Date.now();
       const deadline = started + timeLeft(context, patience, RESERVE);

@@ -6,7 +6,8 @@ import { Id } from "../http/parameters.ts";
 import { Refusal, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { sagaTimeout } from "../settings/configuration.ts";
-import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
+import { idempotencyKey } from "../state/idempotency.ts";
+import { once } from "../handler/once.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
@@ -16,12 +17,10 @@ import { order } from "./service.ts";
 /** What a checkout request leads to: an answer at once, a saga of its own, or one that runs (or ran) already. */
 type Lead = { readonly answer: Answer } | { readonly started: DrivenSaga } | { readonly follow: string };
 
-/** What an Idempotency-Key stands for: an answer, or the saga that will have it. */
-type Kept = { readonly answer: Answer } | { readonly follow: string };
-
 /** POST /orders/checkout/{order_id} */
 export const handler = endpoint({
   service: order,
+  route: "POST /orders/checkout/{order_id}",
   path: { order_id: Id },
   handle: async (call) => {
     await failPoint("saga.start.before");
@@ -51,26 +50,22 @@ async function claimOrder({ state, idempotency, now, deadline, trace }: Call, or
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
   return state.occ.transact<Lead>(
     keys,
-    (view) => {
-      const first = idempotency && recall<Kept>(view, idempotency);
-      if (first && !("follow" in first && isVoid(view.get<Saga>(sagaKey(first.follow))))) return { result: first };
-      const keep = (kept: Kept) => (idempotency ? remember(idempotency, kept) : []);
-      try {
-        const present = known(view.get<Order>(orderRow), orderId);
-        const claim = view.get<Claim>(claimRow);
-        if (claim !== null) return { result: { follow: claim.saga }, set: keep({ follow: claim.saga }) };
-        if (present.paid) return { result: { answer: PAID }, set: keep({ answer: PAID }) };
-        const started = start(saga, orderId, present, { now, timeout: sagaTimeout(), trace });
-        return {
-          result: { started: { id: saga, saga: started.saga } },
-          set: [...started.set, ...keep({ follow: saga })],
-        };
-      } catch (refusal) {
-        if (!(refusal instanceof Refusal) || !idempotency) throw refusal;
-        const answer = errorAnswer(refusal);
-        return { result: { answer }, set: keep({ answer }) };
-      }
-    },
+    (view) =>
+      once<Lead>(view, idempotency, {
+        again: (kept) => {
+          if (!("pending" in kept)) return { answer: kept };
+          return isVoid(view.get<Saga>(sagaKey(kept.pending))) ? null : { follow: kept.pending };
+        },
+        answered: (answer) => ({ answer }),
+        decide: () => {
+          const present = known(view.get<Order>(orderRow), orderId);
+          const claim = view.get<Claim>(claimRow);
+          if (claim !== null) return { result: { follow: claim.saga }, set: [], keep: { pending: claim.saga } };
+          if (present.paid) return { result: { answer: PAID }, set: [], keep: PAID };
+          const started = start(saga, orderId, present, { now, timeout: sagaTimeout(), trace });
+          return { result: { started: { id: saga, saga: started.saga } }, set: started.set, keep: { pending: saga } };
+        },
+      }),
     { meta: { op: "checkout", saga }, timeout: deadline - now },
   );
 }

@@ -52,7 +52,7 @@ export function isSettled(saga: Saga): boolean {
  * Whether others may take the saga over: its deadline is past, or so far ahead that the clock which set it was wrong. A
  * clock that is wrong by less than the saga's own time only makes this earlier or later.
  */
-export function isOverdue({ startedAt, deadline }: Saga, now: number): boolean {
+export function isOverdue({ startedAt, deadline }: Pick<Saga, "startedAt" | "deadline">, now: number): boolean {
   const left = deadline - now;
   return left <= 0 || left > 2 * (deadline - startedAt);
 }

@@ -10,6 +10,7 @@ import { userKey, type User } from "./users.ts";
 /** POST /payment/charge, for the other services: the second step of a checkout. */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/charge",
   signedBody: { ...step, user: Id, amount: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) },
   handle: ({ body: { saga, startedAt, user, amount }, state, deadline, now, notes }) => {
     notes["saga"] = saga;

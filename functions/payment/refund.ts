@@ -7,6 +7,7 @@ import { userKey, type User } from "./users.ts";
 /** POST /payment/refund, for the other services: undoes a charge, made or still to come. */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/refund",
   signedBody: step,
   handle: ({ body: { saga }, state, deadline, now, notes }) => {
     notes["saga"] = saga;

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServiceName } from "./services.ts";
+import { choiceOf, positiveOf } from "./settings.ts";
 
 /** Where the log of one service is. */
 export interface LogPlace {
@@ -25,7 +26,7 @@ export interface Configuration extends LogPlace {
 export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): Configuration {
   return {
     redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, `run/redis-${service}.url`),
-    commit: oneOf(env, "COMMIT_MODE", ["watch", "script"]),
+    commit: choiceOf(env, "COMMIT_MODE") as Configuration["commit"],
     ...logPlace(service, env),
   };
 }
@@ -36,7 +37,7 @@ export function logPlace(service: ServiceName, env: NodeJS.ProcessEnv = process.
     logFolder: join(dataFolder(env), "log", service),
     logBucket: logBucket(service, env),
     logStoreId: env[`LOG_STORE_${service.toUpperCase()}`] || undefined,
-    durability: oneOf(env, "DURABILITY", ["always", "os"]),
+    durability: choiceOf(env, "DURABILITY") as LogPlace["durability"],
   };
 }
 
@@ -52,22 +53,22 @@ function logBucket(service: ServiceName, env: NodeJS.ProcessEnv): LogPlace["logB
 
 /** Rows that a batch may make at most: what fits into the time that the gateway in front allows. */
 export function largestBatch(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "BATCH_LIMIT", 1_000_000, "rows");
+  return positiveOf(env, "BATCH_LIMIT");
 }
 
 /** Milliseconds after its start from which others may take a checkout over. */
 export function sagaTimeout(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "SAGA_TIMEOUT_MS", 5_000, "milliseconds");
+  return positiveOf(env, "SAGA_TIMEOUT_MS");
 }
 
 /** Milliseconds for one call to another service. */
 export function stepTimeout(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "STEP_TIMEOUT_MS", 2_000, "milliseconds");
+  return positiveOf(env, "STEP_TIMEOUT_MS");
 }
 
 /** Milliseconds that settled sagas, markers and idempotency records are kept. */
 export function retention(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "RETENTION_MS", 24 * 60 * 60 * 1_000, "milliseconds");
+  return positiveOf(env, "RETENTION_MS");
 }
 
 /** When a service's log is compacted: bytes of the log, and milliseconds since its first commit. */
@@ -76,14 +77,14 @@ export function compactThresholds(env: NodeJS.ProcessEnv = process.env): {
   readonly age: number;
 } {
   return {
-    bytes: wholeNumber(env, "COMPACT_BYTES", 64 * 1024 * 1024, "bytes"),
-    age: wholeNumber(env, "COMPACT_AGE_MS", 24 * 60 * 60 * 1_000, "milliseconds"),
+    bytes: positiveOf(env, "COMPACT_BYTES"),
+    age: positiveOf(env, "COMPACT_AGE_MS"),
   };
 }
 
-/** The base URL by which the services reach each other. */
+/** The base URL by which the services reach each other, without a slash at its end. Of the shop that runs, where it is not set. */
 export function gatewayUrl(env: NodeJS.ProcessEnv = process.env): string {
-  return env["GATEWAY_URL"] || "http://127.0.0.1:8000";
+  return setting(env, "GATEWAY_URL", "run/gateway.url").replace(/\/+$/, "");
 }
 
 /** The key that the services sign their calls to each other with. */
@@ -105,22 +106,4 @@ function setting(env: NodeJS.ProcessEnv, name: string, file: string): string {
 
 function dataFolder(env: NodeJS.ProcessEnv): string {
   return env["DATA_DIR"] || ".data";
-}
-
-/** The first is the default. */
-function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, values: readonly [T, ...T[]]): T {
-  const text = env[name] || values[0];
-  const value = values.find((candidate) => candidate === text);
-  if (value === undefined)
-    throw new Error(`${name} is "${text}", must be ${values.map((candidate) => `"${candidate}"`).join(" or ")}`);
-  return value;
-}
-
-function wholeNumber(env: NodeJS.ProcessEnv, name: string, otherwise: number, unit: string): number {
-  const text = env[name];
-  if (!text) return otherwise;
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Error(`${name} is "${text}", must be a whole number of ${unit}`);
-  return value;
 }

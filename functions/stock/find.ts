@@ -7,10 +7,11 @@ import { stock } from "./service.ts";
 /** GET /stock/find/{item_id} */
 export const handler = endpoint({
   service: stock,
+  route: "GET /stock/find/{item_id}",
   path: { item_id: Id },
   handle: async ({ path, state, deadline, now }) => {
     const [item = null] = await state.occ.read<Item>([itemKey(path.item_id)], { timeout: deadline - now });
-    const found = known(item, path.item_id);
-    return json({ stock: found.stock, price: found.price });
+    const { stock, price } = known(item, path.item_id);
+    return json({ stock, price });
   },
 });

@@ -7,6 +7,7 @@ import { stock } from "./service.ts";
 /** POST /stock/release, for the other services: undoes a reservation, made or still to come. */
 export const handler = endpoint({
   service: stock,
+  route: "POST /stock/release",
   signedBody: step,
   handle: ({ body: { saga }, state, deadline, now, notes }) => {
     notes["saga"] = saga;

@@ -12,6 +12,7 @@ const quantity = v.pipe(v.number(), v.safeInteger(), v.minValue(1));
 /** POST /stock/reserve, for the other services: the first step of a checkout. */
 export const handler = endpoint({
   service: stock,
+  route: "POST /stock/reserve",
   signedBody: { ...step, lines: v.pipe(v.array(v.tuple([Id, quantity])), v.minLength(1)) },
   handle: ({ body: { saga, startedAt, lines }, state, deadline, now, notes }) => {
     notes["saga"] = saga;

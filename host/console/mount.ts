@@ -8,8 +8,7 @@ export interface MountOptions {
   readonly hostUrl: string;
   /** Runs the function that settles open checkouts. */
   readonly resume: () => Promise<unknown>;
-  /** Null where this host does not count its requests. */
-  readonly figures: (() => HostFigures) | null;
+  readonly figures: () => HostFigures;
 }
 
 type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<void>;

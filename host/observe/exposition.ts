@@ -11,12 +11,11 @@ export interface HostFigures {
 export class Exposition {
   readonly #registry = new Registry();
 
-  constructor(measures: Measures, figures: (() => HostFigures) | null) {
+  constructor(measures: Measures, figures: () => HostFigures) {
     // Event loop delay, memory, garbage collection, file handles.
     collectDefaultMetrics({ register: this.#registry });
     for (const name of Object.keys(METRICS) as MetricName[])
       this.#add(METRICS[name], () => samples(METRICS[name], measures.of(name)));
-    if (figures === null) return;
     const gauge = (name: string, help: string): Metric => ({ name, help, type: "gauge", embedded: "", unit: "Count" });
     this.#add(gauge("shop_requests_active", "Requests under way"), () => [{ labels: {}, value: figures().active }]);
     this.#add(gauge("shop_requests_queued", "Requests that wait for their turn"), () => [

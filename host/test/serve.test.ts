@@ -36,6 +36,8 @@ test("it starts with one line, serves, is ready, and stops with everything that 
     ready: true,
     draining: false,
     services: { order: null, stock: null, payment: null },
+    active: 0,
+    queued: 0,
   });
   expect(await shop.stop()).toBe(0);
 }, 60_000);
@@ -59,7 +61,7 @@ test("a Redis that is killed comes back with its state, without a request", asyn
   expect(await (await fetch(`${shop.url}/stock/find/0`)).json()).toEqual({ stock: 7, price: 1 });
 }, 60_000);
 
-test("/ready is 503 and names the service while its Redis hangs, /health stays 200", async () => {
+test("/ready and /health are 503 and name the service and its setting while its Redis hangs", async () => {
   const shop = await start();
   const redis = shop.pid("redis-payment");
   process.kill(redis, "SIGSTOP");
@@ -70,7 +72,8 @@ test("/ready is 503 and names the service while its Redis hangs, /health stays 2
       ready: false,
       services: { order: null, stock: null, payment: expect.stringMatching(/./) as unknown },
     });
-    expect((await fetch(`${shop.url}/health`)).status).toBe(200);
+    expect((await fetch(`${shop.url}/health`)).status).toBe(503);
+    expect(await (await fetch(`${shop.url}/payment/health`)).text()).toContain("REDIS_URL_PAYMENT");
   } finally {
     process.kill(redis, "SIGCONT");
   }
@@ -108,18 +111,6 @@ test("SIGTERM under load: every checkout that was begun is finished and answered
     expect([order, found.paid]).toEqual([order, paid.includes(order)]);
   }
 }, 90_000);
-
-test("the scheduled functions run: the request log names them once there is something to do", async () => {
-  const shop = await start({ environment: { RETENTION_MS: "1" } });
-  await fetch(`${shop.url}/stock/item/create/5`, { method: "POST", headers: { "idempotency-key": "k" } });
-  // At a start, without waiting a minute for the first tick.
-  shop.kill("redis-stock");
-  await until(async () =>
-    /"message":"maintain","service":"stock".*"expired":1/.test(
-      readFileSync(join(shop.dataDir, "run", "host.out"), "utf8"),
-    ),
-  );
-}, 60_000);
 
 test.each([
   ["MAX_CONCURRENCY", "0"],

@@ -11,7 +11,21 @@ export interface Operation {
   readonly key: string;
 }
 
-export const FAULTS = ["crash", "lost", "stale", "reply", "theft", "append", "power", "half"] as const;
+export const FAULTS = [
+  "putback",
+  "follow",
+  "attach",
+  "failover",
+  "oldlog",
+  "crash",
+  "lost",
+  "stale",
+  "reply",
+  "theft",
+  "append",
+  "power",
+  "half",
+] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** What does not change while a model runs. */

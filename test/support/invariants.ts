@@ -6,6 +6,7 @@ import { check } from "./checker.ts";
 import { until, untilSettled } from "./cluster.ts";
 import type { Attempt } from "./history.ts";
 import type { Client } from "./http.ts";
+import { writeHistories } from "./linearizability.ts";
 import { contentOf, differences, replayTwice, type Content } from "./live-state.ts";
 import { fold, readPlainLog } from "./log.ts";
 import { checkLaws, checkSagas, LAWS } from "../../tools/laws.ts";
@@ -26,6 +27,7 @@ export async function violations(
 ): Promise<string[]> {
   await untilSettled(shop);
   const after = await stateOf(client, market);
+  writeHistories(market.before, attempts, after);
   return [
     ...check(market.before, attempts, after),
     ...conservation(market, attempts, after),

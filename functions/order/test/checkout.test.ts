@@ -4,6 +4,7 @@ import {
   dropAnswer,
   after,
   breakBefore,
+  errorOf,
   hang,
   hangAfter,
   insteadOf,
@@ -224,6 +225,7 @@ describe.each([
       ["a lost answer", dropAnswer],
       ["a lost request", breakBefore],
       ["400 from a proxy", insteadOf(400)],
+      ["400 in the services' own form, of something on the way", insteadOf(400, errorOf("invalid_path"))],
       ["404 while routes are deployed", insteadOf(404)],
     ] as const)("fails three times (%s) and then succeeds: undone once, by the same request", async (_fault, fault) => {
       const goods = await prepare();

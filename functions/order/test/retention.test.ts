@@ -109,18 +109,23 @@ describe.each([
     }));
   });
 
-  test("a saga's record outlives its markers: where payment is down nothing of it is forgotten", async () => {
-    const goods = await basket(shop);
-    await shop.post(`/orders/checkout/${goods.order}`);
-    const before = await leftovers();
-    shop.gateway.always("/payment/forget", breakBefore);
-    await expect(expireAll()).rejects.toThrow();
-    shop.set({ RETENTION_MS: 86_400_000 });
-    expect(await leftovers()).toEqual(before);
-    shop.gateway.heal();
-    await expireAll();
-    expect(await leftovers()).toEqual([]);
-  });
+  test.each(["payment", "stock"] as const)(
+    "a saga's record outlives its markers: while %s is down it is not forgotten",
+    async (service) => {
+      const goods = await basket(shop);
+      await shop.post(`/orders/checkout/${goods.order}`);
+      const kept = (key: string): boolean => key.startsWith(service === "stock" ? "reservation:" : "charge:");
+      const before = (await leftovers()).filter((key) => key.startsWith("saga:") || kept(key));
+      expect(before).toHaveLength(2);
+      shop.gateway.always(`/${service}/forget`, breakBefore);
+      await expect(expireAll()).rejects.toThrow();
+      shop.set({ RETENTION_MS: 86_400_000 });
+      expect(await leftovers()).toEqual(expect.arrayContaining(before));
+      shop.gateway.heal();
+      await expireAll();
+      expect(await leftovers()).toEqual([]);
+    },
+  );
 
   test("a step of a saga older than the retention is refused, never executed; its compensation still is", async () => {
     const { item, user } = await basket(shop);

@@ -1,7 +1,8 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { breakBefore, hang, insteadOf } from "../../test/support/faults.ts";
 import { basket, findOrder, newItem, newOrder } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
+import { claimKey } from "../orders.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
@@ -193,6 +194,26 @@ describe("POST /orders/batch_init", () => {
     open();
     await checkout;
     expect(await findOrder(shop, "2000")).toMatchObject({ paid: true, total_cost: 2 });
+  });
+
+  test("409 where a checkout begins while the batch runs: the chunk with its order is not written", async () => {
+    const state = await shop.state("order");
+    await shop.post("/orders/batch_init/700/1/1/5");
+    const batch = state.occ.batch.bind(state.occ);
+    // After the look at all claims, and before the chunks.
+    const spy = jest.spyOn(state.occ, "batch").mockImplementationOnce(async (chunks, options) => {
+      await state.occ.transact([], () => ({ result: null, set: [[claimKey("600"), { saga: "begun meanwhile" }]] }));
+      return batch(chunks, options);
+    });
+    try {
+      expect(await shop.post("/orders/batch_init/700/1/1/7")).toMatchObject({ status: 409, code: "checkout_running" });
+    } finally {
+      spy.mockRestore();
+    }
+    expect((await shop.get("/orders/find/600")).json).toMatchObject({ total_cost: 10 });
+    await state.occ.transact([], () => ({ result: null, set: [[claimKey("600"), null]] }));
+    expect((await shop.post("/orders/batch_init/700/1/1/7")).status).toBe(200);
+    expect((await shop.get("/orders/find/600")).json).toMatchObject({ total_cost: 14 });
   });
 
   test.each(["0/1/1/1", "1/0/1/1", "1/1/0/1", "1/1/1/-1", "1000001/1/1/1", `1/1/1/${2 ** 53}`, "1/1.5/1/1"])(

@@ -6,6 +6,7 @@ import { addItem, claimKey, MAX_LINES, newOrder, orderKey, type Claim, type Orde
 import {
   abandon,
   close,
+  isOverdue,
   LostRaceError,
   pay,
   sagaKey,
@@ -133,6 +134,15 @@ test("any number of drivers, those too that joined later, make any moves: the sa
     }),
     { numRuns: 500 },
   );
+});
+
+test("others may take a saga over from its deadline on and not a moment earlier, or where its clock was far ahead", () => {
+  const saga = { startedAt: 10_000, deadline: 15_000 };
+  for (const now of [10_000, 14_000, 14_999]) expect(isOverdue(saga, now)).toBe(false);
+  for (const now of [15_000, 15_001, 60_000]) expect(isOverdue(saga, now)).toBe(true);
+  // The deadline is at most twice the saga's own time ahead: clocks differ.
+  expect(isOverdue(saga, 5_000)).toBe(false);
+  expect(isOverdue(saga, 4_999)).toBe(true);
 });
 
 test("a driver that knows another version than the record's loses, in the same state too", () => {

@@ -1,4 +1,5 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { FAIL_POINT_HOOK } from "redis-occ/fail-points";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, delay, hangAfter, insteadOf } from "../../test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
@@ -233,6 +234,48 @@ describe.each([
     shop.gateway.heal();
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, stuck)).toEqual(UNTOUCHED);
+  });
+
+  test("a step is not sent past the saga's deadline: a driver that froze after the reservation charges nobody", async () => {
+    const goods = await prepare();
+    shop.set({ SAGA_TIMEOUT_MS: 400 });
+    const freeze = async (name: string): Promise<void> => {
+      if (name === "saga.reserve.after") await sleep(600);
+    };
+    Object.assign(globalThis, { [FAIL_POINT_HOOK]: freeze });
+    try {
+      expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(503);
+    } finally {
+      Object.assign(globalThis, { [FAIL_POINT_HOOK]: undefined });
+    }
+    expect(shop.gateway.count(RESERVE)).toBeGreaterThan(0);
+    expect(shop.gateway.count(CHARGE)).toBe(0);
+    await shop.run("order/resume-sagas");
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
+  test("however many sagas hang in a round, each gets its share of the time: the last one in the line is settled too", async () => {
+    const stuck = await Promise.all(Array.from({ length: 20 }, prepare));
+    const goods = await prepare();
+    shop.set({ STEP_TIMEOUT_MS: 300 });
+    const hanging = new Set<string>();
+    for (const basketOfIt of stuck) hanging.add((await begun(basketOfIt)).driven.id);
+    const { driven } = await begun(goods);
+    shop.gateway.always(REFUND, async (execute) => {
+      const { saga } = JSON.parse(shop.gateway.deliveries.at(-1)?.body ?? "{}") as { saga?: string };
+      return saga !== undefined && hanging.has(saga) ? "hang" : execute();
+    });
+    // The line is as the sagas were found: the one that can be settled comes last, behind more than are worked on at once.
+    const order = jest.spyOn(Math, "random").mockReturnValue(0.5);
+    try {
+      const round = shop.run("order/resume-sagas", 25_000);
+      for (let looks = 0; looks < 100 && (await settledAs(driven)) !== "failed"; looks++) await sleep(150);
+      expect(await settledAs(driven)).toBe("failed");
+      shop.gateway.heal();
+      expect(await round).toEqual({ settled: 21, open: 0 });
+    } finally {
+      order.mockRestore();
+    }
   });
 
   test("a request whose invocation has little time left ends within it, and its saga is settled by others", async () => {

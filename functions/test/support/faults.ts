@@ -2,17 +2,22 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyResult } from "aws-lambda";
 import type { Fault } from "./gateway.ts";
 
-const answer = (statusCode: number): APIGatewayProxyResult => ({
+const OF_THE_GATEWAY: unknown = { message: "an answer of the gateway's own" };
+
+const answer = (statusCode: number, body = OF_THE_GATEWAY): APIGatewayProxyResult => ({
   statusCode,
   headers: { "content-type": "application/json" },
-  body: JSON.stringify({ message: "an answer of the gateway's own" }),
+  body: JSON.stringify(body),
 });
+
+/** The body of an error in the form that the services use. */
+export const errorOf = (code: string): unknown => ({ error: { code, message: "a test's" } });
 
 /** Answers in the handler's place: it was never asked. */
 export const insteadOf =
-  (status: number): Fault =>
+  (status: number, body?: unknown): Fault =>
   async () =>
-    answer(status);
+    answer(status, body);
 /** The handler did its work; its answer is replaced. */
 export const after =
   (status: number): Fault =>

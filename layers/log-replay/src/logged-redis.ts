@@ -98,6 +98,11 @@ export class LoggedRedis {
     this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, commit, connections, ...named });
   }
 
+  /** The epoch that this process last worked in; 0 before its first transaction or read. */
+  get epoch(): number {
+    return this.#hook.epoch;
+  }
+
   /**
    * Resolves once the state is there, after restoring it if need be. It resolves at once if this process has worked
    * with the state before, because from then on every transaction and read checks by itself.

@@ -5,10 +5,15 @@
 import type { Position } from "./format/record.ts";
 import type { Begin } from "./stores/store.ts";
 
-/** Present in Redis exactly while the state is: names the epoch, the server process that it was restored into, and the log. */
+/**
+ * Present in Redis exactly while the state is: names the epoch, the server process that it was restored into, the history
+ * of that server's dataset, and the log.
+ */
 export interface Guard {
   readonly epoch: number;
   readonly run_id: string;
+  /** `master_replid`: another one after any sync from another server, and after a promotion. Older guards name none. */
+  readonly replid?: string;
   readonly store: string;
 }
 
@@ -16,29 +21,69 @@ export interface Guard {
 export function parseGuard(text: string | null): Guard | null {
   if (text === null) return null;
   try {
-    const { epoch, run_id, store } = JSON.parse(text) as Partial<Guard>;
-    return typeof epoch === "number" && typeof run_id === "string" && typeof store === "string"
-      ? { epoch, run_id, store }
-      : null;
+    const { epoch, run_id, replid, store } = JSON.parse(text) as Partial<Guard>;
+    if (typeof epoch !== "number" || typeof run_id !== "string" || typeof store !== "string") return null;
+    return { epoch, run_id, ...(replid === undefined ? {} : { replid }), store };
   } catch {
     return null;
   }
 }
 
+/** What a connection leads to. */
+export interface Dataset {
+  readonly runId: string;
+  /** Names the history of the data (`master_replid`). */
+  readonly replid: string;
+  /** Whether that history goes on from one that this server followed as a replica (`master_replid2`). */
+  readonly inherited: boolean;
+}
+
 /**
  * Whether the state behind a guard can be worked on. A restarted server is never obeyed, whatever it holds: a copy put
- * back can have reached the same commit number with other content.
+ * back can have reached the same commit number with other content. Nor is one that has followed another server: its data
+ * may be older, while a commit on what it had before is still on its way to the log.
  * - `fine`: go on
- * - `restore`: the state is missing, half restored, or of another server process
+ * - `compare`: the history has another name, and comes from no other server: so it is where a first replica attaches.
+ *   Where the positions are in step too, the guard gets the new name
+ * - `restore`: the state is missing, half restored, or of another server process or history
  * - `foreign`: the state belongs to another log
  */
 export function judgeGuard(
   guard: Guard | null,
-  here: { readonly runId: string; readonly store: string },
-): "fine" | "restore" | "foreign" {
+  here: Dataset & { readonly store: string },
+): "fine" | "compare" | "restore" | "foreign" {
   if (guard === null) return "restore";
   if (guard.store !== here.store) return "foreign";
-  return guard.run_id === here.runId ? "fine" : "restore";
+  if (guard.run_id !== here.runId) return "restore";
+  if (guard.replid === here.replid) return "fine";
+  return here.inherited ? "restore" : "compare";
+}
+
+/** How far a state has come: its last commit, and the last one that was trimmed from its tail because the log has it. */
+export interface Reach {
+  readonly floor: number;
+  readonly last: number;
+}
+
+/**
+ * Compares a state with its log, within the guard's epoch.
+ * - `in step`: the log lacks at most what is still in the tail
+ * - `went back`: the log has commits that the state does not have
+ * - `older log`: the log lacks commits that it had
+ * @param end the log's last commit, read after `floor` and before `last`
+ */
+export function comparePositions({ floor, last }: Reach, end: number): "in step" | "went back" | "older log" {
+  if (end < floor) return "older log";
+  return end > last ? "went back" : "in step";
+}
+
+/**
+ * Whether a state is older than what a process has seen of it.
+ * @param last the state's last commit
+ * @param seen the last commit that the process knew of when it asked
+ */
+export function isBehind(last: number, seen: number): boolean {
+  return last < seen;
 }
 
 /**
@@ -103,11 +148,20 @@ export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch
   for (let epoch = last; epoch !== 0;) {
     const begin = begins.get(epoch);
     if (begin === undefined || begin.parent >= epoch || begin.cut > to) return null;
-    stretches.unshift({ epoch, from: begin.cut, to });
+    stretches.push({ epoch, from: begin.cut, to });
     to = begin.cut;
     epoch = begin.parent;
   }
-  return to === 0 || stretches.length === 0 ? stretches : null;
+  return to === 0 || stretches.length === 0 ? stretches.reverse() : null;
+}
+
+/**
+ * The epoch that the next one goes on from: the last one in which anything was committed. Those after it are passed over, so
+ * that restores which failed, one after the other, leave nothing that has to be read for ever.
+ * @param history up to its last commit
+ */
+export function parentOf(history: readonly Stretch[]): number {
+  return (history.findLast(({ from, to }) => from < to) ?? history[0])?.epoch ?? 0;
 }
 
 /**

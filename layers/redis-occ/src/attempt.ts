@@ -1,7 +1,7 @@
 import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
 import { OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
-import type { CommitHook, Write } from "./hook.ts";
+import { NO_PROBE, type CommitHook, type Premise, type Write } from "./hook.ts";
 import type { Identity, Lane } from "./lane.ts";
 import type { Transaction } from "./transaction.ts";
 
@@ -36,6 +36,7 @@ export interface LostExec {
   readonly writes: readonly Write[];
   readonly session: unknown;
   readonly watched: readonly (string | null)[];
+  readonly premise: Premise | undefined;
   readonly connection: Connection;
   readonly identity: Identity;
   readonly stamp: string;
@@ -71,10 +72,11 @@ async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Tr
   const declared = new Set<string>();
   for (const transaction of group) for (const key of transaction.keys) declared.add(key);
   const keys = [...declared];
-  const values = await lane.read([...hook.watch, ...keys]);
+  const probe = hook.probe?.() ?? NO_PROBE;
+  const { values, replies } = await lane.read([...hook.watch, ...keys], probe.commands);
   const watched = values.slice(0, hook.watch.length);
 
-  const session = await hook.check(watched, connection);
+  const session = await hook.check(watched, connection, replies, probe);
   if (session === null) {
     await lane.abandon();
     return { kind: "restore" };
@@ -95,12 +97,13 @@ async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Tr
   await failPoint("commit.before");
   for (const transaction of decided) transaction.markSent();
 
+  const premise = hook.premise?.(session);
   let results;
   try {
-    results = await lane.commit([...own, ...added]);
+    results = await lane.commit([...own, ...added], premise);
   } catch (error) {
     if (error instanceof LostReplyError) {
-      return { kind: "lost", lost: { decided, writes, session, watched, connection, identity, stamp } };
+      return { kind: "lost", lost: { decided, writes, session, watched, premise, connection, identity, stamp } };
     }
     throw error;
   }

@@ -3,7 +3,7 @@ import { attempts, type AttemptMessage } from "./diagnostics.ts";
 import { backoff } from "./backoff.ts";
 import { ClosedError, ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
-import type { Lane } from "./lane.ts";
+import { closeThoseElsewhere, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 import { fenceOff } from "./fence-off.ts";
 import type { Transaction } from "./transaction.ts";
@@ -69,6 +69,7 @@ export class Committer {
         return again(end.again);
       case "restore":
         await this.#options.hook.restore();
+        closeThoseElsewhere(this.#options.pool, this.#options.hook);
         for (const transaction of open) transaction.attempts++;
         return this.#goAgain(open, again);
       case "conflict":

@@ -31,12 +31,16 @@ export class Connection {
   readonly #redis: Redis;
   readonly #timeout: number;
   #broken = false;
+  #lost = false;
 
   private constructor(redis: Redis, runId: string, timeout: number) {
     this.#redis = redis;
     this.#timeout = timeout;
     this.runId = runId;
-    redis.once("close", () => (this.#broken = true));
+    redis.once("close", () => {
+      if (!this.#broken) this.#lost = true;
+      this.#broken = true;
+    });
   }
 
   /** @throws ConnectionLostError where no server answers in time */
@@ -73,6 +77,18 @@ export class Connection {
     return this.#broken;
   }
 
+  /** True where it broke, and was not closed by whoever had it. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Gives it up: what it leads to is not to be worked with any more. @returns the error to throw */
+  lose(why: string, cause?: unknown): ConnectionLostError {
+    if (!this.#broken) this.#lost = true;
+    this.close();
+    return new ConnectionLostError(why, { cause });
+  }
+
   /**
    * Sends the commands in one write and gives their replies.
    * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise;
@@ -85,7 +101,7 @@ export class Connection {
     try {
       return await this.#bounded(Promise.all(replies));
     } catch (error) {
-      throw asOccError(error);
+      throw this.#judged(error);
     }
   }
 
@@ -123,8 +139,7 @@ export class Connection {
 
   #assertUsable(): void {
     if (this.#broken || this.#redis.status !== "ready") {
-      this.close();
-      throw new ConnectionLostError("the connection is broken");
+      throw this.lose("the connection is broken");
     }
   }
 
@@ -154,6 +169,14 @@ export class Connection {
     return sent.map(({ promise }) => promise as Promise<Reply>);
   }
 
+  /** A server that has become a replica refuses writes for good: whoever needs its primary has to connect anew. */
+  #judged(error: unknown): Error {
+    const known = asOccError(error);
+    if (known instanceof ConnectionLostError) this.lose(known.message);
+    else if (known.message.startsWith("READONLY ")) return this.lose("the server is a replica by now", error);
+    return known;
+  }
+
   #bounded<T>(replies: Promise<T>): Promise<T> {
     return bounded(this.#redis, this.#timeout, replies);
   }
@@ -167,8 +190,8 @@ export class Connection {
       await failPoint("exec.after");
       return reply;
     } catch (error) {
-      if (isServerReply(error)) throw asOccError(error);
-      this.close();
+      if (isServerReply(error)) throw this.#judged(error);
+      this.lose("no answer");
       throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
     }
   }

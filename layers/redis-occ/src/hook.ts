@@ -7,6 +7,22 @@ export interface Write {
   readonly meta: unknown;
 }
 
+/** What a hook asks the server along with each read of `watch`. It may carry what the hook needs to judge the replies. */
+export interface Probe {
+  readonly commands: readonly Command[];
+}
+
+/**
+ * What must still be true of the data as a whole when an attempt commits, besides that nothing which was read has changed.
+ * WATCH notices by itself where all data are replaced; a script compares this.
+ */
+export interface Premise {
+  /** `master_replid`: names the history of the server's data. */
+  readonly history: string;
+  /** A key that holds a whole number, and the least that it may hold. */
+  readonly counter: { readonly key: string; readonly least: number };
+}
+
 /**
  * How another layer takes part in every transaction and read, without either knowing the other's insides:
  * it watches keys of its own, refuses to go on while they are not as they should be, adds commands to the
@@ -19,10 +35,31 @@ export interface CommitHook<Session = unknown> {
   readonly watch: readonly string[];
 
   /**
-   * Judges the values of `watch`, in the order of `watch`.
-   * @returns a session to go on with, or null: then `restore` runs and the attempt starts over
+   * Made for each attempt and each read right before it is sent. The replies are of the same instant as the values of
+   * `watch`, or later; where they are later, a value that has changed in between fails the attempt. Default: nothing.
    */
-  check(values: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null>;
+  probe?(): Probe;
+
+  /**
+   * Judges the values of `watch`, in the order of `watch`, and the replies to the probe's commands.
+   * @returns a session to go on with, or null: then `restore` runs and the attempt starts over
+   * @throws ConnectionLostError (`Connection.lose`) where the server is not one to work with: another connection is opened
+   */
+  check(
+    values: readonly (string | null)[],
+    connection: Connection,
+    replies: readonly Reply[],
+    probe: Probe,
+  ): Session | null | Promise<Session | null>;
+
+  /** Asked for right before a commit is sent. Default: nothing. */
+  premise?(session: Session): Premise;
+
+  /**
+   * Whether a connection leads to another server than the one that `restore` has found or made the state on: it is closed
+   * then. Default: none does.
+   */
+  leadsElsewhere?(connection: Connection): boolean;
 
   /**
    * Brings about what `check` found missing. It may take long; callers that cannot wait leave by their own timeout.
@@ -90,6 +127,9 @@ export interface CommitHook<Session = unknown> {
 export class RolledBackError extends Error {
   override readonly name = "RolledBackError";
 }
+
+/** Of a hook that asks nothing. */
+export const NO_PROBE: Probe = { commands: [] };
 
 /** The hook of a client that stands alone. */
 export const noHook: CommitHook<true> = {

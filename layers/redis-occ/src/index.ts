@@ -9,6 +9,6 @@ export {
   ServerRefusedError,
   TimeoutError,
 } from "./errors.ts";
-export { RolledBackError, type CommitHook, type Write } from "./hook.ts";
+export { RolledBackError, type CommitHook, type Premise, type Probe, type Write } from "./hook.ts";
 export type { Change, Changes, Decide, Decision, Json, TransactOptions, View } from "./transaction.ts";
 export type { AttemptMessage, TransactionMessage } from "./diagnostics.ts";

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Connection, Reply, Command } from "./connection.ts";
+import type { CommitHook, Premise } from "./hook.ts";
+import type { Pool } from "./pool.ts";
 
 /**
  * What one attempt at a time works with, from its read to its commit. The pool lends it. It keeps the promise "only if
@@ -9,14 +11,20 @@ export interface Lane {
   readonly connection: Connection;
   readonly identity: Identity;
   readonly broken: boolean;
-  /** Begins an attempt. @returns the values of `keys`, at one instant */
-  read(keys: readonly string[]): Promise<(string | null)[]>;
+  /** True where it broke by itself. */
+  readonly lost: boolean;
+  /**
+   * Begins an attempt.
+   * @param probe commands that only read, and whose replies are no earlier than the values
+   * @returns the values of `keys`, at one instant, and the replies
+   */
+  read(keys: readonly string[], probe: readonly Command[]): Promise<LaneRead>;
   /**
    * Runs the commands at one instant if nothing that was read has changed and nobody has touched the lane's fence. The
    * errors are those of {@link Connection.transaction}.
    * @returns the replies, or null where something had changed: nothing was run then
    */
-  commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null>;
+  commit(commands: readonly Command[], premise?: Premise): Promise<(Reply | Error)[] | null>;
   /** Ends an attempt that has nothing to commit. */
   abandon(): Promise<void>;
   /** Called after an attempt that failed: whatever it may have left on the connection must not meet the next one. */
@@ -24,6 +32,11 @@ export interface Lane {
   /** Runs `use` with a connection that nobody else uses meanwhile. */
   exclusively<T>(use: (connection: Connection) => Promise<T>): Promise<T>;
   close(): void;
+}
+
+export interface LaneRead {
+  readonly values: (string | null)[];
+  readonly replies: Reply[];
 }
 
 /** Opens the lanes of a pool. */
@@ -54,4 +67,9 @@ export class Identity {
 /** No command may be empty, so a read of nothing sends another one. */
 export function valuesOf(keys: readonly string[]): Command {
   return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
+}
+
+/** After a restore: what leads to another server than the one with the state has been left behind by it. */
+export function closeThoseElsewhere(pool: Pool<Lane>, hook: CommitHook): void {
+  pool.closeWhere(({ connection }) => hook.leadsElsewhere?.(connection) ?? false);
 }

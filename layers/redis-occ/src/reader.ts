@@ -1,8 +1,8 @@
 import { backoff } from "./backoff.ts";
 import type { Command, Connection, Reply } from "./connection.ts";
 import { asOccError, ConnectionLostError, TimeoutError } from "./errors.ts";
-import { RolledBackError, type CommitHook } from "./hook.ts";
-import { valuesOf, type Lane } from "./lane.ts";
+import { NO_PROBE, RolledBackError, type CommitHook } from "./hook.ts";
+import { closeThoseElsewhere, valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 
 /**
@@ -118,6 +118,7 @@ export class Reader {
       const checked = await pool.with(({ connection }) => this.#round(connection, open, again));
       if (checked) return;
       await hook.restore();
+      closeThoseElsewhere(pool, hook);
     } catch (error) {
       if (!(error instanceof ConnectionLostError)) return open.forEach((read) => read.fail(error));
       for (const read of open) read.lastProblem = error;
@@ -136,22 +137,26 @@ export class Reader {
     const { hook } = this.#options;
     const keys = [...new Set(group.flatMap((read) => read.keys))];
     const fetched = [...hook.watch, ...keys];
+    const probe = hook.probe?.() ?? NO_PROBE;
     const added = hook.readCommands();
+    const asked = 1 + probe.commands.length;
     const replies = await connection.transaction([
       valuesOf(fetched),
+      ...probe.commands,
       ...added,
       ...group.flatMap((read) => read.commands),
     ]);
     if (replies === null) throw new ConnectionLostError("the connection still watched a key");
-    const failure = replies.slice(0, 1 + added.length).find((reply) => reply instanceof Error);
+    const failure = replies.slice(0, asked + added.length).find((reply) => reply instanceof Error);
     if (failure !== undefined) throw asOccError(failure);
     const values = fetched.length > 0 ? (replies[0] as (string | null)[]) : [];
-    const session = await hook.check(values.slice(0, hook.watch.length), connection);
+    const told = replies.slice(1, asked) as Reply[];
+    const session = await hook.check(values.slice(0, hook.watch.length), connection, told, probe);
     if (session === null) return false;
 
     const valueOf = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
-    const hookReplies = replies.slice(1, 1 + added.length) as Reply[];
-    let next = 1 + added.length;
+    const hookReplies = replies.slice(asked, asked + added.length) as Reply[];
+    let next = asked + added.length;
     for (const read of group) {
       const own = replies.slice(next, (next += read.commands.length));
       const refusal = own.find((reply) => reply instanceof Error);

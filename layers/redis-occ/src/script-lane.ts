@@ -1,6 +1,7 @@
 import type { Command, Connection, Reply } from "./connection.ts";
 import { ServerRefusedError } from "./errors.ts";
-import { Identity, valuesOf, type Lane, type OpenLane } from "./lane.ts";
+import type { Premise } from "./hook.ts";
+import { Identity, valuesOf, type Lane, type LaneRead, type OpenLane } from "./lane.ts";
 
 /** Words of one command. Lua passes them as arguments of a function, and has room for 8,000. */
 const MAX_WORDS = 7_000;
@@ -10,18 +11,26 @@ const MAX_WORDS = 7_000;
  * the script itself the commands before it would stand. `#!lua` makes Redis refuse the whole script if it is out of
  * memory.
  *
- * KEYS     the fence, then each key that was read
- * ARGV     "0" and "1" for each key that was read, in one word: absent or present; the values of those that are present;
+ * KEYS     the fence, then each key that was read; last the counter of the premise, where there is one
+ * ARGV     the premise: the name of the history and the least that the counter may be, or "" and "";
+ *          "0" and "1" for each key that was read, in one word: absent or present; the values of those that are present;
  *          then the commands, each as the number of its words and these words
- * returns  the replies, errors among them; null where a key has another value by now or the fence is there
+ * returns  the replies, errors among them; null where a key has another value by now, the fence is there, or the premise
+ *          does not hold
  */
 const COMPARE_AND_SET = `#!lua
 local MOST = 5000
-local present = ARGV[1]
-local argument = 2
+local present = ARGV[3]
+local argument = 4
+local last = #KEYS
 if redis.call('EXISTS', KEYS[1]) == 1 then return false end
-for from = 2, #KEYS, MOST do
-  local to = math.min(from + MOST - 1, #KEYS)
+if ARGV[1] ~= '' then
+  if not string.find(redis.call('INFO', 'replication'), 'master_replid:' .. ARGV[1], 1, true) then return false end
+  if (tonumber(redis.call('GET', KEYS[last])) or -1) < tonumber(ARGV[2]) then return false end
+  last = last - 1
+end
+for from = 2, last, MOST do
+  local to = math.min(from + MOST - 1, last)
   local values = redis.call('MGET', unpack(KEYS, from, to))
   for i = 1, to - from + 1 do
     local expected = false
@@ -80,13 +89,17 @@ export class ScriptLane implements Lane {
     return this.connection.broken;
   }
 
-  async read(keys: readonly string[]): Promise<(string | null)[]> {
-    const [values] = await this.connection.pipeline([valuesOf(keys)]);
-    this.#read = { keys, values: keys.length > 0 ? (values as (string | null)[]) : [] };
-    return [...this.#read.values];
+  get lost(): boolean {
+    return this.connection.lost;
   }
 
-  async commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
+  async read(keys: readonly string[], probe: readonly Command[]): Promise<LaneRead> {
+    const [values, ...replies] = await this.connection.pipeline([valuesOf(keys), ...probe]);
+    this.#read = { keys, values: keys.length > 0 ? (values as (string | null)[]) : [] };
+    return { values: [...this.#read.values], replies };
+  }
+
+  async commit(commands: readonly Command[], premise?: Premise): Promise<(Reply | Error)[] | null> {
     for (const words of commands) {
       if (words.length > MAX_WORDS) throw new RangeError(`${words[0]} has more than ${MAX_WORDS} arguments`);
     }
@@ -94,11 +107,13 @@ export class ScriptLane implements Lane {
     const args = [
       this.identity.fence,
       ...keys,
+      ...(premise === undefined ? ["", ""] : [premise.counter.key, premise.history, premise.counter.least]),
       values.map((value) => (value === null ? "0" : "1")).join(""),
       ...values.filter((value) => value !== null),
       ...commands.flatMap((words) => [words.length, ...words]),
     ];
-    const run = (): Promise<unknown> => this.connection.script(this.#sha, 1 + keys.length, args);
+    const run = (): Promise<unknown> =>
+      this.connection.script(this.#sha, 1 + keys.length + (premise === undefined ? 0 : 1), args);
     const replies = await run().catch(async (error: unknown) => {
       if (!isUnknownScript(error)) throw error;
       await loadScript(this.connection);

@@ -1,9 +1,10 @@
 import type { Command, Connection, Reply } from "./connection.ts";
-import { Identity, valuesOf, type Lane } from "./lane.ts";
+import { Identity, valuesOf, type Lane, type LaneRead } from "./lane.ts";
 
 /**
  * WATCH before the read, MULTI … EXEC for the commit. WATCH belongs to the connection, so the lane has one to itself.
- * The server notices every write to a key, even one that puts the same value.
+ * The server notices every write to a key, also one that puts the same value, and that all data are replaced (FLUSHALL, a
+ * sync from another server, DEBUG RELOAD).
  */
 export class WatchLane implements Lane {
   readonly connection: Connection;
@@ -17,9 +18,14 @@ export class WatchLane implements Lane {
     return this.connection.broken;
   }
 
-  async read(keys: readonly string[]): Promise<(string | null)[]> {
-    const [, values] = await this.connection.pipeline([["watch", this.identity.fence, ...keys], valuesOf(keys)]);
-    return keys.length > 0 ? (values as (string | null)[]) : [];
+  get lost(): boolean {
+    return this.connection.lost;
+  }
+
+  async read(keys: readonly string[], probe: readonly Command[]): Promise<LaneRead> {
+    const watch: Command = ["watch", this.identity.fence, ...keys];
+    const [, values, ...replies] = await this.connection.pipeline([watch, valuesOf(keys), ...probe]);
+    return { values: keys.length > 0 ? (values as (string | null)[]) : [], replies };
   }
 
   commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {

@@ -1,9 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Reply } from "redis-occ";
-import { GUARD, TURN } from "../redis/keys.ts";
+import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
+import { GUARD, LAST, TURN } from "../redis/keys.ts";
 import type { EpochWriter } from "./epoch-writer.ts";
-import { parseGuard } from "../protocol.ts";
+import { isBehind, judgeGuard, parseGuard } from "../protocol.ts";
 import { processOf, type Entry } from "../format/record.ts";
 import { parseTail, readTailAfter, trimTail } from "../redis/tail.ts";
 
@@ -109,10 +110,16 @@ export class AppendTurns {
     const replies = await connection.transaction([
       ["get", GUARD],
       ["set", TURN, this.#token, "NX", "PX", TURN_LIFE],
+      ASK_DATASET,
+      ["get", LAST],
       readTailAfter(writer.epoch, writer.enqueued),
     ]);
-    const [guard, turn, tail] = (replies ?? []) as Reply[];
-    const isSame = typeof guard === "string" && parseGuard(guard)?.run_id === connection.runId;
+    const [guard, turn, info, reached, tail] = (replies ?? []) as Reply[];
+    const held = parseGuard(typeof guard === "string" ? guard : null);
+    const isSame =
+      held !== null && judgeGuard(held, { ...readDataset(info, connection), store: held.store }) === "fine";
+    // Data that went back lack what is not durable: that it has left the tail would say nothing.
+    if (isSame && isBehind(Number(reached), writer.seen)) throw writer.goneBack("the state is behind what was seen");
     if (!isSame || waiting.some((waiter) => waiter.guard !== guard)) throw new Error("the state is another one");
     const entries = parseTail(tail);
     const last = entries.at(-1);

@@ -10,6 +10,13 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** The commits of an epoch can no longer be answered for by appending them: a recovery decides what became of them. */
 export class EpochOverError extends Error {
   override readonly name = "EpochOverError";
+  /** True where the state went back: another commit may have the number of one that was executed before. */
+  readonly wentBack: boolean;
+
+  constructor(message: string, { wentBack = false, ...options }: ErrorOptions & { readonly wentBack?: boolean } = {}) {
+    super(message, options);
+    this.wentBack = wentBack;
+  }
 }
 
 interface Request {
@@ -17,6 +24,65 @@ interface Request {
   readonly upTo: number;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** How long a look for a claim counts. By two clocks: one may stand still while a function is frozen, the other may be set. */
+class Lease {
+  readonly #milliseconds: number;
+  #from = { steady: -Infinity, wall: -Infinity };
+
+  constructor(milliseconds: number) {
+    this.#milliseconds = milliseconds;
+  }
+
+  static now(): { readonly steady: number; readonly wall: number } {
+    return { steady: performance.now(), wall: Date.now() };
+  }
+
+  /** @param from before the look was made */
+  begin(from: { readonly steady: number; readonly wall: number }): void {
+    this.#from = from;
+  }
+
+  holds(): boolean {
+    const { steady, wall } = Lease.now();
+    const passed = Math.max(steady - this.#from.steady, wall - this.#from.wall);
+    return this.#milliseconds > 0 && passed < this.#milliseconds;
+  }
+}
+
+/** The commits whose numbers are compared: more than the groups of one process that are under way at the same time. */
+const RECENT = 2_048;
+
+/** Which commit has which number, of those that this process came upon last. */
+class RecentCommits {
+  readonly #numbers = new Float64Array(RECENT);
+  readonly #names = new Int32Array(RECENT);
+
+  add({ n, body }: Entry): void {
+    this.#numbers[n % RECENT] = n;
+    this.#names[n % RECENT] = hashOfName(body);
+  }
+
+  /** True where the number belongs to another commit. */
+  differs({ n, body }: Entry): boolean {
+    return this.#numbers[n % RECENT] === n && this.#names[n % RECENT] !== hashOfName(body);
+  }
+}
+
+/** Where a body names its transaction: behind its time, whose length is fixed. No more of it is looked at. */
+const NAME_FROM = `"at":"${new Date(0).toISOString()}",`.length;
+const NAME_TO = NAME_FROM + 40;
+
+function hashOfName(body: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = NAME_FROM; i < NAME_TO; i++) {
+    const code = body.charCodeAt(i);
+    // The comma after the name.
+    if (code === 44 || code !== code) break;
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  return hash;
 }
 
 /**
@@ -27,6 +93,8 @@ interface Request {
  */
 export class EpochWriter {
   readonly epoch: number;
+  /** The commit that the epoch goes on from. */
+  readonly cut: number;
   readonly #store: LogStore;
   /** The highest commit of each key that is enqueued and not yet durable. */
   readonly #pending = new Map<string, number>();
@@ -37,10 +105,15 @@ export class EpochWriter {
   #over: EpochOverError | undefined;
   #enqueued: number | null = null;
   #durable: number | null = null;
+  #seen = 0;
+  readonly #recent = new RecentCommits();
+  readonly #lease: Lease;
 
-  constructor(store: LogStore, epoch: number) {
+  constructor(store: LogStore, epoch: number, cut: number) {
     this.#store = store;
     this.epoch = epoch;
+    this.cut = cut;
+    this.#lease = new Lease(store.readLease ?? 0);
   }
 
   /** Everything up to this commit is durable or on its way there by this writer; null where nothing is known yet. */
@@ -53,9 +126,39 @@ export class EpochWriter {
     return this.#durable;
   }
 
-  /** True once an append has failed or found the epoch sealed. */
+  /** True once an append has failed or found the epoch sealed, or the state has gone back. */
   get over(): boolean {
     return this.#over !== undefined;
+  }
+
+  /** The last commit that this process knows the state to have. A state without it is an older one. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  sees(last: number): void {
+    if (last > this.#seen) this.#seen = last;
+  }
+
+  /** Gives the epoch up: its state has gone back to an earlier one. What was executed since then must not be answered for. */
+  goneBack(what: string): EpochOverError {
+    this.#end("the state went back", new EpochOverError(`${what} in epoch ${this.epoch}`, { wentBack: true }));
+    return this.#over as EpochOverError;
+  }
+
+  /**
+   * Looks for a claim on the next epoch: a read that waits for no append rests on this, or it would be answered by an old server
+   * for ever. @throws EpochOverError
+   */
+  async confirm(): Promise<void> {
+    try {
+      if (this.#over) throw this.#over;
+      if (this.#lease.holds()) return;
+      await this.#look();
+    } catch (error) {
+      this.#end("the look for a claim failed", error);
+      throw this.#over as EpochOverError;
+    }
   }
 
   /** What was asked for last: once it has settled, so has all before it. */
@@ -75,6 +178,10 @@ export class EpochWriter {
    */
   append(entries: readonly Entry[], upTo: number): Promise<void> {
     if (this.#over) return Promise.reject(this.#over);
+    const taken = entries.find((entry) => this.#recent.differs(entry));
+    if (taken !== undefined) return Promise.reject(this.goneBack(`number ${taken.n} has gone to two commits`));
+    for (const entry of entries) this.#recent.add(entry);
+    this.sees(upTo);
     const news = entries.filter(({ n }) => n > (this.#enqueued ?? -1));
     for (const entry of news) for (const key of keysOf(entry)) this.#pending.set(key, entry.n);
     this.#enqueued = Math.max(this.#enqueued ?? 0, upTo);
@@ -89,6 +196,15 @@ export class EpochWriter {
   /** Waits for all that is enqueued. @throws EpochOverError */
   flush(): Promise<void> {
     return this.append([], this.#enqueued ?? 0);
+  }
+
+  /** Looks whether what was appended is still where it was; if not, the epoch is given up. For an interval. */
+  async verify(): Promise<void> {
+    try {
+      await this.#segment?.verify?.();
+    } catch (error) {
+      this.#end("what was appended is no longer there", error);
+    }
   }
 
   close(): void {
@@ -130,7 +246,7 @@ export class EpochWriter {
       await failPoint("append.after");
     }
     // Only now: a claim that came before this look may have cut the epoch off below the frame; a later one will find it.
-    if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
+    await this.#look();
     await failPoint("append.confirmed");
     if (this.#segment && this.#segment.size >= SEGMENT_BYTES) await this.#segment.roll();
   }
@@ -150,6 +266,13 @@ export class EpochWriter {
       throw error;
     }
     tell(null);
+  }
+
+  /** @throws EpochOverError where the next epoch is claimed */
+  async #look(): Promise<void> {
+    const before = Lease.now();
+    if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
+    this.#lease.begin(before);
   }
 
   /** A failed append is never tried again as if it could still succeed: its segment is abandoned, the epoch given up. */

@@ -26,9 +26,14 @@ export class Outcomes {
   }
 
   /** An append failed or came too late: the commit counts if the next epoch goes on from behind it, else it never was. */
-  async resolve(error: unknown, position: Position | null): Promise<void> {
+  async resolve(error: unknown, position: Position | null, tx: string | undefined): Promise<void> {
     if (!(error instanceof EpochOverError)) throw error;
     if (position === null) throw new RolledBackError("what was read is being restored", { cause: error });
+    // Its number may be another commit's.
+    if (error.wentBack && tx !== undefined) {
+      if (await this.isRecorded(position.epoch, tx)) return;
+      throw new RolledBackError("what it was executed on had gone back to an earlier state", { cause: error });
+    }
     if (!isInHistory(position, await this.#decidedHistory(position.epoch))) {
       throw new RolledBackError(`commit ${position.n} of epoch ${position.epoch} is not in the log`, { cause: error });
     }

@@ -2,6 +2,7 @@ import type { Command } from "redis-occ";
 import { failPoint } from "../fail-points.ts";
 import type { FramedLine } from "../format/frame.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
+import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
 import { inParts, indexCommands } from "../redis/indexes.ts";
 import { eachImage } from "../format/record.ts";
@@ -57,8 +58,12 @@ export async function applyHistory(
   };
   try {
     if (snapshot !== null) await apply(readSnapshot(store, snapshot), snapshot.name);
+    const segments = byEpoch(await store.segments());
     for (const stretch of stretchesAfter(history, snapshot))
-      await apply(readStretch(store, stretch), `epoch ${stretch.epoch}`);
+      await apply(
+        readStretch(store, stretch, { segments: segments.get(stretch.epoch) ?? [] }),
+        `epoch ${stretch.epoch}`,
+      );
     await send();
   } finally {
     // Nothing is on its way any more once this has ended, however it ends.

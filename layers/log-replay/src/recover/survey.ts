@@ -3,7 +3,7 @@ import type { FramedLine } from "../format/frame.ts";
 import { wholeHistory } from "../read/chain.ts";
 import { fromNewestSnapshot, isNewest, stretchesAfter } from "../read/newest-snapshot.ts";
 import { readStretch } from "../read/stretch.ts";
-import type { Stretch } from "../protocol.ts";
+import { parentOf, type Stretch } from "../protocol.ts";
 import type { SegmentEnd } from "../read/merge.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
@@ -20,6 +20,8 @@ export interface Survey {
   /** The epoch and the commit that the next epoch goes on from. */
   readonly parent: number;
   readonly cut: number;
+  /** Epochs at the end of the history in which nothing was committed: the next epoch passes them over. */
+  readonly idle: readonly number[];
   readonly cutSegments: readonly { readonly segment: string; readonly copy: string }[];
 }
 
@@ -37,8 +39,8 @@ export function surveyHistory(store: LogStore, onProgress: () => Promise<void>):
 }
 
 async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: () => Promise<void>): Promise<Survey> {
-  const history = await wholeHistory(store);
-  const parent = history.at(-1)?.epoch ?? 0;
+  const { history, segments } = await wholeHistory(store);
+  const top = history.at(-1)?.epoch ?? 0;
 
   const ends: SegmentEnd[] = [];
   let records = 0;
@@ -53,16 +55,19 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
   if (snapshot !== null) for await (const lines of readSnapshot(store, snapshot)) await read(lines);
   let cut = snapshot?.n ?? 0;
   for (const stretch of stretchesAfter(history, snapshot)) {
-    for await (const lines of readStretch(store, stretch, { onEnd: (end) => ends.push(end) })) {
+    await onProgress();
+    const own = segments.get(stretch.epoch) ?? [];
+    for await (const lines of readStretch(store, stretch, { segments: own, onEnd: (end) => ends.push(end) })) {
       cut += lines.length;
       await read(lines);
     }
   }
   // Older epochs were synced by the recoveries that ended them.
-  if (parent > 0)
+  if (top > 0)
     await store.sync(
-      ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== parent ? [] : [{ segment, ...last }])),
+      ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== top ? [] : [{ segment, ...last }])),
     );
+  await onProgress();
   // What was folded and archived before its segments were listed was not read: the log seems to end too early.
   if (!(await isNewest(store, snapshot))) throw new GoneError("a newer snapshot was installed meanwhile");
 
@@ -71,11 +76,14 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     const copy = torn === null ? null : await store.cut(segment, torn.offset);
     if (copy !== null) cutSegments.push({ segment: segment.name, copy });
   }
+  const ended = history.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch));
+  const parent = parentOf(ended);
   return {
-    history: history.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch)),
+    history: ended,
     records,
     parent,
     cut,
+    idle: ended.filter(({ epoch }) => epoch > parent).map(({ epoch }) => epoch),
     cutSegments,
   };
 }

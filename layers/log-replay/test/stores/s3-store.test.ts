@@ -1,5 +1,5 @@
-/** The log in S3, against a server that is a process of its own, reached over HTTP. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+/** The log in S3, against the server of an emulator: part of `npm run test:local`. */
+import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import {
   GoneError,
   LogDamageError,
@@ -13,7 +13,7 @@ import { collect, contents, pieces } from "../../src/conformance/contents.ts";
 import { storeCases } from "../../src/conformance/index.ts";
 import { FaultyHttp } from "../support/faulty-http.ts";
 import { run } from "../support/processes.ts";
-import { credentials, outside, REGION, startS3, type S3Server } from "../support/s3-server.ts";
+import { credentials, outside, REGION, newBucket, type S3Server } from "../support/s3-server.ts";
 
 const MINUTE = 60_000;
 
@@ -22,12 +22,11 @@ const proxies: FaultyHttp[] = [];
 let places = 0;
 
 beforeAll(async () => {
-  server = await startS3();
+  server = await newBucket();
 }, MINUTE);
 afterEach(async () => {
   await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
 });
-afterAll(() => server.stop());
 
 interface Place {
   readonly proxy: FaultyHttp;

@@ -13,7 +13,13 @@ export function exists(path: string): boolean {
   return sizeOf(path) !== undefined;
 }
 
-/** Bytes of a file; undefined if it is not there. */
+/** Bytes of a file, and when it was written to last; undefined where it is not there. */
+export function look(path: string): { readonly bytes: number; readonly modified: number } | undefined {
+  const found = fs.statSync(path, { throwIfNoEntry: false });
+  return found && { bytes: found.size, modified: found.mtimeMs };
+}
+
+/** Bytes of a file; undefined where it is not there. */
 export function sizeOf(path: string): number | undefined {
   return fs.statSync(path, { throwIfNoEntry: false })?.size;
 }

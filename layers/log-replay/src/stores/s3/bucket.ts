@@ -57,7 +57,7 @@ export class Bucket {
   readonly #credentials: () => Credentials | Promise<Credentials>;
   readonly #timeout: number;
   readonly #client: typeof http | typeof https;
-  readonly #agent: http.Agent;
+  #agent: http.Agent;
   /** Keys derived for a day, by the signer. */
   readonly #signingKeys = new Map<string, ArrayBuffer>();
 
@@ -76,7 +76,21 @@ export class Bucket {
     this.#credentials = credentials;
     this.#timeout = attemptTimeout;
     this.#client = this.#url.startsWith("https:") ? https : http;
-    this.#agent = new this.#client.Agent({ keepAlive: true, maxSockets: 64 });
+    this.#agent = this.#newAgent();
+  }
+
+  #newAgent(): http.Agent {
+    return new this.#client.Agent({ keepAlive: true, maxSockets: 64 });
+  }
+
+  /**
+   * One connection gives no answer: what cut it without a word has as a rule cut those that are idle as well, and each would cost
+   * a whole attempt. They are closed; what is under way on others goes on.
+   */
+  #suspect(agent: http.Agent): void {
+    if (agent !== this.#agent) return;
+    this.#agent = this.#newAgent();
+    for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   /**
@@ -184,8 +198,12 @@ export class Bucket {
 
   #send(url: URL, method: string, headers: Record<string, string>, body: Buffer | undefined): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const request = this.#client.request(url, { method, headers, agent: this.#agent });
-      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${this.#timeout} ms`)), this.#timeout);
+      const agent = this.#agent;
+      const request = this.#client.request(url, { method, headers, agent });
+      const timer = setTimeout(() => {
+        this.#suspect(agent);
+        request.destroy(new Error(`no answer within ${this.#timeout} ms`));
+      }, this.#timeout);
       const fail = (error: Error): void => {
         clearTimeout(timer);
         reject(error);

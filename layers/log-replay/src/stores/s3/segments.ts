@@ -109,6 +109,7 @@ export class S3Segments {
       name,
       closed,
       bytes: objects.reduce((sum, { size }) => sum + size, 0),
+      modified: objects.reduce((latest, { modified }) => (modified > latest ? modified : latest), 0),
     };
     this.#listed.set(segment, objects);
     return segment;

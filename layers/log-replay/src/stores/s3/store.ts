@@ -17,6 +17,8 @@ export interface S3StoreOptions extends BucketOptions {
   readonly prefix: string;
   /** The identity that the store must have. */
   readonly expectedId?: string;
+  /** Milliseconds for which a look for a claim counts for reads; all processes must have the same. Default 1,000. */
+  readonly readLease?: number;
 }
 
 /**
@@ -26,7 +28,7 @@ export interface S3StoreOptions extends BucketOptions {
 export async function createS3Store({
   prefix,
   ...options
-}: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
+}: Omit<S3StoreOptions, "expectedId" | "readLease">): Promise<{ id: string }> {
   const bucket = new Bucket(options);
   const key = checked(prefix) + IDENTITY;
   // The prefix is listed before the identity is looked for: what another creator's first user adds comes after its
@@ -45,13 +47,18 @@ export async function createS3Store({
  * Opens the log store under `prefix`.
  * @throws StoreMismatchError if there is none, or not the expected one; StoreUnavailableError
  */
-export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOptions): Promise<LogStore> {
+export async function openS3Store({
+  prefix,
+  expectedId,
+  readLease = 1_000,
+  ...options
+}: S3StoreOptions): Promise<LogStore> {
   const bucket = new Bucket(options);
   const id = await readIdentity(bucket, options.bucket, checked(prefix) + IDENTITY);
   if (expectedId !== undefined && id !== expectedId) {
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is log store ${id}, expected was ${expectedId}`);
   }
-  return new S3Store(bucket, prefix, id);
+  return new S3Store(bucket, prefix, id, readLease);
 }
 
 /**
@@ -62,6 +69,7 @@ export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOpt
  */
 class S3Store implements LogStore {
   readonly id: string;
+  readonly readLease: number;
   readonly #bucket: Bucket;
   readonly #prefix: string;
   readonly #segments: S3Segments;
@@ -69,7 +77,8 @@ class S3Store implements LogStore {
   /** They never change, so each is fetched once. */
   readonly #begins = new Map<number, Begin>();
 
-  constructor(bucket: Bucket, prefix: string, id: string) {
+  constructor(bucket: Bucket, prefix: string, id: string, readLease: number) {
+    this.readLease = readLease;
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.id = id;
@@ -107,9 +116,20 @@ class S3Store implements LogStore {
   async begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
     const found = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch, onDamage)] as const));
+    // Somebody has removed what was passed over: the one that passed it over is to be seen by now.
+    if (found.some(([, begin]) => begin === undefined)) return this.begins(onDamage);
     return new Map(
-      found.flatMap(([epoch, begin]) => (begin === null ? [] : [[epoch, begin] as const])).sort(([a], [b]) => a - b),
+      found
+        .flatMap(([epoch, begin]) => (begin === null || begin === undefined ? [] : [[epoch, begin] as const]))
+        .sort(([a], [b]) => a - b),
     );
+  }
+
+  async forgetEpochs(epochs: readonly number[], highest: number): Promise<void> {
+    await this.#bucket.delete(epochs.map((epoch) => this.#prefix + beginName(epoch)));
+    const claims = (await this.claims()).filter((epoch) => epoch < highest);
+    // S3 deletes the objects of one request in any order.
+    for (const epoch of claims) await this.#bucket.delete([this.#prefix + claimName(epoch)]);
   }
 
   createSegment(epoch: number): SegmentWriter {
@@ -172,12 +192,13 @@ class S3Store implements LogStore {
       .map(Number);
   }
 
-  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null> {
+  /** @returns null where it is damaged, undefined where it is no longer there */
+  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null | undefined> {
     const known = this.#begins.get(epoch);
     if (known !== undefined) return known;
     const key = this.#prefix + beginName(epoch);
     const content = await this.#bucket.get(key);
-    if (content === null) throw new StoreUnavailableError(`${key} is gone`);
+    if (content === null) return undefined;
     const begin = parseBegin(content.toString("utf8"));
     if (begin === null) onDamage(new LogDamageError(key, 1, "does not say how the epoch begins"));
     else this.#begins.set(epoch, begin);

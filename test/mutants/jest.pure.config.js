@@ -1,0 +1,15 @@
+/** The tests of pure modules: they need no Redis, no files and no clock. */
+import config from "../../jest.config.js";
+
+const [{ transform, extensionsToTreatAsEsm }] = config.projects;
+
+export default {
+  rootDir: "../..",
+  testEnvironment: "node",
+  transform,
+  extensionsToTreatAsEsm,
+  testMatch: [
+    "<rootDir>/functions/*/test/{items,users,sagas,model,numbers-and-ids}*.property.test.ts",
+    "<rootDir>/layers/*/test/**/{frame,record,protocol}*.test.ts",
+  ],
+};

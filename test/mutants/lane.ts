@@ -1,0 +1,96 @@
+/** A copy of the tree in which one mutant at a time is tried. */
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { mutate, type Mutant } from "./mutant.ts";
+
+const ROOT = resolve(import.meta.dirname, "..", "..");
+const LAYERS = ["redis-occ", "log-replay"];
+const LEFT_OUT = new Set([
+  "node_modules",
+  ".git",
+  ".emulator",
+  ".serverless",
+  ".esbuild",
+  ".layers",
+  ".data",
+  ".cache",
+]);
+/** Milliseconds: a mutant that makes its tests hang is found, too. */
+const PATIENCE = 5 * 60_000;
+
+/** A namespace of the network for each lane, where the machine allows it: tests beside each other could take each other's ports. */
+const ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
+
+export const lanesPossible = (): number => (spawnSync("unshare", ["--net", "true"]).status === 0 ? 2 : 1);
+
+export class Lane {
+  readonly #folder: string;
+  readonly #alone: boolean;
+
+  constructor(alone: boolean) {
+    this.#alone = alone;
+    this.#folder = mkdtempSync(join(tmpdir(), "mutants-"));
+    cpSync(ROOT, this.#folder, {
+      recursive: true,
+      filter: (path) =>
+        !path
+          .slice(ROOT.length)
+          .split("/")
+          .some((name) => LEFT_OUT.has(name) || name.startsWith(".data")),
+    });
+    // The packages are the original's, but for the layers: those are the copy's own.
+    const packages = join(this.#folder, "node_modules");
+    mkdirSync(packages);
+    for (const name of readdirSync(join(ROOT, "node_modules"))) {
+      const source = LAYERS.includes(name) ? join(this.#folder, "layers", name) : join(ROOT, "node_modules", name);
+      symlinkSync(source, join(packages, name));
+    }
+  }
+
+  /** Whether the mutant's tests fail with it. */
+  async finds(mutant: Mutant): Promise<boolean> {
+    const path = join(this.#folder, mutant.file);
+    const source = readFileSync(path, "utf8");
+    writeFileSync(path, mutate(mutant, source));
+    try {
+      return !(await this.passes(mutant));
+    } finally {
+      writeFileSync(path, source);
+    }
+  }
+
+  /** Whether the tests that a mutant names pass in the tree as it is now. */
+  passes({ project, tests }: Pick<Mutant, "project" | "tests">): Promise<boolean> {
+    const jest = [
+      join("node_modules", ".bin", "jest"),
+      "-w",
+      "1",
+      "--bail",
+      "--selectProjects",
+      project,
+      "--testPathPatterns",
+      tests,
+    ];
+    const [program = "", ...args] = [...(this.#alone ? ALONE : []), ...jest];
+    return new Promise((done, failed) => {
+      const child = spawn(program, args, {
+        cwd: this.#folder,
+        stdio: "ignore",
+        detached: true,
+        env: { ...process.env, NODE_OPTIONS: "--experimental-vm-modules" },
+      });
+      const timer = setTimeout(() => child.pid && process.kill(-child.pid, "SIGKILL"), PATIENCE);
+      child.once("error", failed);
+      child.once("exit", (code) => {
+        clearTimeout(timer);
+        done(code === 0);
+      });
+    });
+  }
+
+  close(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,5 @@
+import { SAGA } from "./list/saga.ts";
+import { SYNCS } from "./list/syncs.ts";
+import type { Mutant } from "./mutant.ts";
+
+export const MUTANTS: readonly Mutant[] = [...SAGA, ...SYNCS];

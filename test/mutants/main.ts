@@ -1,0 +1,67 @@
+/**
+ * `npm run mutants`: makes one careless change at a time, in copies of the tree, and shows that the tests which keep its
+ * promise fail.
+ *
+ *   npm run mutants                                # all of them; first the tests as they are
+ *   npm run mutants -- --minutes 5 --seed 7        # as many as that time allows, in an order that follows from the seed
+ *   npm run mutants -- --only power-loss           # those whose file, words, promise or tests have this
+ *
+ * Exit code 1: a change was not found. The report names it and its promise.
+ */
+import { parseArgs } from "node:util";
+import { Random } from "../crash/support/random.ts";
+import { Lane, lanesPossible } from "./lane.ts";
+import { MUTANTS } from "./list.ts";
+import type { Mutant } from "./mutant.ts";
+
+const { values } = parseArgs({
+  options: { minutes: { type: "string" }, seed: { type: "string", default: "1" }, only: { type: "string" } },
+});
+const { only } = values;
+const until = values.minutes === undefined ? Infinity : Date.now() + Number(values.minutes) * 60_000;
+const wanted = MUTANTS.filter(
+  (mutant) =>
+    only === undefined || [mutant.file, mutant.what, mutant.promise, mutant.tests].some((text) => text.includes(only)),
+);
+const queue = new Random(Number(values.seed)).shuffled(wanted)[Symbol.iterator]();
+const survivors: Mutant[] = [];
+const sound = new Map<string, Promise<boolean>>();
+let tried = 0;
+
+/** Tests that fail anyway find nothing. In a sample they were run just before, by `npm test`. */
+function areSound(lane: Lane, { project, tests }: Mutant): Promise<boolean> {
+  if (until !== Infinity) return Promise.resolve(true);
+  const name = `${project} ${tests}`;
+  const known = sound.get(name) ?? lane.passes({ project, tests });
+  sound.set(name, known);
+  return known;
+}
+
+async function work(lane: Lane): Promise<void> {
+  for (let next = queue.next(); next.done !== true && Date.now() < until; next = queue.next()) {
+    const mutant = next.value;
+    const unharmed = await areSound(lane, mutant);
+    const started = Date.now();
+    const found = unharmed && (await lane.finds(mutant));
+    tried++;
+    const verdict = found ? "found" : unharmed ? "NOT FOUND" : "its tests fail without it";
+    process.stdout.write(
+      `${verdict.padEnd(10)} ${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${mutant.what} (${mutant.file})\n`,
+    );
+    if (!found) survivors.push(mutant);
+  }
+}
+
+const count = lanesPossible();
+const lanes = Array.from({ length: count }, () => new Lane(count > 1));
+try {
+  await Promise.all(lanes.map(work));
+} finally {
+  for (const lane of lanes) lane.close();
+}
+for (const { what, file, promise } of survivors)
+  process.stdout.write(`\nnot found: ${what} (${file})\n  it breaks: ${promise}\n`);
+process.stdout.write(
+  `\n${tried} of ${wanted.length} changes tried, ${tried - survivors.length} found, seed ${values.seed}\n`,
+);
+process.exitCode = survivors.length > 0 || tried === 0 ? 1 : 0;

@@ -1,0 +1,22 @@
+/** A change that could be made carelessly, the promise that it breaks, and the tests that have to notice. */
+export interface Mutant {
+  /** What is missing or wrong with it, in words. */
+  readonly what: string;
+  /** Path from the project's folder. */
+  readonly file: string;
+  /** Stands once in the file. */
+  readonly before: string;
+  readonly after: string;
+  /** Words of a guarantee, as the README or docs/ have them: the beginning of a row's first cell, or of a list's item. */
+  readonly promise: string;
+  /** The project of jest.config.js, and the part of a path that its test files have. */
+  readonly project: string;
+  readonly tests: string;
+}
+
+/** The source with the change in it. @throws Error where the text to change is not there exactly once */
+export function mutate({ file, before, after }: Mutant, source: string): string {
+  const parts = source.split(before);
+  if (parts.length !== 2) throw new Error(`${file} has this ${parts.length - 1} times, not once: ${before}`);
+  return parts.join(after);
+}
