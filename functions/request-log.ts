@@ -22,7 +22,7 @@ export function log(level: Level, message: string, fields: Readonly<Record<strin
 /** On a terminal: what matters first, and no punctuation to read past. */
 function forPeople(time: string, level: Level, message: string, fields: Readonly<Record<string, unknown>>): string {
   const { service = "", method, path, status, ms, ...rest } = fields;
-  const what = method === undefined ? message : `${String(method)} ${String(path)} ${String(status)} ${String(ms)} ms`;
+  const what = typeof method === "string" ? [method, path, status, ms, "ms"].join(" ") : message;
   const notes = Object.entries(rest).map(
     ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
   );

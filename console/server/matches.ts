@@ -127,8 +127,8 @@ export interface Found {
 }
 
 /** The records of several services from place `from` on, counted from the newest, by their times. */
-export function timelineOf(all: readonly Matches[], head: Head, from: number, count: number): Found[] {
-  const sources = all.map((matches) => ({ matches, head: head[matches.log.service] ?? matches.log.last }));
+export function timelineOf(all: readonly Matches[], heads: Head, from: number, count: number): Found[] {
+  const sources = all.map((matches) => ({ matches, head: heads[matches.log.service] ?? matches.log.last }));
   const timeAt = ({ matches, head }: (typeof sources)[number], place: number): number =>
     matches.log.timeAt(matches.nth(place, head));
   const laterThan = (source: (typeof sources)[number], time: number): number =>

@@ -113,7 +113,7 @@ describe("the state", () => {
     );
     const wanted = [...images]
       .filter(([key]) => key.startsWith("item:"))
-      .map(([key, { image }]) => [key, JSON.parse(image)]);
+      .map(([key, { image }]) => [key, JSON.parse(image) as unknown]);
     expect(page.complete).toBe(true);
     expect(page.rows.map(({ key, value }) => [key, value]).sort()).toEqual(wanted.sort());
   });

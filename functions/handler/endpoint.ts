@@ -132,7 +132,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
   const handler = (event: RequestEvent, context: Context): Promise<APIGatewayProxyResult> => {
     const work = workOf(service, pattern, event, context);
     recordOf(context).work = work;
-    return traced(work, () => handled(event, context) as Promise<APIGatewayProxyResult>);
+    return traced(work, () => handled(event, context));
   };
   return Object.assign(handler, { [ROUTE]: route });
 }

@@ -17,7 +17,7 @@ class EmbeddedMetrics implements Sink {
   add(metric: MetricName, service: string, _labels: string, value: number): void {
     if (this.#waiting.size === 0) setImmediate(() => this.#flush());
     let metrics = this.#waiting.get(service);
-    if (metrics === undefined) this.#waiting.set(service, (metrics = new Map()));
+    if (metrics === undefined) this.#waiting.set(service, (metrics = new Map<MetricName, number[]>()));
     const values = metrics.get(metric);
     if (values === undefined) metrics.set(metric, [value]);
     else if (values.length < MOST) values.push(value);

@@ -21,33 +21,39 @@ export interface Metric {
 
 /** All there are. Dashboards and alarms may name these and no others: a test compares them. */
 export const METRICS = {
-  requests: metric("shop_requests_total", "Requests", "Count", "counter", "Requests that were answered"),
-  requestSeconds: metric("shop_request_seconds", "RequestSeconds", "Seconds", "histogram", "How long requests took"),
-  serverErrors: metric(
+  requests: described("shop_requests_total", "Requests", "Count", "counter", "Requests that were answered"),
+  requestSeconds: described("shop_request_seconds", "RequestSeconds", "Seconds", "histogram", "How long requests took"),
+  serverErrors: described(
     "shop_server_errors_total",
     "ServerErrors",
     "Count",
     "counter",
     "Requests that were answered 5xx",
   ),
-  sagas: metric("shop_sagas_total", "Checkouts", "Count", "counter", "Checkouts that were settled, by outcome"),
-  sagaSeconds: metric(
+  sagas: described("shop_sagas_total", "Checkouts", "Count", "counter", "Checkouts that were settled, by outcome"),
+  sagaSeconds: described(
     "shop_saga_seconds",
     "CheckoutSeconds",
     "Seconds",
     "histogram",
     "From a checkout's beginning until it was settled",
   ),
-  stuck: metric("shop_sagas_stuck", "StuckSagas", "Count", "gauge", "Checkouts that are a minute past their deadline"),
-  attempts: metric("shop_attempts_total", "Attempts", "Count", "counter", "Attempts to commit a group, by outcome"),
-  conflicts: metric(
+  stuck: described(
+    "shop_sagas_stuck",
+    "StuckSagas",
+    "Count",
+    "gauge",
+    "Checkouts that are a minute past their deadline",
+  ),
+  attempts: described("shop_attempts_total", "Attempts", "Count", "counter", "Attempts to commit a group, by outcome"),
+  conflicts: described(
     "shop_conflicts_total",
     "Conflicts",
     "Count",
     "counter",
     "Attempts that another process was faster than",
   ),
-  groupSize: metric(
+  groupSize: described(
     "shop_group_transactions",
     "GroupTransactions",
     "Count",
@@ -55,22 +61,22 @@ export const METRICS = {
     "Transactions in a group",
     SIZES,
   ),
-  appendSeconds: metric(
+  appendSeconds: described(
     "shop_append_seconds",
     "AppendSeconds",
     "Seconds",
     "histogram",
     "How long appends to the log took",
   ),
-  appendFailures: metric("shop_append_failures_total", "AppendFailures", "Count", "counter", "Appends that failed"),
-  restores: metric("shop_restores_total", "Restores", "Count", "counter", "Restores of the state that were begun"),
-  restoreSeconds: metric("shop_restore_seconds", "RestoreSeconds", "Seconds", "histogram", "How long restores took"),
-  epoch: metric("shop_epoch", "Epoch", "None", "gauge", "The epoch that this process last appended in, or restored"),
+  appendFailures: described("shop_append_failures_total", "AppendFailures", "Count", "counter", "Appends that failed"),
+  restores: described("shop_restores_total", "Restores", "Count", "counter", "Restores of the state that were begun"),
+  restoreSeconds: described("shop_restore_seconds", "RestoreSeconds", "Seconds", "histogram", "How long restores took"),
+  epoch: described("shop_epoch", "Epoch", "None", "gauge", "The epoch that this process last appended in, or restored"),
 } as const;
 
 export type MetricName = keyof typeof METRICS;
 
-function metric(
+function described(
   name: string,
   embedded: string,
   unit: Metric["unit"],

@@ -37,8 +37,8 @@ export function SagasPage({ place }: { readonly place: Place }) {
   const { value, error } = useAsked<Page>(`sagas?${filter}&count=0`, tick);
   const total = value?.total ?? 0;
   const load = useCallback(
-    async (from: number, count: number, signal: AbortSignal) =>
-      (await get<Page>(`sagas?${filter}&from=${from}&count=${count}`, signal)).rows,
+    async (from: number, rows: number, signal: AbortSignal) =>
+      (await get<Page>(`sagas?${filter}&from=${from}&count=${rows}`, signal)).rows,
     [filter],
   );
   const now = Date.now();

@@ -44,10 +44,8 @@ export function Chart({ title, data, lines, format, height = 132, logarithmic = 
         legend: { show: false },
         scales: {
           x: { time: true },
-          y: logarithmic
-            ? // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- an enum that only its types have
-              { distr: 3 }
-            : { range: (_plot, _low, high) => [0, Math.max(1, high * 1.15)] },
+          // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- an enum that only its types have
+          y: logarithmic ? { distr: 3 } : { range: (_plot, _low, high) => [0, Math.max(1, high * 1.15)] },
         },
         axes: [
           {

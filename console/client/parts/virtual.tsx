@@ -60,8 +60,8 @@ export function VirtualList<Row>(props: VirtualListProps<Row>) {
     if (row <= first) element.scrollTop = row / scale;
     else if (row >= first + visible - 2) element.scrollTop = (row - visible + 3) / scale;
   };
-  const move = (to: number): void => {
-    const row = Math.max(0, Math.min(total - 1, to));
+  const move = (wanted: number): void => {
+    const row = Math.max(0, Math.min(total - 1, wanted));
     setActive(row);
     show(row);
   };

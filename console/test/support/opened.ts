@@ -50,11 +50,11 @@ async function end(made: Console, server: Server, view: ShopView): Promise<void>
 
 /** Looks until it holds. @throws what the last look threw */
 export async function eventually<T>(look: () => Promise<T> | T, patience = 10_000): Promise<T> {
-  for (const end = Date.now() + patience; ; await sleep(20)) {
+  for (const last = Date.now() + patience; ; await sleep(20)) {
     try {
       return await look();
     } catch (error) {
-      if (Date.now() > end) throw error;
+      if (Date.now() > last) throw error;
     }
   }
 }

@@ -1,4 +1,4 @@
-import { transactions, type TransactionMessage } from "./diagnostics.ts";
+import { transactionChannel, type TransactionMessage } from "./diagnostics.ts";
 import { Committer } from "./committer.ts";
 import { Connection, type Command, type Reply } from "./connection.ts";
 import { GroupCommit } from "./group.ts";
@@ -121,10 +121,10 @@ export class Occ {
 
   /** Where somebody listens: its beginning and its end, in the caller's asynchronous context. */
   #told(transaction: Transaction, run: () => Promise<unknown>): Promise<unknown> {
-    if (!transactions.hasSubscribers) return run();
+    if (!transactionChannel.hasSubscribers) return run();
     const message: TransactionMessage = { name: this.#name, meta: transaction.meta };
     transaction.message = message;
-    return transactions.tracePromise(run, message);
+    return transactionChannel.tracePromise(run, message);
   }
 
   /**

@@ -1,5 +1,5 @@
 import { attempt, type AttemptEnd } from "./attempt.ts";
-import { attempts, type AttemptMessage } from "./diagnostics.ts";
+import { attemptChannel, type AttemptMessage } from "./diagnostics.ts";
 import { backoff } from "./backoff.ts";
 import { ClosedError, ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
 import { RolledBackError, type CommitHook } from "./hook.ts";
@@ -40,7 +40,7 @@ export class Committer {
     const { pool, hook } = this.#options;
     const open = group.filter((transaction) => !transaction.answered);
     if (open.length === 0) return;
-    const started = attempts.hasSubscribers ? performance.now() : null;
+    const started = attemptChannel.hasSubscribers ? performance.now() : null;
     let end: AttemptEnd;
     try {
       end = await pool.with((lane) => attempt(lane, hook, open));
@@ -60,7 +60,7 @@ export class Committer {
     const transactions = open.flatMap(({ message }) => (message === undefined ? [] : [message]));
     const { name } = this.#options;
     const told: AttemptMessage = { name, outcome, size: open.length, transactions, started, ended: performance.now() };
-    attempts.publish(told);
+    attemptChannel.publish(told);
   }
 
   async #proceed(end: AttemptEnd, open: readonly Transaction[], again: Again): Promise<void> {

@@ -26,5 +26,5 @@ export interface AttemptMessage {
   readonly ended: number;
 }
 
-export const transactions = tracingChannel<TransactionMessage>("redis-occ:transaction");
-export const attempts = channel("redis-occ:attempt");
+export const transactionChannel = tracingChannel<TransactionMessage>("redis-occ:transaction");
+export const attemptChannel = channel("redis-occ:attempt");
