@@ -12,7 +12,7 @@ import { openTarget, type Target } from "./target.ts";
 const FIRST_PORT = 8_500;
 /** Exit code of a shell's command that Ctrl-C has ended. */
 const BROKEN_OFF = 130;
-/** Ports of one shop are derived from its HTTP port: further ones keep their distance. */
+/** A shop derives its other ports from its HTTP port, so further shops keep their distance. */
 const PORTS_APART = 20;
 const WARM_UP: Partial<Bench> = { connections: [50], scale: 0.2 };
 
@@ -56,7 +56,10 @@ async function main(): Promise<number> {
   }
 }
 
-/** The rounds of all targets alternate, the order turned round each time: a machine that changes its speed changes it for all. */
+/**
+ * The rounds of all targets alternate, in reverse order each time, so that a machine that changes its speed changes it
+ * for all.
+ */
 async function runScenario(
   scenario: Scenario,
   targets: readonly Target[],

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * Installs an emulator of AWS from PyPI into `.emulator/NAME/venv`, a virtual environment of this project's own: MiniStack, or
- * what EMULATOR names. With Python 3.10 or newer; on Debian, as root, it installs what Python needs for that. Silent where it is
- * there already.
+ * Installs an emulator of AWS from PyPI into `.emulator/NAME/venv`, a virtual environment of this project's own:
+ * MiniStack, or what EMULATOR names. It needs Python 3.10 or newer; on Debian, as root, it installs what Python needs
+ * for that. Silent if it is there already.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

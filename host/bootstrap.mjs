@@ -53,13 +53,13 @@ function requireNode() {
 
 /**
  * `npm ci` unless node_modules is complete and made from exactly this lock file. The stamp lies inside node_modules and
- * holds the lock's hash; it is written only for an install that is whole, whatever npm says of it.
- * An install by hand counts too: npm writes node_modules/.package-lock.json last, and it agrees with the lock.
+ * holds the lock's hash; it is written only for an install that is whole, whatever npm says of it. An install by hand
+ * counts too, if node_modules/.package-lock.json, which npm writes last, agrees with the lock.
  */
 function installPackages() {
   const lock = readFileSync(join(root, "package-lock.json"));
   const stamp = join(modules, ".installed-from-lock");
-  // Node's version belongs to it: compiled packages are chosen for it. So does the platform, when a folder is shared.
+  // The platform belongs to it, because a folder may be shared between machines.
   const wanted = createHash("sha256").update(lock).update(`${process.platform}-${process.arch}`).digest("hex");
   const isStamped = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted && nodeRuns();
   const isWhole = () => npmSaysComplete(lock) && nodeRuns();

@@ -1,4 +1,7 @@
-/** The processes that a supervisor has started, on disk: whoever follows a supervisor that was killed stops them first. */
+/**
+ * The processes that a supervisor has started, on disk, so that the successor of a supervisor that was killed can stop
+ * them first.
+ */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -21,7 +24,7 @@ export class Ledger {
     this.#file = join(runDir, file);
   }
 
-  /** Call it only with the lock held: what is on file then belongs to a supervisor that is dead. */
+  /** Call it only with the lock held, because what is on file then belongs to a supervisor that is dead. */
   async stopLeftovers(): Promise<string[]> {
     const left = Object.entries(this.#read()).filter(([, child]) => isAlive(child));
     for (const [, child] of left) signalGroup(child.pid, "SIGTERM");

@@ -1,8 +1,9 @@
 /**
- * One supervisor a data folder (and one a further host): a lock file that names its owner.
+ * A lock file that names its owner, so that each data folder (and each further host) has one supervisor.
  *
- * Whether an owner of this place lives, its pid tells. One in another container or on another machine has a pid that means
- * nothing here; it is alive as long as its lock's time moves, which needs no space on the disk and no clock in common.
+ * The pid of an owner in this place tells whether it lives. The pid of one in another container or on another machine
+ * means nothing here; that owner is alive as long as its lock's time moves, which needs no space on the disk and no
+ * clock in common.
  */
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
@@ -29,7 +30,7 @@ export interface LockWords {
 }
 
 /**
- * Takes the lock, also over from an owner that died without releasing it (SIGKILL, power).
+ * Takes the lock, even from an owner that died without releasing it (SIGKILL, power).
  * @throws StartError
  */
 export async function takeLock(file: string, { busy, lost = () => undefined }: LockWords): Promise<Release> {
@@ -98,7 +99,7 @@ function keep(file: string, own: string, place: () => boolean, lost: () => void)
   };
 }
 
-/** Moves the lock aside, then looks: what was moved may be the lock of a starter that was faster, which goes back. */
+/** Moves the lock aside and then looks at it: if it is the lock of a starter that was faster, it goes back. */
 function removeStale(file: string, stale: string): void {
   const aside = `${file}.stale.${process.pid}`;
   if (!attemptTo(() => renameSync(file, aside), "ENOENT")) return;

@@ -1,6 +1,6 @@
 /**
- * After every start and restart of a Redis or of the host: each service is restored, then the open sagas are resumed,
- * without waiting for a request or for a tick of the schedule. What keeps that from coming to an end is said on the terminal.
+ * After every start and restart of a Redis or of the host, restores each service and then resumes the open sagas,
+ * without waiting for a request or for a tick of the schedule. It says on the terminal what keeps that from ending.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Health, HealthError } from "../functions/handler/health.ts";

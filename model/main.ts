@@ -44,7 +44,7 @@ function planOf({ values, faults }: Options): readonly Planned[] {
   return [...parts.flatMap(configurations), ...parts.flatMap(mutants)];
 }
 
-/** A mutant's counterexample is printed where the mutant was asked for by name; any other one in any case. */
+/** A mutant's counterexample is printed if the mutant was asked for by name; any other one always. */
 function print(outcome: Outcome, { values }: Options): string {
   if (values.json) return json(outcome);
   const isNews = outcome.kind === "configuration" || values.flaw !== undefined || !outcome.asExpected;

@@ -38,8 +38,8 @@ export function configuration<S>(name: string, make: () => Model<S>): Planned {
 }
 
 /**
- * A counterexample is found, to the invariant that it is known to break. It is the flaw's fault: without the flaw nothing is
- * broken as deep as that.
+ * A counterexample is found, and it breaks the invariant that it is known to break. It is due to the flaw: without the
+ * flaw nothing is broken to that depth.
  */
 function mutant<S>(name: string, breaks: Invariant, make: (withFlaw: boolean) => Model<S>): Planned {
   const kind = "mutant";
@@ -49,7 +49,7 @@ function mutant<S>(name: string, breaks: Invariant, make: (withFlaw: boolean) =>
     run: (limits) => {
       const result = explore(make(true), limits);
       const isFound = result.counterexample?.violation.invariant === breaks;
-      // That something never settles is known only once all has been visited.
+      // Only once all has been visited is it known that something never settles.
       const same = breaks === "7 settles by itself" ? limits : { maxDepth: result.depth, settling: false };
       return { kind, name, result, asExpected: isFound && explore(make(false), same).counterexample === null };
     },

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from "commander";
 import { parseMoment, type Moment } from "log-replay/tools";
 import { audit } from "./commands/audit.ts";
+import { backup } from "./commands/backup.ts";
 import { compactLogs } from "./commands/compact.ts";
 import type { ConsoleCommandOptions } from "./commands/console.ts";
 import { diffStates } from "./commands/diff.ts";
@@ -23,7 +24,8 @@ export function program(): Command {
     .addHelpText(
       "after",
       `
-The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is well, 1 something is wrong, 2 it could not be done.
+The shop's data folder is .data, or what DATA_DIR says; logs in S3 are where LOG_BUCKET_ORDER, …_STOCK, …_PAYMENT, AWS_REGION and
+the keys of AWS say. Exit codes: 0 all is well, 1 something is wrong, 2 it could not be done.
 
   $ npx shoplog show order --last 20
   $ npx shoplog verify`,
@@ -113,6 +115,12 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
     "folds the log into a snapshot and archives what is in it, so that a restore reads less; beside the running shop, too, and safe to kill",
     ["compact", "compact stock"],
   ).action(compactLogs);
+
+  command(
+    "backup <folder> [service...]",
+    "a copy of the logs that can be used as a data folder; taken beside the running shop, and verified",
+    ["backup ../backup-2026-01-31", "backup ../backup-of-stock stock"],
+  ).action(backup);
 
   command(
     "sagas [id]",

@@ -44,7 +44,7 @@ export interface Call<Path = unknown, Body = unknown> {
   readonly now: number;
   /** By when it has to be answered; milliseconds since 1970. */
   readonly deadline: number;
-  /** What the request log shall say besides the usual. */
+  /** What the request log is to say besides the usual. */
   readonly notes: Record<string, unknown>;
   /** W3C traceparent, for what the request asks of others and leaves to others. */
   readonly trace: string;
@@ -59,14 +59,14 @@ export interface Route<P extends Entries, B extends Entries> {
   readonly route: string;
   /** Path parameters. */
   readonly path?: P;
-  /** Members of the JSON body. A route with a body is one between the services: it must be signed. */
+  /** Members of the JSON body. A route with a body is between the services, so its requests must be signed. */
   readonly signedBody?: B;
   /** Milliseconds that it may work, where that is more than usual and the function's timeout allows it. */
   readonly patience?: number;
   readonly handle: (call: Call<Output<P>, Output<B>>) => Promise<Answer>;
 }
 
-/** A handler bounds its own time: middy's timer for each invocation would do the same once more. */
+/** A handler bounds its own time, so middy's timer for each invocation is not needed. */
 const BOUNDED: middy.PluginObject = { timeoutEarlyInMillis: 0 };
 
 type Middleware = middy.MiddlewareObj<RequestEvent, APIGatewayProxyResult>;
@@ -95,7 +95,7 @@ function requestOf(context: Context): Incoming {
 /** For whoever describes the routes: what a handler was made from. */
 export const ROUTE = Symbol.for("shop.route");
 
-/** A route as a Lambda handler: what all of them share, around the handler of one. */
+/** A route as a Lambda handler: what all routes share, around the handler of one. */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no entries is what it says
 export function endpoint<P extends Entries = Record<never, never>, B extends Entries = Record<never, never>>(
   route: Route<P, B>,
@@ -203,7 +203,7 @@ function requestLog({ name }: Service, { method, resource }: RoutePattern): Midd
   return {
     before: ({ context }) => {
       recordOf(context);
-      // Open connections are kept for the next invocation; they are no reason to wait.
+      // Open connections are kept for the next invocation, so there is nothing to wait for.
       context.callbackWaitsForEmptyEventLoop = false;
     },
     after: write,

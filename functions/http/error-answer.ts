@@ -16,7 +16,7 @@ export function errorAnswer(error: unknown): Answer {
     // "Nothing was changed" may be said only where that is known.
     return error.code === "outcome_unknown"
       ? answer(504, error.code, "the outcome is not known; an Idempotency-Key makes it safe to send the request again")
-      : answer(503, error.code, error.message, SOON);
+      : answer(503, error.code, error.message, error.retryable || error.code === "closed" ? SOON : LATER);
   }
   if (error instanceof LogError) return answer(503, error.code, error.message, error.retryable ? SOON : LATER);
   return answer(500, "internal_error", "an unexpected error; see the request log");

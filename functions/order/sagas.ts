@@ -96,7 +96,7 @@ export function start(
 
 /**
  * `running` → `paid`, with the order.
- * @returns null where the order is no longer this saga's: then it has to be compensated
+ * @returns null if the order is no longer this saga's, so that it has to be compensated
  * @throws LostRaceError
  */
 export function pay(

@@ -18,13 +18,14 @@ const WRONG_CLOCK = 60_000;
  */
 export async function expireIdempotency(state: LoggedRedis, until: number, deadline: number): Promise<number> {
   let expired = 0;
-  // Those that are used anew since they were listed: they must not be listed again and again.
+  // Those that were used anew since they were listed must not be listed again and again.
   let passedOver = 0;
   for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
     const listed = await state.keys(IDEMPOTENCY, { until, limit: passedOver + CHUNK, timeout: left });
     const keys = listed.slice(passedOver);
     if (keys.length === 0) break;
-    // Read again: since they were listed another process may have deleted one, and its key been used anew.
+    // They are read again: since they were listed, another process may have deleted one, and its key may have been used
+    // anew.
     const now = Date.now();
     const deleted = await state.occ.transactAlone(
       keys,

@@ -71,14 +71,17 @@ export function proxyEvent(
   };
 }
 
-/** A client chooses the name: `__proto__` is one like any other. */
+/** A client chooses the name, and may choose `__proto__`. */
 function setOwn<T>(object: Record<string, T>, name: string, value: T): void {
   if (name === "__proto__")
     Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
   else object[name] = value;
 }
 
-/** Nobody in particular: spelt out, since an object that is made in one piece costs a fraction of one with parts spread into it. */
+/**
+ * Nobody in particular. It is spelt out, because an object that is made in one piece costs a fraction of one with parts
+ * spread into it.
+ */
 function identity(sourceIp: string, userAgent: string | null): APIGatewayProxyEvent["requestContext"]["identity"] {
   return {
     accessKey: null,

@@ -1,4 +1,4 @@
-/** The functions as serverless-esbuild has bundled them, in this process: one import of each for the life of it. */
+/** The functions as serverless-esbuild has bundled them: one import of each for the life of the process. */
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -15,7 +15,7 @@ export function bundledFunctions(codeDir: string): Promise<Functions> {
   return (opened ??= open(codeDir));
 }
 
-/** Also while it is under way, so that first requests share it. @param handler `functions/stock/find.handler` */
+/** First requests share the import even while it is under way. @param handler `functions/stock/find.handler` */
 export function loadBundled(codeDir: string, handler: string): Promise<Handler> {
   let loading = handlers.get(handler);
   if (loading === undefined) {
@@ -37,7 +37,7 @@ async function open(codeDir: string): Promise<Functions> {
   return functions;
 }
 
-/** The bundles are built: esbuild's service process, 45 MB, has nothing more to do. */
+/** The bundles are built, so esbuild's service process (45 MB) has nothing more to do. */
 function stopBundler(): void {
   try {
     const plugin = createRequire(import.meta.url).resolve("serverless-esbuild");

@@ -12,13 +12,16 @@ import { StartError } from "../start-error.ts";
 const ROOT = join(import.meta.dirname, "..", "..");
 const POLL_MS = 25;
 
-/** Of V8. `--optimize-for-size` would save 85 MB idle, and cost 60 % more CPU a checkout: a fifth of all time goes to collecting garbage then. */
+/**
+ * Options of V8. `--optimize-for-size` would save 85 MB when idle, and cost 60 % more CPU for a checkout: a fifth of
+ * all time would go to collecting garbage.
+ */
 const MEMORY_FLAGS = ["--max-semi-space-size=16"];
 
 /** Longer than the host itself waits for the requests that it has. */
 const PATIENCE_MS = 13_000;
 const FUNCTION_PREFIX = "shop-offline-";
-/** A long log takes its time to replay; longer than this is a host that hangs. */
+/** A long log takes its time to replay. A host that takes longer than this hangs. */
 const INVOCATION_TIMEOUT_MS = 300_000;
 
 export function offlineHost(
@@ -59,7 +62,7 @@ export function offlineHost(
                 ...environment,
                 LAMBDA_PORT: String(lambdaPort),
                 ESBUILD_WORK_FOLDER: workFolder(httpPort),
-                NODE_DISABLE_COMPILE_CACHE: "1", // 25 MB more in this process, and no sooner up
+                NODE_DISABLE_COMPILE_CACHE: "1", // would take 25 MB more in this process, and not start sooner
                 SLS_LOG_LEVEL: "error",
                 SLS_NOTIFICATIONS_MODE: "off",
                 SLS_TELEMETRY_DISABLED: "1",
@@ -76,7 +79,7 @@ export function offlineHost(
   };
 }
 
-/** The bundles lie in the project: their imports of the layers are found from there. */
+/** The bundles are written into the project, because their imports of the layers resolve from there. */
 function requireWritable(folder: string): void {
   try {
     accessSync(folder, constants.W_OK);
@@ -87,7 +90,9 @@ function requireWritable(folder: string): void {
   }
 }
 
-/** Relative to the project, inside it: the bundles' imports of the layers resolve through its node_modules. */
+/**
+ * Relative to the project and inside it, so that the bundles' imports of the layers resolve through its node_modules.
+ */
 function workFolder(httpPort: number): string {
   return join(".esbuild", String(httpPort));
 }

@@ -1,10 +1,11 @@
 /**
- * Loaded into serverless-offline's process before it starts (`node --import`): its in-process runner and its HTTP part are
- * replaced by ours.
+ * Loaded into serverless-offline's process before it starts (`node --import`): replaces its in-process runner and its
+ * HTTP part by ours.
  *
- * The original runner resolves and imports the handler anew for every request (about ten file system calls, a package.json parsed)
- * and copies the whole environment, because code may change under it. Under `npm start` nothing changes. Measured on a trivial
- * handler at 50 connections on two cores: 1,200 to 1,600 requests/s with the original, 3,000 to 3,900 with ours, 390 with worker threads. It also saves loading a TypeScript compiler.
+ * The original runner resolves and imports the handler anew for every request (about ten file system calls, a
+ * package.json parsed) and copies the whole environment, because code may change under it. Under `npm start` no code
+ * changes. Measured on a trivial handler at 50 connections on two cores: 1,200 to 1,600 requests/s with the original,
+ * 3,000 to 3,900 with ours, 390 with worker threads. It also saves loading a TypeScript compiler.
  */
 import { registerHooks } from "node:module";
 import { outputMayBeLost } from "../output.ts";

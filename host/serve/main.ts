@@ -24,7 +24,8 @@ const DRAIN_PATIENCE = 11_000;
 async function main(): Promise<void> {
   outputMayBeLost();
   const description = await readDescriptionApart(ROOT, "offline");
-  // A plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for each request.
+  // It is a plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for
+  // each request.
   process.env = { ...process.env, ...description.environment };
   const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
   await observe();
@@ -53,7 +54,7 @@ async function main(): Promise<void> {
   tell({ serving: true });
 }
 
-/** No new work; what is under way is answered; what was executed is appended to the log; then the process ends. */
+/** Takes no new work, answers what is under way, appends to the log what was executed, and then ends the process. */
 async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
@@ -62,7 +63,7 @@ async function stop(server: FunctionServer, endSchedules: () => void): Promise<v
   process.exit(0);
 }
 
-/** A supervisor that was killed is not told any more; the host goes on. */
+/** A supervisor that was killed cannot be told; the host goes on. */
 function tell(message: HostMessage): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }

@@ -1,4 +1,4 @@
-/** COMMIT and RESOLVE: log-hook.ts of the layer, and settle.ts of redis-occ for a lost reply. */
+/** COMMIT and RESOLVE: log-hook.ts of the layer, and fence-off.ts of redis-occ for a lost reply. */
 import type { Visit } from "../explorer.ts";
 import { abandon, append, isTaken, sees, waitFor } from "./writer.ts";
 import { enter } from "./enter.ts";
@@ -163,7 +163,7 @@ function awaitAppend({ world, state, p, l, process, lane, operation, visit, who 
   if (writer?.epoch === guard.epoch && !writer.over) return;
   if (world.flaws.has("denied before it is decided"))
     return visit(`${who}: the append failed, answers 503 at once`, finished(deny(state, operation.tx), p, l));
-  // A recalled transaction is looked for by its name: it does not know its number.
+  // A recalled transaction is looked for by its name, because it does not know its number.
   visit(
     `${who}: the append failed or came too late`,
     withLane(state, p, l, { stage: "resolving", n: lane.stage === "recalled" ? -1 : lane.n }),
@@ -215,7 +215,7 @@ function resolve({ world, state, p, l, process, lane, operation, visit, who }: P
     return;
   }
   const recorded = isRecorded(state.store, { epoch, n: lane.n, tx: operation.tx }, history);
-  // Another process's beginning may still be on its way to the disk: its name is synced before an answer rests on it.
+  // Another process's begin may still be on its way to the disk, so its name is synced before an answer rests on it.
   const firm = world.flaws.has("undurable begin believed") ? state : { ...state, store: syncFolder(state.store) };
   if (recorded === null)
     return visit(`${who}: nobody can say whether it is in the history, answers that`, finished(firm, p, l));

@@ -2,7 +2,7 @@ import type { Invariant } from "../invariants.ts";
 import type { LogConfiguration } from "./model.ts";
 import type { LogFlaw } from "./flaws.ts";
 
-/** Small enough to be explored to the end within seconds each; together they have every step and every fault. */
+/** Each is small enough to be explored to the end within seconds. Together they have every step and every fault. */
 export const LOG_CONFIGURATIONS: Readonly<Record<string, LogConfiguration>> = {
   "two writers, one crash": { programs: ["Cx Rx", "Cx"], faults: { crash: 1 } },
   "Redis lost": { programs: ["Cx", "Rx"], faults: { lost: 1 } },
@@ -27,7 +27,7 @@ export const LOG_CONFIGURATIONS: Readonly<Record<string, LogConfiguration>> = {
   "older log": { programs: ["Cx Cy Rx"], faults: { oldlog: 1 } },
 };
 
-/** For each trap, a configuration in which it is fallen into, and the invariant that is broken then. */
+/** For each trap, a configuration that falls into it, and the invariant that it then breaks. */
 export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly breaks: Invariant }>> = {
   "cut not recorded": { programs: ["Cx", "Cy"], faults: { lost: 1 }, breaks: "1 an answer is durable" },
   "commit number instead of run id": {

@@ -1,4 +1,4 @@
-/** The decisions of the protocol, which the layers take by these same functions, and how a mutant takes them. */
+/** The decisions of the protocol, which the layers take by the same functions, and how a mutant takes them. */
 import {
   chain,
   comparePositions,

@@ -1,4 +1,4 @@
-/** What tells two states apart: everything in a state is in it, under the names that a symmetry gives. */
+/** What tells two states apart: everything in a state, under the names that a symmetry gives. */
 import type { Encoding } from "../encoding.ts";
 import { inOrder } from "./store.ts";
 import {

@@ -26,7 +26,7 @@ export function connected(state: LogState, p: number): { readonly redis: RedisSt
   return { redis: state.redis, next: withProcess(state, p, { at: state.redis.server, compared: false }) };
 }
 
-/** @returns "wait" where a restore is under way, or the log is older than the state */
+/** @returns "wait" if a restore is under way, or if the log is older than the state */
 export function enter(world: World, state: LogState, p: number): Entered | Other | "wait" {
   const { redis, next } = connected(state, p);
   return enterState(world, next, p, redis);

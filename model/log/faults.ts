@@ -31,7 +31,10 @@ function runQueued(world: World, state: LogState, visit: Visit<LogState>): void 
   }
 }
 
-/** The lock of a process that no longer restores expires by itself; that of one which is only slow expires as a fault. */
+/**
+ * The lock of a process that no longer restores expires by itself; the lock of one that is only slow expires as a
+ * fault.
+ */
 function expireLock(state: LogState, visit: Visit<LogState>): void {
   for (const redis of serversOf(state)) {
     const { lock, server } = redis;
@@ -128,7 +131,7 @@ function replaceLog(state: LogState, visit: Visit<LogState>): void {
   }
 }
 
-/** All processes go, and of what was not synced any part: each file, name and frame for itself. */
+/** All processes go, and so does any part of what was not synced: each file, name and frame for itself. */
 function losePower(state: LogState, visit: Visit<LogState>): void {
   const processes = state.processes.map(restarted);
   for (const [what, store] of remains(state.store))

@@ -26,7 +26,8 @@ function read(store: StoreState): Readings {
 export function violation({ store, ghost, backup, replaced }: LogState): Violation | null {
   if (ghost.broken !== null) return ghost.broken;
   const { visible, durable } = read(store);
-  // The older log lacks what was answered: nothing may be answered on it, nor written to it, unless the rest is there at once.
+  // The older log lacks what was answered, so nothing may be answered on it or written to it, unless the rest is there
+  // at once.
   if (replaced !== null && typeof visible === "string")
     return { invariant: "2 the log is a prefix", what: `nothing was damaged, and the log says: ${visible}` };
   if (replaced !== null) {

@@ -20,7 +20,7 @@ export interface LogConfiguration {
    * time. `Cx` commits to key x, `Rx` reads it, `K` compacts. `["Cx Rx", "Cy|Rx"]` are two processes, the second with two lanes.
    */
   readonly programs: readonly string[];
-  /** How often each fault may happen; not at all where it is not named. */
+  /** How often each fault may happen; not at all if it is not named. */
   readonly faults: Partial<Record<Fault, number>>;
   readonly flaw?: LogFlaw | undefined;
 }

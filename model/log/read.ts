@@ -1,4 +1,7 @@
-/** READ: `readCommands`, `check` and `observed` of log-hook.ts. The reply is a step of its own: it may come late. */
+/**
+ * READ: `readCommands`, `check` and `observed` of log-hook.ts. The reply is a step of its own, because it may come
+ * late.
+ */
 import type { Visit } from "../explorer.ts";
 import { connected, enterState } from "./enter.ts";
 import { abandon, append, sees, waitFor } from "./writer.ts";
@@ -119,7 +122,7 @@ function takeReply(
   }
 }
 
-/** Only now: whoever claims later restores later, and what was answered before that is older than nothing. */
+/** Only now: whoever claims later restores later, and what was answered before that is not older than anything. */
 function lookForClaim(world: World, state: LogState, p: number, l: number, who: string, visit: Visit<LogState>): void {
   const { guard, seen } = state.processes[p]?.lanes[l] as LaneState;
   const epoch = guard?.epoch ?? 0;

@@ -81,7 +81,7 @@ function server({ state, recovery }: Place): RedisState | null {
   return serverOf(state, recovery.server);
 }
 
-/** Gives up; whoever needs the state starts over. The lock is let go of where the connection still stands. */
+/** Gives up; whoever needs the state starts over. If the connection still stands, the lock is released. */
 function giveUp(place: Place): LogState {
   const { state, p, recovery } = place;
   const redis = server(place);
@@ -150,7 +150,7 @@ function inspect(place: Place): void {
 function claim({ world, state, visit, who, to }: Place): void {
   const { claims } = state.store;
   if (world.flaws.has("epoch chosen after the seal")) {
-    // The seal says "no more below", not who comes next: it can be made any number of times.
+    // The seal says "no more below", not who comes next, so it can be made any number of times.
     const sealed = { ...state.store, claims: Math.max(claims, lastBegunEpoch(state.store) + 1) };
     return visit(
       `${who}: seals all epochs up to ${sealed.claims - 1}`,
@@ -182,7 +182,7 @@ function syncClaim({ world, state, recovery, visit, who, to }: Place): void {
   );
 }
 
-/** Where nobody compacts, looking for the snapshot and reading the log is one step. */
+/** If nobody compacts, looking for the snapshot and reading the log is one step. */
 function survey(place: Place): void {
   const { world, state, visit, who, to } = place;
   if (!world.compacts) return read(place);
@@ -276,7 +276,7 @@ function wipe(place: Place): void {
   visit(`${who}: wipes`, write(place, wiped, { stage: "chunk" }));
 }
 
-/** Two chunks, where there is enough for two. */
+/** Two chunks, if there is enough for two. */
 function applyChunk(place: Place): void {
   const { recovery, visit, who } = place;
   const redis = writable(place);

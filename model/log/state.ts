@@ -3,7 +3,7 @@
  * the parts which it leaves alone.
  *
  * A transaction is a letter. It writes one key, which its program names. The data of Redis are the transactions that
- * were executed on them, in order ("abd"): so the whole history can be compared, not only the last values.
+ * were executed on them, in order ("abd"), so that the whole history can be compared and not only the last values.
  */
 import type { Violation } from "../explorer.ts";
 import type { Invariant } from "../invariants.ts";
@@ -98,7 +98,7 @@ export interface WriterState {
 }
 
 export interface AppendRequest extends Run {
-  /** The commit up to which all is durable then; more than the run's last where the rest is durable already. */
+  /** The commit up to which all is then durable; more than the run's last if the rest is durable already. */
   readonly upTo: number;
 }
 
@@ -120,7 +120,7 @@ export const RECOVERY_STAGES = [
 /** One restore in one process. */
 export interface RecoveryState {
   readonly stage: (typeof RECOVERY_STAGES)[number];
-  /** An epoch that is to be ended even where its state looks fine. */
+  /** An epoch that is to end even if its state looks fine. */
   readonly over: number;
   readonly server: number;
   readonly replid: number;
@@ -195,9 +195,9 @@ export interface ProcessState {
 
 /** What nobody in the system knows: the answers that were given, and what each commit had seen. */
 export interface Ghost {
-  /** Transactions that were answered for: with 200, or by a read that showed them. */
+  /** Transactions that were answered, with 200 or by a read that showed them. */
   readonly promised: string;
-  /** Transactions of which it was said that they changed nothing. */
+  /** Transactions whose callers were told that they changed nothing. */
   readonly denied: string;
   /** For each executed transaction, in order of letters: itself, a colon and the data that it was executed on. */
   readonly saw: readonly string[];
@@ -208,7 +208,7 @@ export interface Ghost {
 export interface LogState {
   /** The server that new connections lead to. */
   readonly redis: RedisState;
-  /** The one that they led to before a failover: whoever is connected to it still is. */
+  /** The one that they led to before a failover. Whoever is connected to it still is. */
   readonly old: RedisState | null;
   /** How many histories have had a name. */
   readonly replids: number;

@@ -1,4 +1,4 @@
-/** The append of a process: log-writer.ts of the layer. */
+/** The append of a process: epoch-writer.ts of the layer. */
 import type { Visit } from "../explorer.ts";
 import { above, joined, NOTHING, txAt } from "./runs.ts";
 import { isSealed, syncFrame, withFrame } from "./store.ts";

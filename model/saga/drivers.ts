@@ -139,7 +139,10 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
   }
 }
 
-/** The transaction of functions/order/checkout.ts. A second checkout waits for the first one's outcome: nothing more to do. */
+/**
+ * The transaction of functions/order/checkout.ts. A second checkout waits for the first one's outcome, and has nothing
+ * more to do.
+ */
 function begin(state: SagaState, d: number, who: string, visit: Visit<SagaState>): void {
   const order = row<Order>(state.rows, orderKey(ORDER)) as Order;
   if (order.paid) return visit(`${who}: the order is paid already`, withDriver(state, d, NOBODY));

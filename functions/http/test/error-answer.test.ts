@@ -1,11 +1,21 @@
 import { expect, test } from "@jest/globals";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LogDamageError, RestoringError, StoreMismatchError, StoreUnavailableError } from "log-replay";
 import {
+  FormatError,
+  LogDamageError,
+  ReplicaError,
+  RestoringError,
+  ServerUnfitError,
+  StoreMismatchError,
+  StoreUnavailableError,
+} from "log-replay";
+import {
+  AccessError,
   ClosedError,
   ConflictError,
   ConnectionLostError,
+  DatabaseError,
   OutcomeUnknownError,
   ServerRefusedError,
   TimeoutError,
@@ -37,6 +47,11 @@ const CASES: readonly (readonly [Error, number, string, number | undefined])[] =
   [new StoreUnavailableError(""), 503, "log_unavailable", 1],
   [new LogDamageError("f", 1, ""), 503, "log_damaged", 30],
   [new StoreMismatchError(""), 503, "log_mismatch", 30],
+  [new FormatError(""), 503, "log_format", 30],
+  [new ServerUnfitError("redis_memory", ""), 503, "redis_memory", 30],
+  [new ReplicaError(""), 503, "redis_replica", 1],
+  [new DatabaseError(""), 503, "redis_database", 30],
+  [new AccessError(""), 503, "redis_access", 30],
   [new TypeError("a bug, with a secret in it"), 500, "internal_error", undefined],
 ];
 

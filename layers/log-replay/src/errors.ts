@@ -51,8 +51,34 @@ export class StoreMismatchError extends LogError {
   readonly retryable = false;
 }
 
+/** The log was written by a newer version, in a format that this one does not know. Nothing was claimed, cut or changed. */
+export class FormatError extends LogError {
+  readonly code = "log_format";
+  readonly retryable = false;
+}
+
 /** The state is being restored, and the caller's time is up. */
 export class RestoringError extends LogError {
   readonly code = "restoring";
+  readonly retryable = true;
+}
+
+/**
+ * This Redis cannot carry the state, however long one waits: somebody has to change it, or to name another one. What each
+ * connection meets (address, database, cluster mode, permissions) is an error of redis-occ. Nothing was claimed or changed.
+ */
+export class ServerUnfitError extends LogError {
+  readonly code: "redis_memory" | "redis_policy" | "redis_version";
+  readonly retryable = false;
+
+  constructor(code: ServerUnfitError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The server is a replica: it takes no writes until it is promoted, or the address leads to another one. Nothing was claimed. */
+export class ReplicaError extends LogError {
+  readonly code = "redis_replica";
   readonly retryable = true;
 }

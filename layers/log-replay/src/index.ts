@@ -1,10 +1,13 @@
 export { createFileStore } from "./stores/file/identity.ts";
 export { openFileStore, type FileStoreOptions } from "./stores/file/store.ts";
 export {
+  FormatError,
   GoneError,
   LogDamageError,
   LogError,
+  ReplicaError,
   RestoringError,
+  ServerUnfitError,
   StoreMismatchError,
   StoreUnavailableError,
 } from "./errors.ts";

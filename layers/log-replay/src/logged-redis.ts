@@ -141,9 +141,9 @@ export class LoggedRedis {
   }
 
   /**
-   * Compacts the log where that is due; see `compact`. For a schedule, never for a request: it reads all that is new in
-   * the log and writes the live keys. One at a time in this process.
-   * @returns null where it is not due
+   * Compacts the log if that is due; see `compact`. It is for a schedule and not for a request, because it reads all
+   * that is new in the log and writes the live keys. One runs at a time in this process.
+   * @returns null if it is not due
    */
   async compactWhenDue(
     thresholds: CompactThresholds,

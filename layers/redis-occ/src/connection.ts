@@ -1,5 +1,6 @@
 import { Command as RedisCommand, Redis } from "ioredis";
-import { asOccError, ConnectionLostError, isServerReply } from "./errors.ts";
+import { databaseOf, readable } from "./address.ts";
+import { asOccError, ClusterError, ConnectionLostError, DatabaseError, isServerReply } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
 
 /** One Redis command: its name, then its arguments. */
@@ -43,29 +44,40 @@ export class Connection {
     });
   }
 
-  /** @throws ConnectionLostError where no server answers in time */
+  /**
+   * @throws ConnectionLostError where no server answers in time; AddressError, DatabaseError, ClusterError and AccessError
+   *   where waiting does not help
+   */
   static async open({ url, roundTripTimeout }: ConnectionOptions): Promise<Connection> {
-    const redis = new Redis(url, {
-      lazyConnect: true,
-      retryStrategy: () => null,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: roundTripTimeout,
-      // A server that hangs never closes its side. Without this, ioredis would wait two more seconds for it.
-      disconnectTimeout: 0,
-      noDelay: true,
-    });
+    const database = databaseOf(url);
+    const redis = readable(
+      () =>
+        new Redis(url, {
+          lazyConnect: true,
+          retryStrategy: () => null,
+          enableOfflineQueue: false,
+          enableReadyCheck: false,
+          maxRetriesPerRequest: 0,
+          connectTimeout: roundTripTimeout,
+          // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
+          disconnectTimeout: 0,
+          noDelay: true,
+        }),
+    );
+    // ioredis would go on where SELECT fails.
+    redis.options.db = 0;
     let reason: unknown;
     redis.on("error", (error: unknown) => (reason = error));
     try {
       const info = await bounded(
         redis,
         roundTripTimeout,
-        redis.connect().then(() => redis.info("server")),
+        redis.connect().then(async () => (await Promise.all([redis.info("server"), select(redis, database)]))[0]),
       );
       const runId = /^run_id:(\w+)/m.exec(info)?.[1];
       if (runId === undefined) throw new ConnectionLostError("the server does not tell its run_id");
+      if (/^redis_mode:cluster/m.test(info))
+        throw new ClusterError("this Redis is in cluster mode: name a server with cluster-enabled no");
       return new Connection(redis, runId, roundTripTimeout);
     } catch (error) {
       redis.disconnect();
@@ -91,7 +103,7 @@ export class Connection {
 
   /**
    * Sends the commands in one write and gives their replies.
-   * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise;
+   * @throws ServerRefusedError or AccessError where Redis answers one of them with an error; ConnectionLostError otherwise;
    *   RangeError where a command has more than {@link MAX_WORDS} words: nothing was sent
    */
   async pipeline(commands: readonly Command[]): Promise<Reply[]> {
@@ -194,6 +206,18 @@ export class Connection {
       this.lose("no answer");
       throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
     }
+  }
+}
+
+/** In the same write as what else opens a connection. @throws DatabaseError */
+async function select(redis: Redis, database: number): Promise<void> {
+  if (database === 0) return;
+  try {
+    await redis.select(database);
+  } catch (cause) {
+    // Anything else than ERR is about the server's present state, or about the user.
+    if (!isServerReply(cause) || !(cause as Error).message.startsWith("ERR ")) throw cause;
+    throw new DatabaseError(`database ${database} cannot be selected: ${(cause as Error).message}`, { cause });
   }
 }
 

@@ -38,10 +38,34 @@ export class ConnectionLostError extends OccError {
   readonly retryable = true;
 }
 
-/** Redis refused the commands before it ran any of them (out of memory, read-only, no permission). Nothing was changed. */
+/** Redis refused the commands before it ran any of them (out of memory, read-only). Nothing was changed. */
 export class ServerRefusedError extends OccError {
   readonly code = "server_refused";
   readonly retryable = true;
+}
+
+/** The address of Redis cannot be read, or what it names as the database is no number. Waiting does not help. */
+export class AddressError extends OccError {
+  readonly code = "redis_address";
+  readonly retryable = false;
+}
+
+/** The server does not have the database that the address names, or does not let this user select it. */
+export class DatabaseError extends OccError {
+  readonly code = "redis_database";
+  readonly retryable = false;
+}
+
+/** The server is a node of a cluster: a transaction cannot span its keys. Waiting does not help. */
+export class ClusterError extends OccError {
+  readonly code = "redis_cluster";
+  readonly retryable = false;
+}
+
+/** The server does not let this user in, or does not let it run what is needed: a wrong password, missing permissions. */
+export class AccessError extends OccError {
+  readonly code = "redis_access";
+  readonly retryable = false;
 }
 
 /**
@@ -71,6 +95,8 @@ export function asOccError(error: unknown): OccError {
   if (error instanceof OccError) return error;
   const message = error instanceof Error ? error.message : String(error);
   if (!isServerReply(error)) return new ConnectionLostError(message, { cause: error });
+  if (/^(?:EXECABORT .*: )?(?:NOAUTH|WRONGPASS|NOPERM)\b/.test(message))
+    return new AccessError(message, { cause: error });
   return new ServerRefusedError(message, { cause: error });
 }
 

@@ -13,8 +13,8 @@ export interface Probe {
 }
 
 /**
- * What must still be true of the data as a whole when an attempt commits, besides that nothing which was read has changed.
- * WATCH notices by itself where all data are replaced; a script compares this.
+ * What must still be true of the data as a whole when an attempt commits, besides that nothing that was read has
+ * changed. WATCH notices by itself when all data are replaced; a script compares this.
  */
 export interface Premise {
   /** `master_replid`: names the history of the server's data. */
@@ -36,7 +36,7 @@ export interface CommitHook<Session = unknown> {
 
   /**
    * Made for each attempt and each read right before it is sent. The replies are of the same instant as the values of
-   * `watch`, or later; where they are later, a value that has changed in between fails the attempt. Default: nothing.
+   * `watch`, or later; if they are later, a value that has changed in between fails the attempt. Default: nothing.
    */
   probe?(): Probe;
 
@@ -56,8 +56,8 @@ export interface CommitHook<Session = unknown> {
   premise?(session: Session): Premise;
 
   /**
-   * Whether a connection leads to another server than the one that `restore` has found or made the state on: it is closed
-   * then. Default: none does.
+   * Whether a connection leads to another server than the one on which `restore` has found or made the state; it is
+   * then closed. Default: none does.
    */
   leadsElsewhere?(connection: Connection): boolean;
 
@@ -128,7 +128,7 @@ export class RolledBackError extends Error {
   override readonly name = "RolledBackError";
 }
 
-/** Of a hook that asks nothing. */
+/** The probe of a hook that asks nothing. */
 export const NO_PROBE: Probe = { commands: [] };
 
 /** The hook of a client that stands alone. */

@@ -1,9 +1,13 @@
 export { Occ, type BatchPart, type CommitMode, type OccOptions } from "./client.ts";
 export { Connection, type Command, type ConnectionOptions, type Reply } from "./connection.ts";
 export {
+  AccessError,
+  AddressError,
   ClosedError,
+  ClusterError,
   ConflictError,
   ConnectionLostError,
+  DatabaseError,
   OccError,
   OutcomeUnknownError,
   ServerRefusedError,

@@ -69,7 +69,7 @@ export function valuesOf(keys: readonly string[]): Command {
   return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
 }
 
-/** After a restore: what leads to another server than the one with the state has been left behind by it. */
+/** Called after a restore: closes what leads to another server than the one with the state. */
 export function closeThoseElsewhere(pool: Pool<Lane>, hook: CommitHook): void {
   pool.closeWhere(({ connection }) => hook.leadsElsewhere?.(connection) ?? false);
 }

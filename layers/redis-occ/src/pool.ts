@@ -14,10 +14,10 @@ interface Waiter<T> {
 }
 
 /**
- * A bounded number of lanes or connections, each lent to one borrower at a time.
- * A broken one is not lent again: the next borrower opens its replacement. Where one was lost, those that are idle are given
- * up as well: what cut it (a server that was demoted or hangs, a gateway that forgot all flows, a process that was frozen) has as
- * a rule cut them too, and each would cost its borrower a whole timeout to find out.
+ * A bounded number of lanes or connections, each lent to one borrower at a time. A broken one is not lent again; the
+ * next borrower opens its replacement. Where one was lost, those that are idle are given up as well: what cut it (a
+ * server that was demoted or hangs, a gateway that forgot all flows, a process that was frozen) has as a rule cut them
+ * too, and each would cost its borrower a whole timeout to find out.
  */
 export class Pool<T extends Lendable> {
   readonly #open: () => Promise<T>;

@@ -4,6 +4,7 @@ import { asOccError, ConnectionLostError, TimeoutError } from "./errors.ts";
 import { NO_PROBE, RolledBackError, type CommitHook } from "./hook.ts";
 import { closeThoseElsewhere, valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
+import { assertText } from "./transaction.ts";
 
 /**
  * Reads with more keys than this, or with commands of their own, do not share a MULTI, so that short reads need not
@@ -71,6 +72,7 @@ export class Reader {
 
   /** The values of `keys`, null where there is none. @param timeout milliseconds */
   async values(keys: readonly string[], timeout: number): Promise<(string | null)[]> {
+    keys.forEach(assertText);
     const read = new Read(keys, [], timeout);
     if (keys.length > MAX_SHARED_KEYS) this.#alone(read);
     else this.#submit([read]);

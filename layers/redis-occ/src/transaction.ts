@@ -69,6 +69,7 @@ export class Transaction {
 
   constructor(keys: Iterable<string>, decide: Decide<unknown>, meta: unknown, timeout: number) {
     this.keys = new Set(keys);
+    for (const key of this.keys) assertText(key);
     this.meta = meta;
     this.#decide = decide;
     const { promise, resolve, reject } = deferred();
@@ -91,7 +92,10 @@ export class Transaction {
   decide(images: ReadonlyMap<string, string | null>, hook: Pick<CommitHook, "prepare">): Write | null | "more" {
     const missing: string[] = [];
     const need = (keys: Iterable<string>): void => {
-      for (const key of keys) if (!images.has(key) || !this.keys.has(key)) missing.push(key);
+      for (const key of keys) {
+        assertText(key);
+        if (!images.has(key) || !this.keys.has(key)) missing.push(key);
+      }
       if (missing.length > 0) throw new UndeclaredKeys(missing);
     };
     const view: View = {
@@ -173,7 +177,13 @@ function isIterable(set: Changes): set is Iterable<Change> {
   return Symbol.iterator in set;
 }
 
+/** What is not well-formed has no UTF-8: Redis would take each for the same other key. @throws TypeError */
+export function assertText(key: string): void {
+  if (!key.isWellFormed()) throw new TypeError(`the key ${JSON.stringify(key)} is not well-formed text`);
+}
+
 function toImage(key: string, value: unknown): string | null {
+  assertText(key);
   if (value === null) return null;
   const image = JSON.stringify(value) as string | undefined;
   // NaN and Infinity become null, which a later read would take to mean that the key is not there.

@@ -223,3 +223,20 @@ test("a transaction alone on its connection follows the same rules", async () =>
   expect([...results].sort()).toEqual([1, 2, 3, 4, 5]);
   expect(await on.json("a")).toBe(5);
 });
+
+test("a key that is not well-formed text is refused wherever it comes from: Redis would take it for another one", async () => {
+  const client = on.client();
+  await client.transact([], () => ({ result: null, set: { "k:\uFFFD": 1 } }));
+  const lone = "k:\uD800";
+  for (const use of [
+    () => client.transact([lone], () => ({ result: null })),
+    () => client.transact([], () => ({ result: null, set: { [lone]: 2 } })),
+    () => client.transact([], (view) => ({ result: view.get(lone) })),
+    () => client.transactAlone([], () => ({ result: null, set: [[lone, 2]] })),
+    () => client.read([lone]),
+  ])
+    expect(await outcome(use())).toBeInstanceOf(TypeError);
+  expect(await on.json("k:\uFFFD")).toBe(1);
+  expect(await client.transact([], () => ({ result: null, set: { "k:🦊": { text: lone } } }))).toBeNull();
+  expect(await client.read(["k:🦊"])).toEqual([{ text: lone }]);
+});

@@ -7,10 +7,10 @@ import type { LogStore, SegmentWriter } from "../stores/store.ts";
 /** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be archived. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 
-/** The commits of an epoch can no longer be answered for by appending them: a recovery decides what became of them. */
+/** Appending the commits of an epoch no longer suffices to answer for them: a recovery decides what became of them. */
 export class EpochOverError extends Error {
   override readonly name = "EpochOverError";
-  /** True where the state went back: another commit may have the number of one that was executed before. */
+  /** True if the state went back, so that another commit may have the number of one that was executed before. */
   readonly wentBack: boolean;
 
   constructor(message: string, { wentBack = false, ...options }: ErrorOptions & { readonly wentBack?: boolean } = {}) {
@@ -26,7 +26,10 @@ interface Request {
   readonly reject: (error: unknown) => void;
 }
 
-/** How long a look for a claim counts. By two clocks: one may stand still while a function is frozen, the other may be set. */
+/**
+ * How long a look for a claim counts, by two clocks: one may stand still while a function is frozen, and the other may
+ * be set.
+ */
 class Lease {
   readonly #milliseconds: number;
   #from = { steady: -Infinity, wall: -Infinity };
@@ -54,7 +57,7 @@ class Lease {
 /** The commits whose numbers are compared: more than the groups of one process that are under way at the same time. */
 const RECENT = 2_048;
 
-/** Which commit has which number, of those that this process came upon last. */
+/** Which commit has which number, among those that this process came upon last. */
 class RecentCommits {
   readonly #numbers = new Float64Array(RECENT);
   readonly #names = new Int32Array(RECENT);
@@ -64,13 +67,13 @@ class RecentCommits {
     this.#names[n % RECENT] = hashOfName(body);
   }
 
-  /** True where the number belongs to another commit. */
+  /** True if the number belongs to another commit. */
   differs({ n, body }: Entry): boolean {
     return this.#numbers[n % RECENT] === n && this.#names[n % RECENT] !== hashOfName(body);
   }
 }
 
-/** Where a body names its transaction: behind its time, whose length is fixed. No more of it is looked at. */
+/** Where a body names its transaction: after its time, whose length is fixed. Nothing else of it is looked at. */
 const NAME_FROM = `"at":"${new Date(0).toISOString()}",`.length;
 const NAME_TO = NAME_FROM + 40;
 
@@ -89,7 +92,7 @@ function hashOfName(body: string): number {
  * This process's appends to the log during one epoch: group commit into a segment of its own.
  *
  * Frames are written one after the other, each with all that came while the one before was under way. So what is
- * enqueued becomes durable in order, and `enqueued` is how far a commit need not look at the tail any more.
+ * enqueued becomes durable in order, and a commit need not look at the tail up to `enqueued`.
  */
 export class EpochWriter {
   readonly epoch: number;
@@ -116,12 +119,15 @@ export class EpochWriter {
     this.#lease = new Lease(store.readLease ?? 0);
   }
 
-  /** Everything up to this commit is durable or on its way there by this writer; null where nothing is known yet. */
+  /** Everything up to this commit is durable, or this writer is making it so; null if nothing is known yet. */
   get enqueued(): number | null {
     return this.#enqueued;
   }
 
-  /** Everything up to this commit is durable, and the epoch was not over when it became so; null where nothing is known yet. */
+  /**
+   * Everything up to this commit is durable, and the epoch was not over when it became so; null if nothing is known
+   * yet.
+   */
   get durable(): number | null {
     return this.#durable;
   }
@@ -140,15 +146,18 @@ export class EpochWriter {
     if (last > this.#seen) this.#seen = last;
   }
 
-  /** Gives the epoch up: its state has gone back to an earlier one. What was executed since then must not be answered for. */
+  /**
+   * Gives the epoch up, because its state has gone back to an earlier one. No answer may rest on what was executed
+   * since then.
+   */
   goneBack(what: string): EpochOverError {
     this.#end("the state went back", new EpochOverError(`${what} in epoch ${this.epoch}`, { wentBack: true }));
     return this.#over as EpochOverError;
   }
 
   /**
-   * Looks for a claim on the next epoch: a read that waits for no append rests on this, or it would be answered by an old server
-   * for ever. @throws EpochOverError
+   * Looks for a claim on the next epoch. A read that waits for no append rests on this look; otherwise an old server
+   * would answer it for ever. @throws EpochOverError
    */
   async confirm(): Promise<void> {
     try {
@@ -161,12 +170,12 @@ export class EpochWriter {
     }
   }
 
-  /** What was asked for last: once it has settled, so has all before it. */
+  /** What was asked for last. Once this promise has settled, so have all before it. */
   get latest(): Promise<void> {
     return this.#latest;
   }
 
-  /** True where one of the keys was written by a commit that is enqueued and not durable. */
+  /** True if a commit that is enqueued and not durable wrote one of the keys. */
   isPending(keys: readonly string[]): boolean {
     return this.#pending.size > 0 && keys.some((key) => this.#pending.has(key));
   }
@@ -198,7 +207,7 @@ export class EpochWriter {
     return this.append([], this.#enqueued ?? 0);
   }
 
-  /** Looks whether what was appended is still where it was; if not, the epoch is given up. For an interval. */
+  /** Checks whether what was appended is still where it was, and gives the epoch up if not. Called at intervals. */
   async verify(): Promise<void> {
     try {
       await this.#segment?.verify?.();
@@ -211,7 +220,7 @@ export class EpochWriter {
     this.#end("the writer was closed");
   }
 
-  /** Never rejects: each failure is told to the requests. */
+  /** Never rejects. The requests get each failure. */
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#requests.length > 0 && !this.#over) {
@@ -229,7 +238,7 @@ export class EpochWriter {
       for (const { resolve } of requests) resolve();
     }
     this.#running = false;
-    // Only now: an append that is under way may have yet to open its file.
+    // Only now, because an append that is under way may have yet to open its file.
     if (this.#over) this.#letGo();
   }
 
@@ -238,14 +247,15 @@ export class EpochWriter {
     for (const [key, n] of this.#pending) if (n <= durable) this.#pending.delete(key);
   }
 
-  /** @throws where the frame may not be durable, or may not count */
+  /** @throws if the frame may not be durable, or may not count */
   async #write(entries: readonly Entry[]): Promise<void> {
     if (entries.length > 0) {
       this.#segment ??= this.#store.createSegment(this.epoch);
       await this.#append(this.#segment, entries);
       await failPoint("append.after");
     }
-    // Only now: a claim that came before this look may have cut the epoch off below the frame; a later one will find it.
+    // Only now: a claim that came before this look may have cut the epoch off below the frame, and a later one will
+    // find the frame.
     await this.#look();
     await failPoint("append.confirmed");
     if (this.#segment && this.#segment.size >= SEGMENT_BYTES) await this.#segment.roll();
@@ -268,14 +278,16 @@ export class EpochWriter {
     tell(null);
   }
 
-  /** @throws EpochOverError where the next epoch is claimed */
+  /** @throws EpochOverError if the next epoch is claimed */
   async #look(): Promise<void> {
     const before = Lease.now();
     if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
     this.#lease.begin(before);
   }
 
-  /** A failed append is never tried again as if it could still succeed: its segment is abandoned, the epoch given up. */
+  /**
+   * A failed append is never tried again as if it could still succeed: its segment is abandoned and the epoch given up.
+   */
   #end(why: string, cause?: unknown): void {
     this.#over ??=
       cause instanceof EpochOverError ? cause : new EpochOverError(`${why} in epoch ${this.epoch}`, { cause });

@@ -16,6 +16,7 @@ import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, type Indexed } from "../redis/indexes.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, isInternal, LAST } from "../redis/keys.ts";
+import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
 import { standingOf } from "../read/positions.ts";
@@ -30,9 +31,9 @@ interface Session {
   readonly writer: EpochWriter;
   readonly turns: AppendTurns;
   readonly guard: string;
-  /** The entries of the group's writes, once they are on their way: all but their numbers. */
+  /** The entries of the group's writes, once they are on their way, without their numbers. */
   readonly own: { readonly tx: string; readonly body: string; readonly images: Write["images"] }[];
-  /** Which reply to what was staged is which, and the last commit that was known when it was. */
+  /** Which of the replies is which, and the last commit that was known when the commands were staged. */
   readonly layout: { tail: number; last: number; seen: number };
   /** The name of the data's history. */
   readonly history: string;
@@ -149,7 +150,7 @@ export class LogHook implements CommitHook<Session> {
     return this.#server !== undefined && runId !== this.#server;
   }
 
-  /** @throws RestoringError where it takes longer than the patience; it goes on then */
+  /** @throws RestoringError if it takes longer than the patience; it then goes on */
   async restore(): Promise<void> {
     const { restorePatience } = this.#options;
     const restored = this.#recover(this.#turns?.writer.over ? this.epoch : 0);
@@ -186,14 +187,15 @@ export class LogHook implements CommitHook<Session> {
     }
     const commands: Command[] = [];
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
-    // What this process has enqueued itself it need not be told again: it becomes durable before anything enqueued later.
+    // This process need not be told what it has enqueued itself, which becomes durable before anything that is enqueued
+    // later.
     layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
     const bodies = own.map(({ body }) => body);
     const appended = appendToTail(epoch, bodies, commit);
     layout.last = commands.length + appended.last;
     commands.push(...appended.commands);
     layout.seen = writer.seen;
-    // Only these, before the last write of each is told from the others: most keys are in no index.
+    // Only these are collected before the last write of each key is found, because most keys are in no index.
     const indexed = new Map<string, Indexed>();
     for (const { images } of writes) {
       for (const [key, image] of images)
@@ -214,7 +216,7 @@ export class LogHook implements CommitHook<Session> {
       const error = writer.goneBack(`commit ${layout.seen} has been there, and the next one was number ${first.n}`);
       return this.#outcomes.resolve(error, first, tx);
     }
-    // A group in which all refused has seen what is still on its way to the log: it waits for that.
+    // A group in which all refused waits for what it has seen and what is still on its way to the log.
     const appended = last ? turns.append([...others, ...mine], last.n, { others, guard }) : writer.flush();
     return appended
       .then(() => (mine.length > 0 ? undefined : writer.confirm()))
@@ -222,8 +224,8 @@ export class LogHook implements CommitHook<Session> {
   }
 
   /**
-   * Between two groups lies the append of the first: a group that began earlier would execute, and then wait for that all the
-   * same. Not for one that hangs: whoever comes shall find out what is the matter.
+   * Between two groups lies the append of the first: a group that began earlier would execute and then wait for that
+   * all the same. It does not wait for an append that hangs, so that whoever comes finds out what is the matter.
    */
   idle(): Promise<void> {
     const appended = this.#turns?.writer.latest;
@@ -234,7 +236,7 @@ export class LogHook implements CommitHook<Session> {
         clearTimeout(timer);
         resolve();
       };
-      // Of a failure those are told whom it concerns.
+      // Only those whom a failure concerns are told.
       appended.then(settled, settled);
     });
   }
@@ -247,14 +249,14 @@ export class LogHook implements CommitHook<Session> {
     const { writer, turns, guard } = current;
     const others = parseTail(replies[0]).filter(({ n }) => n > (writer.enqueued ?? -1));
     const last = others.at(-1);
-    // A read that names no keys may have seen any: it waits for all.
+    // A read that names no keys may have seen any, so it waits for all.
     const seen = keys.length > 0 ? new Set(keys) : null;
     const touched = others.some((entry) => seen === null || [...keysOf(entry)].some((key) => seen.has(key)));
     const awaited = readWaitsFor(touched, seen === null || writer.isPending(keys));
     try {
       if (awaited === "the tail" && last) await turns.append(others, last.n, { others, guard });
       else if (awaited === "own appends") await writer.flush();
-      // One look for all reads of a MULTI. Only now: whoever claims later has yet to restore, and to answer.
+      // One look for all reads of a MULTI. Only now, because whoever claims later has yet to restore and to answer.
       await (current.look ??= writer.confirm());
     } catch (error) {
       await this.#outcomes.resolve(error, null, undefined);
@@ -266,7 +268,7 @@ export class LogHook implements CommitHook<Session> {
       const held = await this.#appendTail(current);
       if (held !== "other state") return true;
     }
-    // The state that it ran on is gone. Whether its records got into the history is for the next epoch to say.
+    // The state that it ran on is gone. The next epoch decides whether its records are in the history.
     return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx);
   }
 
@@ -279,13 +281,16 @@ export class LogHook implements CommitHook<Session> {
       if (guard === current.guard) await connection.transaction([["del", GUARD]]);
       else await connection.pipeline([["unwatch"]]);
     } catch (error) {
-      // The guard only tells the others earlier: the recovery that follows ends the epoch in any case.
+      // Deleting the guard only tells the others earlier: the recovery that follows ends the epoch in any case.
       if (!(error instanceof ConnectionLostError)) throw error;
     }
     return this.recall(current, writes, "unknown");
   }
 
-  /** What was executed is appended first: its callers can still have their answers, and the epoch goes on without this process. */
+  /**
+   * What was executed is appended first, so that its callers can still have their answers, and the epoch goes on
+   * without this process.
+   */
   async close(): Promise<void> {
     this.#closing.abort();
     clearInterval(this.#interval);
@@ -296,9 +301,13 @@ export class LogHook implements CommitHook<Session> {
     this.#turns?.writer.close();
   }
 
-  /** The writer for an epoch that this process has not worked in before; that of a later one where it has got there meanwhile. */
+  /**
+   * The writer for an epoch that this process has not worked in before, or that of a later epoch if it has got there
+   * meanwhile.
+   */
   async #enter(epoch: number): Promise<AppendTurns> {
-    const { store, open } = this.#options;
+    const { store, open, commit } = this.#options;
+    await askWhetherFit(open, store, commit);
     const begin = (await store.begins()).get(epoch);
     if (begin === undefined)
       throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
@@ -333,7 +342,7 @@ export class LogHook implements CommitHook<Session> {
     return this.#compare(turns, state.guard, connection).then((inStep) => (inStep ? used : null));
   }
 
-  /** @returns false where the state has to be restored @throws StoreMismatchError where the log is older than the state */
+  /** @returns false if the state has to be restored @throws StoreMismatchError if the log is older than the state */
   async #compare({ writer }: AppendTurns, guard: string, connection: Connection): Promise<boolean> {
     const started = performance.now();
     const { epoch, cut } = writer;
@@ -348,7 +357,10 @@ export class LogHook implements CommitHook<Session> {
     return false;
   }
 
-  /** Now and then, behind the back of whoever asks: a log that was exchanged under a process, data that were put back. */
+  /**
+   * Compares now and then, without letting anybody wait: the log may have been exchanged under a process, or data put
+   * back.
+   */
   #compareAgain(turns: AppendTurns, guard: string, connection: Connection): void {
     if (performance.now() < this.#compareNext) return;
     this.#compareNext = Infinity;
@@ -359,7 +371,7 @@ export class LogHook implements CommitHook<Session> {
     });
   }
 
-  /** One recovery at a time in this process, for all that wait. */
+  /** One recovery at a time in this process, for all who wait. */
   async #recover(over: number): Promise<void> {
     const { signal } = this.#closing;
     const failed = this.#failed;
@@ -375,7 +387,7 @@ export class LogHook implements CommitHook<Session> {
     this.#failed = undefined;
   }
 
-  /** Makes all that the tail holds durable, where Redis still has the session's state. */
+  /** Makes all that the tail holds durable, if Redis still has the session's state. */
   async #appendTail(current: Session): Promise<"durable" | "other state"> {
     const connection = await this.#options.open();
     try {
@@ -400,7 +412,7 @@ export class LogHook implements CommitHook<Session> {
   }
 }
 
-/** A group's entries: all are made at one instant, so that their numbers end with the last one's. */
+/** A group's entries. All are made at one instant, so their numbers end with the last one's. */
 function numbered(own: Session["own"], { epoch, n }: Position): Entry[] {
   return own.map(({ body, images }, i) => ({ epoch, n: n - own.length + 1 + i, body, images }));
 }

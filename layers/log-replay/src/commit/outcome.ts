@@ -17,7 +17,7 @@ interface OutcomesOptions {
   readonly closing: AbortSignal;
 }
 
-/** What became of commits whose epoch ended before they were answered for. The log decides it, not Redis. */
+/** What became of commits whose epoch ended before they were answered. The log decides that, not Redis. */
 export class Outcomes {
   readonly #options: OutcomesOptions;
 
@@ -25,7 +25,9 @@ export class Outcomes {
     this.#options = options;
   }
 
-  /** An append failed or came too late: the commit counts if the next epoch goes on from behind it, else it never was. */
+  /**
+   * An append failed or came too late. The commit counts if the next epoch goes on after it; otherwise it never was.
+   */
   async resolve(error: unknown, position: Position | null, tx: string | undefined): Promise<void> {
     if (!(error instanceof EpochOverError)) throw error;
     if (position === null) throw new RolledBackError("what was read is being restored", { cause: error });
@@ -40,9 +42,9 @@ export class Outcomes {
   }
 
   /**
-   * Whether a group's records are in the history: they are there together or not at all.
+   * Whether a group's records are in the history, where they are together or not at all.
    * @param tx the group's first transaction
-   * @throws OutcomeUnknownError where it may have been folded into a snapshot, and the archive does not have it any more
+   * @throws OutcomeUnknownError if it may have been folded into a snapshot and the archive does not have it any more
    */
   async isRecorded(epoch: number, tx: string | undefined): Promise<boolean> {
     const { store } = this.#options;
@@ -67,7 +69,7 @@ export class Outcomes {
   }
 
   /**
-   * The history once it says for good what became of `epoch`. However long that takes: while Redis or the store is out
+   * The history, once it says for good what became of `epoch`, however long that takes: while Redis or the store is out
    * of reach, nobody can say, and "nothing was changed" would be a guess.
    */
   async #decidedHistory(epoch: number): Promise<readonly Stretch[]> {
@@ -78,7 +80,7 @@ export class Outcomes {
       try {
         const begins = await store.begins();
         const last = lastBegun(begins);
-        // A beginning can be seen before it is durable. What a caller is told now must not be undone by a power loss.
+        // A begin can be seen before it is durable. A power loss must not undo what a caller is told now.
         if (last > epoch) await store.sync([]);
         if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) {
           return unbroken(begins, last);

@@ -26,13 +26,13 @@ export interface WholeHistory {
   readonly segments: ReadonlyMap<number, readonly Segment[]>;
 }
 
-/** The history of all epochs that have begun, oldest first. @throws LogDamageError where a beginning is lost */
+/** The history of all epochs that have begun, oldest first. @throws LogDamageError if a begin is lost */
 export async function wholeHistory(store: LogStore): Promise<WholeHistory> {
   const begins = await store.begins();
   const last = lastBegun(begins);
   const history = unbroken(begins, last);
   const segments = byEpoch(await store.segments());
-  // Nothing is appended in an epoch before its beginning is durable: records without one mean that the beginning was lost.
+  // Nothing is appended in an epoch before its begin is durable, so records without a begin mean that it was lost.
   for (const [epoch, [segment]] of segments)
     if (epoch > last && segment !== undefined)
       throw new LogDamageError(segment.name, 0, `epoch ${epoch} has records, and its beginning is gone`);

@@ -4,12 +4,15 @@ import type { Dataset } from "../protocol.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, LOCK } from "../redis/keys.ts";
 
-/** Milliseconds without any progress after which the lock is no longer renewed: whatever it waits for, others may try. */
+/**
+ * Milliseconds without any progress after which the lock is no longer renewed, so that others may try, whatever it
+ * waits for.
+ */
 const LONGEST_STEP = 10_000;
 
 /** What somebody finds who wants to restore. */
 export interface Found {
-  /** The lock, where it was free. */
+  /** The lock, if it was free. */
   readonly lock: RestoreLock | null;
   readonly dataset: Dataset;
   readonly guard: string | null;
@@ -30,7 +33,7 @@ export class RestoreLock {
   #writes = 0;
   #renewed = performance.now();
   #progressed = performance.now();
-  /** One write after the other: EXEC ends the WATCH of all. */
+  /** One write after the other, because EXEC ends the WATCH of all. */
   #last: Promise<unknown> = Promise.resolve();
 
   private constructor(connection: Connection, ttl: number, token: string, dataset: Dataset) {
@@ -61,7 +64,7 @@ export class RestoreLock {
     };
   }
 
-  /** Runs the commands as one MULTI that also renews the lock. @throws ConnectionLostError where it is no longer held */
+  /** Runs the commands as one MULTI that also renews the lock. @throws ConnectionLostError if it is no longer held */
   write(commands: readonly Command[], { releases = false } = {}): Promise<void> {
     return this.#inTurn(async () => {
       await this.#assertHeld();
@@ -89,11 +92,11 @@ export class RestoreLock {
   }
 
   /**
-   * Lets go of it after a pause, during which nobody tries: what has failed once is likely to fail again, and each attempt
-   * leaves an epoch in the log.
+   * Lets go of it after a pause during which nobody tries: what has failed once is likely to fail again, and each
+   * attempt leaves an epoch in the log.
    */
   holdBack(pause: number): Promise<void> {
-    // Where Redis is full it takes no SET, but this it does.
+    // A Redis that is full takes no SET, but it takes this.
     return this.#end(["pexpire", LOCK, pause]);
   }
 

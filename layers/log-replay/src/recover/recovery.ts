@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClosedError, type Connection } from "redis-occ";
+import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
 import { logEnd } from "../read/log-end.ts";
 import { assertNoOlderLog, standingOf } from "../read/positions.ts";
 import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
+import { assertFit } from "../redis/server-check.ts";
 import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./lock.ts";
@@ -25,14 +27,18 @@ export interface RecoveryOptions {
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
-  /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
+  /** How the transactions that follow commit; default "watch". */
+  readonly commit?: CommitMode;
+  /** Milliseconds after which the lock is free if its holder no longer renews it. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
   /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
   readonly amend?: (epoch: number, survey: Survey, renew: () => Promise<void>) => Promise<Survey>;
   /** How many restores of this process have failed, one after the other. */
   readonly failures?: number;
-  /** Told of a restore that failed after it had claimed an epoch, and for how many milliseconds nobody shall try again. */
+  /**
+   * Told of a restore that failed after it had claimed an epoch, and for how many milliseconds nobody is to try again.
+   */
   readonly onFailure?: (error: unknown, pause: number) => void;
   /** Ends a recovery that is under way; whoever comes next starts over. */
   readonly signal: AbortSignal;
@@ -57,13 +63,13 @@ const FIRST_FAILURE = 100;
 const LONGEST_FAILURE = 10_000;
 
 /**
- * Brings the state back, or waits until somebody else has. One process restores; its lock is a matter of economy only:
- * what fences a recoverer that lost it is the token that each of its writes checks. Who waits adds no work: it looks at Redis
- * less and less often, and at the store once for each guard that it has not seen before.
+ * Brings the state back, or waits until somebody else has. One process restores. Its lock only saves work: the token
+ * that each of its writes checks is what fences a recoverer that has lost it. Whoever waits adds no work: it looks at
+ * Redis less and less often, and at the store once for each guard that it has not seen before.
  *
- * @param overEpoch an epoch that is to be ended even where its state looks fine: an append to it has failed
- * @throws ConnectionLostError where Redis breaks or the lock is lost on the way: start over; LogDamageError;
- *   StoreMismatchError; StoreUnavailableError
+ * @param overEpoch an epoch that is to end even if its state looks fine, because an append to it has failed
+ * @throws ConnectionLostError if Redis breaks or the lock is lost on the way: start over; LogDamageError;
+ *   StoreMismatchError; StoreUnavailableError; what `assertFit` throws
  */
 export async function recover(options: RecoveryOptions, overEpoch: number): Promise<Recovered> {
   const connection = await options.open();
@@ -72,6 +78,7 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   options.signal.addEventListener("abort", stop);
   let sealed: string | null = null;
   try {
+    await assertFit(connection, options.store, options.commit);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       if (options.signal.aborted) throw new ClosedError();
       await failPoint("lock.before");
@@ -112,13 +119,14 @@ async function restoreUnder(
       await lock.write([["set", GUARD, JSON.stringify({ ...held, replid: lock.dataset.replid })]], { releases: true });
       return held.epoch;
     }
-    // Whoever claimed before and has not begun may have died, or has found what nobody can restore: a claim would be in vain.
+    // Whoever claimed before and has not begun may have died, or has found what nobody can restore, so that a claim
+    // would be in vain.
     if (await isBeyondBegun(store)) await surveyHistory(store, progressOf(lock));
-    // Whoever was held up until now must not claim: somebody else may be restoring.
+    // Whoever was held up until now must not claim, because somebody else may be restoring.
     await lock.write([]);
     epoch = await claimNext(store);
   } catch (error) {
-    // Others need not wait for the lock to expire; where the connection is gone they do.
+    // Others need not wait for the lock to expire, except if the connection is gone.
     await lock.release().catch(() => undefined);
     throw error;
   }
@@ -145,14 +153,14 @@ function pauseAfter(failures: number): number {
 }
 
 interface Progress {
-  /** Epochs before this one that nothing was committed in. */
+  /** Epochs before this one in which nothing was committed. */
   idle: number;
 }
 
 async function restore(epoch: number, lock: RestoreLock, options: RecoveryOptions, progress: Progress): Promise<void> {
   const { store, onEvent } = options;
   const started = performance.now();
-  // From the claim on: until then others may answer reads from the state before.
+  // Counted from the claim, because until then others may answer reads from the state before.
   const leased = sleep(store.readLease ?? 0);
   onEvent({ event: "restore started", epoch });
   const renew = progressOf(lock);
@@ -204,7 +212,7 @@ async function isBeyondBegun(store: LogStore): Promise<boolean> {
   return ((await store.claims()).at(-1) ?? 0) > lastBegun(await store.begins());
 }
 
-/** The epoch of a state that needs no restoring; null where it does. @throws StoreMismatchError */
+/** The epoch of a state that need not be restored; null if it must be. @throws StoreMismatchError */
 async function fineEpoch(
   text: string | null,
   dataset: Dataset,
@@ -219,7 +227,7 @@ async function fineEpoch(
   return mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch) ? guard.epoch : null;
 }
 
-/** Whether it is only the name of the data's history that has changed, as it does where a first replica attaches. */
+/** Whether only the name of the data's history has changed, as it does when a first replica attaches. */
 async function isInStepUnderNewName(
   guard: Guard,
   text: string | null,
@@ -258,12 +266,15 @@ async function assertOurs(connection: Connection, store: LogStore, guard: Guard 
 async function endOf(store: LogStore, epoch: number, expected: number): Promise<number> {
   const begins = await store.begins();
   const stretch = unbroken(begins, lastBegun(begins)).find((each) => each.epoch === epoch);
-  // Passed over: nothing that was answered was committed in it.
+  // Passed over, because nothing that was answered was committed in it.
   if (stretch === undefined) return Infinity;
   return stretch.to === Infinity ? logEnd(store, { epoch, cut: stretch.from, expected }) : stretch.to;
 }
 
-/** In a Redis that was flushed: the lock by now, the turn of a process that has yet to notice, and what settles a lost EXEC. */
+/**
+ * A Redis that was flushed has these: the lock by now, the turn of a process that has yet to notice, and what fences
+ * off a lost EXEC.
+ */
 async function holdsForeignKey(connection: Connection): Promise<boolean> {
   for (let cursor = "0"; ;) {
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", 1_000]]);
@@ -274,8 +285,9 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
   }
 }
 
-/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
+/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. @throws FormatError */
 export async function claimNext(store: LogStore): Promise<number> {
+  await assertKnownFormat(store);
   for (;;) {
     const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;

@@ -17,7 +17,7 @@ export interface Survey {
   readonly history: readonly Stretch[];
   /** How many records the newest snapshot and what follows it have. */
   readonly records: number;
-  /** The epoch and the commit that the next epoch goes on from. */
+  /** The epoch and the commit after which the next epoch goes on. */
   readonly parent: number;
   readonly cut: number;
   /** Epochs at the end of the history in which nothing was committed: the next epoch passes them over. */
@@ -26,10 +26,10 @@ export interface Survey {
 }
 
 /**
- * Reads all that a restore will read once: checksums, holes, the end. Everything that it stands on is synced: what a reader sees
- * may still be in the cache of a machine that is about to lose power.
+ * Reads all that a restore will read, and checks checksums, holes and the end. Syncs everything that it stands on,
+ * because what a reader sees may still be in the cache of a machine that is about to lose power.
  *
- * Call it only after the epoch that follows is claimed. What is appended to older ones from then on finds the claim.
+ * Call it only after the epoch that follows is claimed. Whoever appends to older ones from then on finds the claim.
  *
  * @param onProgress called now and then
  * @throws LogDamageError
@@ -68,7 +68,7 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
       ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== top ? [] : [{ segment, ...last }])),
     );
   await onProgress();
-  // What was folded and archived before its segments were listed was not read: the log seems to end too early.
+  // What was folded and archived before its segments were listed was not read, so the log seems to end too early.
   if (!(await isNewest(store, snapshot))) throw new GoneError("a newer snapshot was installed meanwhile");
 
   const cutSegments = [];

@@ -4,7 +4,10 @@ export const GUARD = "log:guard";
 export const TAIL = "log:tail";
 /** The number of the state's last commit: what the stream counts too, at the price of a plain key. */
 export const LAST = "log:last";
-/** Held by the process that restores. Its value is a token of that one attempt: it fences every write of the restore. */
+/**
+ * Held by the process that restores. Its value is the token of that one attempt, which fences every write of the
+ * restore.
+ */
 export const LOCK = "log:lock";
 /** A hint that somebody is appending the tail for all. It expires by itself. */
 export const TURN = "log:turn";

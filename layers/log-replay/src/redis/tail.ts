@@ -25,7 +25,7 @@ export function appendToTail(
   commit: CommitMode,
 ): { readonly commands: Command[]; readonly last: number } {
   const id = `${epoch}-*`;
-  // A command of its own for each costs a client more than all else that it sends of a transaction. Scripts call no scripts.
+  // A command for each would cost a client more than all else that it sends of a transaction. Scripts call no scripts.
   if (commit === "watch" && bodies.length > 1)
     return { commands: [["eval", APPEND, 2, TAIL, LAST, id, BODY, ...bodies]], last: 0 };
   const commands: Command[] = bodies.map((body) => ["xadd", TAIL, id, BODY, body]);

@@ -2,13 +2,14 @@ import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
 import { copyFile, open, readdir, readFile, rename, rm, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { parseBegin } from "../begin-text.ts";
+import { encodeBegin, parseBegin } from "../begin-text.ts";
 import {
   codeOf,
   exists,
   guard,
   makeFolder,
   look,
+  moveDurably,
   syncFolder,
   syncPath,
   writeDurably,
@@ -16,7 +17,8 @@ import {
 } from "./durable-files.ts";
 import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
 import { failPoint } from "../../fail-points.ts";
-import { IDENTITY, readIdentity } from "./identity.ts";
+import { readIdentity } from "./identity.ts";
+import { IDENTITY } from "../identity-text.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "../names.ts";
 import { FileSegmentWriter } from "./segment.ts";
 import { FileSnapshots } from "./snapshots.ts";
@@ -119,7 +121,7 @@ class FileStore implements RepairableStore {
       const path = this.#path(beginName(epoch));
       const draft = `${path}.${randomUUID()}`;
       await failPoint("begin.before");
-      await writeDurably(draft, `${JSON.stringify(begin)}\n`);
+      await writeDurably(draft, encodeBegin(begin));
       await failPoint("begin.written");
       await rename(draft, path);
       await failPoint("begin.renamed");
@@ -230,11 +232,7 @@ class FileStore implements RepairableStore {
       if (!exists(this.#path(IDENTITY)))
         throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
       await makeFolder(this.#path(ARCHIVE));
-      for (const { name } of segments) {
-        await rename(this.#path(name), this.#path(join(ARCHIVE, name))).catch((error: unknown) => {
-          if (codeOf(error) !== "ENOENT") throw error;
-        });
-      }
+      for (const { name } of segments) await moveDurably(this.#path(name), this.#path(join(ARCHIVE, name)));
       await syncFolder(this.#path(ARCHIVE));
       await syncFolder(this.#folder);
     });
@@ -259,7 +257,7 @@ class FileStore implements RepairableStore {
     const known = this.#begins.get(epochOf(name));
     if (known !== undefined) return known;
     try {
-      const begin = parseBegin(await readFile(this.#path(name), "utf8"));
+      const begin = parseBegin(await readFile(this.#path(name), "utf8"), this.#path(name));
       if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
       else this.#begins.set(epochOf(name), begin);
       return begin;

@@ -6,9 +6,9 @@ import type { Listed } from "./listing.ts";
 const AHEAD = 32;
 
 /**
- * The objects' contents as one sequence, in chunks of at most `chunk` bytes. They are fetched ahead in parallel: as many
- * at a time as fit into `chunk` bytes, one at least.
- * @throws GoneError where one of them is not there any more
+ * The objects' contents as one sequence, in chunks of at most `chunk` bytes. They are fetched ahead in parallel: as
+ * many at a time as fit into `chunk` bytes, at least one.
+ * @throws GoneError if one of them is not there any more
  */
 export async function* readInOrder(
   bucket: Bucket,

@@ -1,16 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
-import { parseBegin } from "../begin-text.ts";
+import { encodeBegin, parseBegin } from "../begin-text.ts";
+import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
 import { beginName, claimName, segmentPrefix } from "../names.ts";
 import { raise, type OnDamage } from "../../format/frame.ts";
 import type { Position } from "../../format/record.ts";
-import type { Begin, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
+import type { Begin, LastFrame, RepairableStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
 import { Bucket, type BucketOptions } from "./bucket.ts";
 import { S3SegmentWriter } from "./segment.ts";
 import { S3Segments } from "./segments.ts";
 import { S3Snapshots } from "./snapshots.ts";
 
-const IDENTITY = "store.json";
+/** What the names of objects begin with that a repair has replaced. */
+const DAMAGED = "damaged/";
 
 export interface S3StoreOptions extends BucketOptions {
   /** What the keys of the store's objects begin with, for instance `order/`. It is this store's alone. */
@@ -23,23 +25,24 @@ export interface S3StoreOptions extends BucketOptions {
 
 /**
  * Makes a log store under `prefix`, unless there is one already.
- * @throws StoreUnavailableError; StoreMismatchError if the prefix holds something else
+ * @param id the identity of a new one; given for a copy, which is to take the place of what it is a copy of
+ * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
  */
-export async function createS3Store({
-  prefix,
-  ...options
-}: Omit<S3StoreOptions, "expectedId" | "readLease">): Promise<{ id: string }> {
+export async function createS3Store(
+  { prefix, ...options }: Omit<S3StoreOptions, "expectedId" | "readLease">,
+  id: string = randomUUID(),
+): Promise<{ id: string }> {
   const bucket = new Bucket(options);
   const key = checked(prefix) + IDENTITY;
   // The prefix is listed before the identity is looked for: what another creator's first user adds comes after its
   // identity.
   const others = await bucket.list(prefix);
   const present = await bucket.get(key);
-  if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
+  if (present !== null) return { id: parseIdentity(present.toString("utf8"), key) };
   if (others.length > 0)
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
-  // One of two creators at once wins, and both return its identity.
-  await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
+  // Of two creators at once one wins, and both give its identity.
+  await bucket.create(key, Buffer.from(encodeIdentity(id)));
   return { id: await readIdentity(bucket, options.bucket, key) };
 }
 
@@ -52,7 +55,7 @@ export async function openS3Store({
   expectedId,
   readLease = 1_000,
   ...options
-}: S3StoreOptions): Promise<LogStore> {
+}: S3StoreOptions): Promise<RepairableStore> {
   const bucket = new Bucket(options);
   const id = await readIdentity(bucket, options.bucket, checked(prefix) + IDENTITY);
   if (expectedId !== undefined && id !== expectedId) {
@@ -67,7 +70,7 @@ export async function openS3Store({
  * and never written again. S3 has stored an object durably before it answers, and every later request finds it, a
  * listing too.
  */
-class S3Store implements LogStore {
+class S3Store implements RepairableStore {
   readonly id: string;
   readonly readLease: number;
   readonly #bucket: Bucket;
@@ -109,7 +112,16 @@ class S3Store implements LogStore {
 
   async writeBegin(epoch: number, begin: Begin): Promise<void> {
     const key = this.#prefix + beginName(epoch);
-    if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`))))
+    const content = Buffer.from(encodeBegin(begin));
+    if (await this.#bucket.create(key, content)) return;
+    const present = await this.#bucket.get(key);
+    if (present !== null && parseBegin(present.toString("utf8"), key) !== null)
+      throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
+    // A repair: it was spoilt.
+    if (present !== null)
+      await this.#bucket.create(`${this.#prefix}${DAMAGED}${beginName(epoch)}-${randomUUID()}`, present);
+    await this.#bucket.delete([key]);
+    if (!(await this.#bucket.create(key, content)))
       throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
   }
 
@@ -184,6 +196,10 @@ class S3Store implements LogStore {
     return this.#segments.archived(epoch);
   }
 
+  setAside(segment: Segment): Promise<string> {
+    return this.#segments.setAside(segment, `${DAMAGED}${segment.name}-${randomUUID().slice(0, 8)}`);
+  }
+
   async #epochs(prefix: string, pattern: RegExp): Promise<number[]> {
     const names = (await this.#bucket.list(this.#prefix + prefix)).map(({ key }) => key.slice(this.#prefix.length));
     return names
@@ -199,7 +215,7 @@ class S3Store implements LogStore {
     const key = this.#prefix + beginName(epoch);
     const content = await this.#bucket.get(key);
     if (content === null) return undefined;
-    const begin = parseBegin(content.toString("utf8"));
+    const begin = parseBegin(content.toString("utf8"), key);
     if (begin === null) onDamage(new LogDamageError(key, 1, "does not say how the epoch begins"));
     else this.#begins.set(epoch, begin);
     return begin;
@@ -209,7 +225,7 @@ class S3Store implements LogStore {
 async function readIdentity(bucket: Bucket, name: string, key: string): Promise<string> {
   const content = await bucket.get(key);
   if (content === null) throw new StoreMismatchError(`bucket ${name} holds no log store: it has no ${key}`);
-  return parseIdentity(key, content.toString("utf8"));
+  return parseIdentity(content.toString("utf8"), key);
 }
 
 /** Keys are signed and sent as they are: only characters that need no encoding. */
@@ -218,16 +234,4 @@ function checked(prefix: string): string {
     throw new TypeError("prefix must be letters, digits, _, - and single slashes, and end with a slash");
   }
   return prefix;
-}
-
-/** @throws StoreMismatchError where `text` names no identity */
-function parseIdentity(where: string, text: string): string {
-  let id: unknown;
-  try {
-    ({ id } = JSON.parse(text) as { id?: unknown });
-  } catch {
-    throw new StoreMismatchError(`${where} is not JSON`);
-  }
-  if (typeof id !== "string") throw new StoreMismatchError(`${where} names no id`);
-  return id;
 }
