@@ -38,11 +38,19 @@ const all = [
   project("model", "model/test/**/*.test.ts"),
   project("console", "console/test/**/*.test.ts"),
   project("tools", "tools/test/**/*.test.ts"),
-  project("shop", "test/**/*.test.ts"),
+  {
+    ...project("shop", "test/**/*.test.ts"),
+    testPathIgnorePatterns: ["/test/queues[.]test", "/test/crash/events[.]test"],
+  },
   // The same on the host of `npm run serve`.
   {
     ...project("serve", "test/{contract,races,raw-requests,restart}.test.ts"),
     setupFiles: ["<rootDir>/host/test/support/on-serve.ts"],
+  },
+  // And with checkouts by events.
+  {
+    ...project("events", "test/{contract,races,restart,queues,crash/events}.test.ts"),
+    setupFiles: ["<rootDir>/host/test/support/on-serve.ts", "<rootDir>/host/test/support/by-events.ts"],
   },
 ];
 

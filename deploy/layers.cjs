@@ -10,7 +10,7 @@ const { join } = require("node:path");
 const ROOT = join(__dirname, "..");
 /** What a function imports of each. The tools of the log stay out. */
 const LAYERS = {
-  "redis-occ": { ".": "index", "./fail-points": "fail-points" },
+  "redis-occ": { ".": "index", "./channel": "channel", "./fail-points": "fail-points" },
   "log-replay": { ".": "index", "./s3": "stores/s3/index" },
 };
 // ioredis is CommonJS, and asks for Node's modules by require.

@@ -6,8 +6,9 @@
 const { buildLayers } = require("./layers.cjs");
 const { addPreflights } = require("./preflights.cjs");
 
-/** What a checkout in progress and its rollback need. They must not wait behind the public traffic. */
-const SAGA_FUNCTIONS = /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund)$/;
+/** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
+const SAGA_FUNCTIONS =
+  /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund|(order|stock|payment)-on-events)$/;
 
 module.exports = class Deployment {
   #serverless;

@@ -25,6 +25,7 @@ export type RefusalCode =
   | "invalid_id"
   | "invalid_idempotency_key"
   | "invalid_number"
+  | "no_checkout"
   | "order_paid"
   | "saga_expired"
   | "step_compensated"

@@ -21,6 +21,8 @@ export interface Configuration {
   hostsOnly: boolean;
   /** The servers that are used and not started. */
   givenRedis: Partial<Record<Service, string>>;
+  /** The address of a queue server that is used and not started. */
+  givenQueues: string | undefined;
   /** Passed on to the functions and their host, all of them strings that have been checked. */
   settings: Record<string, string>;
 }
@@ -57,6 +59,7 @@ function read(environment: NodeJS.ProcessEnv): Configuration {
     dataDir: resolve(environment["DATA_DIR"] || ".data"),
     hostsOnly: choiceOf(environment, "HOSTS_ONLY") === "1",
     givenRedis: givenRedis(environment),
+    givenQueues: queueEndpoint(textOf(environment, "SQS_ENDPOINT")),
     settings: {
       ...settings,
       // Who names a gateway wants the calls between the services to go through it.
@@ -163,6 +166,13 @@ function corsOrigins(text = ""): string {
     );
   }
   return origins.join(",");
+}
+
+function queueEndpoint(endpoint: string | undefined): string | undefined {
+  if (endpoint === undefined) return undefined;
+  if (!/^https?:\/\/./.test(endpoint) || !URL.canParse(endpoint))
+    throw new StartError(`SQS_ENDPOINT=${endpoint} is not an address like http://127.0.0.1:9324`);
+  return endpoint.replace(/\/+$/, "");
 }
 
 /** The port that is taken besides one, where none is named: the Lambda endpoint of the emulator. */

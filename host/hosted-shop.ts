@@ -10,6 +10,7 @@ import { Ledger } from "./ledger.ts";
 import { type Release, takeLock } from "./lock.ts";
 import { openLogStores } from "./log-stores.ts";
 import { requireFreePort } from "./ports.ts";
+import type { Queues } from "./queues/queues.ts";
 import { Recovery } from "./recovery.ts";
 import { RedisServers } from "./redis-servers.ts";
 import { StartError } from "./start-error.ts";
@@ -27,6 +28,7 @@ export class HostedShop {
   readonly #undo = new Undo();
   readonly #stopping = new AbortController();
   #redis: RedisServers | undefined;
+  #queues: Queues | undefined;
   #host: SupervisedProcess | undefined;
 
   constructor(configuration: Configuration, makeFunctionHost: MakeFunctionHost) {
@@ -75,6 +77,13 @@ export class HostedShop {
       environment[`REDIS_URL_${service.toUpperCase()}`] = urls[service];
       environment[`LOG_STORE_${service.toUpperCase()}`] = stores[service];
     }
+    if (settings["SAGA"] === "events") {
+      const { Queues } = await import("./queues/queues.ts");
+      this.#queues = new Queues(this.#configuration, folder, ledger, diagnostics, recover);
+      this.#undo.push(() => this.#queues?.stop());
+      environment["SQS_ENDPOINT"] = await this.#queues.start();
+      this.#abortIfStopping();
+    }
     this.#host = new SupervisedProcess(functionHost.child(environment), ledger, diagnostics, recover);
     this.#undo.push(functionHost.cleanUp);
     this.#undo.push(() => this.#host?.stop(functionHost.patience));
@@ -99,6 +108,7 @@ export class HostedShop {
 
   hurry(): void {
     this.#host?.killNow();
+    this.#queues?.killNow();
     this.#redis?.killNow();
   }
 

@@ -26,10 +26,10 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return isHere(identity) && identify(identity.pid)?.started === identity.started;
 }
 
-let place: string | undefined;
+let own: string | undefined;
 
 function ownPlace(): string {
-  return (place ??=
+  return (own ??=
     process.platform === "linux"
       ? `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${readlinkSync("/proc/self/ns/pid")}`
       : process.platform);

@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { FAULTS, type Fault } from "./log/world.ts";
+import { PARTS } from "./plan.ts";
 
-export const HELP = `Explores every state of the log's protocol and of the checkout saga.
+export const HELP = `Explores every state of the log's protocol, of the checkout saga, and of the checkout by events.
 
   node model/main.ts                     all small configurations, then every mutant
-  node model/main.ts --only log|saga     one of the two
+  node model/main.ts --only log|saga|events   one of the three
   node model/main.ts --mutants           the table of mutants
   node model/main.ts --flaw NAME         one mutant, with its counterexample (--list names them)
   node model/main.ts --instances 3 --crashes 2 --lost 1      a log of your own
@@ -71,9 +72,8 @@ function parse(args: readonly string[]) {
       credit: number,
     },
   }).values;
-  if (only !== undefined && only !== "log" && only !== "saga")
-    throw new TypeError(`--only takes log or saga, not "${only}"`);
-  const part: "log" | "saga" | undefined = only;
+  const part = PARTS.find((name) => name === only);
+  if (only !== undefined && part === undefined) throw new TypeError(`--only takes ${PARTS.join(", ")}, not "${only}"`);
   return { ...values, only: part };
 }
 

@@ -6,6 +6,7 @@ import { compactLogs } from "./commands/compact.ts";
 import type { ConsoleCommandOptions } from "./commands/console.ts";
 import { diffStates } from "./commands/diff.ts";
 import { follow } from "./commands/follow.ts";
+import { queues, redrive } from "./commands/queues.ts";
 import { repairLog } from "./commands/repair.ts";
 import { restore } from "./commands/restore.ts";
 import { sagas } from "./commands/sagas.ts";
@@ -154,6 +155,21 @@ the keys of AWS say. Exit codes: 0 all is well, 1 something is wrong, 2 it could
       // Loaded only for this command: the others start without it.
       (await import("./commands/console.ts")).openConsole(options),
     );
+
+  command(
+    "queues",
+    "of checkouts by events: what waits, what is worked on, and the messages that could not be handled",
+    ["queues", "queues --json"],
+  )
+    .option("--json", "one JSON object a service, for programs")
+    .action(queues);
+
+  command("redrive <service>", "has the messages that could not be handled tried once more: says which, and asks", [
+    "redrive stock",
+    "redrive stock --yes",
+  ])
+    .option("--yes", "does not ask")
+    .action(redrive);
 
   return shoplog;
 }

@@ -177,6 +177,6 @@ function kindOf(name: string): Bar["kind"] {
 }
 
 function traceOf(saga: Saga | undefined): string | null {
-  const trace = (saga as { trace?: string } | undefined)?.trace;
+  const trace = (saga as { traceparent?: string } | undefined)?.traceparent;
   return trace?.split("-")[1] ?? null;
 }

@@ -82,8 +82,12 @@ interface Known {
   work?: Work;
 }
 
-function recordOf(context: Context): Known {
-  const recorded: Context & { [RECORD]?: Known } = context;
+interface Recorded {
+  [RECORD]?: Known | undefined;
+}
+
+function recordOf(context: object): Known {
+  const recorded: Recorded = context;
   return (recorded[RECORD] ??= { started: performance.now(), notes: {}, request: null });
 }
 

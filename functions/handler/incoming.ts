@@ -28,11 +28,18 @@ export function routePattern(route: string): RoutePattern {
   return { method, resource, segments: resource.split("/") };
 }
 
+/** What tells the forms of events apart. */
+interface AnyEvent {
+  readonly httpMethod?: unknown;
+  readonly path?: unknown;
+  readonly version?: unknown;
+  readonly rawPath?: unknown;
+  readonly requestContext?: { readonly stage?: string; readonly http?: { readonly method?: unknown } };
+}
+
 /** @throws Refusal invalid_event */
 export function incoming(event: unknown): Incoming {
-  const { httpMethod, path, version, rawPath, requestContext } = (event ?? {}) as Partial<
-    APIGatewayProxyEvent & APIGatewayProxyEventV2
-  >;
+  const { httpMethod, path, version, rawPath, requestContext } = (event ?? {}) as AnyEvent;
   if (typeof httpMethod === "string" && typeof path === "string")
     return { event: event as RequestEvent, method: httpMethod, path };
   const method = requestContext?.http?.method;
@@ -111,7 +118,10 @@ export function outgoingResult(answer: Answer, request: Incoming | null): APIGat
     Object.assign(result.headers ?? {}, corsHeaders(request ? headerValues(request, "origin")[0] : undefined));
   if (request === null || !isListed(request.event)) return result;
   // A load balancer that sends lists takes nothing but lists.
-  const lists = Object.entries(result.headers ?? {}).map(([name, value]) => [name, [String(value)]]);
+  const lists = Object.entries(result.headers ?? {}).map(([name, value]): [string, string[]] => [
+    name,
+    [String(value)],
+  ]);
   return {
     statusCode: result.statusCode,
     isBase64Encoded: false,

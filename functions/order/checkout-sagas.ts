@@ -46,7 +46,7 @@ export async function follow(state: LoggedRedis, id: string, deadline: number): 
  */
 export async function settleOverdue(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<Saga> {
   const driver = checkoutDriver(state);
-  const { trace = "" } = driven.saga;
+  const { traceparent: trace = "" } = driven.saga;
   // It belongs to the trace of the request that began it, whoever ends it.
   const attributes = { "shop.service": "order", "shop.saga": driven.id };
   const work: Work = {

@@ -1,11 +1,11 @@
 import { nanoid } from "nanoid";
-import { text, type Answer } from "../http/answer.ts";
+import { json, text, type Answer } from "../http/answer.ts";
 import { endpoint, type Call } from "../handler/endpoint.ts";
 import { errorAnswer } from "../http/error-answer.ts";
 import { Id } from "../http/parameters.ts";
 import { Refusal, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { sagaTimeout } from "../settings/configuration.ts";
+import { eventSagaTimeout, sagaMode, sagaTimeout } from "../settings/configuration.ts";
 import { idempotencyKey } from "../state/idempotency.ts";
 import { once } from "../handler/once.ts";
 import { checkoutDriver, follow } from "./checkout-sagas.ts";
@@ -27,10 +27,9 @@ export const handler = endpoint({
     const lead = await claimOrder(call, call.path.order_id);
     await failPoint("saga.start.after");
     if ("answer" in lead) return lead.answer;
-    const saga = "started" in lead ? lead.started.id : lead.follow;
-    call.notes["saga"] = saga;
-    const ended = "started" in lead ? await drive(call, lead.started) : await follow(call.state, saga, call.deadline);
-    return outcome(ended, saga);
+    const id = "started" in lead ? lead.started.id : lead.follow;
+    call.notes["saga"] = id;
+    return outcome(await ended(call, lead, id), call.path.order_id, id);
   },
 });
 
@@ -44,9 +43,10 @@ function newSagaId(): string {
 }
 
 /** Claims the order for a new saga, unless it is paid or claimed already, in one transaction. */
-async function claimOrder({ state, idempotency, now, deadline, trace }: Call, orderId: string): Promise<Lead> {
+async function claimOrder({ state, idempotency, trace, now, deadline }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
+  const timeout = sagaMode() === "events" ? eventSagaTimeout() : sagaTimeout();
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
   return state.occ.transact<Lead>(
     keys,
@@ -62,7 +62,7 @@ async function claimOrder({ state, idempotency, now, deadline, trace }: Call, or
           const claim = view.get<Claim>(claimRow);
           if (claim !== null) return { result: { follow: claim.saga }, set: [], keep: { pending: claim.saga } };
           if (present.paid) return { result: { answer: PAID }, set: [], keep: PAID };
-          const started = start(saga, orderId, present, { now, timeout: sagaTimeout(), trace });
+          const started = start(saga, orderId, present, { now, timeout, traceparent: trace || undefined });
           return { result: { started: { id: saga, saga: started.saga } }, set: started.set, keep: { pending: saga } };
         },
       }),
@@ -79,6 +79,20 @@ function isVoid(saga: Saga | null): boolean {
   return saga === null || (saga.state === "failed" && saga.failure?.kind === "aborted");
 }
 
+/** @returns the saga as it is when the request has to be answered, settled or not; null where it is gone, undefined where nobody can look */
+async function ended(
+  call: Call,
+  lead: Exclude<Lead, { readonly answer: Answer }>,
+  id: string,
+): Promise<Saga | null | undefined> {
+  const { state, deadline } = call;
+  if (sagaMode() === "events") {
+    const { awaitEnd } = await import("./event-sagas.ts");
+    return awaitEnd(state, id, "started" in lead ? lead.started.saga : null, deadline);
+  }
+  return "started" in lead ? drive(call, lead.started) : follow(state, id, deadline);
+}
+
 /** Drives a saga of its own. If somebody else took it over, waits for what they make of it. */
 async function drive({ state, deadline }: Call, driven: DrivenSaga): Promise<Saga | null> {
   try {
@@ -92,7 +106,7 @@ async function drive({ state, deadline }: Call, driven: DrivenSaga): Promise<Sag
 const PAID = text("paid");
 
 /** A saga's answer: the same for everybody who waited for it. */
-function outcome(saga: Saga | null, id: string): Answer {
+function outcome(saga: Saga | null | undefined, orderId: string, id: string): Answer {
   if (saga?.state === "paid") return PAID;
   if (saga?.state === "failed" && saga.failure?.kind === "refused") {
     const { code, message } = saga.failure;
@@ -102,6 +116,13 @@ function outcome(saga: Saga | null, id: string): Answer {
     return errorAnswer(
       new UnavailableError("checkout_aborted", `checkout ${id} was rolled back: ${saga.failure?.message ?? ""}`),
     );
+  // It goes on by itself, and nothing has gone wrong: events wait for as long as it takes.
+  if (saga !== null && sagaMode() === "events")
+    return {
+      ...json({ saga_id: id, state: saga?.state ?? "running" }, 202),
+      location: `/orders/checkout/${orderId}`,
+      retryAfter: 1,
+    };
   return errorAnswer(
     new UnavailableError("checkout_pending", `checkout ${id} is not settled yet; it will be by itself`),
   );

@@ -39,7 +39,7 @@ function call(
       name,
       kind: "client",
       attributes: { "shop.saga": id },
-      trace: saga.trace ?? "",
+      trace: saga.traceparent ?? "",
       remote: false,
     };
     await traced(work, ({ trace }) => peers.step(path, body, timeout, trace));

@@ -61,6 +61,44 @@ export function sagaTimeout(env: NodeJS.ProcessEnv = process.env): number {
   return positiveOf(env, "SAGA_TIMEOUT_MS");
 }
 
+/** How the services carry a checkout through: by calls of each other, or by events in queues. */
+export function sagaMode(env: NodeJS.ProcessEnv = process.env): "sync" | "events" {
+  return choiceOf(env, "SAGA") === "events" ? "events" : "sync";
+}
+
+/** The same as `sagaTimeout` for a checkout by events: an outage shorter than this delays a checkout, and aborts none. */
+export function eventSagaTimeout(env: NodeJS.ProcessEnv = process.env): number {
+  return positiveOf(env, "EVENT_SAGA_TIMEOUT_MS");
+}
+
+/** Milliseconds without progress after which a saga's events are sent again. */
+export function resendAfter(env: NodeJS.ProcessEnv = process.env): number {
+  return positiveOf(env, "RESEND_MS");
+}
+
+/** A service's queue, and where the API of SQS is that has it. */
+export interface QueuePlace {
+  readonly url: string;
+  readonly endpoint: string;
+  readonly region: string;
+}
+
+/** @throws Error naming the variable that is missing */
+export function queuePlace(service: ServiceName, env: NodeJS.ProcessEnv = process.env): QueuePlace {
+  const region = env["AWS_REGION"] || "us-east-1";
+  const url = env[`QUEUE_URL_${service.toUpperCase()}`];
+  if (url) return { url, endpoint: env["SQS_ENDPOINT"] || new URL(url).origin, region };
+  const endpoint = setting(env, "SQS_ENDPOINT", "run/queues.url").replace(/\/$/, "");
+  return { url: `${endpoint}/${LOCAL_ACCOUNT}/${queueName(service)}`, endpoint, region };
+}
+
+/** The account that queues belong to where there is none. */
+export const LOCAL_ACCOUNT = "000000000000";
+
+/** The name of a service's queue, where the host makes it, and of the one that takes what cannot be handled. */
+export const queueName = (service: ServiceName): string => `shop-${service}`;
+export const deadLetterQueueName = (service: ServiceName): string => `${queueName(service)}-dead`;
+
 /** Milliseconds for one call to another service. */
 export function stepTimeout(env: NodeJS.ProcessEnv = process.env): number {
   return positiveOf(env, "STEP_TIMEOUT_MS");

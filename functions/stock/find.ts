@@ -11,7 +11,7 @@ export const handler = endpoint({
   path: { item_id: Id },
   handle: async ({ path, state, deadline, now }) => {
     const [item = null] = await state.occ.read<Item>([itemKey(path.item_id)], { timeout: deadline - now });
-    const { stock, price } = known(item, path.item_id);
-    return json({ stock, price });
+    const found = known(item, path.item_id);
+    return json({ stock: found.stock, price: found.price });
   },
 });

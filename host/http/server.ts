@@ -1,7 +1,7 @@
 /** The functions behind Node's own HTTP server, under `npm start` and `npm run serve` alike. */
 import { once } from "node:events";
 import { createServer, STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyResult } from "aws-lambda";
@@ -51,7 +51,7 @@ const CLIENT_ERRORS: Readonly<Record<string, GatewayCode>> = {
 /** The answer to a connection's last request, while it is not written yet. */
 const UNDER_WAY = Symbol("under way");
 
-interface Connection extends Socket {
+interface Connection extends Duplex {
   [UNDER_WAY]?: Promise<void> | undefined;
 }
 
@@ -88,7 +88,7 @@ export class FunctionServer {
       "clientError",
       ({ code = "" }: NodeJS.ErrnoException, socket: Connection) => void refuseRaw(socket, code),
     );
-    server.on("connect", (_request: IncomingMessage, socket: Duplex) => void refuseRaw(socket as Connection, ""));
+    server.on("connect", (_request: IncomingMessage, socket: Duplex) => void refuseRaw(socket, ""));
     this.#server = server;
   }
 

@@ -34,6 +34,11 @@ async function open(codeDir: string): Promise<Functions> {
   const functions = new Functions(description, ({ handler }) => loadBundled(codeDir, handler));
   await functions.loadAll();
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
+  if (process.env["SAGA"] === "events") {
+    const { pollQueues } = await import("../gateway/queue-poller.ts");
+    // Until the process is ended: what it works on then comes again.
+    pollQueues(description.functions, (name, event) => functions.invoke(name, event));
+  }
   return functions;
 }
 

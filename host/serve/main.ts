@@ -6,6 +6,7 @@ import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { services } from "../../functions/services.ts";
 import { numberOf } from "../../functions/settings/settings.ts";
 import { openState } from "../../functions/state/open-state.ts";
+import type { ServiceDescription } from "../gateway/description.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
@@ -50,14 +51,23 @@ async function main(): Promise<void> {
       (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
     );
   });
-  process.once("SIGTERM", () => void stop(server, endSchedules));
+  const endPolling = await startPolling(functions, description);
+  process.once("SIGTERM", () => void stop(server, endSchedules, endPolling));
   tell({ serving: true });
 }
 
+/** Only where there are queues is what polls them loaded. */
+async function startPolling(functions: Functions, description: ServiceDescription): Promise<() => Promise<void>> {
+  if (description.functions.every(({ queues = [] }) => queues.length === 0)) return async () => undefined;
+  const { pollQueues } = await import("../gateway/queue-poller.ts");
+  return pollQueues(description.functions, (name, event) => functions.invoke(name, event));
+}
+
 /** Takes no new work, answers what is under way, appends to the log what was executed, and then ends the process. */
-async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
+async function stop(server: FunctionServer, endSchedules: () => void, endPolling: () => Promise<void>): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
+  await endPolling();
   await (await observe()).end().catch(() => undefined);
   await Promise.allSettled(services.map(async (service) => (await openState(service)).close()));
   process.exit(0);

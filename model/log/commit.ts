@@ -67,7 +67,6 @@ const STAGES: Partial<Record<LaneState["stage"], (place: Place) => void>> = {
   lost: settleLost,
   recall,
   resolving: resolve,
-  "half done": deleteGuard,
 };
 
 function watch({ world, state, p, l, operation, visit, who }: Place): void {
@@ -75,6 +74,9 @@ function watch({ world, state, p, l, operation, visit, who }: Place): void {
   if (typeof entered === "string") return;
   if (!("guard" in entered)) return visit(`${who}: ${entered.why}`, entered.next);
   const { guard, redis, next } = entered;
+  const seen = next.processes[p]?.writer?.seen ?? -1;
+  if (world.decisions.isBehind(redis.tail.last, seen))
+    return visit(`${who}: commit ${redis.tail.last} is below what it has seen`, abandon(next, p, guard.epoch));
   const { server, replid } = redis;
   const { version } = look(world, redis, operation.key);
   visit(
@@ -100,10 +102,11 @@ function exec({ world, state, p, l, process, lane, operation, visit, who }: Plac
   }
   if (!mayExecute(world, redis, sent)) return visit(`${who}: EXEC finds a conflict`, again(state, p, l));
   if (isLeft(state, "half")) {
-    const half = withServer(state, { ...redis, data: redis.data + operation.tx });
+    const kept = world.flaws.has("half an EXEC is kept");
+    const half = withServer(state, { ...redis, data: redis.data + operation.tx, guard: kept ? guard : null });
     visit(
-      `${who}: EXEC fails half way, after SET and before XADD`,
-      spend(withLane(half, p, l, { stage: "half done" }), "half"),
+      `${who}: EXEC fails half way, after SET and before XADD${kept ? "" : "; deletes the guard"}`,
+      spend(withLane(half, p, l, { stage: "resolving" }), "half"),
       "fault",
     );
   }
@@ -221,11 +224,4 @@ function resolve({ world, state, p, l, process, lane, operation, visit, who }: P
     return visit(`${who}: nobody can say whether it is in the history, answers that`, finished(firm, p, l));
   if (recorded) return visit(`${who}: it is in the history, answers 200`, finished(promise(firm, operation.tx), p, l));
   visit(`${who}: it is not in the history, answers 503`, finished(deny(firm, operation.tx), p, l));
-}
-
-function deleteGuard({ state, p, l, lane, visit, who }: Place): void {
-  const redis = serverOf(state, lane.server);
-  const keep = redis === null || !sameGuard(redis.guard, lane.guard);
-  const changed = keep ? state : withServer(state, { ...redis, guard: null });
-  visit(`${who}: ${keep ? "leaves" : "deletes"} the guard`, withLane(changed, p, l, { stage: "resolving" }));
 }

@@ -90,8 +90,8 @@ function loseRedis(state: LogState, visit: Visit<LogState>): void {
   const used = { ...state, copy: null };
   const usedFresh = { ...used, replids: replid };
   if (isLeft(state, "stale")) {
-    const restarted = { ...copied, ...other, inherited: false };
-    visit("Redis: restarts with the older copy", spend({ ...usedFresh, redis: restarted }, "stale"), "fault");
+    const revived = { ...copied, ...other, inherited: false };
+    visit("Redis: restarts with the older copy", spend({ ...usedFresh, redis: revived }, "stale"), "fault");
   }
   if (isLeft(state, "putback"))
     visit("the older copy is put back in the same process", spend({ ...used, redis: copied }, "putback"), "fault");

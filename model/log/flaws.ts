@@ -18,6 +18,7 @@ export const LOG_FLAWS = {
   "replay without token": "the writes of a replay do not check the lock's token",
   "guard before the state": "a replay sets the guard first, and restores what it guards after that",
   "guard not watched": "EXEC compares the keys only",
+  "half an EXEC is kept": "an error among the replies of EXEC leaves the guard in place",
   "lost reply means not executed": "an EXEC whose reply is lost counts as not executed",
   "marker without fence": "the marker is read while the EXEC may still be queued",
   "marker of a replaced state": "the marker is believed in a state that was restored since",

@@ -77,14 +77,14 @@ const STAGES: Record<RecoveryState["stage"], (place: Place) => void> = {
 };
 
 /** The server that it works on; null where its connection is broken. */
-function server({ state, recovery }: Place): RedisState | null {
+function serverAt({ state, recovery }: Place): RedisState | null {
   return serverOf(state, recovery.server);
 }
 
 /** Gives up; whoever needs the state starts over. If the connection still stands, the lock is released. */
 function giveUp(place: Place): LogState {
   const { state, p, recovery } = place;
-  const redis = server(place);
+  const redis = serverAt(place);
   const release = redis !== null && holds(redis, place) && recovery.stage !== "lock";
   return withProcess(release ? withServer(state, { ...redis, lock: null }) : state, p, { recovery: null });
 }
@@ -111,7 +111,7 @@ function isFine({ world, state, recovery }: Place, redis: RedisState): boolean {
 
 function takeLock(place: Place): void {
   const { state, p, visit, who } = place;
-  const redis = server(place);
+  const redis = serverAt(place);
   if (redis === null) return visit(`${who}: the connection is broken`, giveUp(place));
   if (redis.lock === null) {
     const locked = { ...redis, lock: { holder: p, writes: 0 } };
@@ -124,7 +124,7 @@ function takeLock(place: Place): void {
 
 function inspect(place: Place): void {
   const { world, state, recovery, visit, who, to } = place;
-  const redis = server(place);
+  const redis = serverAt(place);
   if (redis === null) return visit(`${who}: the connection is broken`, giveUp(place));
   const { guard } = redis;
   if (isFine(place, redis))
@@ -244,7 +244,7 @@ function syncBegin({ world, state, recovery, visit, who, to }: Place): void {
 function writable(place: Place): RedisState | null {
   const { world, state, recovery } = place;
   const survives = world.flaws.has("replay survives its connection");
-  const redis = server(place) ?? (survives ? state.redis : null);
+  const redis = serverAt(place) ?? (survives ? state.redis : null);
   if (redis === null) return null;
   const locked = holds(redis, place) || world.flaws.has("replay without token") || (survives && redis.lock === null);
   const same = redis.replid === recovery.replid || survives;

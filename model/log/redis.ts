@@ -114,8 +114,9 @@ export function execute(state: LogState, redis: RedisState, tx: string, durable:
     tail: { ...tail, last, entries: entries.slice(entries.length - left) },
   };
   const next = { ...withServer(state, changed), ghost: { ...ghost, saw } };
-  // What is committed in an epoch that is over never counts: whoever appends it finds the claim.
-  if (missed === undefined || isSealed(state.store, redis.guard?.epoch ?? 0)) return next;
+  // Under the guard of an epoch that is over it never counts: whoever appends it finds the claim.
+  const isOver = redis.guard !== null && isSealed(state.store, redis.guard.epoch);
+  if (missed === undefined || isOver) return next;
   return breaks(
     next,
     "4 no write on missing state",

@@ -147,7 +147,6 @@ export const LANE_STAGES = [
   "recall", // the marker says that it ran: append the tail
   "recalled", // waits until the log has that tail
   "resolving", // only a recovery can say what became of it
-  "half done", // an error stood among the replies of EXEC
   "read", // the reply of a read is on the way
   "look", // nothing that a read saw is on its way to the log: it looks for a claim
   "folded", // a compaction has read the history

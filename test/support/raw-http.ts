@@ -1,6 +1,7 @@
 /** HTTP as bytes on a socket: what a client of any kind can send, and exactly what comes back. */
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { connect as connectTls } from "node:tls";
 
 export interface RawAnswer {
   readonly status: number;
@@ -27,7 +28,7 @@ export async function raw(
   pieces: readonly (string | Buffer)[],
   { answers = 1, halfClose = false, head = false }: RawOptions = {},
 ): Promise<RawAnswer[]> {
-  const socket = connect({ port: Number(base.port), host: base.hostname.replace(/^\[|\]$/g, ""), allowHalfOpen: true });
+  const socket = connectTo(base);
   let said = Buffer.alloc(0);
   const state: { error?: Error; ended: boolean } = { ended: false };
   socket.on("data", (bytes: Buffer) => (said = Buffer.concat([said, bytes])));
@@ -53,6 +54,13 @@ export async function raw(
   }
 }
 
+function connectTo({ protocol, hostname, port }: URL): Socket {
+  const host = hostname.replace(/^\[|\]$/g, "");
+  return protocol === "https:"
+    ? connectTls({ host, port: Number(port || 443), servername: host })
+    : connect({ host, port: Number(port || 80), allowHalfOpen: true });
+}
+
 /** Those that are whole. */
 function parse(bytes: Buffer, head: boolean): RawAnswer[] {
   const found: RawAnswer[] = [];
@@ -62,10 +70,8 @@ function parse(bytes: Buffer, head: boolean): RawAnswer[] {
     const [first = "", ...lines] = bytes.toString("latin1", at, blank).split("\r\n");
     const headers = new Map<string, string>();
     for (const line of lines) {
-      const [name = "", value = ""] = [
-        line.slice(0, line.indexOf(":")).toLowerCase(),
-        line.slice(line.indexOf(":") + 1).trim(),
-      ];
+      const colon = line.indexOf(":");
+      const [name, value] = [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
       const before = headers.get(name);
       headers.set(name, before === undefined ? value : `${before}, ${value}`);
     }

@@ -11,6 +11,8 @@ export interface Answers {
   readonly codes: readonly RefusalCode[];
   /** May be 409 while a checkout runs. */
   readonly conflicts?: true;
+  /** May be 202: what it began goes on, and `Location` tells where to look. */
+  readonly goesOn?: true;
   /** Its 503 has the body of its 200's kind, not an error's. */
   readonly notServing?: Schema;
 }
@@ -85,7 +87,22 @@ export const ANSWERS: Readonly<Record<string, Answers>> = {
       "insufficient_credit",
       "amount_out_of_range",
     ],
+    goesOn: true,
   },
+  "order-find-checkout": json(
+    "The latest checkout of the order",
+    {
+      type: "object",
+      properties: {
+        saga_id: id,
+        state: { enum: ["running", "paid", "compensating", "failed"] },
+        failure: object({ code: { type: "string" }, message: { type: "string" } }),
+      },
+      required: ["saga_id", "state"],
+      additionalProperties: false,
+    },
+    ["unknown_order", "no_checkout"],
+  ),
   "order-health": health("the order service"),
   "order-shop-health": json("Whether the shop serves", shopHealth({ const: "serving" }), [], {
     notServing: shopHealth({ enum: ["restoring", "unavailable"] }),

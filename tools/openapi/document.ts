@@ -53,7 +53,7 @@ function operation(name: string, method: string, { path = {}, signedBody }: Desc
     name: parameter,
     in: "path",
     required: true,
-    schema: pathSchema(schema as v.GenericSchema),
+    schema: pathSchema(schema),
   }));
   const key = {
     name: "Idempotency-Key",
@@ -112,6 +112,7 @@ function responses(parameters: readonly Schema[], keyed: boolean, signed: boolea
   ];
   return {
     200: { description: answers.summary, content: { [answers.type]: { schema: answers.body } } },
+    ...(answers.goesOn ? { 202: GOES_ON } : {}),
     400: error("Refused: nothing was changed", codes),
     ...shared(404, 408, 413, 417, 429, 431, 500, 502, 504),
     ...(signed ? shared(403) : {}),
@@ -122,6 +123,12 @@ function responses(parameters: readonly Schema[], keyed: boolean, signed: boolea
 }
 
 const LATER = { "Retry-After": { schema: { type: "string", pattern: "^\\d+$" }, description: "seconds" } };
+
+const GOES_ON: Schema = {
+  description: "By events only: it goes on after the request, and ends by itself",
+  headers: { Location: { schema: { type: "string" }, description: "where its state can be read" } },
+  content: { "text/plain": { schema: { type: "string" } } },
+};
 
 /** What may come of any request, by status. */
 const SHARED: Readonly<Record<number, Schema>> = {
@@ -145,11 +152,11 @@ function shared(...statuses: readonly number[]): Schema {
 }
 
 function notServing(schema: Schema): Schema {
-  const error = { $ref: "#/components/schemas/Error" };
+  const refusal = { $ref: "#/components/schemas/Error" };
   return {
     description: "It does not serve now",
     headers: LATER,
-    content: { "application/json": { schema: { anyOf: [schema, error] } } },
+    content: { "application/json": { schema: { anyOf: [schema, refusal] } } },
   };
 }
 

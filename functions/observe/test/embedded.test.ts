@@ -9,7 +9,7 @@ test("what happens in one turn of the event loop is one line for each service, w
   const lines: string[] = [];
   const write = process.stdout.write.bind(process.stdout);
   embedMetrics("shop-test");
-  process.stdout.write = ((text: string) => lines.push(...text.trim().split("\n")) > 0);
+  process.stdout.write = (text: string) => lines.push(...text.trim().split("\n")) > 0;
   try {
     channel("shop:state").publish({ service: "stock", store: "store-1" });
     channel("shop:request").publish({

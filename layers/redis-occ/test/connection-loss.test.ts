@@ -110,7 +110,7 @@ test("while it is being settled the caller waits; at its deadline it learns that
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url });
   const caught = proxy.catchNext(EXEC);
-  const answer = outcome(occ.transact(["n"], add("n"), { timeout: 300 }));
+  const answer = outcome(occ.transact(["n"], add("n"), { timeout: 2_000 }));
   const held = await caught;
   await held.deliver();
   proxy.catchAll("exec", (settling) => settling.cut());

@@ -161,13 +161,19 @@ export class EpochWriter {
    */
   async confirm(): Promise<void> {
     try {
-      if (this.#over) throw this.#over;
+      this.#assertGoesOn();
       if (this.#lease.holds()) return;
       await this.#look();
+      // A commit that came back meanwhile may have shown that the state went back.
+      this.#assertGoesOn();
     } catch (error) {
       this.#end("the look for a claim failed", error);
       throw this.#over as EpochOverError;
     }
+  }
+
+  #assertGoesOn(): void {
+    if (this.#over) throw this.#over;
   }
 
   /** What was asked for last. Once this promise has settled, so have all before it. */

@@ -4,7 +4,7 @@ import type { Redis } from "ioredis";
 import type { RedisServer } from "../../../redis-occ/test/support/redis.ts";
 import { historyLines, verify } from "../../src/tools/index.ts";
 import { openFileStore, type LogStore } from "../../src/index.ts";
-import { add, listener, outcome, replayed, stage, until, type Stage } from "../support/stage.ts";
+import { add, listener, outcome, replayed, stage, until } from "../support/stage.ts";
 
 const on = stage();
 
@@ -27,7 +27,7 @@ async function linkIsUp(replica: Redis): Promise<void> {
 /** All keys as they are now, as DUMP gives them. */
 async function dumpOf(client: Redis): Promise<Map<string, Buffer>> {
   const dump = new Map<string, Buffer>();
-  for (const key of await client.keys("*")) dump.set(key, (await client.dumpBuffer(key)) as Buffer);
+  for (const key of await client.keys("*")) dump.set(key, await client.dumpBuffer(key));
   return dump;
 }
 
@@ -39,17 +39,17 @@ async function putBack(client: Redis, dump: ReadonlyMap<string, Buffer>, flush: 
 }
 
 /** A server that syncs at once, and one that follows it. */
-async function twoServers(stage: Stage): Promise<{ a: RedisServer; atA: Redis; b: RedisServer; atB: Redis }> {
+async function twoServers(): Promise<{ a: RedisServer; atA: Redis; b: RedisServer; atB: Redis }> {
   // A sync leaves a dump behind: not where other servers of the tests would begin with it.
   const start = async (): Promise<RedisServer> =>
-    stage.ownRedis({ args: ["--repl-diskless-sync-delay", "0", "--dir", await stage.folder()] });
+    on.ownRedis({ args: ["--repl-diskless-sync-delay", "0", "--dir", await on.folder()] });
   const [a, b] = [await start(), await start()];
-  return { a, atA: stage.connect(a.url), b, atB: stage.connect(b.url) };
+  return { a, atA: on.connect(a.url), b, atB: on.connect(b.url) };
 }
 
 describe("data that go back in the same server process", () => {
   test("it follows a replica that lags, and returns: nothing that was answered is lost, in Redis or in the log", async () => {
-    const { a, atA, b, atB } = await twoServers(on);
+    const { a, atA, b, atB } = await twoServers();
     const { folder } = await on.store();
     const state = on.open({ url: a.url, store: await on.store(folder) });
     await state.occ.transact(["n"], add("n", 10));
@@ -141,7 +141,7 @@ describe("data that go back in the same server process", () => {
   });
 
   test("the first replica that attaches makes a new history of the same data: the guard gets its name, nothing is restored", async () => {
-    const { a, atA, atB } = await twoServers(on);
+    const { a, atA, atB } = await twoServers();
     const { folder } = await on.store();
     const events = listener();
     const state = on.open({ url: a.url, store: await on.store(folder), onEvent: events.onEvent });
@@ -256,8 +256,40 @@ describe("two servers that are alive", () => {
     expect(await a.occ.transact(["n"], add("n"))).toBe(2);
   });
 
+  test("where a look for the claim counts for a while, a restore elsewhere waits that out: no read is older than an answer", async () => {
+    const LEASE = 1_000;
+    const { folder } = await on.store();
+    let looks = 0;
+    const leased = async (): Promise<LogStore> => {
+      const store = await openFileStore({ folder });
+      const isSealed = store.isSealed.bind(store);
+      return Object.assign(store, {
+        readLease: LEASE,
+        isSealed: (epoch: number) => (looks++, isSealed(epoch)),
+      });
+    };
+    const [old, next] = [await on.ownRedis(), await on.ownRedis()];
+    const a = on.open({ url: old.url, store: await leased() });
+    await a.occ.transact(["n"], add("n", 10));
+    await a.occ.read(["n"]);
+    const [before, started] = [looks, performance.now()];
+    for (let i = 0; i < 50; i++) expect(await a.occ.read(["n"])).toEqual([10]);
+    // A comparison with the log's end each second looks too.
+    expect(looks - before).toBeLessThanOrEqual(2 * Math.ceil((performance.now() - started) / LEASE));
+
+    const events = new Map<string, number>();
+    const b = on.open({
+      url: next.url,
+      store: await leased(),
+      onEvent: ({ event }) => events.set(event, performance.now()),
+    });
+    expect(await b.occ.transact(["n"], add("n", -9))).toBe(1);
+    expect(await a.occ.read(["n"])).toEqual([1]);
+    expect((events.get("restored") ?? 0) - (events.get("restore started") ?? 0)).toBeGreaterThan(LEASE - 5);
+  }, 30_000);
+
   test("a server that was demoted is given up by whoever only reads, too", async () => {
-    const { a, atA, b } = await twoServers(on);
+    const { a, atA, b } = await twoServers();
     const { folder } = await on.store();
     const proxy = await on.proxy(a);
     const reader = on.open({ url: proxy.url, store: await on.store(folder) });
