@@ -55,7 +55,7 @@ export function fateOf(answers: readonly (Answer | null)[]): Fate {
 }
 
 /** The attempts of one operation: those with its key, or the only one. */
-function operationsOf(attempts: readonly Attempt[]): Attempt[][] {
+export function operationsOf(attempts: readonly Attempt[]): Attempt[][] {
   const keyed = new Map<string, Attempt[]>();
   const operations: Attempt[][] = [];
   for (const attempt of attempts.filter(({ sent }) => sent)) {

@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Attempt, Operation } from "./history.ts";
-import type { ShopState } from "./checker.ts";
+import { operationsOf, type ShopState } from "./checker.ts";
 
 /** One operation on one key, as the checker reads it. */
 export interface KeyOperation {
@@ -92,16 +92,6 @@ function aboutOf(operation: Operation): Pick<KeyOperation, "key" | "kind" | "amo
     case "find_user":
       return { key: `user ${operation.user}`, kind: "read", amount: 0 };
   }
-}
-
-/** Attempts that share an Idempotency-Key are one operation, which takes effect once. */
-function operationsOf(attempts: readonly Attempt[]): Attempt[][] {
-  const operations = new Map<unknown, Attempt[]>();
-  for (const attempt of attempts.filter(({ sent }) => sent)) {
-    const name = attempt.key ?? attempt;
-    operations.set(name, [...(operations.get(name) ?? []), attempt]);
-  }
-  return [...operations.values()];
 }
 
 /** @returns null where nothing can have been changed and nothing was shown */
