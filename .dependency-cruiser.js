@@ -66,7 +66,7 @@ export default {
       from: { path: "^layers/log-replay/src/stores/(file|s3)/" },
       to: { path: "^layers/log-replay/src/stores/(file|s3)/", pathNot: "^layers/log-replay/src/stores/$1/" },
     },
-    ...["settings", "state", "http", "calls", "handler"].map((room, floor, rooms) => ({
+    ...["settings", "http", "state", "calls", "handler", "events"].map((room, floor, rooms) => ({
       name: `functions-${room}`,
       comment: "What the routes share stands on each other in this order, and knows no service: docs/architecture.md.",
       severity: "error",

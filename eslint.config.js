@@ -10,6 +10,7 @@ export default tseslint.config(
       "**/.esbuild/",
       "**/.data/",
       "**/.layers/",
+      "**/.packages/",
       "**/.emulator/",
       "**/coverage/",
     ],
@@ -77,6 +78,7 @@ export default tseslint.config(
     languageOptions: {
       globals: {
         __dirname: "readonly",
+        require: "readonly",
         process: "readonly",
         console: "readonly",
         URL: "readonly",

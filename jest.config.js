@@ -5,26 +5,32 @@ const project = (name, match, globals = {}) => ({
   testEnvironment: "node",
   globals,
   extensionsToTreatAsEsm: [".ts"],
+  // Packages that are built for publication have the names of the layers.
+  modulePathIgnorePatterns: ["<rootDir>/.packages/"],
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",
-      { jsc: { parser: { syntax: "typescript" }, target: "es2024" }, module: { type: "es6" } },
+      {
+        jsc: { parser: { syntax: "typescript" }, target: "es2024", experimental: { keepImportAttributes: true } },
+        module: { type: "es6" },
+      },
     ],
   },
 });
 
-/** `npm run test:local`: what can be asked of a shop that is deployed somewhere, through its base URL. */
+/** `npm run test:local`: what can be asked of a shop that is deployed somewhere, through its base URL; and what needs an S3. */
 const deployed = [
-  project("deployed", "test/contract.test.ts"),
+  project("deployed", "test/{contract,raw-requests}.test.ts"),
+  project("s3", "layers/log-replay/test/stores/s3-store.test.ts"),
   project("deployed-faults", "deploy/test/deployed/**/*.test.ts"),
 ];
 
 const all = [
-  project("layers", "layers/*/test/**/*.test.ts"),
+  { ...project("layers", "layers/*/test/**/*.test.ts"), testPathIgnorePatterns: ["/s3-store\\.test\\.ts$"] },
   // What rests on how a transaction is committed, once more by the script.
   project(
     "layers-script",
-    "layers/{redis-occ/test/*,log-replay/test/{commit/{answers,failed-append,lost-exec,processes},recover/{missing-state,replay,sealed-epochs}}}.test.ts",
+    "layers/{redis-occ/test/*,log-replay/test/{commit/{answers,failed-append,lost-exec,processes},recover/{missing-state,positions,replay,sealed-epochs}}}.test.ts",
     { commitMode: "script" },
   ),
   project("functions", "functions/*/test/**/*.test.ts"),
@@ -33,11 +39,20 @@ const all = [
   project("bench", "bench/test/**/*.test.ts"),
   project("model", "model/test/**/*.test.ts"),
   project("tools", "tools/test/**/*.test.ts"),
-  project("shop", "test/**/*.test.ts"),
+  project("examples", "examples/test/**/*.test.ts"),
+  {
+    ...project("shop", "test/**/*.test.ts"),
+    testPathIgnorePatterns: ["/test/queues[.]test", "/test/crash/events[.]test"],
+  },
   // The same on the host of `npm run serve`.
   {
-    ...project("serve", "test/{contract,races,restart}.test.ts"),
+    ...project("serve", "test/{contract,races,raw-requests,restart}.test.ts"),
     setupFiles: ["<rootDir>/host/test/support/on-serve.ts"],
+  },
+  // And with checkouts by events.
+  {
+    ...project("events", "test/{contract,races,restart,queues,crash/events}.test.ts"),
+    setupFiles: ["<rootDir>/host/test/support/on-serve.ts", "<rootDir>/host/test/support/by-events.ts"],
   },
 ];
 

@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { Functions } from "../host/gateway/functions.ts";
-import { FunctionServer } from "../host/serve/server.ts";
+import { FunctionServer } from "../host/http/server.ts";
 import { Load } from "./load/load.ts";
 import { range } from "./shop.ts";
 import { spawnRedis } from "./spare-redis.ts";
@@ -118,7 +118,7 @@ async function serveEmpty(): Promise<void> {
     async () => empty,
   );
   const admission = { concurrency: 512, queue: 0, patience: 1 };
-  const server = new FunctionServer({ functions, admission, probe: async () => ({}) });
+  const server = new FunctionServer({ functions, admission, probe: async () => ({}), isOwn: () => false });
   process.on("message", () => {
     const { user, system } = process.cpuUsage();
     process.send?.((user + system) / 1_000);

@@ -1,6 +1,7 @@
 /** `npm run bench`: what the shop does, beside other implementations of the same routes if any are given. */
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { onStopSignals } from "../host/stop-signals.ts";
 import { Load } from "./load/load.ts";
 import { HELP, readOptions, type Options } from "./options.ts";
 import { page } from "./report/page.ts";
@@ -9,6 +10,8 @@ import { medianRow, type Bench, type Row, type Scenario } from "./rows.ts";
 import { openTarget, type Target } from "./target.ts";
 
 const FIRST_PORT = 8_500;
+/** Exit code of a shell's command that Ctrl-C has ended. */
+const BROKEN_OFF = 130;
 /** A shop derives its other ports from its HTTP port, so further shops keep their distance. */
 const PORTS_APART = 20;
 const WARM_UP: Partial<Bench> = { connections: [50], scale: 0.2 };
@@ -29,6 +32,15 @@ async function main(): Promise<number> {
   }
   const targets: Target[] = [];
   const load = Load.start();
+  const cleanUp = async (): Promise<void> => {
+    load.stop();
+    for (const { own } of targets) await own?.stop();
+    for (const { own } of targets) own?.removeData();
+  };
+  onStopSignals(
+    () => void cleanUp().then(() => process.exit(BROKEN_OFF)),
+    () => process.exit(BROKEN_OFF),
+  );
   try {
     for (const [i, text] of options.targets.entries()) {
       targets.push(await openTarget(text, Number(process.env["HTTP_PORT"] || FIRST_PORT) + i * PORTS_APART));
@@ -40,9 +52,7 @@ async function main(): Promise<number> {
     if (options.page !== undefined) writeFileSync(options.page, page(report));
     return lines.some(({ rows }) => rows.some((row) => row?.untrue !== undefined)) ? 1 : 0;
   } finally {
-    load.stop();
-    for (const { own } of targets) await own?.stop();
-    for (const { own } of targets) own?.removeData();
+    await cleanUp();
   }
 }
 

@@ -10,6 +10,8 @@ export interface Commits {
   readonly execs: number;
   /** With DURABILITY=always each was an fdatasync. */
   readonly frames: number;
+  /** Milliseconds of CPU that all of its processes have used. */
+  readonly cpu: number;
 }
 
 /** Null for a shop that the benchmark cannot look into. */
@@ -20,7 +22,7 @@ export async function commitsOf({ own }: Target): Promise<Commits | null> {
 export async function commitsIn(shop: RunningShop): Promise<Commits> {
   const execs = await Promise.all(SERVICES.map((service) => execsOf(shop, service)));
   const frames = SERVICES.map((service) => framesIn(shop.logFolder(service)));
-  return { execs: sum(execs), frames: sum(frames) };
+  return { execs: sum(execs), frames: sum(frames), cpu: shop.pid > 0 ? wholeOf(shop.pid, cpuMilliseconds) : 0 };
 }
 
 /** A note for the table; empty if there is nothing to tell. */
@@ -28,7 +30,7 @@ export function perCheckout(before: Commits | null, after: Commits | null, paid:
   if (before === null || after === null || paid === 0) return {};
   const each = (total: number): string => (total / paid).toFixed(2);
   return {
-    note: `${each(after.execs - before.execs)} EXECs and ${each(after.frames - before.frames)} fdatasyncs each`,
+    note: `${each(after.execs - before.execs)} EXECs, ${each(after.frames - before.frames)} fdatasyncs and ${each(after.cpu - before.cpu)} ms of CPU each`,
   };
 }
 
@@ -61,13 +63,17 @@ function sum(numbers: readonly number[]): number {
 
 /** Resident megabytes of a process and all that descend from it. */
 export function residentMegabytes(pid: number): number {
+  return wholeOf(pid, (process) => Number.parseInt(statusOf(String(process), "VmRSS") || "0") / 1_024);
+}
+
+/** The sum over a process and all that descend from it. */
+function wholeOf(pid: number, measure: (pid: number) => number): number {
   const parents = new Map<number, number[]>();
   for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
     const parent = Number(statusOf(name, "PPid"));
     parents.set(parent, [...(parents.get(parent) ?? []), Number(name)]);
   }
-  const whole = (process: number): number =>
-    Number.parseInt(statusOf(String(process), "VmRSS") || "0") / 1_024 + sum((parents.get(process) ?? []).map(whole));
+  const whole = (process: number): number => measure(process) + sum((parents.get(process) ?? []).map(whole));
   return whole(pid);
 }
 

@@ -19,7 +19,7 @@ Measures shops side by side: every scenario on each target in turn, several roun
 Only what turned out to be true counts: each checkout that was answered 200 is read again, and stock and credit are counted.
 What does not agree is said beside the figure, and the exit code is 1.
 
-  --target T         serve (default), start: a shop of this project, started on a data folder of its own;
+  --target T         serve (default), events, start: a shop of this project, started on a data folder of its own;
                      or NAME=URL: one that runs already, of any implementation of the same routes. WHAT IT HAS IS OVERWRITTEN.
                      May be given several times; ratios are against the first.
   --scenario S       one of the list below; may be given several times. Default: all

@@ -2,7 +2,7 @@ import type { Target } from "./target.ts";
 import type { Load } from "./load/load.ts";
 import { type Figures, median, medianFigures } from "./load/figures.ts";
 
-export type Unit = "/s" | "s" | "MB";
+export type Unit = "/s" | "s" | "MB" | "%";
 
 /** One thing that was measured, in one round on one target. */
 export interface Row {

@@ -32,12 +32,20 @@ export class AwsApi {
     });
   }
 
+  /** @throws Error where nobody can say */
+  async exists(stack: string): Promise<boolean> {
+    try {
+      await this.#describe(stack);
+      return true;
+    } catch (error) {
+      if (/ValidationError[^]*does not exist/.test((error as Error).message)) return false;
+      throw error;
+    }
+  }
+
   /** What the stack says of itself, by name. */
   async outputs(stack: string): Promise<ReadonlyMap<string, string>> {
-    const body = new URLSearchParams({ Action: "DescribeStacks", Version: "2010-05-15", StackName: stack });
-    const answer = await this.#post("cloudformation", "/", body.toString(), {
-      "content-type": "application/x-www-form-urlencoded",
-    });
+    const answer = await this.#describe(stack);
     const outputs = [
       ...answer.matchAll(/<member>\s*<OutputKey>([^<]*)<\/OutputKey>\s*<OutputValue>([^<]*)<\/OutputValue>/g),
     ];
@@ -60,6 +68,11 @@ export class AwsApi {
         SecretString: string;
       }
     ).SecretString;
+  }
+
+  async #describe(stack: string): Promise<string> {
+    const body = new URLSearchParams({ Action: "DescribeStacks", Version: "2010-05-15", StackName: stack });
+    return this.#post("cloudformation", "/", body.toString(), { "content-type": "application/x-www-form-urlencoded" });
   }
 
   async #post(service: string, path: string, body: string, headers: Record<string, string>): Promise<string> {

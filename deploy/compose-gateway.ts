@@ -1,27 +1,25 @@
 /**
  * In docker-compose.yml: deploys the shop into LocalStack and then serves its routes on port 8000, without the gateway's id
- * and stage in their paths. It is healthy once that is done.
+ * and stage in their paths. It is healthy once that is done. Where LocalStack is restarted it deploys again.
  */
-import { createServer, request, type IncomingMessage, type ServerResponse } from "node:http";
-import { pipeline } from "node:stream";
-import { deployLocally, emulatorEnvironment } from "./stage-local.ts";
+import { createServer } from "node:http";
+import { SERVICES } from "../host/configuration.ts";
+import { forwarder } from "./gateway/forwarder.ts";
+import { KeptStage } from "./gateway/kept-stage.ts";
+import { emulatorEnvironment } from "./stage-local.ts";
 
-const ENDPOINT = process.env["SHOP_ENDPOINT"] || "http://localstack:4566";
-const PORT = 8000;
+const { SHOP_ENDPOINT: endpoint = "http://localstack:4566", PORT = "8000" } = process.env;
 
 process.on("SIGTERM", () => process.exit(0));
-const { url } = await deployLocally(ENDPOINT, emulatorEnvironment(ENDPOINT));
-createServer(forward).listen(PORT, () => process.stdout.write(`ready: ${url}\n`));
-
-function forward(incoming: IncomingMessage, outgoing: ServerResponse): void {
-  const { host: _, ...headers } = incoming.headers;
-  const passed = request(url + (incoming.url ?? "/"), { method: incoming.method, headers }, (answer) => {
-    outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-    pipeline(answer, outgoing, () => undefined);
-  });
-  passed.on("error", () => {
-    if (!outgoing.headersSent) outgoing.writeHead(502);
-    outgoing.end();
-  });
-  pipeline(incoming, passed, () => undefined);
+const names = SERVICES.map((service) => `REDIS_URL_${service.toUpperCase()}`);
+const redisUrls = Object.fromEntries(names.map((name) => [name, process.env[name] ?? ""]));
+const stage = new KeptStage(endpoint, { ...emulatorEnvironment(endpoint), ...redisUrls });
+createServer(forwarder(() => stage.base)).listen(Number(PORT));
+try {
+  process.stdout.write(`ready: ${(await stage.deploy()).url}\n`);
+} catch (error) {
+  // The container is started again.
+  process.stderr.write(`error: ${(error as Error).message}\n`);
+  process.exit(1);
 }
+await stage.keep((line) => process.stdout.write(`${line}\n`));

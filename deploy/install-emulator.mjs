@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * Installs the emulator of AWS, MiniStack, from PyPI into `.emulator/venv`, a virtual environment of this project's
- * own. It needs Python 3.10 or newer; on Debian, as root, it installs what Python needs for that. Silent if it is there
- * already.
+ * Installs an emulator of AWS from PyPI into `.emulator/NAME/venv`, a virtual environment of this project's own:
+ * MiniStack, or what EMULATOR names. It needs Python 3.10 or newer; on Debian, as root, it installs what Python needs
+ * for that. Silent if it is there already.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,10 +10,15 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const requirements = join(root, "deploy", "emulator-requirements.txt");
-const folder = join(root, ".emulator");
+const name = process.env["EMULATOR"] || "ministack";
+const requirements = join(root, "deploy", "emulator", `${name}.txt`);
+const folder = join(root, ".emulator", name);
 const venv = join(folder, "venv");
 const stamp = join(folder, "installed");
+
+const UV = "uv==0.9.3";
+/** What a requirements file names without a version, or does not name, is taken as it was on this day. */
+const EXCLUDE_NEWER = new Map([["localstack", "2025-10-20"]]);
 
 try {
   install();
@@ -23,9 +28,10 @@ try {
 }
 
 function install() {
+  if (!existsSync(requirements)) throw new Error(`EMULATOR is ${name}: there is no deploy/emulator/${name}.txt`);
   const wanted = readFileSync(requirements, "utf8");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  process.stderr.write("installing the emulator of AWS into .emulator ...\n");
+  process.stderr.write(`installing the emulator of AWS into .emulator/${name} ...\n`);
   rmSync(stamp, { force: true });
   rmSync(venv, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -35,10 +41,13 @@ function install() {
     if (!run("python3", ["-m", "venv", venv]))
       throw new Error("python3 -m venv failed: Python 3.10 or newer with venv is needed");
   }
-  if (
-    !run(join(venv, "bin", "pip"), ["install", "--quiet", "--disable-pip-version-check", "--requirement", requirements])
-  )
-    throw new Error("pip could not install the emulator");
+  const python = join(venv, "bin", "python");
+  if (!run(python, ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", UV]))
+    throw new Error("pip could not install uv");
+  const day = EXCLUDE_NEWER.get(name);
+  const pinned = ["--requirement", requirements, ...(day === undefined ? [] : ["--exclude-newer", day])];
+  if (!run(join(venv, "bin", "uv"), ["pip", "install", "--quiet", "--python", python, ...pinned]))
+    throw new Error(`uv could not install ${name}`);
   // Written last, so that an installation that was cut short leaves none.
   writeFileSync(stamp, wanted);
 }

@@ -10,8 +10,13 @@ const { join } = require("node:path");
 const ROOT = join(__dirname, "..");
 /** What a function imports of each. The tools of the log stay out. */
 const LAYERS = {
-  "redis-occ": { ".": "index", "./fail-points": "fail-points" },
-  "log-replay": { ".": "index", "./s3": "stores/s3/index" },
+  "redis-occ": { ".": "index", "./channel": "channel", "./fail-points": "fail-points" },
+  "log-replay": {
+    ".": "index",
+    "./middleware": "middleware",
+    "./process-wide": "process-wide",
+    "./s3": "stores/s3/index",
+  },
 };
 // ioredis is CommonJS, and asks for Node's modules by require.
 const BANNER = 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);';
@@ -34,7 +39,7 @@ async function buildLayers() {
         .filter((other) => other !== name)
         .flatMap((other) => [other, `${other}/*`]),
       platform: "node",
-      target: "node24",
+      target: "node22", // the oldest runtime that a stage is deployed with
       format: "esm",
       minify: true,
       keepNames: true,

@@ -12,19 +12,22 @@ import { RedisServers } from "../host/redis-servers.ts";
 import { StartError } from "../host/start-error.ts";
 import { SupervisedProcess } from "../host/supervised-process.ts";
 import { Undo } from "../host/undo.ts";
-import { emulator } from "./emulator.ts";
-import { osls } from "./osls.ts";
-import { deployLocally, emulatorEnvironment } from "./stage-local.ts";
+import { type Emulator } from "./emulator/process.ts";
+import { deployLocally, emulatorEnvironment, removeLocally } from "./stage-local.ts";
 
 const EMULATOR_PATIENCE_MS = 5_000;
 
 export class LocalShop {
   readonly #dataDir: string;
   readonly #port: number;
+  readonly #emulator: Emulator;
   readonly #undo = new Undo();
+  #stackIsLeft = false;
+  #stopping: Promise<void> | undefined;
 
   /** @param dataDir made anew: an emulator that ended has forgotten everything, so what is beside it must be gone, too */
-  constructor(dataDir: string, port: number) {
+  constructor(emulator: Emulator, dataDir: string, port: number) {
+    this.#emulator = emulator;
     this.#dataDir = dataDir;
     this.#port = port;
   }
@@ -33,10 +36,9 @@ export class LocalShop {
   async start(): Promise<string> {
     const folder = openDataFolder(this.#dataDir);
     this.#undo.push(
-      await takeLock(
-        join(folder.runDir, "supervisor.lock"),
-        ({ pid }) => `${folder.path} is in use by another deployment (pid ${pid})`,
-      ),
+      await takeLock(join(folder.path, "supervisor.lock"), {
+        busy: (owner) => `${folder.path} is in use by another deployment (${owner})`,
+      }),
     );
     const diagnostics = new Diagnostics(folder.runDir, "supervisor");
     const ledger = new Ledger(folder.runDir, "supervisor.json");
@@ -59,7 +61,7 @@ export class LocalShop {
     rmSync(state, { recursive: true, force: true });
     mkdirSync(state, { recursive: true });
     const server = new SupervisedProcess(
-      emulator(this.#port, state, diagnostics),
+      this.#emulator.child(this.#port, state, diagnostics),
       ledger,
       diagnostics,
       () => undefined,
@@ -71,16 +73,22 @@ export class LocalShop {
     return this.#deploy(urls, folder.path);
   }
 
-  /** Removes the stack, then stops everything. Never rejects. */
-  async stop(): Promise<void> {
-    await this.#undo.run();
+  /** Removes the stack, then stops everything. Never rejects. @returns whether the stack could be removed */
+  async stop(): Promise<boolean> {
+    this.#stopping ??= this.#undo.run();
+    await this.#stopping;
+    return !this.#stackIsLeft;
   }
 
   async #deploy(urls: Record<Service, string>, folder: string): Promise<string> {
     const endpoint = `http://127.0.0.1:${this.#port}`;
-    const environment = emulatorEnvironment(endpoint);
+    const environment = { ...emulatorEnvironment(endpoint), ...this.#emulator.stage };
     for (const service of SERVICES) environment[`REDIS_URL_${service.toUpperCase()}`] = urls[service];
-    this.#undo.push(() => osls(["remove", "--stage", "local"], environment));
+    this.#stackIsLeft = true;
+    this.#undo.push(async () => {
+      await removeLocally(environment);
+      this.#stackIsLeft = false;
+    });
     const { url, secret } = await deployLocally(endpoint, environment);
     writeFileAtomically(join(folder, "secrets", "internal-secret"), `${secret}\n`);
     return url;

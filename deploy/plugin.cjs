@@ -4,9 +4,11 @@
  * serverless.yml has no words for.
  */
 const { buildLayers } = require("./layers.cjs");
+const { addPreflights } = require("./preflights.cjs");
 
-/** What a checkout in progress and its rollback need. They must not wait behind the public traffic. */
-const SAGA_FUNCTIONS = /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund)$/;
+/** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
+const SAGA_FUNCTIONS =
+  /-(order-checkout|stock-reserve|stock-release|payment-charge|payment-refund|(order|stock|payment)-on-events)$/;
 
 module.exports = class Deployment {
   #serverless;
@@ -18,6 +20,7 @@ module.exports = class Deployment {
       // What `resources` of serverless.yml has is in the template from here on.
       "after:aws:package:finalize:mergeCustomProviderResources": () => this.#template(),
       "before:deploy:deploy": () => this.#requireRedis(),
+      "before:remove:remove": () => this.#withoutImages(),
     };
   }
 
@@ -26,12 +29,21 @@ module.exports = class Deployment {
   }
 
   async #layers() {
+    addPreflights(this.#serverless.service.functions, this.#parameter.corsOrigins);
     if (this.#parameter.packaging === "apart") await buildLayers();
     if (this.#serverless.processedInput.commands[0] === "deploy") return;
     // AWS is asked whether a layer is deployed already; packing alone needs no account.
-    for (const plugin of this.#serverless.pluginManager.plugins) {
-      if (plugin.constructor.name === "AwsCompileLayers") plugin.compareWithLastLayer = async () => undefined;
-    }
+    this.#plugin("AwsCompileLayers").compareWithLastLayer = async () => undefined;
+  }
+
+  /** After a removal the framework looks for container images: the shop has none, and an emulator may not know of any. */
+  #withoutImages() {
+    this.#plugin("AwsRemove").checkIfEcrRepositoryExists = async () => false;
+  }
+
+  /** One of the framework's own. */
+  #plugin(name) {
+    return this.#serverless.pluginManager.plugins.find((plugin) => plugin.constructor.name === name);
   }
 
   #template() {

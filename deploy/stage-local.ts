@@ -20,7 +20,13 @@ export function emulatorEnvironment(endpoint: string): Record<string, string> {
     AWS_ACCESS_KEY_ID: "test",
     AWS_SECRET_ACCESS_KEY: "test",
     SHOP_ENDPOINT: endpoint,
+    SLS_AWS_MONITORING_FREQUENCY: "1000", // ms; an emulator does at once what AWS takes minutes for
   };
+}
+
+/** @throws Error where the emulator cannot be asked */
+export async function isDeployed(endpoint: string, environment: Readonly<Record<string, string>>): Promise<boolean> {
+  return new AwsApi({ region: REGION, endpoint }, environment).exists(STACK);
 }
 
 /**
@@ -39,4 +45,9 @@ export async function deployLocally(
   const secret = outputs.get("InternalSecretArn");
   if (gateway === undefined || secret === undefined) throw new StartError("the stack names no gateway or no secret");
   return { url: `${endpoint}/restapis/${gateway}/local/_user_request_`, secret: await api.secret(secret) };
+}
+
+/** The opposite. @throws Error where something of the stack may be left */
+export async function removeLocally(environment: Readonly<Record<string, string>>): Promise<void> {
+  await osls(["remove", "--stage", "local"], environment);
 }

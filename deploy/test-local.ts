@@ -1,31 +1,40 @@
-/** `npm run test:local`: deploys the shop to an emulator, runs the HTTP suite against it, removes it. Its exit code is that of the tests. */
-import { spawn } from "node:child_process";
+/**
+ * `npm run test:local`: deploys the shop to an emulator (EMULATOR), runs the HTTP suite against it, removes it. Its exit code is
+ * that of the tests, or 1 where the stack could not be removed.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../host/ports.ts";
+import { emulatorNamed } from "./emulator/emulator.ts";
 import { LocalShop } from "./local-shop.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
+const emulator = emulatorNamed(process.env["EMULATOR"] || "ministack");
 const dataDir = mkdtempSync(join(tmpdir(), "shop-deployed-"));
 const [port = 0] = await freePorts(1);
-const shop = new LocalShop(dataDir, port);
+const shop = new LocalShop(emulator, dataDir, port);
+let jest: ChildProcess | undefined;
 for (const signal of ["SIGINT", "SIGTERM"] as const)
-  process.once(signal, () => void shop.stop().then(() => process.exit(1)));
+  process.on(signal, () => {
+    jest?.kill("SIGKILL"); // it would wait for answers of a shop that is gone
+    void shop.stop().then(() => process.exit(1));
+  });
 try {
   const url = await shop.start();
   process.stdout.write(`deployed: ${url}\n`);
-  process.exitCode = await test({ SHOP_DEPLOYED: url, SHOP_DATA_DIR: dataDir });
+  process.exitCode = await test({ SHOP_DEPLOYED: url, SHOP_DATA_DIR: dataDir, S3_ENDPOINT: new URL(url).origin });
 } catch (error) {
   process.stderr.write(`error: ${(error as Error).message}\n`);
   process.exitCode = 1;
 }
-await shop.stop();
+if (!(await shop.stop())) process.exitCode ||= 1;
 rmSync(dataDir, { recursive: true, force: true });
 
 async function test(environment: Record<string, string>): Promise<number> {
-  const jest = spawn(
+  const started = spawn(
     process.execPath,
     [
       "--experimental-vm-modules",
@@ -39,5 +48,6 @@ async function test(environment: Record<string, string>): Promise<number> {
       stdio: "inherit",
     },
   );
-  return new Promise((done) => jest.once("close", (code) => done(code ?? 1)));
+  jest = started;
+  return new Promise((done) => started.once("close", (code) => done(code ?? 1)));
 }

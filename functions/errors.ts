@@ -21,9 +21,11 @@ export type RefusalCode =
   | "insufficient_credit"
   | "insufficient_stock"
   | "invalid_body"
+  | "invalid_event"
   | "invalid_id"
   | "invalid_idempotency_key"
   | "invalid_number"
+  | "no_checkout"
   | "order_paid"
   | "saga_expired"
   | "step_compensated"
@@ -65,6 +67,13 @@ export class IdempotencyKeyReusedError extends ShopError {
 export class ForbiddenError extends ShopError {
   readonly code = "forbidden";
   readonly statusCode = 403;
+  readonly retryable = false;
+}
+
+/** The request belongs to another function: it was sent to this one by a load balancer's rule. */
+export class UnknownPathError extends ShopError {
+  readonly code = "unknown_path";
+  readonly statusCode = 404;
   readonly retryable = false;
 }
 

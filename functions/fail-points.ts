@@ -31,4 +31,14 @@ export const SHOP_FAIL_POINTS = {
   "answer.before": "plain",
 } as const satisfies Readonly<Record<string, FailPointKind>>;
 
-export const failPoint = failPoints(SHOP_FAIL_POINTS);
+/** Those that only a checkout by events comes by. */
+export const EVENT_FAIL_POINTS = {
+  /** What a message asked for is durable, and what follows from it is about to be sent. */
+  "event.send.before": "plain",
+  /** It is in the queue. */
+  "event.send.after": "plain",
+  /** A batch of messages is handled, and the queue has not been told. */
+  "event.answer.before": "plain",
+} as const satisfies Readonly<Record<string, FailPointKind>>;
+
+export const failPoint = failPoints({ ...SHOP_FAIL_POINTS, ...EVENT_FAIL_POINTS });

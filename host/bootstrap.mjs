@@ -10,12 +10,23 @@
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { findRedisServer, MINIMUM_REDIS_VERSION } from "./redis-binary.mjs";
 
 const MINIMUM_NODE_VERSION = 20;
+const LOCK_POLL_MS = 200;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const flags = new Set(process.argv.slice(2));
@@ -42,20 +53,90 @@ function requireNode() {
 
 /**
  * `npm ci` unless node_modules is complete and made from exactly this lock file. The stamp lies inside node_modules and
- * holds the lock's hash; it is written after npm has succeeded, so an install that was cut short leaves none. An
- * install by hand counts too, if node_modules/.package-lock.json, which npm writes last, agrees with the lock.
+ * holds the lock's hash; it is written only for an install that is whole, whatever npm says of it. An install by hand
+ * counts too, if node_modules/.package-lock.json, which npm writes last, agrees with the lock.
  */
 function installPackages() {
   const lock = readFileSync(join(root, "package-lock.json"));
   const stamp = join(modules, ".installed-from-lock");
   // The platform belongs to it, because a folder may be shared between machines.
   const wanted = createHash("sha256").update(lock).update(`${process.platform}-${process.arch}`).digest("hex");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
-  if (!existsSync(stamp) && npmSaysComplete(lock)) return void writeAtomically(stamp, wanted);
-  progress("installing the packages (npm ci) ...");
-  rmSync(stamp, { force: true });
-  run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], "installing the packages failed");
-  writeAtomically(stamp, wanted);
+  const isStamped = () => existsSync(stamp) && readFileSync(stamp, "utf8") === wanted && nodeRuns();
+  const isWhole = () => npmSaysComplete(lock) && nodeRuns();
+  if (isStamped()) return;
+  if (isWhole()) return writeIfPossible(stamp, wanted);
+  alone(() => {
+    // Another start may have done it meanwhile.
+    if (isStamped()) return;
+    if (ignoresScripts())
+      throw new Error(
+        "npm is told to run no install scripts (ignore-scripts), and the package node needs its own: start once with npm_config_ignore_scripts=false",
+      );
+    progress("installing the packages (npm ci) ...");
+    rmSync(stamp, { force: true });
+    // Node's own types are stripped and bundled here: what NODE_ENV=production would leave out is needed.
+    run(
+      "npm",
+      ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"],
+      "installing the packages failed",
+    );
+    if (!npmSaysComplete(lock))
+      throw new Error("npm ci has ended well and left packages out: look at npm's configuration (npm config list)");
+    if (!nodeRuns()) throw new Error("npm ci has ended well, and node_modules/.bin/node is missing: npm rebuild node");
+    writeIfPossible(stamp, wanted);
+  });
+}
+
+/** The Node that everything else runs on, which the package of that name brings with its install script. */
+function nodeRuns() {
+  return existsSync(join(modules, ".bin", "node"));
+}
+
+function ignoresScripts() {
+  const set = spawnSync("npm", ["config", "get", "ignore-scripts"], { cwd: root, encoding: "utf8" });
+  return set.stdout?.trim() === "true";
+}
+
+/**
+ * One start at a time changes the project's folder: another one waits for it.
+ * @param {() => void} work
+ */
+function alone(work) {
+  const file = join(root, ".bootstrap.lock");
+  for (let said = false; !take(file); said = true) {
+    if (!said) progress("another start is installing what is missing: waiting for it ...");
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
+  }
+  try {
+    work();
+  } finally {
+    rmSync(file, { force: true });
+  }
+}
+
+/** @param {string} file @returns {boolean} false while a start that is alive has it */
+function take(file) {
+  try {
+    writeFileSync(file, String(process.pid), { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST")
+      throw new Error(`packages are missing, and ${root} cannot be written: npm ci, as its owner`);
+  }
+  const owner = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
+  // Empty: it is being written just now.
+  if (owner > 0 && !isAlive(owner)) rmSync(file, { force: true });
+  return false;
+}
+
+/** @param {number} pid */
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return /** @type {NodeJS.ErrnoException} */ (error).code === "EPERM";
+  }
 }
 
 /** @param {Buffer} lock */
@@ -87,9 +168,10 @@ function build() {
 /** @param {string} name of the stamp @param {string[]} folders @param {() => void} work for what is in them now */
 function onceFor(name, folders, work) {
   const stamp = join(modules, `.${name}`);
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(folders)) return;
+  // Of somebody else's project: what would be made cannot be kept.
+  if (!isWritable(modules) || (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(folders))) return;
   work();
-  writeAtomically(stamp, fingerprint(folders));
+  writeIfPossible(stamp, fingerprint(folders));
 }
 
 /** @param {string[]} folders */
@@ -162,10 +244,27 @@ function run(command, words, problem) {
   if (done.status !== 0) throw new Error(`${problem} (exit code ${done.status ?? done.signal})`);
 }
 
-/** @param {string} file @param {string} content */
-function writeAtomically(file, content) {
-  writeFileSync(`${file}.${process.pid}`, content);
-  renameSync(`${file}.${process.pid}`, file);
+/** @param {string} folder */
+function isWritable(folder) {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A stamp saves time, and nothing rests on it: whoever starts somebody else's install does without.
+ * @param {string} file @param {string} content
+ */
+function writeIfPossible(file, content) {
+  try {
+    writeFileSync(`${file}.${process.pid}`, content);
+    renameSync(`${file}.${process.pid}`, file);
+  } catch {
+    rmSync(`${file}.${process.pid}`, { force: true });
+  }
 }
 
 /** @param {string} line */

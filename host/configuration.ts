@@ -1,13 +1,19 @@
-/** What `npm start` and `npm run serve` read from the environment, validated. */
+/** What `npm start` and `npm run serve` read from the environment, validated, and put right where only one thing can be meant. */
+import { isIP, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { SERVICES, type ServiceName as Service } from "../functions/settings/services.ts";
+import { choiceOf, numberOf, SettingError, SETTINGS, textOf } from "../functions/settings/settings.ts";
 import { StartError } from "./start-error.ts";
 
 export { SERVICES, type Service };
 
 export interface Configuration {
+  /** An address or a name; IPv6 without brackets. */
+  httpHost: string;
   httpPort: number;
-  /** Of serverless-offline's Lambda endpoint, on loopback as well. */
+  /** By which programs on this machine reach it: `http://[::1]:8000`. */
+  url: string;
+  /** Of serverless-offline's Lambda endpoint, on loopback. */
   lambdaPort: number;
   /** Absolute. */
   dataDir: string;
@@ -15,76 +21,161 @@ export interface Configuration {
   hostsOnly: boolean;
   /** The servers that are used and not started. */
   givenRedis: Partial<Record<Service, string>>;
-  /** Passed on to the functions, all of them strings that have been checked. */
-  functionSettings: Record<string, string>;
-  /** The same for the HTTP server of `npm run serve`. */
-  serveSettings: Record<string, string>;
+  /** The address of a queue server that is used and not started. */
+  givenQueues: string | undefined;
+  /** Passed on to the functions and their host, all of them strings that have been checked. */
+  settings: Record<string, string>;
 }
 
 const DERIVED_PORT_DISTANCE = 10_000;
 const HIGHEST_PORT = 65_535;
+/** Milliseconds by which markers outlive a saga: a signature that is as old as it may be, and a clock that is as wrong. */
+const RETENTION_BEYOND_SAGA = 60_000;
 
 /** @throws StartError naming the variable, what it says and what it may say */
 export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration {
-  const httpPort = integer(environment, "HTTP_PORT", 8000, 1, HIGHEST_PORT);
-  const givenRedis: Partial<Record<Service, string>> = {};
-  for (const service of SERVICES) {
-    const name = `REDIS_URL_${service.toUpperCase()}`;
-    const url = environment[name];
-    if (!url) continue;
-    if (!/^rediss?:\/\/./.test(url) || !URL.canParse(url))
-      throw new StartError(`${name} is not an address like redis://:password@127.0.0.1:6379`);
-    givenRedis[service] = url;
+  try {
+    return read(environment);
+  } catch (error) {
+    if (error instanceof SettingError) throw new StartError(error.message);
+    throw error;
   }
+}
+
+function read(environment: NodeJS.ProcessEnv): Configuration {
+  const httpPort = numberOf(environment, "HTTP_PORT");
+  const httpHost = hostOf(textOf(environment, "HTTP_HOST") ?? "127.0.0.1");
+  const lambdaPort = numberOf(environment, "LAMBDA_PORT", besides(httpPort));
+  if (lambdaPort === httpPort)
+    throw new StartError(`LAMBDA_PORT=${lambdaPort} is HTTP_PORT as well: two servers, two ports`);
+  const url = `http://${bracketed(reachable(httpHost))}:${httpPort}`;
+  const settings = checked(environment);
+  const gateway = gatewayOf(textOf(environment, "GATEWAY_URL"));
   return {
+    httpHost,
     httpPort,
-    lambdaPort: integer(environment, "LAMBDA_PORT", besides(httpPort), 1, HIGHEST_PORT),
-    dataDir: resolve(environment.DATA_DIR || ".data"),
-    hostsOnly: oneOf(environment, "HOSTS_ONLY", "0", ["0", "1"]) === "1",
-    givenRedis,
-    functionSettings: {
-      DURABILITY: oneOf(environment, "DURABILITY", "always", ["always", "os"]),
-      COMMIT_MODE: oneOf(environment, "COMMIT_MODE", "watch", ["watch", "script"]),
-      SAGA_TIMEOUT_MS: String(integer(environment, "SAGA_TIMEOUT_MS", 5_000, 1, 3_600_000)),
-      STEP_TIMEOUT_MS: String(integer(environment, "STEP_TIMEOUT_MS", 2_000, 1, 3_600_000)),
-      RETENTION_MS: String(integer(environment, "RETENTION_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),
+    url,
+    lambdaPort,
+    dataDir: resolve(environment["DATA_DIR"] || ".data"),
+    hostsOnly: choiceOf(environment, "HOSTS_ONLY") === "1",
+    givenRedis: givenRedis(environment),
+    givenQueues: queueEndpoint(textOf(environment, "SQS_ENDPOINT")),
+    settings: {
+      ...settings,
       // Who names a gateway wants the calls between the services to go through it.
-      DISPATCH: oneOf(environment, "DISPATCH", environment.GATEWAY_URL ? "http" : "direct", ["direct", "http"]),
-      COMPACT_BYTES: String(integer(environment, "COMPACT_BYTES", 67_108_864, 1, Number.MAX_SAFE_INTEGER)),
-      COMPACT_AGE_MS: String(integer(environment, "COMPACT_AGE_MS", 86_400_000, 1, Number.MAX_SAFE_INTEGER)),
-      LOG_LEVEL: oneOf(environment, "LOG_LEVEL", "info", ["silent", "error", "warn", "info", "debug"]),
-    },
-    serveSettings: {
-      HTTP_HOST: environment.HTTP_HOST || "127.0.0.1",
-      MAX_CONCURRENCY: String(integer(environment, "MAX_CONCURRENCY", 512, 1, 1_000_000)),
-      MAX_QUEUE: String(integer(environment, "MAX_QUEUE", 4_096, 0, 1_000_000)),
-      QUEUE_TIMEOUT_MS: String(integer(environment, "QUEUE_TIMEOUT_MS", 5_000, 1, 3_600_000)),
+      DISPATCH: choiceOf(environment, "DISPATCH", gateway === undefined ? "direct" : "http"),
+      GATEWAY_URL: gateway ?? url,
+      CORS_ORIGINS: corsOrigins(textOf(environment, "CORS_ORIGINS")),
+      HTTP_HOST: httpHost,
+      HTTP_PORT: String(httpPort),
     },
   };
+}
+
+/** Every setting that is a number or a choice, and whether they go together. */
+function checked(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const { name, of, oneOf, default: usual } of SETTINGS) {
+    if (of === "both") continue;
+    if (oneOf !== undefined) settings[name] = choiceOf(environment, name);
+    else if (typeof usual === "number") settings[name] = String(numberOf(environment, name));
+  }
+  const [retention, saga] = [Number(settings["RETENTION_MS"]), Number(settings["SAGA_TIMEOUT_MS"])];
+  if (retention < saga + RETENTION_BEYOND_SAGA)
+    throw new StartError(
+      `RETENTION_MS=${retention} is less than SAGA_TIMEOUT_MS (${saga}) and ${RETENTION_BEYOND_SAGA} more: steps of checkouts that still run would be refused`,
+    );
+  return settings;
+}
+
+function givenRedis(environment: NodeJS.ProcessEnv): Partial<Record<Service, string>> {
+  const given: Partial<Record<Service, string>> = {};
+  const users = new Map<string, string>();
+  for (const service of SERVICES) {
+    const name = `REDIS_URL_${service.toUpperCase()}`;
+    const url = textOf(environment, name);
+    if (url === undefined) continue;
+    const place = databaseOf(name, url);
+    const other = users.get(place);
+    if (other !== undefined)
+      throw new StartError(
+        `${name} is the database of ${other} as well: each service wipes its own before a restore, so each needs one of its own`,
+      );
+    users.set(place, name);
+    given[service] = url;
+  }
+  return given;
+}
+
+/** Which database an address means. The messages leave its password out. @throws StartError */
+function databaseOf(name: string, text: string): string {
+  const example = "redis://:password@127.0.0.1:6379/0";
+  if (!/^rediss?:\/\/./.test(text) || !URL.canParse(text))
+    throw new StartError(`${name} is not an address like ${example}`);
+  const { hostname, port, pathname, username, password } = new URL(text);
+  for (const secret of [username, password]) {
+    try {
+      decodeURIComponent(secret);
+    } catch {
+      throw new StartError(`${name} has a % in its user or password that begins no escape: write it as %25`);
+    }
+  }
+  if (hostname === "") throw new StartError(`${name} names no host, as ${example} does`);
+  if (!/^(\/\d*)?$/.test(pathname))
+    throw new StartError(`${name} ends with ${pathname}, which is no number of a database, as in ${example}`);
+  return `${hostname === "localhost" ? "127.0.0.1" : hostname}:${port || 6379}/${Number(pathname.slice(1))}`;
+}
+
+/** IPv6 may come with its brackets. */
+function hostOf(text: string): string {
+  const host = text.replace(/^\[(.*)\]$/, "$1");
+  if (isIP(host) !== 0 || /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/.test(host)) return host;
+  throw new StartError(`HTTP_HOST=${text} is neither an address nor a name`);
+}
+
+/** Who listens on every address is reached on loopback. */
+function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+function bracketed(host: string): string {
+  return isIPv6(host) ? `[${host}]` : host;
+}
+
+/** Without the slash at its end, which each path brings with it. */
+function gatewayOf(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  if (!/^https?:\/\/./.test(text) || !URL.canParse(text))
+    throw new StartError(`GATEWAY_URL=${text} is not an address like http://127.0.0.1:8000`);
+  if (/[?#]/.test(text))
+    throw new StartError(`GATEWAY_URL=${text} has a query or a fragment: the services' paths follow it`);
+  return text.replace(/\/+$/, "");
+}
+
+/** `*`, or origins as browsers send them, with commas between them. */
+function corsOrigins(text = ""): string {
+  const origins = text
+    .split(",")
+    .map((origin) => origin.trim())
+    .filter((origin) => origin !== "");
+  for (const origin of origins) {
+    if (origin === "*" ? origins.length === 1 : URL.canParse(origin) && new URL(origin).origin === origin) continue;
+    throw new StartError(
+      `CORS_ORIGINS names ${origin}, which is no origin like https://shop.example (with nothing behind its host and port)`,
+    );
+  }
+  return origins.join(",");
+}
+
+function queueEndpoint(endpoint: string | undefined): string | undefined {
+  if (endpoint === undefined) return undefined;
+  if (!/^https?:\/\/./.test(endpoint) || !URL.canParse(endpoint))
+    throw new StartError(`SQS_ENDPOINT=${endpoint} is not an address like http://127.0.0.1:9324`);
+  return endpoint.replace(/\/+$/, "");
 }
 
 /** The port that is taken besides one, where none is named: the Lambda endpoint of the emulator. */
 export function besides(port: number): number {
   return port + DERIVED_PORT_DISTANCE <= HIGHEST_PORT ? port + DERIVED_PORT_DISTANCE : port - DERIVED_PORT_DISTANCE;
-}
-
-function integer(
-  environment: NodeJS.ProcessEnv,
-  name: string,
-  fallback: number,
-  lowest: number,
-  highest: number,
-): number {
-  const text = environment[name];
-  if (text === undefined || text === "") return fallback;
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= lowest && value <= highest) return value;
-  throw new StartError(`${name}=${text} is not an integer from ${lowest} to ${highest}`);
-}
-
-function oneOf(environment: NodeJS.ProcessEnv, name: string, fallback: string, allowed: readonly string[]): string {
-  const text = environment[name];
-  if (text === undefined || text === "") return fallback;
-  if (allowed.includes(text)) return text;
-  throw new StartError(`${name}=${text} is not one of ${allowed.join(", ")}`);
 }

@@ -13,6 +13,8 @@ export interface DataFolder {
   logDir(service: Service): string;
   storesFile: string;
   redisUrlFile(service: Service): string;
+  /** By which the services reach each other through HTTP. */
+  gatewayFile: string;
 }
 
 /** Creates the folders that are missing. Only their owner may look into them, because they hold passwords and money. */
@@ -31,6 +33,7 @@ export function openDataFolder(path: string): DataFolder {
     logDir: (service) => join(path, "log", service),
     storesFile: join(path, "stores.json"),
     redisUrlFile: (service) => join(runDir, `redis-${service}.url`),
+    gatewayFile: join(runDir, "gateway.url"),
   };
 }
 

@@ -1,5 +1,14 @@
 /** What the supervisor and its children say goes to files; what a person has to know goes to stderr as well. */
-import { appendFileSync, closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { join } from "node:path";
 
 const LARGEST_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -17,9 +26,14 @@ export class Diagnostics {
     setInterval(() => this.#limitSizes(), SIZE_CHECK_MS).unref();
   }
 
-  /** Into the file only. */
+  /** Into the file only; into none where it cannot be written. */
   note(line: string): void {
-    appendFileSync(this.#file, `${new Date().toISOString()} ${line}\n`, { mode: 0o600 });
+    try {
+      this.#makeFolder();
+      appendFileSync(this.#file, `${new Date().toISOString()} ${line}\n`, { mode: 0o600 });
+    } catch {
+      // The disk is full, or the folder is not ours any more: the shop is worth more than what is said of it.
+    }
   }
 
   /** Into the file and to the person. */
@@ -28,16 +42,33 @@ export class Diagnostics {
     process.stderr.write(`${line}\n`);
   }
 
-  /** A child writes straight to its file: nothing of it passes through the supervisor, or is lost with it. */
-  withOutput<T>(name: string, use: (handle: number) => T): T {
+  /**
+   * A child writes straight to its file: nothing of it passes through the supervisor, or is lost with it. Where the file cannot be
+   * opened, the child says nothing.
+   */
+  withOutput<T>(name: string, use: (output: number | "ignore") => T): T {
+    const output = this.#open(name);
+    try {
+      return use(output);
+    } finally {
+      if (output !== "ignore") closeSync(output);
+    }
+  }
+
+  #open(name: string): number | "ignore" {
     const file = this.outputFile(name);
     this.#outputs.add(file);
-    const handle = openSync(file, "a", 0o600);
     try {
-      return use(handle);
-    } finally {
-      closeSync(handle);
+      this.#makeFolder();
+      return openSync(file, "a", 0o600);
+    } catch {
+      return "ignore";
     }
+  }
+
+  /** It may have been removed since. */
+  #makeFolder(): void {
+    mkdirSync(this.#runDir, { recursive: true, mode: 0o700 });
   }
 
   outputFile(name: string): string {

@@ -1,5 +1,7 @@
 /** What one `npm start` or `npm run serve` runs, in the order in which it comes up and goes down. */
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { writeFileAtomically } from "./atomic-file.ts";
 import { type Configuration, SERVICES } from "./configuration.ts";
 import { type DataFolder, openDataFolder, readSecrets } from "./data-folder.ts";
 import { Diagnostics } from "./diagnostics.ts";
@@ -8,6 +10,7 @@ import { Ledger } from "./ledger.ts";
 import { type Release, takeLock } from "./lock.ts";
 import { openLogStores } from "./log-stores.ts";
 import { requireFreePort } from "./ports.ts";
+import type { Queues } from "./queues/queues.ts";
 import { Recovery } from "./recovery.ts";
 import { RedisServers } from "./redis-servers.ts";
 import { StartError } from "./start-error.ts";
@@ -25,6 +28,7 @@ export class HostedShop {
   readonly #undo = new Undo();
   readonly #stopping = new AbortController();
   #redis: RedisServers | undefined;
+  #queues: Queues | undefined;
   #host: SupervisedProcess | undefined;
 
   constructor(configuration: Configuration, makeFunctionHost: MakeFunctionHost) {
@@ -38,7 +42,7 @@ export class HostedShop {
    * @throws StartError; `stop` undoes what was begun then, too
    */
   async start(): Promise<void> {
-    const { hostsOnly, httpPort, functionSettings } = this.#configuration;
+    const { hostsOnly, settings } = this.#configuration;
     const folder = openDataFolder(this.#configuration.dataDir);
     const name = hostsOnly ? this.#hostName : "supervisor";
     this.#undo.push(await this.#lock(folder, name));
@@ -49,27 +53,36 @@ export class HostedShop {
     this.#undo.push(() => ledger.remove());
 
     const functionHost = this.#makeFunctionHost(this.#hostName, this.#configuration, diagnostics);
-    for (const { port, setting } of functionHost.ports) await requireFreePort(port, setting);
+    for (const { port, setting, host } of functionHost.ports) await requireFreePort(port, setting, host);
     const secrets = readSecrets(folder, !hostsOnly);
     const stores = await openLogStores(folder, !hostsOnly);
     this.#abortIfStopping();
 
     const recovery = new Recovery(functionHost.invoke, diagnostics, this.#stopping.signal);
-    const recover = (): void => void recovery.demand();
+    const recover = (): void => {
+      if (!hostsOnly) this.#tellGateway(folder, diagnostics);
+      void recovery.demand();
+    };
     this.#redis = new RedisServers(this.#configuration, folder, ledger, diagnostics, recover);
     this.#undo.push(() => this.#redis?.stop());
     const urls = hostsOnly ? this.#redis.readUrls() : await this.#redis.start(secrets.redisPassword);
     this.#abortIfStopping();
 
     const environment: Record<string, string> = {
-      ...functionSettings,
+      ...settings,
       DATA_DIR: folder.path,
       INTERNAL_SECRET: secrets.internalSecret,
-      GATEWAY_URL: process.env.GATEWAY_URL || `http://127.0.0.1:${httpPort}`,
     };
     for (const service of SERVICES) {
       environment[`REDIS_URL_${service.toUpperCase()}`] = urls[service];
       environment[`LOG_STORE_${service.toUpperCase()}`] = stores[service];
+    }
+    if (settings["SAGA"] === "events") {
+      const { Queues } = await import("./queues/queues.ts");
+      this.#queues = new Queues(this.#configuration, folder, ledger, diagnostics, recover);
+      this.#undo.push(() => this.#queues?.stop());
+      environment["SQS_ENDPOINT"] = await this.#queues.start();
+      this.#abortIfStopping();
     }
     this.#host = new SupervisedProcess(functionHost.child(environment), ledger, diagnostics, recover);
     this.#undo.push(functionHost.cleanUp);
@@ -79,7 +92,11 @@ export class HostedShop {
         `the functions' host did not start: ${error instanceof Error ? error.message : String(error)}`,
       );
     });
-    await recovery.demand();
+    if (!hostsOnly) {
+      this.#tellGateway(folder, diagnostics);
+      this.#undo.push(() => rmSync(folder.gatewayFile, { force: true }));
+    }
+    await recovery.demandFirst();
     this.#abortIfStopping();
   }
 
@@ -91,6 +108,7 @@ export class HostedShop {
 
   hurry(): void {
     this.#host?.killNow();
+    this.#queues?.killNow();
     this.#redis?.killNow();
   }
 
@@ -99,12 +117,28 @@ export class HostedShop {
     this.hurry();
   }
 
+  /** For functions that are run beside the shop (`serverless invoke local`); again where the folder was removed. */
+  #tellGateway({ gatewayFile }: DataFolder, diagnostics: Diagnostics): void {
+    try {
+      writeFileAtomically(gatewayFile, `${this.#configuration.settings["GATEWAY_URL"]}\n`);
+    } catch (error) {
+      diagnostics.note(`${gatewayFile} cannot be written: ${(error as Error).message}`);
+    }
+  }
+
   async #lock(folder: DataFolder, name: string): Promise<Release> {
-    return takeLock(join(folder.runDir, `${name}.lock`), ({ pid }) =>
-      this.#configuration.hostsOnly
-        ? `a host on port ${this.#configuration.httpPort} serves ${folder.path} already (pid ${pid})`
-        : `the data folder ${folder.path} is supervised by another start (pid ${pid}): stop that one, or set DATA_DIR`,
-    );
+    const { hostsOnly, httpPort } = this.#configuration;
+    return takeLock(join(folder.path, `${name}.lock`), {
+      busy: (owner) =>
+        hostsOnly
+          ? `a host on port ${httpPort} serves ${folder.path} already (${owner})`
+          : `the data folder ${folder.path} is supervised by another start (${owner}): stop that one, or set DATA_DIR`,
+      lost: () => {
+        throw new StartError(
+          `the data folder ${folder.path} was taken over by another start while this one was stopped`,
+        );
+      },
+    });
   }
 
   #abortIfStopping(): void {

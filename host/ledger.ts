@@ -2,7 +2,7 @@
  * The processes that a supervisor has started, on disk, so that the successor of a supervisor that was killed can stop
  * them first.
  */
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeFileAtomically } from "./atomic-file.ts";
@@ -10,11 +10,14 @@ import { identify, isAlive, isIdentity, type ProcessIdentity } from "./process-i
 
 const POLITE_MS = 3_000;
 const POLL_MS = 20;
+/** How soon a ledger that could not be written is tried again. */
+const RETRY_MS = 500;
 
 export class Ledger {
   readonly #runDir: string;
   readonly #file: string;
   readonly #children = new Map<string, ProcessIdentity>();
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(runDir: string, file: string) {
     this.#runDir = runDir;
@@ -32,34 +35,50 @@ export class Ledger {
     return left.map(([name]) => name);
   }
 
-  /** Writes `NAME.pid` as well, for people and scripts. */
+  /** Writes `NAME.pid` as well, for people and scripts. Never throws: a disk that is full keeps no child from its start. */
   started(name: string, pid: number): void {
     const child = identify(pid);
     if (!child) return; // dead already: its exit event follows
     this.#children.set(name, child);
-    this.#write();
-    writeFileSync(join(this.#runDir, `${name}.pid`), `${pid}\n`, { mode: 0o600 });
+    this.#save();
   }
 
+  /** Never throws. */
   ended(name: string): void {
     this.#children.delete(name);
-    this.#write();
-    rmSync(join(this.#runDir, `${name}.pid`), { force: true });
+    remove(this.#pidFile(name));
+    this.#save();
   }
 
+  /** Never throws. */
   remove(): void {
-    for (const name of this.#children.keys()) rmSync(join(this.#runDir, `${name}.pid`), { force: true });
-    rmSync(this.#file, { force: true });
+    clearTimeout(this.#retry);
+    for (const name of this.#children.keys()) remove(this.#pidFile(name));
+    remove(this.#file);
   }
 
-  #write(): void {
-    writeFileAtomically(this.#file, JSON.stringify(Object.fromEntries(this.#children)));
+  /** All of it each time: the folder may have been removed since. What cannot be written now is written once it can. */
+  #save(): void {
+    clearTimeout(this.#retry);
+    try {
+      mkdirSync(this.#runDir, { recursive: true, mode: 0o700 });
+      writeFileAtomically(this.#file, JSON.stringify(Object.fromEntries(this.#children)));
+      for (const [name, { pid }] of this.#children) writeFileSync(this.#pidFile(name), `${pid}\n`, { mode: 0o600 });
+    } catch {
+      this.#retry = setTimeout(() => this.#save(), RETRY_MS).unref();
+    }
+  }
+
+  #pidFile(name: string): string {
+    return join(this.#runDir, `${name}.pid`);
   }
 
   #read(): Record<string, ProcessIdentity> {
     try {
       const value: unknown = JSON.parse(readFileSync(this.#file, "utf8"));
-      return Object.fromEntries(Object.entries(value as object).filter(([, child]) => isIdentity(child)));
+      return Object.fromEntries(
+        Object.entries(value as object).filter(([, child]) => isIdentity(child) && child.pid > 1),
+      );
     } catch {
       return {};
     }
@@ -72,5 +91,13 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
     process.kill(-pid, signal);
   } catch {
     // It has ended meanwhile.
+  }
+}
+
+function remove(file: string): void {
+  try {
+    rmSync(file, { force: true });
+  } catch {
+    // The folder cannot be written: whoever reads it finds a pid that is not alive.
   }
 }

@@ -1,43 +1,102 @@
-/** A lock file that names its owner, so that each data folder (and each further host) has one supervisor. */
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+/**
+ * A lock file that names its owner, so that each data folder (and each further host) has one supervisor.
+ *
+ * The pid of an owner in this place tells whether it lives. The pid of one in another container or on another machine
+ * means nothing here; that owner is alive as long as its lock's time moves, which needs no space on the disk and no
+ * clock in common.
+ */
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { identify, isAlive, isIdentity, type ProcessIdentity } from "./process-identity.ts";
+import { identify, isAlive, isHere, isIdentity, type ProcessIdentity } from "./process-identity.ts";
 import { StartError } from "./start-error.ts";
 
 const ATTEMPTS = 20;
 /** Longer than two starters need to notice each other while both take over the same stale lock. */
 const SETTLE_MS = 50;
+/** How often an owner moves its lock's time, and how long a stranger watches for that. */
+const BEAT_MS = 1_000;
+const SILENCE_MS = 5_000;
+const LOOK_MS = 100;
 
 /** Removes the lock, if it is still this process's. */
 export type Release = () => void;
 
+export interface LockWords {
+  /** What is wrong while somebody else has the lock. @param owner in words */
+  readonly busy: (owner: string) => string;
+  /** Called where somebody has taken the lock over from this process, which was stopped for longer than they waited. */
+  readonly lost?: () => void;
+}
+
 /**
  * Takes the lock, even from an owner that died without releasing it (SIGKILL, power).
- * @param busy says what is wrong while its owner lives
  * @throws StartError
  */
-export async function takeLock(file: string, busy: (owner: ProcessIdentity) => string): Promise<Release> {
+export async function takeLock(file: string, { busy, lost = () => undefined }: LockWords): Promise<Release> {
   const own = JSON.stringify(identify(process.pid));
-  const temporary = `${file}.${process.pid}`;
-  writeFileSync(temporary, own, { mode: 0o600 });
+  const place = (): boolean => placeLock(file, own);
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-      // A link appears with its content, or not at all: nobody ever reads an empty lock.
-      if (attemptTo(() => linkSync(temporary, file), "EEXIST")) {
+      if (place()) {
         if (attempt > 0) await sleep(SETTLE_MS);
-        if (attempt === 0 || read(file) === own)
-          return () => void (read(file) === own && rmSync(file, { force: true }));
+        if (attempt === 0 || read(file) === own) return keep(file, own, place, lost);
       }
       const found = read(file);
       if (found === undefined) continue;
       const owner = parse(found);
-      if (owner && isAlive(owner)) throw new StartError(busy(owner));
+      if (await lives(file, owner))
+        throw new StartError(
+          busy(owner && isHere(owner) ? `pid ${owner.pid}` : "in another container, or on another machine"),
+        );
       removeStale(file, found);
     }
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(`${file} cannot be written: ${(error as Error).message}`);
+  }
+  throw new StartError(`${file} changes all the time: other starts are under way`);
+}
+
+/** A link appears with its content, or not at all: nobody ever reads an empty lock. @returns false where there is one */
+function placeLock(file: string, own: string): boolean {
+  const temporary = `${file}.${process.pid}`;
+  try {
+    writeFileSync(temporary, own, { mode: 0o600 });
+    return attemptTo(() => linkSync(temporary, file), "EEXIST");
   } finally {
     rmSync(temporary, { force: true });
   }
-  throw new StartError(`${file} changes all the time: other starts are under way`);
+}
+
+async function lives(file: string, owner: ProcessIdentity | undefined): Promise<boolean> {
+  if (owner && isHere(owner)) return isAlive(owner);
+  const seen = beat(file);
+  for (const end = performance.now() + SILENCE_MS; performance.now() < end; await sleep(LOOK_MS)) {
+    if (beat(file) !== seen) return true;
+  }
+  return false;
+}
+
+function keep(file: string, own: string, place: () => boolean, lost: () => void): Release {
+  const timer = setInterval(() => {
+    const found = read(file);
+    try {
+      if (found === own) return utimesSync(file, new Date(), new Date());
+      if (found === undefined) {
+        mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+        if (place()) return;
+      }
+    } catch {
+      return; // The folder cannot be written now.
+    }
+    clearInterval(timer);
+    lost();
+  }, BEAT_MS).unref();
+  return () => {
+    clearInterval(timer);
+    if (read(file) === own) rmSync(file, { force: true });
+  };
 }
 
 /** Moves the lock aside and then looks at it: if it is the lock of a starter that was faster, it goes back. */
@@ -46,6 +105,11 @@ function removeStale(file: string, stale: string): void {
   if (!attemptTo(() => renameSync(file, aside), "ENOENT")) return;
   if (read(aside) !== stale) attemptTo(() => linkSync(aside, file), "EEXIST");
   rmSync(aside, { force: true });
+}
+
+/** Undefined where there is no lock. */
+function beat(file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.mtimeMs;
 }
 
 function parse(text: string): ProcessIdentity | undefined {

@@ -6,24 +6,20 @@
  */
 import { readConfiguration } from "./configuration.ts";
 import { HostedShop, type MakeFunctionHost } from "./hosted-shop.ts";
+import { outputMayBeLost } from "./output.ts";
 import { StartError } from "./start-error.ts";
+import { onStopSignals } from "./stop-signals.ts";
 
-const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const PARENT_CHECK_MS = 1_000;
 
 let shop: HostedShop | undefined;
 let stopping: Promise<void> | undefined;
 
-async function stop(exitCode: number): Promise<void> {
-  if (stopping) {
-    shop?.hurry(); // asked twice: no more patience
-    return stopping;
-  }
-  stopping = (async () => {
+function stop(exitCode: number): Promise<void> {
+  return (stopping ??= (async () => {
     await shop?.stop();
     process.exit(exitCode);
-  })();
-  return stopping;
+  })());
 }
 
 /**
@@ -37,18 +33,22 @@ async function functionHost(kind: string | undefined): Promise<MakeFunctionHost>
 
 function fail(error: unknown): void {
   if (stopping) return; // what was under way was cut short by the stop
-  const text =
-    error instanceof StartError
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error);
-  process.stderr.write(`error: ${text}\n`);
+  process.stderr.write(`error: ${said(error)}\n`);
   void stop(1);
 }
 
+/** What the system refuses (a full disk, a folder of somebody else's) is no bug: its one line says which file. */
+function said(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error instanceof StartError || "syscall" in error ? error.message : (error.stack ?? error.message);
+}
+
 async function main(): Promise<void> {
-  for (const signal of STOP_SIGNALS) process.on(signal, () => void stop(0));
+  outputMayBeLost();
+  onStopSignals(
+    () => void stop(0),
+    () => shop?.hurry(),
+  );
   process.on("uncaughtException", fail);
   process.on("unhandledRejection", fail);
   process.on("exit", () => shop?.killNow());
@@ -62,8 +62,10 @@ async function main(): Promise<void> {
     const configuration = readConfiguration(process.env);
     shop = new HostedShop(configuration, await functionHost(process.argv[2]));
     await shop.start();
-    const address = `http://127.0.0.1:${configuration.httpPort}`;
-    process.stdout.write(`ready: ${address}  try: curl -X POST ${address}/stock/item/create/5\n`);
+    const { url } = configuration;
+    process.stdout.write(
+      `ready: ${url}  try: curl -X POST ${url.includes("[") ? `-g ${url}` : url}/stock/item/create/5\n`,
+    );
   } catch (error) {
     fail(error);
   }

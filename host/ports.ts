@@ -3,12 +3,12 @@ import { createServer } from "node:net";
 import { besides } from "./configuration.ts";
 import { StartError } from "./start-error.ts";
 
-const LOOPBACK = "127.0.0.1";
+export const LOOPBACK = "127.0.0.1";
 
-/** @throws StartError where something listens on the port already */
-export async function requireFreePort(port: number, purpose: string): Promise<void> {
+/** @throws StartError where something listens on the port already, or the host is not this machine's */
+export async function requireFreePort(port: number, purpose: string, host = LOOPBACK): Promise<void> {
   try {
-    await listenOnce(port);
+    await listenOnce(port, host);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     throw new StartError(
@@ -42,11 +42,11 @@ export async function freeHttpPort(range = 0): Promise<number> {
   }
 }
 
-async function listenOnce(port: number): Promise<number> {
+async function listenOnce(port: number, host = LOOPBACK): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
-    server.listen({ port, host: LOOPBACK, exclusive: true }, () => {
+    server.listen({ port, host, exclusive: true }, () => {
       const address = server.address();
       server.close(() => resolve(typeof address === "object" && address ? address.port : port));
     });

@@ -1,9 +1,11 @@
 /** Which process a pid means. Pids are recycled; a pid together with the moment of the process's start is not. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync } from "node:fs";
 
 export interface ProcessIdentity {
   pid: number;
+  /** Where the pid means something: one boot of one machine, and in it one container. */
+  place: string;
   /** Opaque: equal for the same process, different for the next one with its pid. */
   started: string;
 }
@@ -11,26 +13,41 @@ export interface ProcessIdentity {
 /** Undefined where no such process lives (a zombie does not count). */
 export function identify(pid: number): ProcessIdentity | undefined {
   const started = process.platform === "linux" ? startedOnLinux(pid) : startedByPs(pid);
-  return started === undefined ? undefined : { pid, started };
+  return started === undefined ? undefined : { pid, place: ownPlace(), started };
 }
 
+/** Whether the process can be seen from here at all. */
+export function isHere({ place }: ProcessIdentity): boolean {
+  return place === ownPlace();
+}
+
+/** False for a process of another place as well. */
 export function isAlive(identity: ProcessIdentity): boolean {
-  return identify(identity.pid)?.started === identity.started;
+  return isHere(identity) && identify(identity.pid)?.started === identity.started;
+}
+
+let own: string | undefined;
+
+function ownPlace(): string {
+  return (own ??=
+    process.platform === "linux"
+      ? `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${readlinkSync("/proc/self/ns/pid")}`
+      : process.platform);
 }
 
 export function isIdentity(value: unknown): value is ProcessIdentity {
   if (typeof value !== "object" || value === null) return false;
-  const { pid, started } = value as Partial<ProcessIdentity>;
-  return Number.isInteger(pid) && Number(pid) > 1 && typeof started === "string";
+  const { pid, place, started } = value as Partial<ProcessIdentity>;
+  return Number.isInteger(pid) && Number(pid) > 0 && typeof place === "string" && typeof started === "string";
 }
 
-/** Start in ticks since boot (field 22 of stat) and the boot it is counted from. The name in field 2 may hold spaces and brackets. */
+/** Start in ticks since boot (field 22 of stat). The name in field 2 may hold spaces and brackets. */
 function startedOnLinux(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (fields[0] === "Z" || fields[0] === "X") return undefined;
-    return `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()}/${fields[19]}`;
+    return fields[19];
   } catch {
     return undefined;
   }

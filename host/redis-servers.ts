@@ -23,6 +23,7 @@ export class RedisServers {
   readonly #diagnostics: Diagnostics;
   readonly #onReadyAgain: () => void;
   readonly #started: SupervisedProcess[] = [];
+  #urls: Partial<RedisUrls> = {};
 
   constructor(
     configuration: Configuration,
@@ -58,8 +59,24 @@ export class RedisServers {
       ))
         urls[service] = url;
     }
-    for (const service of SERVICES) writeFileAtomically(this.#folder.redisUrlFile(service), `${urls[service]}\n`);
+    this.#urls = urls;
+    this.#writeUrls();
     return urls as RedisUrls;
+  }
+
+  #writeUrls(): void {
+    for (const service of SERVICES)
+      if (this.#urls[service]) writeFileAtomically(this.#folder.redisUrlFile(service), `${this.#urls[service]}\n`);
+  }
+
+  /** The addresses as well, which whoever removed the folder has removed. */
+  #readyAgain(): void {
+    try {
+      this.#writeUrls();
+    } catch (error) {
+      this.#diagnostics.note(`the addresses of the Redis servers cannot be written: ${(error as Error).message}`);
+    }
+    this.#onReadyAgain();
   }
 
   async stop(): Promise<void> {
@@ -83,7 +100,7 @@ export class RedisServers {
         redisServer(settings, this.#diagnostics),
         this.#ledger,
         this.#diagnostics,
-        this.#onReadyAgain,
+        () => this.#readyAgain(),
       );
       this.#started.push(server);
       try {

@@ -54,8 +54,11 @@ export class RunningShop {
         ...this.#environment,
       },
       stdio: ["ignore", "pipe", "pipe"],
+      // Ctrl-C is for the program that has started it, which still needs it to come to its end.
+      detached: true,
     });
     this.#process = child;
+    process.once("exit", this.#endWithProgram);
     await new Launched(child).ready();
   }
 
@@ -63,10 +66,14 @@ export class RunningShop {
   async stop(): Promise<void> {
     const child = this.#process;
     this.#process = undefined;
+    process.off("exit", this.#endWithProgram);
     if (child === undefined || child.exitCode !== null) return;
     child.kill("SIGTERM");
     await once(child, "close");
   }
+
+  /** A program that ends without a word leaves no shop behind. */
+  readonly #endWithProgram = (): void => void this.#process?.kill("SIGTERM");
 
   removeData(): void {
     rmSync(this.dataFolder, { recursive: true, force: true });

@@ -76,9 +76,9 @@ export class SupervisedProcess {
         // Helpers that it left in its group go with it.
         if (running.pid !== undefined) signalGroup(running.pid, "SIGKILL");
         this.#process = undefined;
-        this.#ledger.ended(name);
         attempt.abort(new Error(`${name} ended (${how})`));
         resolve();
+        this.#ledger.ended(name);
       };
       running.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
       running.once("error", (error) => ended(error.message));

@@ -5,7 +5,7 @@ export interface Fingerprint {
 }
 
 /**
- * A state as a row of numbers, for the set of states seen. Written anew for each state, so that nothing is left behind
+ * A state as a row of numbers, for the set of states seen. It is written anew for each state, so that nothing is left
  * for the garbage collector.
  */
 export class Encoding {

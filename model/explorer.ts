@@ -9,7 +9,7 @@ export interface Violation {
   readonly what: string;
 }
 
-/** Takes one step's successor. A fault is a step that nobody has to wait for: it may never happen. */
+/** Takes one step's successor. A fault is a step that may never happen, so nobody can wait for it. */
 export type Visit<S> = (step: string, next: S, kind?: "fault") => void;
 
 export interface Model<S> {
@@ -17,7 +17,7 @@ export interface Model<S> {
   /** Every step that is possible, always in the same order. */
   readonly successors: (state: S, visit: Visit<S>) => void;
   /**
-   * The same for states that are the same for all that may follow.
+   * Equal for states that do not differ in anything that may follow.
    * @param variant below `variants`: under which of the names that the state's parts may as well have. States that one of the
    *   variants makes the same are taken for one
    */
@@ -25,7 +25,7 @@ export interface Model<S> {
   /** Default 1. */
   readonly variants?: number;
   readonly violation: (state: S) => Violation | null;
-  /** True where nothing is left to be done. From each state such a one must be reachable without a fault. */
+  /** True if nothing is left to be done. Such a state must be reachable without a fault from each state. */
   readonly settled: (state: S) => boolean;
   /** The parts of a state that a reader of a trace wants to see. */
   readonly describe: (state: S) => string;
@@ -56,7 +56,7 @@ export interface TraceStep {
 }
 
 export interface Result extends Statistics {
-  /** False where a limit ended the search: what was not looked at may be broken. */
+  /** False if a limit ended the search, so that what was not looked at may be broken. */
   readonly exhaustive: boolean;
   readonly counterexample: { readonly violation: Violation; readonly trace: readonly TraceStep[] } | null;
 }

@@ -1,8 +1,9 @@
 import type { Fingerprint } from "./encoding.ts";
 
 /**
- * The set of states seen so far, as 64-bit fingerprints: eight bytes a state instead of its whole encoding, as in TLC.
- * Two states that share a fingerprint would be taken for one. With ten million states that happens once in 370,000 runs.
+ * The set of states seen so far, as 64-bit fingerprints: eight bytes for each state instead of its whole encoding, as
+ * in TLC. Two states that share a fingerprint would be taken for one. With ten million states that happens once in
+ * 370,000 runs.
  */
 export class Fingerprints {
   #high = new Uint32Array(1 << 16);
@@ -15,7 +16,7 @@ export class Fingerprints {
     return this.#size;
   }
 
-  /** @returns the state's number; negative (-1 - number) where it is new */
+  /** @returns the state's number; negative (-1 - number) if it is new */
   add({ high, low }: Fingerprint): number {
     if (this.#size * 2 >= this.#numbers.length) this.#grow();
     const mask = this.#numbers.length - 1;

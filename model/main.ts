@@ -1,8 +1,9 @@
 import type { Statistics } from "./explorer.ts";
+import { EVENT_FLAWS } from "./events/flaws.ts";
 import { LOG_FLAWS } from "./log/flaws.ts";
 import { logModel } from "./log/model.ts";
 import { count, HELP, readOptions, type Options } from "./options.ts";
-import { configuration, configurations, mutants, type Outcome, type Part, type Planned } from "./plan.ts";
+import { configuration, configurations, mutants, PARTS, type Outcome, type Part, type Planned } from "./plan.ts";
 import { json, numbers, report, row } from "./report.ts";
 import { SAGA_FLAWS } from "./saga/flaws.ts";
 import { sagaModel } from "./saga/model.ts";
@@ -11,7 +12,7 @@ const LETTERS = "xyzuvw";
 
 function planOf({ values, faults }: Options): readonly Planned[] {
   const { flaw } = values;
-  const parts: readonly Part[] = values.only === undefined ? ["log", "saga"] : [values.only];
+  const parts: readonly Part[] = values.only === undefined ? PARTS : [values.only];
   if (flaw !== undefined) {
     const named = parts.flatMap(mutants).filter(({ name }) => name === flaw);
     if (named.length === 0) throw new TypeError(`there is no mutant "${flaw}"; --list names them`);
@@ -44,7 +45,7 @@ function planOf({ values, faults }: Options): readonly Planned[] {
   return [...parts.flatMap(configurations), ...parts.flatMap(mutants)];
 }
 
-/** A mutant's counterexample is printed where the mutant was asked for by name; any other one in any case. */
+/** A mutant's counterexample is printed if the mutant was asked for by name; any other one always. */
 function print(outcome: Outcome, { values }: Options): string {
   if (values.json) return json(outcome);
   const isNews = outcome.kind === "configuration" || values.flaw !== undefined || !outcome.asExpected;
@@ -56,7 +57,7 @@ function main(args: readonly string[]): void {
   const { values } = options;
   if (values.help) return console.log(HELP);
   if (values.list) {
-    for (const [flaw, what] of Object.entries({ ...LOG_FLAWS, ...SAGA_FLAWS }))
+    for (const [flaw, what] of Object.entries({ ...LOG_FLAWS, ...SAGA_FLAWS, ...EVENT_FLAWS }))
       console.log(`${flaw.padEnd(36)} ${what}`);
     return;
   }

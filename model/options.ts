@@ -1,10 +1,11 @@
 import { parseArgs } from "node:util";
 import { FAULTS, type Fault } from "./log/world.ts";
+import { PARTS } from "./plan.ts";
 
-export const HELP = `Explores every state of the log's protocol and of the checkout saga.
+export const HELP = `Explores every state of the log's protocol, of the checkout saga, and of the checkout by events.
 
   node model/main.ts                     all small configurations, then every mutant
-  node model/main.ts --only log|saga     one of the two
+  node model/main.ts --only log|saga|events   one of the three
   node model/main.ts --mutants           the table of mutants
   node model/main.ts --flaw NAME         one mutant, with its counterexample (--list names them)
   node model/main.ts --instances 3 --crashes 2 --lost 1      a log of your own
@@ -15,6 +16,9 @@ The log's faults, each with how often it may happen (0):
   --crashes   an instance crashes and starts again     --theft   the lock expires under a slow holder
   --lost      Redis restarts empty                     --append  an append is torn, or fdatasync fails
   --stale     Redis restarts with an older copy        --power   power fails: what was not synced may go
+  --putback   an older copy is put back in its process --follow  it follows a server with an older copy, and returns
+  --attach    its first replica attaches               --failover  a replica takes over, the old server lives on
+  --oldlog    an older copy of the log is put back
   --replies   the reply of EXEC is lost                --half    EXEC fails half way
 Requests: Cx commits to key x, Rx reads it, K compacts; "|" parts what one process does at the same time.
 The saga: --checkouts, --resumers, --crashes, --remakes, --funds, --stock, --credit (--stale is the log's).
@@ -55,6 +59,11 @@ function parse(args: readonly string[]) {
       append: number,
       power: number,
       half: number,
+      putback: number,
+      follow: number,
+      attach: number,
+      failover: number,
+      oldlog: number,
       checkouts: number,
       resumers: number,
       remakes: number,
@@ -63,13 +72,12 @@ function parse(args: readonly string[]) {
       credit: number,
     },
   }).values;
-  if (only !== undefined && only !== "log" && only !== "saga")
-    throw new TypeError(`--only takes log or saga, not "${only}"`);
-  const part: "log" | "saga" | undefined = only;
+  const part = PARTS.find((name) => name === only);
+  if (only !== undefined && part === undefined) throw new TypeError(`--only takes ${PARTS.join(", ")}, not "${only}"`);
   return { ...values, only: part };
 }
 
-const OPTION_OF: Record<Fault, "crashes" | "lost" | "stale" | "replies" | "theft" | "append" | "power" | "half"> = {
+const OPTION_OF: Record<Fault, Exclude<Fault, "crash" | "reply"> | "crashes" | "replies"> = {
   crash: "crashes",
   lost: "lost",
   stale: "stale",
@@ -78,6 +86,11 @@ const OPTION_OF: Record<Fault, "crashes" | "lost" | "stale" | "replies" | "theft
   append: "append",
   power: "power",
   half: "half",
+  putback: "putback",
+  follow: "follow",
+  attach: "attach",
+  failover: "failover",
+  oldlog: "oldlog",
 };
 
 /** @throws TypeError for an unknown option or one that is no whole number */

@@ -1,5 +1,8 @@
 /** What there is to be explored, and whether it turns out as it should. */
 import { explore, type Limits, type Model, type Result } from "./explorer.ts";
+import { EVENT_CONFIGURATIONS, EVENT_MUTANTS } from "./events/configurations.ts";
+import type { EventFlaw } from "./events/flaws.ts";
+import { eventModel } from "./events/model.ts";
 import type { Invariant } from "./invariants.ts";
 import { LOG_CONFIGURATIONS, LOG_MUTANTS } from "./log/configurations.ts";
 import type { LogFlaw } from "./log/flaws.ts";
@@ -8,7 +11,8 @@ import { SAGA_CONFIGURATIONS, SAGA_MUTANTS } from "./saga/configurations.ts";
 import type { SagaFlaw } from "./saga/flaws.ts";
 import { sagaModel } from "./saga/model.ts";
 
-export type Part = "log" | "saga";
+export const PARTS = ["log", "saga", "events"] as const;
+export type Part = (typeof PARTS)[number];
 
 export interface Outcome {
   readonly kind: "configuration" | "mutant";
@@ -38,8 +42,8 @@ export function configuration<S>(name: string, make: () => Model<S>): Planned {
 }
 
 /**
- * A counterexample is found, to the invariant that it is known to break. It is the flaw's fault: without the flaw nothing is
- * broken as deep as that.
+ * A counterexample is found, and it breaks the invariant that it is known to break. It is due to the flaw: without the
+ * flaw nothing is broken to that depth.
  */
 function mutant<S>(name: string, breaks: Invariant, make: (withFlaw: boolean) => Model<S>): Planned {
   const kind = "mutant";
@@ -49,7 +53,7 @@ function mutant<S>(name: string, breaks: Invariant, make: (withFlaw: boolean) =>
     run: (limits) => {
       const result = explore(make(true), limits);
       const isFound = result.counterexample?.violation.invariant === breaks;
-      // That something never settles is known only once all has been visited.
+      // Only once all has been visited is it known that something never settles.
       const same = breaks === "7 settles by itself" ? limits : { maxDepth: result.depth, settling: false };
       return { kind, name, result, asExpected: isFound && explore(make(false), same).counterexample === null };
     },
@@ -59,6 +63,8 @@ function mutant<S>(name: string, breaks: Invariant, make: (withFlaw: boolean) =>
 export function configurations(part: Part): Planned[] {
   if (part === "saga")
     return Object.entries(SAGA_CONFIGURATIONS).map(([name, its]) => configuration(name, () => sagaModel(its)));
+  if (part === "events")
+    return Object.entries(EVENT_CONFIGURATIONS).map(([name, its]) => configuration(name, () => eventModel(its)));
   return Object.entries(LOG_CONFIGURATIONS).map(([name, its]) => configuration(name, () => logModel(its)));
 }
 
@@ -66,6 +72,11 @@ export function mutants(part: Part): Planned[] {
   if (part === "saga") {
     return Object.entries(SAGA_MUTANTS).map(([flaw, { breaks, ...its }]) =>
       mutant(flaw, breaks, (withFlaw) => sagaModel(withFlaw ? { ...its, flaw: flaw as SagaFlaw } : its)),
+    );
+  }
+  if (part === "events") {
+    return Object.entries(EVENT_MUTANTS).map(([flaw, { breaks, ...its }]) =>
+      mutant(flaw, breaks, (withFlaw) => eventModel(withFlaw ? { ...its, flaw: flaw as EventFlaw } : its)),
     );
   }
   return Object.entries(LOG_MUTANTS).map(([flaw, { breaks, ...its }]) =>

@@ -1,9 +1,9 @@
 import type { NumbersList } from "./numbers-list.ts";
 
 /**
- * Looks for a state from which no settled one can be reached: a deadlock, or a circle that is never left. Walks
- * backwards from the settled states over all steps that are no faults.
- * @returns the first such state that was found, null where there is none
+ * Looks for a state from which no settled one can be reached: a deadlock, or a circle without an exit. Walks backwards
+ * from the settled states over all steps that are not faults.
+ * @returns the first such state that was found; null if there is none
  */
 export function findUnsettled(
   states: number,

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { SETTINGS } from "../functions/settings/settings.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const documents = [
@@ -48,24 +49,60 @@ test("every route of docs/routes.md is a function of serverless.yml", () => {
   expect(promised.filter((route) => !served.has(route))).toEqual([]);
 });
 
-test("every setting of the documentation is read somewhere", () => {
-  const tables = read("docs/configuration.md") + read("docs/serve.md");
-  const settings = [...tables.matchAll(/^\| (`[A-Z_`, ]+`) \|/gm)].flatMap(([, names]) =>
-    [...(names ?? "").matchAll(/[A-Z_]{3,}/g)].map(([name]) => name),
-  );
-  const sources =
-    ["host", "functions"]
-      .flatMap(list)
-      .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !name.includes("/test/"))
-      .map(read)
-      .join("\n") + read("serverless.yml");
-  expect(settings.length).toBeGreaterThan(8);
+test("docs/configuration.md's table of settings is the table that hosts and functions read", () => {
+  const code = (text: string | number): string => `\`${text}\``;
+  const rows = SETTINGS.map(({ name, default: usual, oneOf, least, most, unit, form = "", meaning }) => {
+    const isValue = oneOf !== undefined || typeof usual === "number" || ["127.0.0.1", ".data"].includes(usual);
+    const range = [`${least} to ${most}`, unit].filter((part) => part !== undefined).join(" ");
+    const values = oneOf?.map(code).join(", ") ?? (least === undefined ? form : range);
+    return `| ${code(name)} | ${isValue ? code(usual) : usual} | ${values} | ${meaning} |`;
+  });
+  const written = read("docs/configuration.md")
+    .split("\n")
+    .filter((line) => /^\| `[A-Z][A-Z_]+` \|/.test(line));
+  expect(written).toEqual(rows);
+});
+
+test("every variable that hosts and functions read is a setting, or made by the host or the deployment; and every setting is read", () => {
+  const made =
+    /^(INTERNAL_SECRET|INTERNAL_SECRET_ARN|LOG_STORE_\w*|LOG_BUCKET_\w*|METRICS_NAMESPACE|AWS_\w+|ESBUILD_WORK_FOLDER|NODE_\w+|PATH|JEST_WORKER_ID|DEBIAN_FRONTEND|SHOP_\w+|npm_\w+)$/;
+  const sources = ["host", "functions"]
+    .flatMap(list)
+    .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !/(^|\/)test\//.test(name))
+    .map(read)
+    .join("\n");
+  const readings = [
+    ...sources.matchAll(/(?:env|environment)(?:\.|\[")([A-Z][A-Z_]+)\b/g),
+    ...sources.matchAll(/(?:numberOf|positiveOf|choiceOf|textOf|setting)\(\w+(?:\.env)?, "([A-Z_]+)"/g),
+  ];
+  const names = new Set(readings.map(([, name]) => name ?? ""));
+  const settings = SETTINGS.map(({ name }) => name);
+  expect([...names].filter((name) => !settings.includes(name) && !made.test(name))).toEqual([]);
   // A setting of each service is read by the service's name.
   expect(
-    settings.filter(
-      (name) => !sources.includes(name) && !sources.includes(name.replace(/(ORDER|STOCK|PAYMENT)$/, "${")),
-    ),
+    settings.filter((name) => !names.has(name) && !sources.includes(name.replace(/(ORDER|STOCK|PAYMENT)$/, "${"))),
   ).toEqual([]);
+});
+
+test("a deployment passes on every setting of the functions that is not the host's own to choose", () => {
+  const lambda = read("deploy/lambda.yml");
+  const local = ["DISPATCH", "COMMIT_MODE"];
+  const functions = SETTINGS.filter(({ of }) => of !== "host").map(({ name }) => name);
+  expect(functions.filter((name) => !local.includes(name) && !lambda.includes(`  ${name}:`))).toEqual([]);
+});
+
+test("every status of an answer is in the table of docs/errors.md, and every one of the table is answered somewhere", () => {
+  const answered = [
+    ...[...read("functions/errors.ts").matchAll(/statusCode = (\d+)/g)],
+    ...[...read("functions/http/error-answer.ts").matchAll(/answer\((\d+)/g)],
+    ...[...read("host/gateway/gateway-answers.ts").matchAll(/^ {2}\w+: (\d+),/gm)],
+    ...[...read("deploy/resources/gateway.yml").matchAll(/StatusCode: "(\d+)"/g)],
+  ].map(([, status]) => Number(status));
+  const listed = [...read("docs/errors.md").matchAll(/^\| (\d{3}) \| (?!`[a-z_]+` \|)[^|]+ \| [^|]+ \|$/gm)].map(
+    ([, status]) => Number(status),
+  );
+  expect(listed.length).toBeGreaterThan(12);
+  expect([...new Set([200, ...answered])].sort()).toEqual([...new Set(listed)].sort());
 });
 
 function list(folder: string): string[] {

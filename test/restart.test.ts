@@ -3,12 +3,13 @@ import { afterEach, expect, test } from "@jest/globals";
 import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startRedis, type RedisServer } from "../layers/redis-occ/test/support/redis.ts";
 import { startShop, temporaryFolder, type Shop } from "../host/test/support/shop.ts";
 import { hostName, startCluster } from "./support/cluster.ts";
 import { Client } from "./support/http.ts";
 import { stateViolations, violations } from "./support/invariants.ts";
-import { contentOf, differences, withRedis } from "./support/live-state.ts";
+import { contentOf, differences, openClaims, withRedis } from "./support/live-state.ts";
 import { Load, openMarket, stateOf } from "./support/market.ts";
 import { SERVICES } from "../functions/settings/services.ts";
 
@@ -104,6 +105,29 @@ test(
     expect(await violations(again, clientOf(again), market, load.history.attempts)).toEqual([]);
   },
   6 * MINUTES,
+);
+
+test(
+  "a checkout that was cut short is settled by the next start itself, before it says that it is ready, and nobody has asked",
+  async () => {
+    const dataDir = folder();
+    const shop = await start(dataDir);
+    const client = clientOf(shop);
+    for (const path of ["/stock/batch_init/1/10/5", "/payment/batch_init/1/100", "/orders/batch_init/1/1/1/5"])
+      expect((await client.post(path)).status).toBe(200);
+    process.kill(shop.pid("redis-payment"), "SIGSTOP");
+    const cut = client.post("/orders/checkout/0").catch(() => null);
+    while ((await openClaims(shop.redisUrl("order"))) !== 1) await sleep(5);
+    const names = ["host", "redis-order", "redis-stock", "redis-payment"];
+    for (const pid of [shop.supervisor.pid!, ...names.map((name) => shop.pid(name))]) process.kill(pid, "SIGKILL");
+    await cut;
+    await shop.stop();
+
+    const again = await start(dataDir);
+    expect(await openClaims(again.redisUrl("order"))).toBe(0);
+    expect(await stateViolations(again, clientOf(again))).toEqual([]);
+  },
+  4 * MINUTES,
 );
 
 test(

@@ -1,6 +1,8 @@
 /** Where stock and credit went, as the records of the three logs tell. */
 import { SAGAS, type Saga } from "../functions/order/sagas.ts";
 import type { Charge } from "../functions/payment/charges.ts";
+import { userKey } from "../functions/payment/users.ts";
+import { itemKey } from "../functions/stock/items.ts";
 import type { Reservation } from "../functions/stock/reservations.ts";
 import type { ShopRecord } from "./laws.ts";
 import type { Place } from "./places.ts";
@@ -28,8 +30,8 @@ export interface AuditResult {
 /** One checkout: how it ended in the order service, and what it holds of the others. */
 interface Checkout {
   saga: Saga | null;
-  charged: number;
-  reserved: string;
+  charge: Charge | null;
+  reservation: Reservation | null;
 }
 
 /**
@@ -49,19 +51,29 @@ export class Accounts {
       if (image === null && op !== "restore") continue;
       const id = key.slice(key.indexOf(":") + 1);
       if (key.startsWith(SAGAS)) this.#checkout(id).saga = image as Saga | null;
-      if (key.startsWith("charge:")) this.#checkout(id).charged = chargedBy(image as Charge | null);
-      if (key.startsWith("reservation:")) this.#checkout(id).reserved = reservedBy(image as Reservation | null);
+      if (key.startsWith("charge:")) this.#mark(id, op, { charge: image as Charge | null });
+      if (key.startsWith("reservation:")) this.#mark(id, op, { reservation: image as Reservation | null });
     }
+  }
+
+  /** A marker that is turned back need not have its row beside it: that may have come to the same value by other ways. */
+  #mark(id: string, op: string, marker: Partial<Pick<Checkout, "charge" | "reservation">>): void {
+    const checkout = this.#checkout(id);
+    const before = holdingsOf(checkout);
+    Object.assign(checkout, marker);
+    if (op !== "restore") return;
+    for (const [row] of [...before, ...holdingsOf(checkout)])
+      for (const account of [this.#stock, this.#credit]) account.replace(row);
   }
 
   result(): AuditResult {
     const violations = [...this.#stock.violations, ...this.#credit.violations];
     const checkouts = { paid: 0, failed: 0, open: 0 };
     const payers = new Map<string, string>();
-    let charged = 0;
+    const holdings = new Map<string, number>();
     for (const [id, checkout] of this.#checkouts) {
       const { saga } = checkout;
-      charged += checkout.charged;
+      for (const [key, amount] of holdingsOf(checkout)) holdings.set(key, (holdings.get(key) ?? 0) + amount);
       violations.push(...judge(id, checkout));
       if (saga === null) continue;
       checkouts[saga.state === "paid" || saga.state === "failed" ? saga.state : "open"]++;
@@ -72,21 +84,21 @@ export class Accounts {
         violations.push(`order ${saga.order} was paid twice, by checkout ${other} and by checkout ${id}`);
       payers.set(order, id);
     }
-    const { spent } = this.#credit.sums;
-    if (!this.#credit.wasReplaced && spent !== charged)
-      violations.push(`${spent} of credit were spent in checkouts, and their charges come to ${charged}`);
+    violations.push(...this.#stock.compare(holdings), ...this.#credit.compare(holdings));
     return { checkouts, credit: this.#credit.sums, stock: this.#stock.sums, violations };
   }
 
   #checkout(id: string): Checkout {
     let checkout = this.#checkouts.get(id);
-    if (checkout === undefined) this.#checkouts.set(id, (checkout = { saga: null, charged: 0, reserved: "" }));
+    if (checkout === undefined) this.#checkouts.set(id, (checkout = { saga: null, charge: null, reservation: null }));
     return checkout;
   }
 }
 
-/** A paid checkout has both effects and a failed one neither; one that is open may have either. */
-function judge(id: string, { saga, charged, reserved }: Checkout): string[] {
+/** A paid checkout has both effects, a failed one neither; one that is open may have either. */
+function judge(id: string, { saga, charge, reservation }: Checkout): string[] {
+  const charged = chargedBy(charge);
+  const reserved = reservedBy(reservation);
   if (saga === null)
     return charged === 0 && reserved === ""
       ? []
@@ -102,6 +114,16 @@ function judge(id: string, { saga, charged, reserved }: Checkout): string[] {
 
 function held(charged: number, reserved: string): string {
   return `${charged} of credit and ${reserved === "" ? "no stock" : `stock ${reserved}`}`;
+}
+
+/** The rows that a checkout has taken from, and how much of each. */
+function holdingsOf({ charge, reservation }: Checkout): (readonly [key: string, amount: number])[] {
+  return [
+    ...(charge?.state === "charged" ? [[userKey(charge.user), charge.amount] as const] : []),
+    ...(reservation?.state === "reserved"
+      ? reservation.lines.map(({ item, quantity }) => [itemKey(item), quantity] as const)
+      : []),
+  ];
 }
 
 function chargedBy(marker: Charge | null): number {
@@ -123,8 +145,9 @@ function text(lines: readonly (readonly [item: string, quantity: number])[]): st
 class Account {
   readonly sums: Sums = { putIn: 0, takenOut: 0, spent: 0, turnedBack: 0, left: 0 };
   readonly violations: string[] = [];
-  /** True once a row was made anew over another one, or turned back: no sum has what checkouts held of it any more. */
-  wasReplaced = false;
+  /** Rows that were made anew over another one, or turned back: what checkouts held of them is in no sum any more. */
+  readonly #replaced = new Set<string>();
+  readonly #spent = new Map<string, number>();
   readonly #prefix: string;
   readonly #member: string;
   readonly #amounts = new Map<string, number>();
@@ -142,11 +165,27 @@ class Account {
       if (amount < 0) this.violations.push(`${key} has a ${this.#member} of ${amount}`);
       this.#amounts.set(key, amount);
       this.sums.left += amount - (before ?? 0);
-      this.#book(op, amount - (before ?? 0), before !== undefined);
+      this.#book(op, key, amount - (before ?? 0), before !== undefined);
     }
   }
 
-  #book(op: string, by: number, wasThere: boolean): void {
+  /** What checkouts hold of this row says nothing any more. */
+  replace(key: string): void {
+    this.#replaced.add(key);
+  }
+
+  /** Of each row as much was taken as checkouts hold of it. @param holdings by row, of all services */
+  compare(holdings: ReadonlyMap<string, number>): string[] {
+    const rows = new Set([...this.#spent.keys(), ...holdings.keys()].filter((key) => key.startsWith(this.#prefix)));
+    return [...rows].flatMap((key) => {
+      const [taken, holding] = [this.#spent.get(key) ?? 0, holdings.get(key) ?? 0];
+      return taken === holding || this.#replaced.has(key)
+        ? []
+        : [`${taken} of the ${this.#member} of ${key} were taken by checkouts, and these hold ${holding} of it`];
+    });
+  }
+
+  #book(op: string, key: string, by: number, wasThere: boolean): void {
     switch (op) {
       case "subtract":
       case "pay":
@@ -157,14 +196,15 @@ class Account {
       case "charge":
       case "refund":
         this.sums.spent -= by;
+        this.#spent.set(key, (this.#spent.get(key) ?? 0) - by);
         break;
       case "restore":
         this.sums.turnedBack += by;
-        this.wasReplaced = true;
+        this.#replaced.add(key);
         break;
       default:
         this.sums.putIn += by;
-        if (op === "batch_init" && wasThere) this.wasReplaced = true;
+        if (op === "batch_init" && wasThere) this.#replaced.add(key);
     }
   }
 }

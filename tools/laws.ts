@@ -165,6 +165,7 @@ const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
   saga_paid: ["running paid"],
   saga_abandoned: ["running compensating", "running failed"],
   saga_closed: ["compensating failed"],
+  saga_undone: ["compensating compensating", "compensating failed"],
 };
 
 export const orderLaw: Law = ({ op, saga: id, set }, before) => {

@@ -1,19 +1,20 @@
 /** Where the logs and the Redis servers of a shop are. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { openFileStore } from "log-replay";
+import type { RepairableStore } from "log-replay";
 import { services } from "../functions/services.ts";
+import { logPlace } from "../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../functions/settings/services.ts";
+import { openLogStore } from "../functions/state/log-store.ts";
 import type { Service } from "../functions/state/open-state.ts";
 import { ToolError } from "./exit.ts";
-
-export type Store = Awaited<ReturnType<typeof openFileStore>>;
 
 /** One service's log, and what belongs to it. */
 export interface Place {
   readonly service: ServiceName;
-  readonly folder: string;
-  readonly store: Store;
+  /** A folder, or `s3://BUCKET/PREFIX`. */
+  readonly where: string;
+  readonly store: RepairableStore;
   /** Prefixes of the keys that its state can list. */
   readonly indexes: readonly string[];
 }
@@ -23,23 +24,33 @@ export function dataFolder(): string {
 }
 
 /**
- * Opens the logs of the named services, or of all.
- * @throws ToolError; StoreMismatchError where a folder holds another log than the shop was made with
+ * Opens the logs of the named services, or of all: in the data folder, or where LOG_BUCKET_… says, as the services do.
+ * @throws ToolError; StoreMismatchError where a place holds another log than the shop was made with
  */
 export async function openPlaces(names: readonly string[]): Promise<Place[]> {
   const wanted = names.length === 0 ? services : names.map(serviceOf);
   return Promise.all(
     [...new Set(wanted)].map(async ({ name, indexes }) => {
-      const folder = join(dataFolder(), "log", name);
-      if (!existsSync(folder))
+      const place = placeOf(name);
+      const { logFolder, logBucket } = place;
+      if (logBucket === undefined && !existsSync(logFolder))
         throw new ToolError(
-          `there is no ${folder}: DATA_DIR names the shop's data folder, and it is ${dataFolder()} now`,
+          `there is no ${logFolder}: DATA_DIR names the shop's data folder, and it is ${dataFolder()} now`,
         );
-      const expectedId = identities()[name];
-      const store = await openFileStore({ folder, ...(expectedId === undefined ? {} : { expectedId }) });
-      return { service: name, folder, store, indexes };
+      const where = logBucket === undefined ? logFolder : `s3://${logBucket.bucket}/${logBucket.prefix}`;
+      const logStoreId = place.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);
+      return { service: name, where, store: await openLogStore({ ...place, logStoreId }), indexes };
     }),
   );
+}
+
+/** @throws ToolError where a variable is missing or wrong */
+function placeOf(service: ServiceName): ReturnType<typeof logPlace> {
+  try {
+    return logPlace(service);
+  } catch (error) {
+    throw new ToolError((error as Error).message, { cause: error });
+  }
 }
 
 export async function openPlace(name: string): Promise<Place> {
@@ -61,9 +72,12 @@ function serviceOf(name: string): Service {
   return service;
 }
 
+/** The file of a data folder that names its logs. */
+export const IDENTITIES = "stores.json";
+
 /** Which log belongs to which service, as the first start of the shop has written it down. */
 function identities(): Partial<Record<ServiceName, string>> {
-  const file = join(dataFolder(), "stores.json");
+  const file = join(dataFolder(), IDENTITIES);
   try {
     return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Partial<Record<ServiceName, string>>) : {};
   } catch (cause) {

@@ -1,9 +1,11 @@
 import { Command, InvalidArgumentError } from "commander";
 import { parseMoment, type Moment } from "log-replay/tools";
 import { audit } from "./commands/audit.ts";
+import { backup } from "./commands/backup.ts";
 import { compactLogs } from "./commands/compact.ts";
 import { diffStates } from "./commands/diff.ts";
 import { follow } from "./commands/follow.ts";
+import { queues, redrive } from "./commands/queues.ts";
 import { repairLog } from "./commands/repair.ts";
 import { restore } from "./commands/restore.ts";
 import { sagas } from "./commands/sagas.ts";
@@ -22,7 +24,8 @@ export function program(): Command {
     .addHelpText(
       "after",
       `
-The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is well, 1 something is wrong, 2 it could not be done.
+The shop's data folder is .data, or what DATA_DIR says; logs in S3 are where LOG_BUCKET_ORDER, …_STOCK, …_PAYMENT, AWS_REGION and
+the keys of AWS say. Exit codes: 0 all is well, 1 something is wrong, 2 it could not be done.
 
   $ npx shoplog show order --last 20
   $ npx shoplog verify`,
@@ -114,6 +117,12 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
   ).action(compactLogs);
 
   command(
+    "backup <folder> [service...]",
+    "a copy of the logs that can be used as a data folder; taken beside the running shop, and verified",
+    ["backup ../backup-2026-01-31", "backup ../backup-of-stock stock"],
+  ).action(backup);
+
+  command(
     "sagas [id]",
     "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs",
     ["sagas --open", "sagas --stuck", "sagas sf3qb2"],
@@ -132,6 +141,21 @@ The shop's data folder is .data, or what DATA_DIR says. Exit codes: 0 all is wel
   )
     .option("--json", "one JSON object, for programs")
     .action(audit);
+
+  command(
+    "queues",
+    "of checkouts by events: what waits, what is worked on, and the messages that could not be handled",
+    ["queues", "queues --json"],
+  )
+    .option("--json", "one JSON object a service, for programs")
+    .action(queues);
+
+  command("redrive <service>", "has the messages that could not be handled tried once more: says which, and asks", [
+    "redrive stock",
+    "redrive stock --yes",
+  ])
+    .option("--yes", "does not ask")
+    .action(redrive);
 
   return shoplog;
 }

@@ -1,5 +1,5 @@
 import type { Scenario } from "../rows.ts";
-import { distinctOrders, failures, hotItem, hotUser } from "./checkouts.ts";
+import { distinctOrders, failures, hotItem, hotUser, paymentStopped, randomOrders } from "./checkouts.ts";
 import { adds, batchInit, empty, reads } from "./one-service.ts";
 import { coldStart, endurance, idleMemory, replay } from "./whole-shop.ts";
 
@@ -11,6 +11,8 @@ export const SCENARIOS: readonly Scenario[] = [
   hotItem,
   hotUser,
   failures,
+  randomOrders,
+  paymentStopped,
   reads,
   adds,
   batchInit,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { figures } from "../load/figures.ts";
 import type { Bench, Row, Scenario } from "../rows.ts";
 import { range, Shop } from "../shop.ts";
@@ -77,6 +78,86 @@ export const failures: Scenario = {
       what: "checkouts, 5 % compensated, 50 connections",
     },
   ],
+};
+
+/** Of how many orders a customer draws, and how often: as public load tests of such shops do. */
+const DRAWN_FROM = 100_000;
+const DRAWS = 10_000;
+
+export const randomOrders: Scenario = {
+  name: "random-orders",
+  about: `each customer draws one of ${DRAWN_FROM.toLocaleString("en")} orders, and may draw one that is paid: figures to compare with published ones`,
+  async run(bench) {
+    const shop = new Shop(bench);
+    const [from, draws] = [DRAWN_FROM, DRAWS].map((many) => Math.max(100, Math.round(many * bench.scale))) as [
+      number,
+      number,
+    ];
+    await shop.post(`/stock/batch_init/${DISTINCT.items}/${STOCK}/${PRICE}`);
+    await shop.post(`/payment/batch_init/${DISTINCT.users}/${CREDIT}`);
+    await shop.post(`/orders/batch_init/${from}/${DISTINCT.items}/${DISTINCT.users}/${PRICE}`);
+    const drawn = range(draws).map(() => Math.floor(Math.random() * from));
+    const paths = drawn.map((id) => `/orders/checkout/${id}`);
+    const result = await bench.load.run({ url: bench.target.url, method: "POST", connections: 50, paths });
+    const firsts = new Set(drawn).size;
+    const measured = figures(result, result.statuses.filter((status) => status === 200).length);
+    return [
+      {
+        what: "checkouts of orders drawn at random, 50 connections",
+        value: measured.perSecond,
+        unit: "/s",
+        figures: measured,
+        note: `${((100 * firsts) / draws).toFixed(0)} % of them the first of their order`,
+      },
+    ];
+  },
+};
+
+/** Seconds that payment is stopped. */
+const STOPPED = 30;
+
+export const paymentStopped: Scenario = {
+  name: "payment-stopped",
+  about: `payment's Redis stands still for ${STOPPED} s while checkouts come at 50 a second`,
+  needsOwn: true,
+  once: true,
+  async run(bench) {
+    const { own } = bench.target;
+    if (own === undefined) throw new Error(`${bench.target.name} was not started by the benchmark`);
+    const shop = new Shop(bench);
+    const seconds = Math.max(2, Math.round(STOPPED * bench.scale));
+    const orders = 50 * (seconds + 10);
+    await shop.post(`/stock/batch_init/${DISTINCT.items}/${STOCK}/${PRICE}`);
+    await shop.post(`/payment/batch_init/${DISTINCT.users}/${CREDIT}`);
+    await shop.post(`/orders/batch_init/${orders}/${DISTINCT.items}/${DISTINCT.users}/${PRICE}`);
+    const paths = range(orders).map((id) => `/orders/checkout/${id}`);
+    const load = bench.load.run({ url: bench.target.url, method: "POST", connections: 1_000, paths, rate: 50 });
+    const payment = own.pidOf("redis-payment");
+    await sleep(2_000);
+    process.kill(payment, "SIGSTOP");
+    await sleep(seconds * 1_000);
+    process.kill(payment, "SIGCONT");
+    const resumed = performance.now();
+    const { statuses } = await load;
+    const isOpen = async (): Promise<boolean> =>
+      (await shop.read<{ paid: boolean }>(paths.map((path) => path.replace("checkout", "find")))).some(
+        ({ paid }, id) => !paid && (statuses[id] === 202 || statuses[id] === 0),
+      );
+    while (await isOpen()) await sleep(250);
+    const drained = (performance.now() - resumed) / 1_000;
+    const paid = (await shop.read<{ paid: boolean }>(paths.map((path) => path.replace("checkout", "find")))).filter(
+      (order) => order.paid,
+    ).length;
+    const count = (status: number): number => statuses.filter((one) => one === status).length;
+    return [
+      {
+        what: `paid of ${orders} checkouts, payment stopped for ${seconds} s`,
+        value: (100 * paid) / orders,
+        unit: "%",
+        note: `answered 200: ${count(200)}, 202: ${count(202)}, 503: ${count(503)}; the last is paid ${drained.toFixed(1)} s after payment goes on`,
+      },
+    ];
+  },
 };
 
 /** Checks out, once each, orders that never were; only those that are paid afterwards count. */

@@ -3,21 +3,30 @@
  * In a network (`vpcId`, `subnetIds`): the functions' security group, and, where no `redisUrl…` is given, a Valkey for
  * each service that only that group reaches. It has no replicas or snapshots, because it is a copy that the log brings
  * back.
+ * Without a network: nothing.
  */
+const readNetwork = require("../network.cjs");
 const { TITLES: SERVICES } = require("../services.cjs");
 const PORT = 6379;
 
 module.exports = async ({ resolveVariable }) => {
-  const [vpc, subnets, nodeType] = await Promise.all(
-    ["param:vpcId", "param:subnetIds", "param:cacheNodeType"].map((name) => resolveVariable(name)),
-  );
-  const subnetIds = subnets
-    .split(",")
-    .map((subnet) => subnet.trim())
-    .filter(Boolean);
+  const { vpcId, subnetIds, makesCaches } = await readNetwork({ resolveVariable });
+  if (vpcId === "") return {};
+  const functionGroup = {
+    Type: "AWS::EC2::SecurityGroup",
+    Properties: { GroupDescription: "The functions of the shop", VpcId: vpcId },
+  };
+  return {
+    Resources: {
+      FunctionSecurityGroup: functionGroup,
+      ...(makesCaches ? caches(vpcId, subnetIds, await resolveVariable("param:cacheNodeType")) : {}),
+    },
+  };
+};
+
+function caches(vpcId, subnetIds, nodeType) {
   const cache = {
     Type: "AWS::ElastiCache::ReplicationGroup",
-    Condition: "MakesCaches",
     Properties: {
       ReplicationGroupDescription: "The state of one service of the shop",
       Engine: "valkey",
@@ -33,44 +42,34 @@ module.exports = async ({ resolveVariable }) => {
     },
   };
   return {
-    Resources: {
-      FunctionSecurityGroup: {
-        Type: "AWS::EC2::SecurityGroup",
-        Condition: "HasNetwork",
-        Properties: { GroupDescription: "The functions of the shop", VpcId: vpc },
+    CacheSecurityGroup: {
+      Type: "AWS::EC2::SecurityGroup",
+      Properties: {
+        GroupDescription: "The caches of the shop",
+        VpcId: vpcId,
+        SecurityGroupIngress: [
+          {
+            IpProtocol: "tcp",
+            FromPort: PORT,
+            ToPort: PORT,
+            SourceSecurityGroupId: { "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] },
+          },
+        ],
       },
-      CacheSecurityGroup: {
-        Type: "AWS::EC2::SecurityGroup",
-        Condition: "MakesCaches",
-        Properties: {
-          GroupDescription: "The caches of the shop",
-          VpcId: vpc,
-          SecurityGroupIngress: [
-            {
-              IpProtocol: "tcp",
-              FromPort: PORT,
-              ToPort: PORT,
-              SourceSecurityGroupId: { "Fn::GetAtt": ["FunctionSecurityGroup", "GroupId"] },
-            },
-          ],
-        },
-      },
-      CacheSubnets: {
-        Type: "AWS::ElastiCache::SubnetGroup",
-        Condition: "MakesCaches",
-        Properties: { Description: "Where the caches of the shop are", SubnetIds: subnetIds },
-      },
-      CacheParameters: {
-        Type: "AWS::ElastiCache::ParameterGroup",
-        Condition: "MakesCaches",
-        // The guard of the state must be there exactly while the state is, so nothing may be evicted.
-        Properties: {
-          CacheParameterGroupFamily: "valkey8",
-          Description: "The caches of the shop",
-          Properties: { "maxmemory-policy": "noeviction" },
-        },
-      },
-      ...Object.fromEntries(SERVICES.map((service) => [`${service}Cache`, cache])),
     },
+    CacheSubnets: {
+      Type: "AWS::ElastiCache::SubnetGroup",
+      Properties: { Description: "Where the caches of the shop are", SubnetIds: subnetIds },
+    },
+    CacheParameters: {
+      Type: "AWS::ElastiCache::ParameterGroup",
+      // The guard of the state must be there exactly while the state is, so nothing may be evicted.
+      Properties: {
+        CacheParameterGroupFamily: "valkey8",
+        Description: "The caches of the shop",
+        Properties: { "maxmemory-policy": "noeviction" },
+      },
+    },
+    ...Object.fromEntries(SERVICES.map((service) => [`${service}Cache`, cache])),
   };
-};
+}

@@ -1,5 +1,5 @@
 "use strict";
-/** A role for each service, for all of its functions: its own output, its own log, the secret. */
+/** Two roles for each service: its own output and its own log; and the same with the secret, for who signs or checks signatures. */
 const { SERVICES } = require("../services.cjs");
 
 module.exports = async ({ resolveVariable }) => {
@@ -8,13 +8,13 @@ module.exports = async ({ resolveVariable }) => {
   );
   const account = "${AWS::Region}:${AWS::AccountId}";
 
-  const role = async (name) => {
+  const role = async (name, more) => {
     const bucket = { "Fn::GetAtt": [`${capital(name)}Log`, "Arn"] };
     const statements = [
       allow(["logs:CreateLogStream", "logs:PutLogEvents"], {
         "Fn::Sub": `arn:\${AWS::Partition}:logs:${account}:log-group:/aws/lambda/${service}-${stage}-${name}-*`,
       }),
-      allow("secretsmanager:GetSecretValue", { Ref: "InternalSecret" }),
+      ...more,
     ];
     if (logStore === "efs") {
       const accessPoint = await resolveVariable(`param:efsAccessPoint${capital(name)}`);
@@ -58,11 +58,13 @@ module.exports = async ({ resolveVariable }) => {
       },
     };
   };
-  return {
-    Resources: Object.fromEntries(
-      await Promise.all(SERVICES.map(async (name) => [`${capital(name)}Role`, await role(name)])),
-    ),
-  };
+  const readSecret = allow("secretsmanager:GetSecretValue", { Ref: "InternalSecret" });
+  const Resources = {};
+  for (const name of SERVICES) {
+    Resources[`${capital(name)}Role`] = await role(name, []);
+    Resources[`${capital(name)}SigningRole`] = await role(name, [readSecret]);
+  }
+  return { Resources };
 };
 
 function allow(action, resource) {

@@ -1,93 +1,51 @@
 /* eslint-disable @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-argument, @typescript-eslint/no-explicit-any --
    the template is JSON of CloudFormation's, looked into by path */
-/** What `osls package --stage aws` makes, without an account: the template, and the archives that it refers to. */
-import { afterAll, beforeAll, expect, test } from "@jest/globals";
+/** What `osls package` makes for a stage that is deployed, without an account: the template, and the archives that it refers to. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { BATCH_PATIENCE } from "../../functions/handler/batch.ts";
+import { COMPACTION_PATIENCE } from "../../functions/handler/compaction.ts";
+import { PATIENCE, RESERVE } from "../../functions/handler/endpoint.ts";
+import { TASK_PATIENCE } from "../../functions/handler/task.ts";
 import { SERVICES } from "../../functions/settings/services.ts";
+import { RESTORE_PATIENCE } from "../../functions/state/open-state.ts";
+import {
+  content,
+  functions,
+  names,
+  ofType,
+  packaged,
+  removeTemporaryFolders,
+  serviceOf,
+  temporaryFolder,
+  type Package,
+} from "./support/packaged.ts";
 
-const ROOT = join(import.meta.dirname, "..", "..");
 const MINUTES = 60_000;
-/**
- * Milliseconds that a handler takes at most (PATIENCE of functions/handler/endpoint.ts), once to restore and once to
- * work.
- */
-const PATIENCE = 10_000;
+/** Seconds after which API Gateway gives up. */
 const GATEWAY_LIMIT = 29;
 const NETWORK = { vpcId: "vpc-1", subnetIds: "subnet-1,subnet-2" };
+/** What signs its calls to the other services, or checks the signature of theirs. */
+const SIGNING = [
+  "order-checkout",
+  "order-maintain",
+  "order-resume-sagas",
+  "payment-charge",
+  "payment-forget",
+  "payment-refund",
+  "stock-forget",
+  "stock-release",
+  "stock-reserve",
+];
 
-interface Resource {
-  readonly Type: string;
-  readonly Condition?: string;
-  readonly DependsOn?: readonly string[];
-  readonly DeletionPolicy?: string;
-  readonly Properties: any;
-}
-
-interface Package {
-  readonly folder: string;
-  readonly resources: Readonly<Record<string, Resource>>;
-}
-
-const folders: string[] = [];
 let plain: Package;
 
 beforeAll(() => {
   plain = packaged({});
 }, 5 * MINUTES);
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-});
-
-/** Without any credentials, and without what another shop has left in the environment. */
-function packaged(parameters: Readonly<Record<string, string>>): Package {
-  const folder = mkdtempSync(join(tmpdir(), "package-"));
-  folders.push(folder);
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(AWS_|SHOP_|REDIS_|npm_|NODE_OPTIONS$)/.test(name)),
-  );
-  const params = Object.entries(parameters).map(([name, value]) => `--param=${name}=${value}`);
-  execFileSync(
-    process.execPath,
-    [
-      join(ROOT, "node_modules", "serverless", "bin", "serverless.js"),
-      "package",
-      "--stage",
-      "aws",
-      "--package",
-      folder,
-      ...params,
-    ],
-    {
-      cwd: ROOT,
-      env: {
-        ...env,
-        HOME: folder,
-        ESBUILD_WORK_FOLDER: join(".esbuild", `test-${process.pid}`),
-        SLS_TELEMETRY_DISABLED: "1",
-      },
-      stdio: ["ignore", "ignore", "pipe"],
-    },
-  );
-  rmSync(join(ROOT, ".esbuild", `test-${process.pid}`), { recursive: true, force: true });
-  const { Resources } = JSON.parse(readFileSync(join(folder, "cloudformation-template-update-stack.json"), "utf8")) as {
-    Resources: Record<string, Resource>;
-  };
-  return { folder, resources: Resources };
-}
-
-const ofType = ({ resources }: Package, type: string): [string, Resource][] =>
-  Object.entries(resources).filter(([, { Type }]) => Type === type);
-const functions = (made: Package): [string, Resource][] => ofType(made, "AWS::Lambda::Function");
-const names = (archive: string): string[] =>
-  python("print('\\n'.join(zipfile.ZipFile(sys.argv[1]).namelist()))", archive).trim().split("\n");
-const content = (archive: string, name: string): string =>
-  python("sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))", archive, name);
-const python = (script: string, ...args: string[]): string =>
-  execFileSync("python3", ["-c", `import sys, zipfile; ${script}`, ...args]).toString();
-const serviceOf = (functionName: string): string => functionName.split("-")[2] ?? "";
+afterAll(removeTemporaryFolders);
 
 test(
   "every function has both layers, and no function's archive has code of the layers or of ioredis",
@@ -110,7 +68,7 @@ test(
   5 * MINUTES,
 );
 
-test("only functions that sign or check signatures have the code that fetches the secret", () => {
+test("a task that signs nothing does not carry the code that fetches the secret", () => {
   const bundle = (name: string): string =>
     content(join(plain.folder, `${name}.zip`), `functions/${name.replace("-", "/")}.mjs`);
   expect(bundle("stock-maintain")).not.toContain("AWS4-HMAC");
@@ -127,11 +85,11 @@ test("each layer is a package under nodejs/node_modules, in built JavaScript, an
   }
 });
 
-test("a service's role reaches its own log, its own output and the secret, and nothing of the others", () => {
-  for (const service of SERVICES) {
-    const id = `${service[0]?.toUpperCase()}${service.slice(1)}`;
-    const [policy] = plain.resources[`${id}Role`]!.Properties.Policies;
-    const statements = policy.PolicyDocument.Statement as { Action: string | string[]; Resource: unknown }[];
+test("a service's roles reach its own log and its own output, and nothing of the others", () => {
+  for (const [service, role] of SERVICES.flatMap((name) =>
+    [`Role`, `SigningRole`].map((kind) => [name, capital(name) + kind] as const),
+  )) {
+    const statements = statementsOf(plain, role);
     const actions = statements.flatMap(({ Action }) => Action);
     expect(actions.filter((action) => action.includes("*"))).toEqual([]);
     expect(actions).not.toContain("s3:DeleteBucket");
@@ -146,10 +104,27 @@ test("a service's role reaches its own log, its own output and the secret, and n
       `/${service}/snapshot-*`,
     ]);
   }
+});
+
+test("the secret is readable by the functions that sign or check signatures, and by no other", () => {
+  const readers = [];
   for (const [, { Properties }] of functions(plain)) {
-    const service = serviceOf(Properties.FunctionName as string);
-    expect(Properties.Role).toEqual({ "Fn::GetAtt": [`${service[0]?.toUpperCase()}${service.slice(1)}Role`, "Arn"] });
+    const name = (Properties.FunctionName as string).replace("shop-aws-", "");
+    const [role, attribute] = Properties.Role["Fn::GetAtt"] as string[];
+    expect([role?.startsWith(capital(serviceOf(Properties.FunctionName as string))), attribute]).toEqual([true, "Arn"]);
+    const secrets = statementsOf(plain, role ?? "").filter(({ Action }) =>
+      [Action].flat().some((action) => action.startsWith("secretsmanager:")),
+    );
+    if (secrets.length > 0) readers.push(name);
+    for (const statement of secrets)
+      expect(statement).toEqual({
+        Effect: "Allow",
+        Action: "secretsmanager:GetSecretValue",
+        Resource: { Ref: "InternalSecret" },
+      });
+    expect(JSON.stringify(Properties.Environment)).not.toMatch(/"INTERNAL_SECRET"|resolve:secretsmanager/);
   }
+  expect(readers.sort()).toEqual(SIGNING);
 });
 
 test("a log's bucket outlives the stack, is public to nobody, and takes no object over another", () => {
@@ -173,24 +148,44 @@ test("a log's bucket outlives the stack, is public to nobody, and takes no objec
   }
 });
 
-test("a Lambda ends after its handler's own time and before its caller gives up, and a step's time is within its saga's", () => {
-  const scheduled = new Set(
-    ofType(plain, "AWS::Events::Rule").map(
-      ([, { Properties }]) => Properties.Targets[0].Arn["Fn::GetAtt"][0] as string,
-    ),
-  );
-  expect(scheduled.size).toBeGreaterThanOrEqual(4);
-  for (const [id, { Properties }] of functions(plain)) {
-    const seconds = Properties.Timeout as number;
-    if (scheduled.has(id)) {
-      expect(seconds).toBe((Properties.FunctionName as string).endsWith("-compact") ? 900 : 60);
-      continue;
-    }
-    expect(seconds * 1_000).toBeGreaterThan(2 * PATIENCE);
-    expect(seconds).toBeLessThan(GATEWAY_LIMIT);
+test("a step ends before its saga, a saga before its request, a request before its Lambda, and that before the gateway", () => {
+  for (const [, { Properties }] of functions(plain)) {
     const { SAGA_TIMEOUT_MS: saga, STEP_TIMEOUT_MS: step } = Properties.Environment.Variables as Record<string, string>;
     expect(2 * Number(step)).toBeLessThan(Number(saga));
     expect(Number(saga)).toBeLessThan(PATIENCE);
+
+    const lambda = 1_000 * (Properties.Timeout as number);
+    const name = (Properties.FunctionName as string).replace("shop-aws-", "");
+    // What the handler takes at most, first to restore and then to work; a batch works until its Lambda is about to end.
+    if (name.endsWith("-compact")) expect(COMPACTION_PATIENCE).toBeLessThan(lambda - RESERVE);
+    else if (/-(maintain|resume-sagas)$/.test(name)) expect(2 * TASK_PATIENCE + RESERVE).toBeLessThan(lambda);
+    else {
+      expect(RESTORE_PATIENCE + PATIENCE + RESERVE).toBeLessThan(lambda);
+      expect(lambda).toBeLessThan(1_000 * GATEWAY_LIMIT);
+      if (name.endsWith("-batch-init")) expect(BATCH_PATIENCE).toBeGreaterThan(lambda);
+    }
+  }
+});
+
+test("a task that is scheduled every minute ends within it, and all tasks are scheduled", () => {
+  const schedules = Object.fromEntries(
+    ofType(plain, "AWS::Events::Rule").map(([, { Properties }]) => [
+      nameOf(plain, Properties.Targets[0].Arn["Fn::GetAtt"][0] as string),
+      Properties.ScheduleExpression as string,
+    ]),
+  );
+  expect(schedules).toEqual({
+    "order-resume-sagas": "rate(1 minute)",
+    "order-maintain": "rate(1 minute)",
+    "stock-maintain": "rate(1 minute)",
+    "payment-maintain": "rate(1 minute)",
+    "order-compact": "rate(5 minutes)",
+    "stock-compact": "rate(5 minutes)",
+    "payment-compact": "rate(5 minutes)",
+  });
+  for (const [, { Properties }] of functions(plain)) {
+    if (schedules[(Properties.FunctionName as string).replace("shop-aws-", "")] === "rate(1 minute)")
+      expect(Properties.Timeout).toBeLessThanOrEqual(60);
   }
 });
 
@@ -225,19 +220,51 @@ test("the gateway throttles, and its own answers are made before the deployment 
     });
 });
 
-test("every scheduled function has an alarm, logs are kept for a time, and no secret is in the template", () => {
-  const scheduled = ofType(plain, "AWS::Events::Rule").map(
-    ([, { Properties }]) =>
-      plain.resources[Properties.Targets[0].Arn["Fn::GetAtt"][0]]?.Properties.FunctionName as string,
+test("there is an alarm for each thing that somebody has to know", () => {
+  const alarms = ofType(plain, "AWS::CloudWatch::Alarm").map(([, { Properties }]) => {
+    const { Namespace, MetricName, Dimensions, Threshold, ComparisonOperator, TreatMissingData } = Properties;
+    const of = (Dimensions as { Name: string; Value: string }[]).map(({ Name, Value }) => `${Name}=${Value}`).join();
+    return [
+      Namespace,
+      MetricName,
+      of,
+      ComparisonOperator === "LessThanThreshold" ? "<" : ">",
+      Threshold,
+      TreatMissingData,
+    ].join(" ");
+  });
+  const failing = [
+    "order-compact",
+    "order-maintain",
+    "order-resume-sagas",
+    "payment-compact",
+    "payment-maintain",
+    "stock-compact",
+    "stock-maintain",
+  ];
+  expect(alarms.sort()).toEqual(
+    [
+      "AWS/ApiGateway 5XXError ApiName=aws-shop,Stage=aws > 0.01 notBreaching",
+      "AWS/Lambda Invocations FunctionName=shop-aws-order-resume-sagas < 1 breaching",
+      ...failing.map((name) => `AWS/Lambda Errors FunctionName=shop-aws-${name} > 0 notBreaching`),
+      ...SERVICES.map((name) => `shop-aws Restores service=${name} > 0 notBreaching`),
+      "shop-aws StuckSagas service=order > 0 notBreaching",
+    ].sort(),
   );
-  const watched = ofType(plain, "AWS::CloudWatch::Alarm").flatMap(([, { Properties }]) =>
-    Properties.MetricName === "Errors" ? [Properties.Dimensions[0].Value as string] : [],
-  );
-  expect(watched.sort()).toEqual(scheduled.sort());
+  for (const [, { Properties }] of ofType(plain, "AWS::CloudWatch::Alarm"))
+    expect(Properties.AlarmActions).toHaveLength(1);
+});
+
+test("logs are kept for a time, and no secret is in the template", () => {
   for (const [, { Properties }] of ofType(plain, "AWS::Logs::LogGroup")) expect(Properties.RetentionInDays).toBe(30);
   expect(functions(plain)[0]?.[1].Properties.Environment.Variables).toMatchObject({
     INTERNAL_SECRET_ARN: { Ref: "InternalSecret" },
   });
+});
+
+test("without a network, nothing of one is in the template, and all that it refers to is there: no condition hides a gap", () => {
+  expect(Object.values(plain.resources).filter(({ Type }) => /^AWS::(EC2|ElastiCache)::/.test(Type))).toEqual([]);
+  expect(dangling(plain)).toEqual([]);
 });
 
 test(
@@ -256,6 +283,14 @@ test(
         { Arn: accessPoint(`${service[0]?.toUpperCase()}${service.slice(1)}`), LocalMountPath: "/mnt/shop" },
       ]);
     }
+    expect(dangling(made)).toEqual([]);
+    const { REDIS_URL_STOCK: url } = functions(made)[0]?.[1].Properties.Environment.Variables as Record<
+      string,
+      unknown
+    >;
+    expect(url).toEqual({
+      "Fn::Join": ["", ["rediss://", { "Fn::GetAtt": ["StockCache", "PrimaryEndPoint.Address"] }, ":6379"]],
+    });
     const group = made.resources["CacheSecurityGroup"]?.Properties.SecurityGroupIngress as unknown[];
     expect(group).toEqual([
       {
@@ -276,12 +311,37 @@ test(
 );
 
 test(
+  "in the stage local, with another runtime: its layers and functions are of that runtime, and Redis is where it is said to be",
+  () => {
+    const urls = { redisUrlOrder: "redis://o", redisUrlStock: "redis://s", redisUrlPayment: "redis://p" };
+    const made = packaged({ ...urls, vpcId: "vpc-1", runtime: "nodejs22.x" }, "local");
+    const layers = ofType(made, "AWS::Lambda::LayerVersion");
+    expect(layers).toHaveLength(2);
+    for (const [, { Properties }] of layers) expect(Properties.CompatibleRuntimes).toEqual(["nodejs22.x"]);
+    for (const [, { Properties }] of functions(made)) {
+      expect(Properties.Runtime).toBe("nodejs22.x");
+      expect(Properties.Environment.Variables).toMatchObject({
+        REDIS_URL_ORDER: "redis://o",
+        REDIS_URL_STOCK: "redis://s",
+        REDIS_URL_PAYMENT: "redis://p",
+      });
+    }
+    // The network of the functions, and no caches beside the Redis that is given.
+    expect(
+      Object.entries(made.resources)
+        .filter(([, { Type }]) => /^AWS::(EC2|ElastiCache)::/.test(Type))
+        .map(([id]) => id),
+    ).toEqual(["FunctionSecurityGroup"]);
+  },
+  5 * MINUTES,
+);
+
+test(
   "with packaging=bundled a function needs no layer: its one file loads where no package is",
   () => {
     const made = packaged({ packaging: "bundled" });
     for (const [, { Properties }] of functions(made)) expect(Properties.Layers ?? []).toEqual([]);
-    const folder = mkdtempSync(join(tmpdir(), "bundled-"));
-    folders.push(folder);
+    const folder = temporaryFolder();
     execFileSync("python3", ["-m", "zipfile", "-e", join(made.folder, "order-checkout.zip"), folder]);
     const script = `const { handler } = await import(${JSON.stringify(join(folder, "functions", "order", "checkout.mjs"))}); console.log(typeof handler);`;
     expect(execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: folder }).toString()).toBe(
@@ -290,3 +350,37 @@ test(
   },
   5 * MINUTES,
 );
+
+function statementsOf({ resources }: Package, role: string): { Action: string | string[]; Resource: unknown }[] {
+  return resources[role]?.Properties.Policies[0].PolicyDocument.Statement as {
+    Action: string | string[];
+    Resource: unknown;
+  }[];
+}
+
+/** `stock-find` */
+function nameOf({ resources }: Package, id: string): string {
+  return (resources[id]?.Properties.FunctionName as string).replace(/^shop-[a-z]+-/, "");
+}
+
+/** What Ref, Fn::GetAtt, Fn::If and Condition name, and is not there. */
+function dangling({ template }: Package): string[] {
+  const { Resources, Conditions = {} } = template as { Resources: object; Conditions?: object };
+  const missing: string[] = [];
+  const look = (value: unknown): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, named] of Object.entries<any>(value)) {
+      if (key === "Ref" && !(named in Resources) && !String(named).startsWith("AWS::")) missing.push(named as string);
+      if (key === "Fn::GetAtt" && !(named[0] in Resources)) missing.push(named[0] as string);
+      if (key === "Fn::If" && !(named[0] in Conditions)) missing.push(named[0] as string);
+      if (key === "Condition" && typeof named === "string" && !(named in Conditions)) missing.push(named);
+      look(named);
+    }
+  };
+  look(template);
+  return missing;
+}
+
+function capital(name: string): string {
+  return `${name[0]?.toUpperCase()}${name.slice(1)}`;
+}

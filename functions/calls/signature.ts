@@ -47,15 +47,25 @@ function remember(text: string, made: { readonly secret: string; readonly mac: s
  *   and too old: nothing was done, and a fresh one will pass
  */
 export function verify(request: Signed, signature: string | undefined, secret: string, now: number): void {
+  const time = authenticate(request, signature, secret);
+  if (Math.abs(now - time) > VALIDITY) throw new UnavailableError("signature_expired", "the signature has expired");
+}
+
+/**
+ * Whether one of the services has signed it, however long ago: for what may wait in a queue.
+ * @returns when that was; milliseconds since 1970
+ * @throws ForbiddenError where there is no signature or a wrong one
+ */
+export function authenticate(request: Signed, signature: string | undefined, secret: string): number {
   const [, time, given] = /^t=(\d{1,16}),v1=([0-9a-f]{64})$/.exec(signature ?? "") ?? [];
-  if (time === undefined || given === undefined) throw new ForbiddenError("this route is for the other services");
+  if (time === undefined || given === undefined)
+    throw new ForbiddenError("the signature of one of the services is missing");
   const text = textOf(request, Number(time));
   const own = unverified.get(text);
   unverified.delete(text);
   const expected = own?.secret === secret ? own.mac : macOf(text, secret);
   if (!timingSafeEqual(Buffer.from(expected), Buffer.from(given))) throw new ForbiddenError("the signature is wrong");
-  if (Math.abs(now - Number(time)) > VALIDITY)
-    throw new UnavailableError("signature_expired", "the signature has expired");
+  return Number(time);
 }
 
 function textOf({ method, path, body }: Signed, time: number): string {

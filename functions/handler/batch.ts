@@ -1,7 +1,8 @@
 import type { Change } from "redis-occ";
 import type { Call } from "./endpoint.ts";
 import { json, type Answer } from "../http/answer.ts";
-import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
+import { idempotencyKey, recall } from "../state/idempotency.ts";
+import { answerOf, once } from "./once.ts";
 
 /**
  * Rows of one transaction, and so of one line of the log. WATCH costs Redis 7.0 the square of the number of keys: 2 ms
@@ -46,13 +47,15 @@ export async function runBatch(
   if (idempotency !== null) {
     const first = await state.occ.transact(
       marker,
-      (view) => {
-        const kept = recall<Answer | "started">(view, idempotency);
-        return kept === null ? { result: null, set: remember(idempotency, "started") } : { result: kept };
-      },
+      (view) =>
+        once<Answer | null>(view, idempotency, {
+          again: (kept) => answerOf(kept),
+          answered: (refusal) => refusal,
+          decide: () => ({ result: null, set: [], keep: { pending: op } }),
+        }),
       options,
     );
-    if (first !== null && first !== "started") return first;
+    if (first !== null) return first;
   }
   await precheck?.();
   const stopped = await state.occ.batch(
@@ -61,8 +64,8 @@ export async function runBatch(
       return {
         keys: [...marker, ...(blocker ? ids.map(blocker.key) : [])],
         decide: (view) => {
-          if (idempotency !== null && recall<Answer | "started">(view, idempotency) !== "started")
-            return { result: true };
+          // A record that is gone was past the retention: what was begun is brought to its end all the same.
+          if (idempotency !== null && answerOf(recall(view, idempotency)) !== null) return { result: true };
           const blocked = blocker && ids.find((id) => view.get(blocker.key(id)) !== null);
           if (blocker && blocked !== undefined) throw blocker.refuse(blocked);
           return { result: false, set: ids.map(row) };
@@ -74,12 +77,12 @@ export async function runBatch(
   if (idempotency === null || stopped.includes(true)) return answer;
   return state.occ.transact(
     marker,
-    (view) => {
-      const kept = recall<Answer | "started">(view, idempotency);
-      return kept === null || kept === "started"
-        ? { result: answer, set: remember(idempotency, answer) }
-        : { result: kept };
-    },
+    (view) =>
+      once<Answer>(view, idempotency, {
+        again: answerOf,
+        answered: (refusal) => refusal,
+        decide: () => ({ result: answer, set: [], keep: answer }),
+      }),
     options,
   );
 }

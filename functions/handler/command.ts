@@ -1,57 +1,56 @@
 import type { Change, View } from "redis-occ";
-import { Refusal } from "../errors.ts";
 import type { Answer } from "../http/answer.ts";
+import { idempotencyKey, recall, type Remembered } from "../state/idempotency.ts";
 import type { Call } from "./endpoint.ts";
-import { errorAnswer } from "../http/error-answer.ts";
-import { idempotencyKey, recall, remember } from "../state/idempotency.ts";
+import { answerOf, once } from "./once.ts";
 
 /** A change of one service's state: one transaction, one line of its log. */
-export interface Command {
+export interface Command<Asked = undefined> {
   /** The operation's name in the log. */
   readonly op: string;
   readonly keys: readonly string[];
-  /** The rules, on what is there. @throws Refusal */
-  readonly decide: (view: View) => { readonly set: readonly Change[]; readonly answer: Answer };
+  /** What the rules need of another service. Not asked for a request that was answered before. */
+  readonly ask?: () => Promise<Asked>;
+  /** The rules, on what is there. Nothing to set: nothing is written. @throws Refusal */
+  readonly decide: (view: View, asked: Asked) => { readonly set: readonly Change[]; readonly answer: Answer };
 }
+
+type CallPart = Pick<Call, "state" | "idempotency" | "deadline" | "now">;
 
 /**
  * Runs the command. With an Idempotency-Key its answer is kept in the same transaction and given again to the same
  * request. A refusal is kept too, although it changes nothing else.
  *
- * @throws Refusal; IdempotencyKeyReusedError; OccError and LogError
+ * @throws Refusal; IdempotencyKeyReusedError; OccError and LogError; what `ask` throws
  */
-export function runCommand(
-  { state, idempotency, deadline, now }: Pick<Call, "state" | "idempotency" | "deadline" | "now">,
-  { op, keys, decide }: Command,
+export async function runCommand<Asked = undefined>(
+  call: CallPart,
+  { op, keys, ask, decide }: Command<Asked>,
 ): Promise<Answer> {
-  const options = { meta: { op }, timeout: deadline - now };
-  if (idempotency === null) {
-    return state.occ.transact(
-      keys,
-      (view) => {
-        const { set, answer } = decide(view);
-        return { result: answer, set };
-      },
-      options,
-    );
-  }
+  const { state, idempotency, deadline, now } = call;
+  const first = ask === undefined ? null : await firstAnswer(call);
+  if (first !== null) return first;
+  const asked = (await ask?.()) as Asked;
   return state.occ.transact(
-    [idempotencyKey(idempotency.key), ...keys],
-    (view) => {
-      const first = recall<Answer>(view, idempotency);
-      if (first !== null) return { result: first };
-      const { set, answer } = decideOrRefuse(decide, view);
-      return { result: answer, set: [...set, ...remember(idempotency, answer)] };
-    },
-    options,
+    idempotency === null ? keys : [idempotencyKey(idempotency.key), ...keys],
+    (view) =>
+      once(view, idempotency, {
+        again: answerOf,
+        answered: (answer) => answer,
+        decide: () => {
+          const { set, answer } = decide(view, asked);
+          return { result: answer, set, keep: answer };
+        },
+      }),
+    { meta: { op }, timeout: deadline - now },
   );
 }
 
-function decideOrRefuse(decide: Command["decide"], view: View): ReturnType<Command["decide"]> {
-  try {
-    return decide(view);
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error;
-    return { set: [], answer: errorAnswer(error) };
-  }
+/** Before anybody else is asked: null where the request is new. */
+async function firstAnswer({ state, idempotency, deadline, now }: CallPart): Promise<Answer | null> {
+  if (idempotency === null) return null;
+  const [record = null] = await state.occ.read<Remembered>([idempotencyKey(idempotency.key)], {
+    timeout: deadline - now,
+  });
+  return answerOf(recall({ get: <T>() => record as T | null }, idempotency));
 }

@@ -1,22 +1,34 @@
 import middy from "@middy/core";
-import type { APIGatewayProxyEvent, APIGatewayProxyResult } from "aws-lambda";
-import { restoreState, type LoggedRedis } from "log-replay";
+import type { APIGatewayProxyResult, Context } from "aws-lambda";
+import type { LoggedRedis } from "log-replay";
+import { restoreState } from "log-replay/middleware";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import type { Idempotency } from "../state/idempotency.ts";
 import { signingSecret } from "../settings/secret.ts";
 import { openState, RESTORE_PATIENCE, type Service } from "../state/open-state.ts";
-import { toResult, type Answer } from "../http/answer.ts";
+import type { Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
 import { parse } from "../http/parameters.ts";
 import { describe, log } from "../request-log.ts";
 import { SIGNATURE_HEADER, verify } from "../calls/signature.ts";
+import {
+  bodyOf,
+  canonical,
+  headerValues,
+  incoming,
+  outgoingResult,
+  pathParameters,
+  routePattern,
+  type Incoming,
+  type RequestEvent,
+} from "./incoming.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: the longest that a request works, and what it leaves of the invocation's own time for its answer. */
-const PATIENCE = 10_000;
-const RESERVE = 500;
+export const PATIENCE = 10_000;
+export const RESERVE = 500;
 
 /** One request, checked, with what its handler works with. */
 export interface Call<Path = unknown, Body = unknown> {
@@ -26,6 +38,8 @@ export interface Call<Path = unknown, Body = unknown> {
   readonly state: LoggedRedis;
   /** Null where the caller sent no Idempotency-Key. */
   readonly idempotency: Idempotency | null;
+  /** Of the request, as W3C Trace Context has it; undefined where it has none. */
+  readonly traceparent: string | undefined;
   /** When the request came; milliseconds since 1970. */
   readonly now: number;
   /** By when it has to be answered; milliseconds since 1970. */
@@ -39,6 +53,8 @@ type Output<E extends Entries> = v.InferOutput<v.ObjectSchema<E, undefined>>;
 
 export interface Route<P extends Entries, B extends Entries> {
   readonly service: Service;
+  /** As serverless.yml has it: `POST /stock/add/{item_id}/{amount}`. */
+  readonly route: string;
   /** Path parameters. */
   readonly path?: P;
   /** Members of the JSON body. A route with a body is between the services, so its requests must be signed. */
@@ -51,19 +67,34 @@ export interface Route<P extends Entries, B extends Entries> {
 /** A handler bounds its own time, so middy's timer for each invocation is not needed. */
 const BOUNDED: middy.PluginObject = { timeoutEarlyInMillis: 0 };
 
-type Middleware = middy.MiddlewareObj<APIGatewayProxyEvent, APIGatewayProxyResult>;
+type Middleware = middy.MiddlewareObj<RequestEvent, APIGatewayProxyResult>;
 
-/** What the request log says of an invocation: kept on its context, which the handler and the middleware share. */
-const RECORD = Symbol("request log");
+/** What this module knows of an invocation: kept on its context, which the handler and the middleware share. */
+const RECORD = Symbol("request");
+
+interface Known {
+  readonly started: number;
+  readonly notes: Record<string, unknown>;
+  /** Null where the event is none that can be understood. */
+  request: Incoming | null;
+}
 
 interface Recorded {
-  [RECORD]?: { readonly started: number; readonly notes: Record<string, unknown> } | undefined;
+  [RECORD]?: Known | undefined;
 }
 
-function recordOf(context: object): NonNullable<Recorded[typeof RECORD]> {
+function recordOf(context: object): Known {
   const recorded: Recorded = context;
-  return (recorded[RECORD] ??= { started: performance.now(), notes: {} });
+  return (recorded[RECORD] ??= { started: performance.now(), notes: {}, request: null });
 }
+
+/** Once it is known that there is one. */
+function requestOf(context: Context): Incoming {
+  return recordOf(context).request as Incoming;
+}
+
+/** For whoever describes the routes: what a handler was made from. */
+export const ROUTE = Symbol.for("shop.route");
 
 /** A route as a Lambda handler: what all routes share, around the handler of one. */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no entries is what it says
@@ -71,6 +102,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
   route: Route<P, B>,
 ) {
   const { service, signedBody, patience = PATIENCE } = route;
+  const pattern = routePattern(route.route);
   const pathSchema = v.object(route.path ?? ({} as P));
   const bodySchema = signedBody && v.object(signedBody);
   const restored: Middleware = restoreState({
@@ -79,45 +111,58 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
     reserve: RESERVE,
   });
 
-  return middy<APIGatewayProxyEvent, APIGatewayProxyResult>(BOUNDED)
-    .use([requestLog(service), mappedErrors, ...(bodySchema ? [signed] : []), restored])
-    .handler(async (event, context) => {
+  const handler = middy<RequestEvent, APIGatewayProxyResult>(BOUNDED)
+    .use([requestLog(service), mappedErrors, understood, ...(bodySchema ? [signed] : []), restored])
+    .handler(async (_event, context) => {
+      const request = requestOf(context);
       const now = Date.now();
+      const parameters = pathParameters(request, pattern);
       const answer = await route.handle({
-        path: parse(pathSchema, event.pathParameters ?? {}),
-        body: (bodySchema ? parse(bodySchema, parseJson(event.body)) : {}) as Output<B>,
+        path: parse(pathSchema, parameters),
+        body: (bodySchema ? parse(bodySchema, parseJson(bodyOf(request))) : {}) as Output<B>,
         state: await openState(service),
-        idempotency: idempotencyOf(event, now),
+        idempotency: idempotencyOf(request, now, () => canonical(pattern, parameters)),
+        traceparent: traceparentOf(request),
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
         notes: recordOf(context).notes,
       });
       await failPoint("answer.before");
-      return toResult(answer);
+      return outgoingResult(answer, request);
     });
+  return Object.assign(handler, { [ROUTE]: route });
 }
 
+/** Inside of what maps errors: what is no request is told so. */
+const understood: Middleware = {
+  before: ({ event, context }) => void (recordOf(context).request = incoming(event)),
+};
+
 const signed: Middleware = {
-  before: async ({ event }) =>
-    verify(signedPart(event), header(event, SIGNATURE_HEADER), await signingSecret(Date.now()), Date.now()),
+  before: async ({ context }) => {
+    const request = requestOf(context);
+    const { method, path } = request;
+    const [signature] = headerValues(request, SIGNATURE_HEADER);
+    verify({ method, path, body: bodyOf(request) }, signature, await signingSecret(Date.now()), Date.now());
+  },
 };
 
 const mappedErrors: Middleware = {
-  onError: (request) => void (request.response = toResult(errorAnswer(request.error))),
+  onError: (request) =>
+    void (request.response = outgoingResult(errorAnswer(request.error), recordOf(request.context).request)),
 };
 
 /** One line for each request: what it was, what it came to, how long it took. */
 function requestLog({ name }: Service): Middleware {
-  const write = (request: middy.Request<APIGatewayProxyEvent, APIGatewayProxyResult>): void => {
-    const { event, context, response, error } = request;
+  const write = ({ context, response, error }: middy.Request<RequestEvent, APIGatewayProxyResult>): void => {
     const status = response?.statusCode ?? 500;
-    const { started, notes } = recordOf(context);
+    const { started, notes, request } = recordOf(context);
     if (error) notes["error"] = describe(error, status === 500);
     log(status >= 500 ? "error" : "info", "request", {
       service: name,
       requestId: context.awsRequestId,
-      method: event.httpMethod,
-      path: event.path,
+      method: request?.method,
+      path: request?.path,
       status,
       ms: Math.round((performance.now() - started) * 10) / 10,
       ...notes,
@@ -134,31 +179,25 @@ function requestLog({ name }: Service): Middleware {
   };
 }
 
-function signedPart({ httpMethod, path, body }: APIGatewayProxyEvent): { method: string; path: string; body: string } {
-  return { method: httpMethod, path, body: body ?? "" };
-}
-
-function idempotencyOf(event: APIGatewayProxyEvent, at: number): Idempotency | null {
-  const key = header(event, "idempotency-key");
+function idempotencyOf(request: Incoming, at: number, name: () => string): Idempotency | null {
+  const keys = headerValues(request, "idempotency-key");
+  const [key] = keys;
   if (key === undefined) return null;
+  if (keys.length > 1) throw new Refusal("invalid_idempotency_key", "a request has one Idempotency-Key");
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
     throw new Refusal("invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters");
   }
-  return { key, request: `${event.httpMethod} ${event.path}`, at };
+  return { key, request: name(), at };
 }
 
-/** Header names come as the client wrote them. */
-function header(event: APIGatewayProxyEvent, name: string): string | undefined {
-  // API Gateway's own test console sends null.
-  const headers = (event.headers as APIGatewayProxyEvent["headers"] | null) ?? {};
-  const exact = headers[name];
-  if (exact !== undefined) return exact;
-  return Object.entries(headers).find(([candidate]) => candidate.toLowerCase() === name)?.[1];
+function traceparentOf(request: Incoming): string | undefined {
+  const [value] = headerValues(request, "traceparent");
+  return value !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : undefined;
 }
 
-function parseJson(body: string | null): unknown {
+function parseJson(body: string): unknown {
   try {
-    return JSON.parse(body ?? "");
+    return JSON.parse(body);
   } catch {
     throw new Refusal("invalid_body", "the body must be JSON");
   }

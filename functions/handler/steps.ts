@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { Refusal } from "../errors.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
+import { VALIDITY } from "../calls/signature.ts";
 import { Id } from "../http/parameters.ts";
 
 /** What every step of a saga is called with. */
@@ -11,6 +12,18 @@ export const step = {
   startedAt: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
 };
 
+/** What a reservation is of: quantities of items. */
+export const lines = v.pipe(v.array(v.tuple([Id, v.pipe(v.number(), v.safeInteger(), v.minValue(1))])), v.minLength(1));
+
+/** Who is charged, and how much. */
+export const charged = { user: Id, amount: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) };
+
+/** A saga, and when it started; milliseconds since 1970. */
+export interface SagaStart {
+  readonly saga: string;
+  readonly startedAt: number;
+}
+
 /** The sagas whose markers are to be dropped. */
 export const sagas = v.pipe(v.array(Id), v.minLength(1), v.maxLength(100));
 
@@ -18,16 +31,20 @@ export const sagas = v.pipe(v.array(Id), v.minLength(1), v.maxLength(100));
  * Markers are dropped after the retention, so a step of an older saga could no longer tell that it has run before.
  * @throws Refusal saga_expired
  */
-export function assertRecent(
-  { saga, startedAt }: { readonly saga: string; readonly startedAt: number },
-  now: number,
-  retention: number,
-): void {
+export function assertRecent({ saga, startedAt }: SagaStart, now: number, retention: number): void {
   if (now - startedAt > retention)
     throw new Refusal("saga_expired", `saga ${saga} is older than the retention of markers`);
 }
 
-/** A refused step is answered once its refusal is durable: its marker is written like any other. */
+/**
+ * Whether a saga is so old that its steps are refused for that, whatever the clocks of those who ask: undoing what is not
+ * there then needs no marker, which nobody would ever drop.
+ */
+export function isForgotten({ startedAt }: SagaStart, now: number, retention: number): boolean {
+  return now - startedAt > retention + VALIDITY;
+}
+
+/** A refused step is answered after its refusal is durable: the marker of it is written like any other. */
 export function stepAnswer(refusal: Refusal | undefined): Answer {
   return refusal === undefined ? json({ done: true }) : errorAnswer(refusal);
 }

@@ -1,11 +1,12 @@
 import middy from "@middy/core";
-import { restoreState, type LoggedRedis } from "log-replay";
+import type { LoggedRedis } from "log-replay";
+import { restoreState } from "log-replay/middleware";
 import { openState, type Service } from "../state/open-state.ts";
 import { describe, log } from "../request-log.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: how long a task works at most, where it does not say, and what it leaves of the invocation's own time. */
-const PATIENCE = 25_000;
+export const TASK_PATIENCE = 25_000;
 const RESERVE = 1_000;
 
 /** One run of a task. */
@@ -23,12 +24,12 @@ export function task<R extends object>(
   service: Service,
   name: string,
   work: (run: TaskRun) => Promise<R>,
-  patience = PATIENCE,
+  patience = TASK_PATIENCE,
 ) {
   return middy<unknown, R>()
     .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
     .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
-    .use(restoreState({ state: () => openState(service), timeout: PATIENCE, reserve: RESERVE }))
+    .use(restoreState({ state: () => openState(service), timeout: TASK_PATIENCE, reserve: RESERVE }))
     .handler(async (_event, context) => {
       const started = Date.now();
       const deadline = started + timeLeft(context, patience, RESERVE);

@@ -7,6 +7,8 @@ export interface Answer {
   readonly body: string;
   /** Seconds after which the request may be sent again. */
   readonly retryAfter?: number;
+  /** Where to look what became of it. */
+  readonly location?: string;
 }
 
 export function json(value: unknown, status = 200): Answer {
@@ -17,10 +19,14 @@ export function text(value: string | number): Answer {
   return { status: 200, type: "text/plain; charset=utf-8", body: String(value) };
 }
 
-export function toResult({ status, type, body, retryAfter }: Answer): APIGatewayProxyResult {
+export function toResult({ status, type, body, retryAfter, location }: Answer): APIGatewayProxyResult {
   return {
     statusCode: status,
-    headers: { "content-type": type, ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }) },
+    headers: {
+      "content-type": type,
+      ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
+      ...(location === undefined ? {} : { location }),
+    },
     body,
   };
 }

@@ -14,8 +14,10 @@ const integer = (least: number, most: number) =>
 
 /** An id of an item, a user or an order. */
 export const Id = v.pipe(v.string("invalid_id"), v.regex(/^[A-Za-z0-9_-]{1,64}$/, "invalid_id"));
-/** An amount or a quantity: an integer from 1. */
-export const Amount = integer(1, MAX_AMOUNT);
+/** How many of something: an integer from 1. */
+export const Quantity = integer(1, MAX_AMOUNT);
+/** What is added or taken: an integer from 0. */
+export const Amount = integer(0, MAX_AMOUNT);
 /** A price or a starting value: an integer from 0. */
 export const Price = integer(0, MAX_AMOUNT);
 /** How many rows a batch makes. */

@@ -1,7 +1,7 @@
 import { Refusal } from "../errors.ts";
 import { text } from "../http/answer.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { Amount, Id } from "../http/parameters.ts";
+import { Id, Quantity } from "../http/parameters.ts";
 import { directClient } from "../calls/direct-client.ts";
 import { runCommand } from "../handler/command.ts";
 import { stepTimeout } from "../settings/configuration.ts";
@@ -12,15 +12,16 @@ import { peersBehind } from "./peers.ts";
 /** POST /orders/addItem/{order_id}/{item_id}/{quantity} */
 export const handler = endpoint({
   service: order,
-  path: { order_id: Id, item_id: Id, quantity: Amount },
+  route: "POST /orders/addItem/{order_id}/{item_id}/{quantity}",
+  path: { order_id: Id, item_id: Id, quantity: Quantity },
   handle: async (call) => {
     const { order_id, item_id, quantity } = call.path;
     const [orderRow, claim] = [orderKey(order_id), claimKey(order_id)];
-    const price = await priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now));
     return runCommand(call, {
       op: "add_item",
       keys: [orderRow, claim],
-      decide: (view) => {
+      ask: () => priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now)),
+      decide: (view, price) => {
         const present = known(view.get<Order>(orderRow), order_id);
         assertFree(view.get<Claim>(claim), order_id);
         if (price instanceof Refusal) throw price;

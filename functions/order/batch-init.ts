@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { CheckoutRunningError } from "../errors.ts";
 import { endpoint, type Call } from "../handler/endpoint.ts";
-import { Amount, BatchSize, Price } from "../http/parameters.ts";
+import { BatchSize, Price, Quantity } from "../http/parameters.ts";
 import { product } from "../numbers.ts";
 import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
 import { newGeneration } from "../state/generation.ts";
@@ -16,7 +16,8 @@ const draw = (bound: number): string => String(randomInt(Math.min(bound, MAX_DRA
 /** POST /orders/batch_init/{n}/{n_items}/{n_users}/{item_price} */
 export const handler = endpoint({
   service: order,
-  path: { n: BatchSize, n_items: Amount, n_users: Amount, item_price: Price },
+  route: "POST /orders/batch_init/{n}/{n_items}/{n_users}/{item_price}",
+  path: { n: BatchSize, n_items: Quantity, n_users: Quantity, item_price: Price },
   patience: BATCH_PATIENCE,
   handle: (call) => {
     const { n, n_items, n_users, item_price } = call.path;

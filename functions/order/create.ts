@@ -10,6 +10,7 @@ import { order } from "./service.ts";
 /** POST /orders/create/{user_id} */
 export const handler = endpoint({
   service: order,
+  route: "POST /orders/create/{user_id}",
   path: { user_id: Id },
   handle: (call) => {
     const id = randomUUID();

@@ -9,6 +9,8 @@ export interface Order {
   readonly paid: boolean;
   /** A new one each time that an order is made under the same id. */
   readonly generation: string;
+  /** The saga of its latest checkout that is settled; that of one which runs is in the claim. */
+  readonly checkout?: string;
 }
 
 /** Held by the one saga that may run for an order. The order does not change while it is there. */

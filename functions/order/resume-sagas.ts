@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type TaskRun } from "../handler/task.ts";
-import { describe, log, metric } from "../request-log.ts";
-import { stepTimeout } from "../settings/configuration.ts";
+import { describe, log } from "../request-log.ts";
+import { sagaMode, stepTimeout } from "../settings/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
-import { CLAIMS, type Claim } from "./orders.ts";
+import { openSagas, tellStuck } from "./open-sagas.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
-import { isOverdue, isSettled, sagaKey, type Saga } from "./sagas.ts";
+import { isOverdue, isSettled } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** Sagas that are taken over at the same time. */
@@ -15,27 +15,24 @@ const CONCURRENCY = 16;
  * up the time of the others.
  */
 const SHARE = 3;
-/** Sagas that one round looks at, oldest first. */
-const MOST = 10_000;
 /** Milliseconds after a round in which something was left open. */
 const PAUSE = 250;
-/**
- * Milliseconds past its deadline from which a saga counts as stuck: a whole round before this one failed to settle it.
- */
-const STUCK = 60_000;
 
 /**
  * Scheduled, and after every restore: settles the checkouts whose drivers are gone. It waits for the deadlines of those
  * that still run, as far as its own time allows, so that none is left for the next tick without need.
  */
-export const handler = task(order, "resume_sagas", resumeSagas);
+export const handler = task(order, "resume_sagas", async (run) => {
+  if (sagaMode() === "sync") return resumeSagas(run);
+  return (await import("./resume-event-sagas.ts")).resumeEventSagas(run);
+});
 
 /** @returns how many sagas it settled, and how many are still open */
 export async function resumeSagas({ state, deadline }: TaskRun): Promise<{ settled: number; open: number }> {
   let settled = 0;
   for (let first = true; ; first = false) {
     const open = await openSagas(state, deadline);
-    if (first) metric("order", "StuckSagas", open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length);
+    if (first) tellStuck(open);
     if (open.length === 0) return { settled, open: 0 };
     const started = Date.now();
     const due = open.filter(({ saga }) => isOverdue(saga, started));
@@ -64,18 +61,6 @@ async function settleAll(state: TaskRun["state"], sagas: readonly DrivenSaga[], 
   };
   await Promise.all(Array.from({ length: CONCURRENCY }, work));
   return settled;
-}
-
-/** Every claim stands for a saga that is not settled. */
-async function openSagas(state: TaskRun["state"], deadline: number): Promise<DrivenSaga[]> {
-  const options = { timeout: Math.max(1, deadline - Date.now()) };
-  const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, { limit: MOST, ...options }), options);
-  const ids = claims.flatMap((claim) => (claim ? [claim.saga] : []));
-  const sagas = await state.occ.read<Saga>(ids.map(sagaKey), options);
-  return ids.flatMap((id, i) => {
-    const saga = sagas[i];
-    return saga ? [{ id, saga }] : [];
-  });
 }
 
 /** @returns true where it is settled now. One saga's trouble must not stop the others. */

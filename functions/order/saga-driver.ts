@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal, ShopError, UnavailableError } from "../errors.ts";
 import type { DrivenSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
-import { stepsToUndo, type Failure } from "./sagas.ts";
+import { LATE, NOT_ITS_ORDER, stepsToUndo, type Failure } from "./sagas.ts";
 import type { Peers } from "./peers.ts";
 
 /** Milliseconds: the pause before a call is repeated, at first and at most. */
@@ -40,8 +40,8 @@ export class SagaDriver {
     const forwards = Math.min(driven.saga.deadline, deadline);
     try {
       for (const step of steps) {
-        // The process may have been frozen in between, and others may have taken over long ago.
-        if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", "the checkout did not end in time");
+        // A process that was frozen in between: others may have taken over long ago.
+        if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", LATE.message);
         attempted.unshift(step.name);
         await patiently(forwards, stepTimeout, (timeout) => step.execute(peers, driven.id, driven.saga, timeout));
       }
@@ -51,12 +51,7 @@ export class SagaDriver {
     }
     const paid = await journal.paid(driven, remaining(deadline));
     if (paid !== null) return paid;
-    const failure: Failure = {
-      kind: "aborted",
-      code: "checkout_aborted",
-      message: "the order is no longer this checkout's",
-    };
-    return this.compensate(await journal.abandoned(driven, attempted, failure, remaining(deadline)), deadline);
+    return this.compensate(await journal.abandoned(driven, attempted, NOT_ITS_ORDER, remaining(deadline)), deadline);
   }
 
   /**
@@ -65,9 +60,8 @@ export class SagaDriver {
    */
   async takeOver(driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
     const { journal, steps } = this.#options;
-    const failure: Failure = { kind: "aborted", code: "checkout_aborted", message: "the checkout did not end in time" };
     const undo = steps.map(({ name }) => name).reverse();
-    return this.compensate(await journal.abandoned(driven, undo, failure, remaining(deadline)), deadline);
+    return this.compensate(await journal.abandoned(driven, undo, LATE, remaining(deadline)), deadline);
   }
 
   /**

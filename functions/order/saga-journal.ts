@@ -1,7 +1,28 @@
 import type { LoggedRedis } from "log-replay";
 import { failPoint } from "../fail-points.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
-import { abandon, close, pay, sagaKey, type SagaChanges, type Failure, type Saga } from "./sagas.ts";
+import {
+  abandon,
+  close,
+  LostRaceError,
+  NOT_ITS_ORDER,
+  pay,
+  sagaKey,
+  UNDO_ALL,
+  undone,
+  type SagaChanges,
+  type Failure,
+  type Saga,
+} from "./sagas.ts";
+
+/** A saga and its order, of which an event tells. */
+export interface SagaOfOrder {
+  readonly saga: string;
+  readonly order: string;
+}
+
+/** Why a service has refused its step. */
+type Why = Pick<Failure, "code" | "message">;
 
 /** A saga with its id, as one driver knows it. */
 export interface DrivenSaga {
@@ -27,7 +48,7 @@ export class SagaJournal {
 
   /** The order becomes paid. @returns null where it is no longer this saga's */
   paid({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga | null> {
-    return this.#move("paid", id, saga, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
+    return this.#move("paid", id, saga.order, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
   }
 
   /** The saga is given up. What has to be undone is written down before any of it is undone. */
@@ -38,8 +59,8 @@ export class SagaJournal {
     timeout: number,
   ): Promise<DrivenSaga> {
     return must(
-      await this.#move("abandoned", id, saga, timeout, (current, _order, claim) =>
-        abandon(id, saga, current, claim, undo, failure),
+      await this.#move("abandoned", id, saga.order, timeout, (current, order, claim) =>
+        abandon(id, saga, current, order, claim, undo, failure),
       ),
     );
   }
@@ -47,14 +68,58 @@ export class SagaJournal {
   /** All is undone. */
   async closed({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga> {
     return must(
-      await this.#move("closed", id, saga, timeout, (current, _order, claim) => close(id, saga, current, claim)),
+      await this.#move("closed", id, saga.order, timeout, (current, order, claim) =>
+        close(id, saga, current, order, claim),
+      ),
+    );
+  }
+
+  /** The transitions by events start from the saga as it stands: what an event tells is true of whatever it meets. */
+
+  /** All steps are done: the order becomes paid; where it is no longer this saga's, they have to be undone. */
+  async charged({ saga: id, order }: SagaOfOrder, timeout: number): Promise<DrivenSaga> {
+    const paid = await this.#move("paid", id, order, timeout, (current, row, claim) =>
+      pay(id, present(current), current, row, claim),
+    );
+    if (paid !== null) return paid;
+    return must(
+      await this.#move("abandoned", id, order, timeout, (current, row, claim) =>
+        abandon(id, present(current), current, row, claim, UNDO_ALL, NOT_ITS_ORDER),
+      ),
+    );
+  }
+
+  /** A step is refused, and nothing is left of those before it. */
+  async refused({ saga: id, order }: SagaOfOrder, why: Why, timeout: number): Promise<DrivenSaga> {
+    const failure: Failure = { kind: "refused", ...why };
+    return must(
+      await this.#move("abandoned", id, order, timeout, (current, row, claim) =>
+        abandon(id, present(current), current, row, claim, [], failure),
+      ),
+    );
+  }
+
+  /** The same by a later step, for which the reservation was released: a saga that was given up meanwhile has waited for that. */
+  async released(about: SagaOfOrder, why: Why, timeout: number): Promise<DrivenSaga> {
+    try {
+      return await this.refused(about, why, timeout);
+    } catch (error) {
+      if (!(error instanceof LostRaceError)) throw error;
+      return this.undone(about, "reserve", timeout);
+    }
+  }
+
+  /** One of the steps that have to be undone is; with the last of them the saga has failed. */
+  async undone({ saga: id, order }: SagaOfOrder, step: string, timeout: number): Promise<DrivenSaga> {
+    return must(
+      await this.#move("undone", id, order, timeout, (current, row, claim) => undone(id, current, row, claim, step)),
     );
   }
 
   async #move(
-    to: "paid" | "abandoned" | "closed",
+    to: "paid" | "abandoned" | "closed" | "undone",
     id: string,
-    { order }: Saga,
+    order: string,
     timeout: number,
     transition: (
       current: Saga | null,
@@ -63,7 +128,8 @@ export class SagaJournal {
     ) => { saga: Saga; set: SagaChanges } | null,
   ): Promise<DrivenSaga | null> {
     const [sagaRow, orderRow, claim] = [sagaKey(id), orderKey(order), claimKey(order)];
-    await failPoint(`saga.${to}.before`);
+    const point = to === "undone" ? "closed" : to;
+    await failPoint(`saga.${point}.before`);
     const driven = await this.#state.occ.transact<DrivenSaga | null>(
       [sagaRow, orderRow, claim],
       (view) => {
@@ -72,7 +138,7 @@ export class SagaJournal {
       },
       { meta: { op: `saga_${to}`, saga: id }, timeout },
     );
-    await failPoint(`saga.${to}.after`);
+    await failPoint(`saga.${point}.after`);
     return driven;
   }
 }
@@ -80,4 +146,10 @@ export class SagaJournal {
 function must(driven: DrivenSaga | null): DrivenSaga {
   if (driven === null) throw new Error("a transition that is always possible was not made");
   return driven;
+}
+
+/** @throws LostRaceError where it is gone: it was settled, and forgotten since */
+function present(saga: Saga | null): Saga {
+  if (saga === null) throw new LostRaceError("the saga is gone");
+  return saga;
 }

@@ -29,7 +29,18 @@ export interface Saga {
   /** The steps whose effects have to be undone, in the order of undoing; durable before any of it starts. */
   readonly undo?: readonly string[];
   readonly failure?: Failure;
+  /** As W3C Trace Context has it; where the customer's request had one. */
+  readonly traceparent?: string;
 }
+
+/** The names of a checkout's steps, in the order in which they are undone. */
+export const UNDO_ALL = ["charge", "reserve"] as const;
+
+const aborted = (message: string): Failure => ({ kind: "aborted", code: "checkout_aborted", message });
+/** Nobody has driven it to its end in time. */
+export const LATE = aborted("the checkout did not end in time");
+/** The order was made anew meanwhile. */
+export const NOT_ITS_ORDER = aborted("the order is no longer this checkout's");
 
 export const SAGAS = "saga:";
 export const sagaKey = (id: string): string => `${SAGAS}${id}`;
@@ -68,7 +79,7 @@ export function start(
   id: string,
   orderId: string,
   order: Order,
-  at: { readonly now: number; readonly timeout: number },
+  at: { readonly now: number; readonly timeout: number; readonly traceparent?: string | undefined },
 ): { saga: Saga; set: SagaChanges } {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
   const saga: Saga = {
@@ -81,6 +92,7 @@ export function start(
     version: 1,
     startedAt: at.now,
     deadline: at.now + at.timeout,
+    ...(at.traceparent === undefined ? {} : { traceparent: at.traceparent }),
   };
   return {
     saga,
@@ -93,7 +105,7 @@ export function start(
 
 /**
  * `running` → `paid`, with the order.
- * @returns null where the order is no longer this saga's: then it has to be compensated
+ * @returns null if the order is no longer this saga's, so that it has to be compensated
  * @throws LostRaceError
  */
 export function pay(
@@ -110,7 +122,7 @@ export function pay(
     saga,
     set: [
       [sagaKey(id), saga],
-      [orderKey(saga.order), { ...order, paid: true }],
+      [orderKey(saga.order), { ...order, paid: true, checkout: id }],
       [claimKey(saga.order), null],
     ],
   };
@@ -124,6 +136,7 @@ export function abandon(
   id: string,
   expected: Saga,
   current: Saga | null,
+  order: Order | null,
   claim: Claim | null,
   undo: readonly string[],
   failure: Failure,
@@ -134,7 +147,7 @@ export function abandon(
     const saga: Saga = { ...expected, state: "compensating", version, undo, failure };
     return { saga, set: [[sagaKey(id), saga]] };
   }
-  return failed(id, { ...expected, version, failure }, claim);
+  return failed(id, { ...expected, version, failure }, order, claim);
 }
 
 /** `compensating` → `failed`: all is undone, the order is free again. @throws LostRaceError */
@@ -142,16 +155,40 @@ export function close(
   id: string,
   expected: Saga,
   current: Saga | null,
+  order: Order | null,
   claim: Claim | null,
 ): { saga: Saga; set: SagaChanges } {
   assertCurrent(expected, current, "compensating");
-  return failed(id, { ...expected, version: expected.version + 1 }, claim);
+  return failed(id, { ...expected, version: expected.version + 1 }, order, claim);
 }
 
-function failed(id: string, last: Saga, claim: Claim | null): { saga: Saga; set: SagaChanges } {
+/**
+ * One of the steps is undone: `compensating` → `failed` with the last one.
+ * @throws LostRaceError where the saga does not wait for it
+ */
+export function undone(
+  id: string,
+  current: Saga | null,
+  order: Order | null,
+  claim: Claim | null,
+  step: string,
+): { saga: Saga; set: SagaChanges } {
+  if (current?.state !== "compensating" || current.undo?.includes(step) !== true)
+    throw new LostRaceError(`the saga is ${current?.state ?? "gone"}, and does not wait for its ${step} to be undone`);
+  const undo = current.undo.filter((name) => name !== step);
+  if (undo.length === 0) return close(id, current, current, order, claim);
+  const saga: Saga = { ...current, version: current.version + 1, undo };
+  return { saga, set: [[sagaKey(id), saga]] };
+}
+
+function failed(id: string, last: Saga, order: Order | null, claim: Claim | null): { saga: Saga; set: SagaChanges } {
   const saga: Saga = { ...last, state: "failed" };
   const free: SagaChanges = claim?.saga === id ? [[claimKey(saga.order), null]] : [];
-  return { saga, set: [[sagaKey(id), saga], ...free] };
+  const noted: SagaChanges =
+    order?.generation === last.generation && claim?.saga === id
+      ? [[orderKey(saga.order), { ...order, checkout: id }]]
+      : [];
+  return { saga, set: [[sagaKey(id), saga], ...free, ...noted] };
 }
 
 function assertCurrent(expected: Saga, current: Saga | null, state: Saga["state"]): void {

@@ -8,6 +8,7 @@ import { addFunds, known, userKey, type User } from "./users.ts";
 /** POST /payment/add_funds/{user_id}/{amount} */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/add_funds/{user_id}/{amount}",
   path: { user_id: Id, amount: Amount },
   handle: (call) => {
     const { user_id, amount } = call.path;
@@ -15,10 +16,10 @@ export const handler = endpoint({
     return runCommand(call, {
       op: "add_funds",
       keys: [key],
-      decide: (view) => ({
-        set: [[key, addFunds(known(view.get<User>(key), user_id), amount)]],
-        answer: json({ done: true }),
-      }),
+      decide: (view) => {
+        const user = addFunds(known(view.get<User>(key), user_id), amount);
+        return { set: amount === 0 ? [] : [[key, user]], answer: json({ done: true }) };
+      },
     });
   },
 });

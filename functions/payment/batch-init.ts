@@ -8,6 +8,7 @@ import { newUser, userKey } from "./users.ts";
 /** POST /payment/batch_init/{n}/{starting_money} */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/batch_init/{n}/{starting_money}",
   path: { n: BatchSize, starting_money: Price },
   patience: BATCH_PATIENCE,
   handle: (call) => {

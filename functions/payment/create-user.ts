@@ -9,6 +9,7 @@ import { newUser, userKey } from "./users.ts";
 /** POST /payment/create_user */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/create_user",
   handle: (call) => {
     const id = randomUUID();
     const created = newUser(0, newGeneration());

@@ -7,6 +7,7 @@ import { known, userKey, type User } from "./users.ts";
 /** GET /payment/find_user/{user_id} */
 export const handler = endpoint({
   service: payment,
+  route: "GET /payment/find_user/{user_id}",
   path: { user_id: Id },
   handle: async ({ path, state, deadline, now }) => {
     const [user = null] = await state.occ.read<User>([userKey(path.user_id)], { timeout: deadline - now });

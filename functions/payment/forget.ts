@@ -7,6 +7,7 @@ import { userKey, type User } from "./users.ts";
 /** POST /payment/forget, for the other services: drops the markers of sagas that are settled and past their retention. */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/forget",
   signedBody: { sagas },
   handle: async ({ body, state, deadline, now }) => {
     await Promise.all(

@@ -8,6 +8,7 @@ import { known, pay, userKey, type User } from "./users.ts";
 /** POST /payment/pay/{user_id}/{amount} */
 export const handler = endpoint({
   service: payment,
+  route: "POST /payment/pay/{user_id}/{amount}",
   path: { user_id: Id, amount: Amount },
   handle: (call) => {
     const { user_id, amount } = call.path;
@@ -17,7 +18,7 @@ export const handler = endpoint({
       keys: [key],
       decide: (view) => {
         const user = pay(known(view.get<User>(key), user_id), amount, user_id);
-        return { set: [[key, user]], answer: text(user.credit) };
+        return { set: amount === 0 ? [] : [[key, user]], answer: text(user.credit) };
       },
     });
   },

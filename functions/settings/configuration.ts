@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServiceName } from "./services.ts";
+import { choiceOf, positiveOf } from "./settings.ts";
 
 /** Where the log of one service is. */
 export interface LogPlace {
@@ -25,7 +26,7 @@ export interface Configuration extends LogPlace {
 export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): Configuration {
   return {
     redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, `run/redis-${service}.url`),
-    commit: oneOf(env, "COMMIT_MODE", ["watch", "script"]),
+    commit: choiceOf(env, "COMMIT_MODE") as Configuration["commit"],
     ...logPlace(service, env),
   };
 }
@@ -36,7 +37,7 @@ export function logPlace(service: ServiceName, env: NodeJS.ProcessEnv = process.
     logFolder: join(dataFolder(env), "log", service),
     logBucket: logBucket(service, env),
     logStoreId: env[`LOG_STORE_${service.toUpperCase()}`] || undefined,
-    durability: oneOf(env, "DURABILITY", ["always", "os"]),
+    durability: choiceOf(env, "DURABILITY") as LogPlace["durability"],
   };
 }
 
@@ -52,22 +53,60 @@ function logBucket(service: ServiceName, env: NodeJS.ProcessEnv): LogPlace["logB
 
 /** Rows that a batch may make at most: what fits into the time that the gateway in front allows. */
 export function largestBatch(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "BATCH_LIMIT", 1_000_000, "rows");
+  return positiveOf(env, "BATCH_LIMIT");
 }
 
 /** Milliseconds after its start from which others may take a checkout over. */
 export function sagaTimeout(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "SAGA_TIMEOUT_MS", 5_000, "milliseconds");
+  return positiveOf(env, "SAGA_TIMEOUT_MS");
 }
+
+/** How the services carry a checkout through: by calls of each other, or by events in queues. */
+export function sagaMode(env: NodeJS.ProcessEnv = process.env): "sync" | "events" {
+  return choiceOf(env, "SAGA") === "events" ? "events" : "sync";
+}
+
+/** The same as `sagaTimeout` for a checkout by events: an outage shorter than this delays a checkout, and aborts none. */
+export function eventSagaTimeout(env: NodeJS.ProcessEnv = process.env): number {
+  return positiveOf(env, "EVENT_SAGA_TIMEOUT_MS");
+}
+
+/** Milliseconds without progress after which a saga's events are sent again. */
+export function resendAfter(env: NodeJS.ProcessEnv = process.env): number {
+  return positiveOf(env, "RESEND_MS");
+}
+
+/** A service's queue, and where the API of SQS is that has it. */
+export interface QueuePlace {
+  readonly url: string;
+  readonly endpoint: string;
+  readonly region: string;
+}
+
+/** @throws Error naming the variable that is missing */
+export function queuePlace(service: ServiceName, env: NodeJS.ProcessEnv = process.env): QueuePlace {
+  const region = env["AWS_REGION"] || "us-east-1";
+  const url = env[`QUEUE_URL_${service.toUpperCase()}`];
+  if (url) return { url, endpoint: env["SQS_ENDPOINT"] || new URL(url).origin, region };
+  const endpoint = setting(env, "SQS_ENDPOINT", "run/queues.url").replace(/\/$/, "");
+  return { url: `${endpoint}/${LOCAL_ACCOUNT}/${queueName(service)}`, endpoint, region };
+}
+
+/** The account that queues belong to where there is none. */
+export const LOCAL_ACCOUNT = "000000000000";
+
+/** The name of a service's queue, where the host makes it, and of the one that takes what cannot be handled. */
+export const queueName = (service: ServiceName): string => `shop-${service}`;
+export const deadLetterQueueName = (service: ServiceName): string => `${queueName(service)}-dead`;
 
 /** Milliseconds for one call to another service. */
 export function stepTimeout(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "STEP_TIMEOUT_MS", 2_000, "milliseconds");
+  return positiveOf(env, "STEP_TIMEOUT_MS");
 }
 
 /** Milliseconds that settled sagas, markers and idempotency records are kept. */
 export function retention(env: NodeJS.ProcessEnv = process.env): number {
-  return wholeNumber(env, "RETENTION_MS", 24 * 60 * 60 * 1_000, "milliseconds");
+  return positiveOf(env, "RETENTION_MS");
 }
 
 /** When a service's log is compacted: bytes of the log, and milliseconds since its first commit. */
@@ -76,14 +115,14 @@ export function compactThresholds(env: NodeJS.ProcessEnv = process.env): {
   readonly age: number;
 } {
   return {
-    bytes: wholeNumber(env, "COMPACT_BYTES", 64 * 1024 * 1024, "bytes"),
-    age: wholeNumber(env, "COMPACT_AGE_MS", 24 * 60 * 60 * 1_000, "milliseconds"),
+    bytes: positiveOf(env, "COMPACT_BYTES"),
+    age: positiveOf(env, "COMPACT_AGE_MS"),
   };
 }
 
-/** The base URL by which the services reach each other. */
+/** The base URL by which the services reach each other, without a slash at its end. Of the shop that runs, where it is not set. */
 export function gatewayUrl(env: NodeJS.ProcessEnv = process.env): string {
-  return env["GATEWAY_URL"] || "http://127.0.0.1:8000";
+  return setting(env, "GATEWAY_URL", "run/gateway.url").replace(/\/+$/, "");
 }
 
 /** The key that the services sign their calls to each other with. */
@@ -105,22 +144,4 @@ function setting(env: NodeJS.ProcessEnv, name: string, file: string): string {
 
 function dataFolder(env: NodeJS.ProcessEnv): string {
   return env["DATA_DIR"] || ".data";
-}
-
-/** The first is the default. */
-function oneOf<T extends string>(env: NodeJS.ProcessEnv, name: string, values: readonly [T, ...T[]]): T {
-  const text = env[name] || values[0];
-  const value = values.find((candidate) => candidate === text);
-  if (value === undefined)
-    throw new Error(`${name} is "${text}", must be ${values.map((candidate) => `"${candidate}"`).join(" or ")}`);
-  return value;
-}
-
-function wholeNumber(env: NodeJS.ProcessEnv, name: string, otherwise: number, unit: string): number {
-  const text = env[name];
-  if (!text) return otherwise;
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1)
-    throw new Error(`${name} is "${text}", must be a whole number of ${unit}`);
-  return value;
 }

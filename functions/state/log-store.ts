@@ -1,8 +1,13 @@
-import { createFileStore, openFileStore, type LogStore } from "log-replay";
+import { createFileStore, openFileStore, type RepairableStore } from "log-replay";
 import type { LogPlace } from "../settings/configuration.ts";
 
 /** The store of a service's log, where the configuration says. The S3 part is loaded only where it is used. */
-export async function openLogStore({ logFolder, logBucket, logStoreId, durability }: LogPlace): Promise<LogStore> {
+export async function openLogStore({
+  logFolder,
+  logBucket,
+  logStoreId,
+  durability,
+}: LogPlace): Promise<RepairableStore> {
   const expected = logStoreId === undefined ? {} : { expectedId: logStoreId };
   if (logBucket === undefined) return openFileStore({ folder: logFolder, durability, ...expected });
   const { openS3Store } = await import("log-replay/s3");

@@ -1,4 +1,5 @@
-import { LoggedRedis, processWide } from "log-replay";
+import { LoggedRedis } from "log-replay";
+import { processWide } from "log-replay/process-wide";
 import { log, metric } from "../request-log.ts";
 import { stateConfiguration } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";

@@ -8,6 +8,7 @@ import { stock } from "./service.ts";
 /** POST /stock/add/{item_id}/{amount} */
 export const handler = endpoint({
   service: stock,
+  route: "POST /stock/add/{item_id}/{amount}",
   path: { item_id: Id, amount: Amount },
   handle: (call) => {
     const { item_id, amount } = call.path;
@@ -17,7 +18,7 @@ export const handler = endpoint({
       keys: [key],
       decide: (view) => {
         const item = add(known(view.get<Item>(key), item_id), amount);
-        return { set: [[key, item]], answer: text(item.stock) };
+        return { set: amount === 0 ? [] : [[key, item]], answer: text(item.stock) };
       },
     });
   },

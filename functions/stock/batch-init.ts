@@ -8,6 +8,7 @@ import { stock } from "./service.ts";
 /** POST /stock/batch_init/{n}/{starting_stock}/{item_price} */
 export const handler = endpoint({
   service: stock,
+  route: "POST /stock/batch_init/{n}/{starting_stock}/{item_price}",
   path: { n: BatchSize, starting_stock: Price, item_price: Price },
   patience: BATCH_PATIENCE,
   handle: (call) => {

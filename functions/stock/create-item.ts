@@ -10,6 +10,7 @@ import { stock } from "./service.ts";
 /** POST /stock/item/create/{price} */
 export const handler = endpoint({
   service: stock,
+  route: "POST /stock/item/create/{price}",
   path: { price: Price },
   handle: (call) => {
     const id = randomUUID();

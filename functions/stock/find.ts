@@ -7,6 +7,7 @@ import { stock } from "./service.ts";
 /** GET /stock/find/{item_id} */
 export const handler = endpoint({
   service: stock,
+  route: "GET /stock/find/{item_id}",
   path: { item_id: Id },
   handle: async ({ path, state, deadline, now }) => {
     const [item = null] = await state.occ.read<Item>([itemKey(path.item_id)], { timeout: deadline - now });

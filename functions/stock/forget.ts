@@ -7,6 +7,7 @@ import { stock } from "./service.ts";
 /** POST /stock/forget, for the other services: drops the markers of sagas that are settled and past their retention. */
 export const handler = endpoint({
   service: stock,
+  route: "POST /stock/forget",
   signedBody: { sagas },
   handle: async ({ body, state, deadline, now }) => {
     await Promise.all(

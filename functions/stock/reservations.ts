@@ -8,8 +8,11 @@ export type Lines = readonly (readonly [item: string, quantity: number])[];
 export type Reservation =
   | { readonly state: "reserved"; readonly lines: readonly ReservedLine[] }
   | { readonly state: "refused"; readonly code: RefusalCode; readonly message: string }
-  /** Written even if there was nothing to release yet: an execute that comes too late is then refused. */
-  | { readonly state: "released" };
+  /**
+   * Also where there was nothing to release yet: the execute that comes too late is refused. With the refusal of the later
+   * step for which it was released, where it was told: a repetition gives that answer.
+   */
+  | { readonly state: "released"; readonly refusal?: { readonly code: RefusalCode; readonly message: string } };
 
 interface ReservedLine {
   readonly item: string;
@@ -38,8 +41,13 @@ export function reserve(
 ): { set: ReservationChanges; refusal?: Refusal } {
   if (marker?.state === "reserved") return { set: [] };
   if (marker?.state === "refused") return { set: [], refusal: new Refusal(marker.code, marker.message) };
-  if (marker?.state === "released")
-    return { set: [], refusal: new Refusal("step_compensated", `the reservation of saga ${saga} was released`) };
+  if (marker?.state === "released") {
+    const { code, message } = marker.refusal ?? {
+      code: "step_compensated",
+      message: `the reservation of saga ${saga} was released`,
+    };
+    return { set: [], refusal: new Refusal(code, message) };
+  }
   try {
     const items = new Map<string, Item>();
     const reserved = lines.map(([id, quantity]): ReservedLine => {
@@ -55,10 +63,21 @@ export function reserve(
   }
 }
 
-/** Puts back what was reserved, to the items that are still the same, and refuses the step for ever. */
-export function release(saga: string, marker: Reservation | null, find: FindItem): ReservationChanges {
+/**
+ * Puts back what was reserved, to the items that are still the same, and refuses the step for ever.
+ * @param refusal why a later step has refused the checkout, where it is that
+ */
+export function release(
+  saga: string,
+  marker: Reservation | null,
+  find: FindItem,
+  refusal?: { readonly code: RefusalCode; readonly message: string },
+): ReservationChanges {
   if (marker?.state === "released" || marker?.state === "refused") return [];
-  return [...changeHeld(marker, find, giveBack), [reservationKey(saga), { state: "released" }]];
+  return [
+    ...changeHeld(marker, find, giveBack),
+    [reservationKey(saga), { state: "released", ...(refusal ? { refusal } : {}) }],
+  ];
 }
 
 /** Drops the marker of a saga that is settled for good. What the marker still held is sold. */

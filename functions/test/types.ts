@@ -14,6 +14,7 @@ declare const answer: Promise<Answer>;
 // The path and the body of a call are what the route's schemas make of them.
 endpoint({
   service: stock,
+  route: "POST /stock/add/{item_id}/{amount}",
   path: { item_id: Id, amount: Amount },
   handle: (call) => {
     expectTypeOf(call.path).toEqualTypeOf<{ item_id: string; amount: number }>();
@@ -25,6 +26,7 @@ endpoint({
 });
 endpoint({
   service: stock,
+  route: "POST /stock/reserve",
   signedBody: { saga: Id, lines: v.array(v.tuple([Id, v.number()])) },
   handle: ({ body }) => {
     expectTypeOf(body).toEqualTypeOf<{ saga: string; lines: [string, number][] }>();
@@ -34,6 +36,7 @@ endpoint({
 // A route without parameters has a call without any.
 endpoint({
   service: stock,
+  route: "GET /stock",
   handle: ({ path }) => {
     // @ts-expect-error no such parameter
     void path.item_id;

@@ -8,6 +8,16 @@ export interface Route {
   readonly resource: string;
 }
 
+/** A queue whose messages a function is invoked with. */
+export interface QueueDescription {
+  /** Whose it is: `stock`. */
+  readonly service: string;
+  /** Messages of one invocation at most. */
+  readonly batchSize: number;
+  /** The function says which messages have to come again; else all of them were handled where it does not throw. */
+  readonly partialFailures: boolean;
+}
+
 export interface FunctionDescription {
   readonly name: string;
   /** `functions/stock/find.handler` */
@@ -18,6 +28,7 @@ export interface FunctionDescription {
   readonly routes: readonly Route[];
   /** Milliseconds between two runs, for each schedule. */
   readonly schedules: readonly number[];
+  readonly queues?: readonly QueueDescription[];
 }
 
 export interface ServiceDescription {
@@ -30,12 +41,19 @@ export interface ServiceDescription {
 /** The framework's defaults for a function that does not say. */
 const DEFAULT_TIMEOUT_SECONDS = 6;
 const DEFAULT_MEMORY_MEGABYTES = 1024;
+const DEFAULT_BATCH_SIZE = 10;
 
 const UNITS: Readonly<Record<string, number>> = { minute: 60_000, hour: 3_600_000, day: 86_400_000 };
 
 interface HttpEvent {
   readonly method: string;
   readonly path: string;
+}
+
+interface QueueEvent {
+  readonly arn: { readonly "Fn::GetAtt": readonly [string, "Arn"] };
+  readonly batchSize?: number;
+  readonly functionResponseType?: "ReportBatchItemFailures";
 }
 
 interface FunctionLimits {
@@ -46,6 +64,7 @@ interface FunctionLimits {
 interface Configuration {
   readonly service: string;
   readonly params?: object;
+  readonly custom: { readonly deployment: { readonly saga: string } };
   readonly provider: FunctionLimits & { readonly stage: string; readonly environment?: Record<string, unknown> };
   readonly functions: Record<
     string,
@@ -54,6 +73,7 @@ interface Configuration {
       readonly events?: readonly {
         readonly http?: string | HttpEvent;
         readonly schedule?: string | { readonly rate: string };
+        readonly sqs?: QueueEvent;
       }[];
     }
   >;
@@ -64,20 +84,25 @@ interface Configuration {
  * @throws Error where it cannot be read, a variable cannot be resolved, or an event is of a kind that is not served here
  */
 export async function readDescription(root: string, stage: string): Promise<ServiceDescription> {
-  const { service, provider, functions } = await resolved(root, stage);
+  const { service, provider, functions, custom } = await resolved(root, stage);
+  // As deploy/events-plugin.cjs does: without events nobody has a queue.
+  const hasQueues = custom.deployment.saga === "events";
   const environment = Object.entries(provider.environment ?? {}).map(([name, value]) => [name, String(value)] as const);
   return {
     service,
     stage,
     environment: Object.fromEntries(environment),
-    functions: Object.entries(functions).map(([name, { handler, events = [], timeout, memorySize }]) => ({
-      name,
-      handler,
-      timeout: (timeout ?? provider.timeout ?? DEFAULT_TIMEOUT_SECONDS) * 1_000,
-      memoryMegabytes: memorySize ?? provider.memorySize ?? DEFAULT_MEMORY_MEGABYTES,
-      routes: events.flatMap(({ http }) => (http === undefined ? [] : [routeOf(http)])),
-      schedules: events.flatMap(({ schedule }) => (schedule === undefined ? [] : [rateOf(schedule, name)])),
-    })),
+    functions: Object.entries(functions)
+      .filter(([, { events = [] }]) => hasQueues || events.every(({ sqs }) => sqs === undefined))
+      .map(([name, { handler, events = [], timeout, memorySize }]) => ({
+        name,
+        handler,
+        timeout: (timeout ?? provider.timeout ?? DEFAULT_TIMEOUT_SECONDS) * 1_000,
+        memoryMegabytes: memorySize ?? provider.memorySize ?? DEFAULT_MEMORY_MEGABYTES,
+        routes: events.flatMap(({ http }) => (http === undefined ? [] : [routeOf(http)])),
+        schedules: events.flatMap(({ schedule }) => (schedule === undefined ? [] : [rateOf(schedule, name)])),
+        queues: events.flatMap(({ sqs }) => (sqs === undefined ? [] : [queueOf(sqs, name)])),
+      })),
   };
 }
 
@@ -109,6 +134,17 @@ async function resolved(root: string, stage: string): Promise<Configuration> {
 function routeOf(http: string | HttpEvent): Route {
   const [method = "", path = ""] = typeof http === "string" ? http.split(/\s+/) : [http.method, http.path];
   return { method: method.toUpperCase(), resource: path.startsWith("/") ? path : `/${path}` };
+}
+
+/** The queues are named in the template: `StockQueue`. */
+function queueOf({ arn, batchSize, functionResponseType }: QueueEvent, name: string): QueueDescription {
+  const [, service] = /^([A-Z][a-z]+)Queue$/.exec(arn["Fn::GetAtt"][0]) ?? [];
+  if (service === undefined) throw new Error(`the queue of ${name} is not one of the template`);
+  return {
+    service: service.toLowerCase(),
+    batchSize: batchSize ?? DEFAULT_BATCH_SIZE,
+    partialFailures: functionResponseType === "ReportBatchItemFailures",
+  };
 }
 
 function rateOf(schedule: string | { readonly rate: string }, name: string): number {

@@ -36,8 +36,10 @@ export function proxyEvent(
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const [name, value] = [rawHeaders[i] as string, rawHeaders[i + 1] as string];
     // Of several headers with one name the last one counts, as in API Gateway.
-    headers[name] = value;
-    (multiValueHeaders[name] ??= []).push(value);
+    const values = Object.hasOwn(multiValueHeaders, name) ? multiValueHeaders[name] : undefined;
+    if (values !== undefined) values.push(value);
+    else setOwn(multiValueHeaders, name, [value]);
+    setOwn(headers, name, value);
     if (name.length === 10 && name.toLowerCase() === "user-agent") userAgent = value;
   }
   const now = Date.now();
@@ -67,6 +69,13 @@ export function proxyEvent(
     body,
     isBase64Encoded,
   };
+}
+
+/** A client chooses the name, and may choose `__proto__`. */
+function setOwn<T>(object: Record<string, T>, name: string, value: T): void {
+  if (name === "__proto__")
+    Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+  else object[name] = value;
 }
 
 /**

@@ -5,11 +5,14 @@ import type { Dispatch } from "../../functions/calls/dispatch.ts";
 import { within } from "../../functions/calls/within.ts";
 import type { ServiceDescription } from "./description.ts";
 import { proxyEvent, type GatewayRequest } from "./event.ts";
+import { FUNCTION_FAILED, LATE_ANSWER } from "./gateway-answers.ts";
 import { LocalFunction, type LoadHandler } from "./local-function.ts";
 
 interface Route {
   readonly resource: string;
   readonly called: LocalFunction;
+  /** Of a function that tells monitors how its service is. */
+  readonly isHealth: boolean;
 }
 
 /** A function that a request leads to, with what its path says. */
@@ -17,14 +20,8 @@ export interface Target extends Route {
   readonly pathParameters: Record<string, string> | null;
 }
 
-/** Longest path parameter that is still handed to a function, which knows better why it is wrong. */
-const LONGEST_PARAMETER = 8_192;
-
-const unanswered = (statusCode: number, message: string): APIGatewayProxyResult => ({
-  statusCode,
-  headers: { "content-type": "application/json" },
-  body: JSON.stringify({ message }),
-});
+/** Longest path parameter that is still handed to a function, which knows better why it is wrong: longer ones come with no request. */
+const LONGEST_PARAMETER = 128 * 1_024;
 
 export class Functions {
   readonly #stage: string;
@@ -40,7 +37,7 @@ export class Functions {
     for (const called of this.#functions.values()) {
       for (const { method, resource } of called.description.routes) {
         const path = resource.replace(/\{(\w+)\}/g, ":$1");
-        const route: Route = { resource, called };
+        const route: Route = { resource, called, isHealth: resource.endsWith("/health") };
         this.#router.on(method as findMyWay.HTTPMethod, path, () => undefined, route);
       }
     }
@@ -55,10 +52,11 @@ export class Functions {
   match(method: string, path: string): Target | null {
     const found = this.#router.find(method as findMyWay.HTTPMethod, path);
     if (found === null) return null;
-    const { resource, called } = found.store as Route;
+    const { resource, called, isHealth } = found.store as Route;
     return {
       resource,
       called,
+      isHealth,
       pathParameters: resource.includes("{") ? (found.params as Record<string, string>) : null,
     };
   }
@@ -74,13 +72,13 @@ export class Functions {
       const answer = Promise.resolve(
         called.invoke(proxyEvent(request, target, this.#stage)) as APIGatewayProxyResult | undefined,
       );
-      const result = await within(answer, timeout, () => unanswered(504, "Endpoint request timed out"));
-      return typeof result?.statusCode === "number" ? result : unanswered(502, "Internal server error");
+      const result = await within(answer, timeout, () => LATE_ANSWER);
+      return typeof result?.statusCode === "number" ? result : FUNCTION_FAILED;
     } catch (error) {
       process.stderr.write(
         `${name} threw ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
       );
-      return unanswered(502, "Internal server error");
+      return FUNCTION_FAILED;
     }
   }
 

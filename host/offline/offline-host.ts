@@ -1,12 +1,13 @@
 /** `npm start`: the functions behind serverless-offline, on loopback. */
 import { spawn } from "node:child_process";
-import { rmSync } from "node:fs";
+import { accessSync, constants, rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Configuration } from "../configuration.ts";
 import { type Diagnostics } from "../diagnostics.ts";
 import { type FunctionHost } from "../function-host.ts";
+import { StartError } from "../start-error.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const POLL_MS = 25;
@@ -17,19 +18,21 @@ const POLL_MS = 25;
  */
 const MEMORY_FLAGS = ["--max-semi-space-size=16"];
 
-const PATIENCE_MS = 4_000;
+/** Longer than the host itself waits for the requests that it has. */
+const PATIENCE_MS = 13_000;
 const FUNCTION_PREFIX = "shop-offline-";
 /** A long log takes its time to replay. A host that takes longer than this hangs. */
 const INVOCATION_TIMEOUT_MS = 300_000;
 
 export function offlineHost(
   name: string,
-  { httpPort, lambdaPort }: Configuration,
+  { httpHost, httpPort, lambdaPort, url }: Configuration,
   diagnostics: Diagnostics,
 ): FunctionHost {
+  requireWritable(ROOT);
   return {
     ports: [
-      { port: httpPort, setting: "HTTP_PORT" },
+      { port: httpPort, setting: "HTTP_HOST, HTTP_PORT", host: httpHost },
       { port: lambdaPort, setting: "LAMBDA_PORT, derived from HTTP_PORT unless set" },
     ],
     patience: PATIENCE_MS,
@@ -57,7 +60,6 @@ export function offlineHost(
               env: {
                 ...process.env,
                 ...environment,
-                HTTP_PORT: String(httpPort),
                 LAMBDA_PORT: String(lambdaPort),
                 ESBUILD_WORK_FOLDER: workFolder(httpPort),
                 NODE_DISABLE_COMPILE_CACHE: "1", // would take 25 MB more in this process, and not start sooner
@@ -70,11 +72,22 @@ export function offlineHost(
           ),
         ),
       async ready(signal) {
-        while (!(await answers(httpPort))) await sleep(POLL_MS, undefined, { signal });
+        while (!(await answers(url))) await sleep(POLL_MS, undefined, { signal });
         signal.throwIfAborted();
       },
     }),
   };
+}
+
+/** The bundles are written into the project, because their imports of the layers resolve from there. */
+function requireWritable(folder: string): void {
+  try {
+    accessSync(folder, constants.W_OK);
+  } catch {
+    throw new StartError(
+      `npm start writes its bundles into ${folder}, which cannot be written: npm run serve needs none`,
+    );
+  }
 }
 
 /**
@@ -84,9 +97,9 @@ function workFolder(httpPort: number): string {
   return join(".esbuild", String(httpPort));
 }
 
-async function answers(port: number): Promise<boolean> {
+async function answers(url: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = request({ host: "127.0.0.1", port, path: "/", agent: false, timeout: 1_000 }, (response) => {
+    const asked = request(url, { agent: false, timeout: 1_000 }, (response) => {
       response.resume();
       resolve(true); // whatever it says: it serves
     });
@@ -96,9 +109,9 @@ async function answers(port: number): Promise<boolean> {
   });
 }
 
-/** The Lambda API's Invoke: there is no public route for it. @throws Error where the function is not there, throws, or answers with an error status */
-async function invoke(lambdaPort: number, functionName: string, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
+/** The Lambda API's Invoke: there is no public route for it. @throws Error where the function is not there, or throws */
+function invoke(lambdaPort: number, functionName: string, signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve, reject) => {
     const asked = request(
       {
         host: "127.0.0.1",
@@ -114,12 +127,9 @@ async function invoke(lambdaPort: number, functionName: string, signal: AbortSig
         response.on("data", (bytes: Buffer) => (said += bytes.toString()));
         response.once("error", reject);
         response.once("end", () => {
-          const failed =
-            response.statusCode !== 200 ||
-            response.headers["x-amz-function-error"] !== undefined ||
-            answersWithError(said);
-          if (failed) reject(new Error(said.slice(0, 1_000) || `status ${response.statusCode}`));
-          else resolve();
+          if (response.statusCode === 200 && response.headers["x-amz-function-error"] === undefined)
+            resolve(parsed(said));
+          else reject(new Error(said.slice(0, 1_000) || `status ${response.statusCode}`));
         });
       },
     );
@@ -129,11 +139,7 @@ async function invoke(lambdaPort: number, functionName: string, signal: AbortSig
   });
 }
 
-function answersWithError(payload: string): boolean {
-  try {
-    const { statusCode } = JSON.parse(payload) as { statusCode?: unknown };
-    return typeof statusCode === "number" && statusCode >= 400;
-  } catch {
-    return false; // an empty answer, or text
-  }
+/** What a function has returned: JSON, or nothing. */
+function parsed(payload: string): unknown {
+  return payload === "" ? null : JSON.parse(payload);
 }

@@ -4,24 +4,25 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { services } from "../../functions/services.ts";
+import { numberOf } from "../../functions/settings/settings.ts";
 import { openState } from "../../functions/state/open-state.ts";
+import type { ServiceDescription } from "../gateway/description.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
+import { gatewayServer } from "../http/gateway-server.ts";
+import type { FunctionServer } from "../http/server.ts";
+import { outputMayBeLost } from "../output.ts";
 import type { HostMessage, Invoke } from "./messages.ts";
 import { startSchedules } from "./schedules.ts";
-import { FunctionServer } from "./server.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 
 /** Milliseconds: longer than a request works; the supervisor waits a little longer. */
 const DRAIN_PATIENCE = 11_000;
-/** Milliseconds that a service has to say that it is ready. */
-const PROBE_PATIENCE = 1_000;
-
-const setting = (name: string): number => Number(process.env[name]);
 
 async function main(): Promise<void> {
+  outputMayBeLost();
   const description = await readDescriptionApart(ROOT, "offline");
   // It is a plain object from here on: Node's own asks the system for each variable, and functions look at a dozen for
   // each request.
@@ -30,13 +31,8 @@ async function main(): Promise<void> {
   await functions.loadAll();
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
-  const admission = {
-    concurrency: setting("MAX_CONCURRENCY"),
-    queue: setting("MAX_QUEUE"),
-    patience: setting("QUEUE_TIMEOUT_MS"),
-  };
-  const server = new FunctionServer({ functions, admission, probe });
-  await server.listen(setting("HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
+  const server = gatewayServer(functions);
+  await server.listen(numberOf(process.env, "HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
 
   const invoke = (name: string): Promise<unknown> =>
     functions.invoke(name, {
@@ -49,32 +45,28 @@ async function main(): Promise<void> {
 
   process.on("message", ({ id, invoke: name }: Invoke) => {
     invoke(name).then(
-      () => tell({ id, error: null }),
+      (result) => tell({ id, result: result ?? null }),
       (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),
     );
   });
-  process.once("SIGTERM", () => void stop(server, endSchedules));
+  const endPolling = await startPolling(functions, description);
+  process.once("SIGTERM", () => void stop(server, endSchedules, endPolling));
   tell({ serving: true });
 }
 
-/** Asks this service's state by a read, behind the same checks as any other. */
-async function probe(): Promise<Record<string, string | null>> {
-  const states = services.map(async (service) => {
-    try {
-      await (await openState(service)).occ.read(["ready"], { timeout: PROBE_PATIENCE });
-      return [service.name, null] as const;
-    } catch (error) {
-      return [service.name, error instanceof Error ? error.message : String(error)] as const;
-    }
-  });
-  return Object.fromEntries(await Promise.all(states));
+/** Only where there are queues is what polls them loaded. */
+async function startPolling(functions: Functions, description: ServiceDescription): Promise<() => Promise<void>> {
+  if (description.functions.every(({ queues = [] }) => queues.length === 0)) return async () => undefined;
+  const { pollQueues } = await import("../gateway/queue-poller.ts");
+  return pollQueues(description.functions, (name, event) => functions.invoke(name, event));
 }
 
 /** Takes no new work, answers what is under way, appends to the log what was executed, and then ends the process. */
-async function stop(server: FunctionServer, endSchedules: () => void): Promise<void> {
+async function stop(server: FunctionServer, endSchedules: () => void, endPolling: () => Promise<void>): Promise<void> {
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
-  await Promise.allSettled(services.map(async (service) => (await openState(service)).close()));
+  await endPolling();
+  await Promise.allSettled(services.map(async (service) => (await openState(service)).close({ drain: true })));
   process.exit(0);
 }
 

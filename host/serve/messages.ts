@@ -6,5 +6,8 @@ export interface Invoke {
   readonly invoke: string;
 }
 
-/** From the host: it serves; or what became of an invocation, with the error where it failed. */
-export type HostMessage = { readonly serving: true } | { readonly id: number; readonly error: string | null };
+/** From the host: it serves; or what became of an invocation. */
+export type HostMessage =
+  | { readonly serving: true }
+  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly error: string };

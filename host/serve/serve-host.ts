@@ -17,19 +17,15 @@ const PATIENCE_MS = 13_000;
  */
 const MEMORY_FLAGS = ["--max-semi-space-size=64"];
 
-export function serveHost(
-  name: string,
-  { httpPort, serveSettings }: Configuration,
-  diagnostics: Diagnostics,
-): FunctionHost {
+export function serveHost(name: string, { httpHost, httpPort }: Configuration, diagnostics: Diagnostics): FunctionHost {
   let host: ChildProcess | undefined;
   let invocations = 0;
   return {
-    ports: [{ port: httpPort, setting: "HTTP_PORT" }],
+    ports: [{ port: httpPort, setting: "HTTP_HOST, HTTP_PORT", host: httpHost }],
     patience: PATIENCE_MS,
     invoke: async (called, signal) => {
       if (!host?.connected) throw new Error("the host is not there");
-      await invoke(host, { id: ++invocations, invoke: called }, signal);
+      return invoke(host, { id: ++invocations, invoke: called }, signal);
     },
     cleanUp: () => undefined,
     child: (environment) => ({
@@ -40,7 +36,7 @@ export function serveHost(
             cwd: join(import.meta.dirname, "..", ".."),
             detached: true,
             stdio: ["ignore", output, output, "ipc"],
-            env: { ...process.env, ...environment, ...serveSettings, HTTP_PORT: String(httpPort) },
+            env: { ...process.env, ...environment },
           }),
         )),
       async ready(signal) {
@@ -56,17 +52,18 @@ export function serveHost(
 }
 
 /** @throws Error with what the function threw, or where the host is gone before it has answered */
-async function invoke(host: ChildProcess, request: Invoke, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    const settle = (error: Error | null): void => {
+function invoke(host: ChildProcess, request: Invoke, signal: AbortSignal): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const settle = (error: Error | null, result?: unknown): void => {
       host.off("message", answered).off("disconnect", gone);
       signal.removeEventListener("abort", gone);
-      if (error === null) resolve();
+      if (error === null) resolve(result);
       else reject(error);
     };
     const answered = (message: HostMessage): void => {
-      if ("id" in message && message.id === request.id)
-        settle(message.error === null ? null : new Error(message.error));
+      if (!("id" in message) || message.id !== request.id) return;
+      if ("error" in message) settle(new Error(message.error));
+      else settle(null, message.result);
     };
     const gone = (): void => settle(new Error("the host is gone"));
     host.on("message", answered).once("disconnect", gone);

@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from "@jest/globals";
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
@@ -13,8 +13,18 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 const HOST = join(import.meta.dirname, "..");
+
+/** Installs what the lock names, unless told to leave out what is for development; answers \`config get\` by the environment. */
+const NPM = `
+if [ "$1" = config ]; then echo "\${npm_config_ignore_scripts:-false}"; exit 0; fi
+echo "$@" >> npm-calls
+case "$NODE_ENV $*" in
+  *--include=dev*) mkdir -p node_modules/.bin node_modules/thing; : > node_modules/.bin/node; echo '{}' > node_modules/thing/package.json; cp package-lock.json node_modules/.package-lock.json;;
+  production*) mkdir -p node_modules; echo '{"packages":{}}' > node_modules/.package-lock.json;;
+esac`;
 let clone: string;
 let bin: string;
 
@@ -27,9 +37,9 @@ beforeEach(() => {
   for (const file of ["bootstrap.mjs", "redis-binary.mjs"]) cpSync(join(HOST, file), join(clone, "host", file));
   writeFileSync(join(clone, "package.json"), '{"type":"module"}');
   writeLock("1.0.0");
-  program("npm", `echo "$@" >> npm-calls; mkdir -p node_modules`);
+  program("npm", NPM);
   symlinkSync(process.execPath, join(bin, "node"));
-  for (const tool of ["sh", "mkdir"])
+  for (const tool of ["sh", "mkdir", "cp", "sleep"])
     symlinkSync(spawnSync("sh", ["-c", `command -v ${tool}`], { encoding: "utf8" }).stdout.trim(), join(bin, tool));
 });
 
@@ -63,10 +73,84 @@ const PACKAGES_ONLY = ["--no-redis", "--no-build"];
 
 test("packages are installed when they are missing, and then not again", () => {
   expect(bootstrap(PACKAGES_ONLY).exitCode).toBe(0);
-  expect(npmCalls()).toEqual(["ci --no-audit --no-fund --loglevel=error"]);
+  expect(npmCalls()).toEqual(["ci --include=dev --include=optional --no-audit --no-fund --loglevel=error"]);
   expect(bootstrap(PACKAGES_ONLY)).toEqual({ exitCode: 0, stdout: "", stderr: "" });
   expect(npmCalls()).toHaveLength(1);
 });
+
+test("NODE_ENV=production installs what is needed to start all the same", () => {
+  expect(bootstrap(PACKAGES_ONLY, { NODE_ENV: "production" })).toEqual({
+    exitCode: 0,
+    stdout: "",
+    stderr: expect.stringContaining("npm ci"),
+  });
+  expect(bootstrap(PACKAGES_ONLY).exitCode).toBe(0);
+  expect(npmCalls()).toHaveLength(1);
+});
+
+test("an install that is not whole gets no stamp, though npm says that it went well; and one that was spoilt since is made anew", () => {
+  program("npm", `[ "$1" = config ] || { echo "$@" >> npm-calls; mkdir -p node_modules; }`);
+  const failed = bootstrap(PACKAGES_ONLY);
+  expect([failed.exitCode, failed.stderr]).toEqual([1, expect.stringContaining("left packages out")]);
+  program("npm", NPM);
+  expect(bootstrap(PACKAGES_ONLY).exitCode).toBe(0);
+  rmSync(join(clone, "node_modules", ".bin"), { recursive: true });
+  expect(bootstrap(PACKAGES_ONLY).exitCode).toBe(0);
+  expect(npmCalls()).toHaveLength(3);
+});
+
+test("where npm runs no install scripts one line says so, and nothing is installed", () => {
+  const refused = bootstrap(PACKAGES_ONLY, { npm_config_ignore_scripts: "true" });
+  expect([refused.exitCode, refused.stderr.trim().split("\n")]).toEqual([
+    1,
+    [expect.stringContaining("npm_config_ignore_scripts=false")],
+  ]);
+  expect(npmCalls()).toEqual([]);
+});
+
+test("two starts at once on a fresh clone: one installs, the other waits for it", async () => {
+  program("npm", `[ "$1" = config ] || sleep 1\n${NPM}`);
+  const both = await Promise.all(
+    [0, 1].map(() =>
+      promisify(execFile)(process.execPath, [join(clone, "host", "bootstrap.mjs"), ...PACKAGES_ONLY], {
+        env: { PATH: bin },
+      }),
+    ),
+  );
+  expect(both.map(({ stderr }) => stderr.includes("npm ci")).sort()).toEqual([false, true]);
+  expect(npmCalls()).toHaveLength(1);
+  // One that was killed blocks nobody.
+  rmSync(join(clone, "node_modules"), { recursive: true });
+  writeFileSync(join(clone, ".bootstrap.lock"), String(spawnSync("true").pid));
+  expect(bootstrap(PACKAGES_ONLY).exitCode).toBe(0);
+});
+
+(process.getuid?.() === 0 ? test : test.skip)(
+  "somebody else's install is started as it is; one that is missing is one line",
+  () => {
+    const asNobody = (): { status: number | null; stderr: string } =>
+      spawnSync(
+        "setpriv",
+        [
+          "--reuid=65534",
+          "--regid=65534",
+          "--clear-groups",
+          process.execPath,
+          join(clone, "host", "bootstrap.mjs"),
+          ...PACKAGES_ONLY,
+        ],
+        { encoding: "utf8", env: { PATH: `${bin}:/usr/bin:/bin` } },
+      );
+    for (const folder of [clone, bin, join(clone, "host")]) chmodSync(folder, 0o755);
+    expect(asNobody()).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^error: packages are missing, and .* cannot be written: npm ci, as its owner\n$/),
+    });
+    bootstrap(PACKAGES_ONLY);
+    rmSync(join(clone, "node_modules", ".installed-from-lock"));
+    expect(asNobody()).toMatchObject({ status: 0, stderr: "" });
+  },
+);
 
 test("packages are installed again when the lock file has changed", () => {
   bootstrap(PACKAGES_ONLY);
@@ -76,7 +160,7 @@ test("packages are installed again when the lock file has changed", () => {
 });
 
 test("an install that was cut short is one error, and is noticed by the next start", () => {
-  program("npm", `echo "$@" >> npm-calls; mkdir -p node_modules; exit 1`);
+  program("npm", `[ "$1" = config ] && exit 0; echo "$@" >> npm-calls; mkdir -p node_modules; exit 1`);
   const failed = bootstrap(PACKAGES_ONLY);
   expect(failed.exitCode).toBe(1);
   expect(failed.stderr).toContain("error: installing the packages failed");
@@ -91,6 +175,8 @@ test("packages that somebody has installed with npm from this lock file are take
       JSON.stringify({ packages: { "node_modules/thing": { version } } }),
     );
   mkdirSync(join(clone, "node_modules", "thing"), { recursive: true });
+  mkdirSync(join(clone, "node_modules", ".bin"));
+  writeFileSync(join(clone, "node_modules", ".bin", "node"), "");
   writeFileSync(join(clone, "node_modules", "thing", "package.json"), "{}");
   installed("0.9.0");
   bootstrap(PACKAGES_ONLY);

@@ -7,9 +7,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyEvent } from "aws-lambda";
 import { Functions } from "../gateway/functions.ts";
 import type { Handler } from "../gateway/local-function.ts";
-import type { AdmissionOptions } from "../serve/admission.ts";
+import type { AdmissionOptions } from "../http/admission.ts";
 import { startSchedules } from "../serve/schedules.ts";
-import { FunctionServer, LARGEST_BODY, LARGEST_HEADERS } from "../serve/server.ts";
+import { LARGEST_BODY } from "../http/body.ts";
+import { FunctionServer, LARGEST_HEADERS } from "../http/server.ts";
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {
@@ -36,6 +37,7 @@ async function serve(
     { method: "POST", resource: "/run/{x}" },
     { method: "GET", resource: "/run/{x}" },
     { method: "POST", resource: "/inner" },
+    { method: "GET", resource: "/health" },
   ];
   const functions = new Functions(
     {
@@ -49,7 +51,7 @@ async function serve(
     async () => handler,
   );
   const { admission = ROOMY, probe = async () => ({}) } = options;
-  const server = new FunctionServer({ functions, admission, probe });
+  const server = new FunctionServer({ functions, admission, probe, isOwn: ({ signature }) => signature === "right" });
   const port = await server.listen(0, "127.0.0.1");
   endings.push(() => server.drain(0));
   return { url: `http://127.0.0.1:${port}`, port, server };
@@ -155,7 +157,7 @@ test("past the bounds of concurrency and queue: 503 with Retry-After at once; wi
   const { url } = await serve(handler, { admission: { ...ROOMY, concurrency: 2, queue: 3 } });
   const taken = Array.from({ length: 5 }, () => post(`${url}/run/1`));
   await reached(2);
-  while (((await (await fetch(`${url}/health`)).json()) as { queued: number }).queued < 3) await sleep(1);
+  while (((await (await fetch(`${url}/ready`)).json()) as { queued: number }).queued < 3) await sleep(1);
   const turnedAway = await post(`${url}/run/1`);
   expect([turnedAway.status, turnedAway.headers.get("retry-after")]).toEqual([503, "1"]);
   expect(await turnedAway.json()).toMatchObject({ error: { code: "overloaded" } });
@@ -183,7 +185,7 @@ test("the services' own calls need no turn: a full host does not wait for itself
   const { url } = await serve(handler, { admission: { ...ROOMY, concurrency: 1, queue: 0 } });
   const outer = post(`${url}/run/1`);
   await reached(1);
-  const inner = post(`${url}/inner`, { headers: { "x-shop-signature": "any" } });
+  const inner = post(`${url}/inner`, { headers: { "x-shop-signature": "right" } });
   await reached(2);
   open();
   expect([(await outer).status, (await inner).status]).toEqual([200, 200]);
@@ -192,7 +194,7 @@ test("the services' own calls need no turn: a full host does not wait for itself
 test("calls between the services have a place of their own, and no more than clients have: past it 503", async () => {
   const { handler, reached, open } = gated();
   const { url } = await serve(handler, { admission: { concurrency: 1, queue: 0, patience: 60_000 } });
-  const headers = { "x-shop-signature": "any" };
+  const headers = { "x-shop-signature": "right" };
   const first = post(`${url}/inner`, { headers });
   await reached(1);
   const second = await post(`${url}/inner`, { headers });
@@ -253,15 +255,107 @@ test("drain: what takes longer than the patience breaks off", async () => {
   expect(await under).toBe("broken off");
 });
 
-test("/health says that the process serves, /ready whether each service does", async () => {
+test("/ready says whether each service does, and how many requests are under way and wait", async () => {
   const services: Record<string, string | null> = { order: null, stock: "no answer" };
   const { url } = await serve(echo, { probe: async () => services });
-  expect((await fetch(`${url}/health`)).status).toBe(200);
   const response = await fetch(`${url}/ready`);
   expect([response.status, response.headers.get("retry-after")]).toEqual([503, "1"]);
-  expect(await response.json()).toEqual({ ready: false, draining: false, services });
+  expect(await response.json()).toEqual({ ready: false, draining: false, services, active: 0, queued: 0 });
   services["stock"] = null;
   expect((await fetch(`${url}/ready`)).status).toBe(200);
+});
+
+test("/ready is 503 while the host stops, though every service is well", async () => {
+  const { handler, reached, open } = gated();
+  const { url, port, server } = await serve(handler);
+  const under = post(`${url}/run/1`);
+  await reached(1);
+  // A monitor that keeps its connection.
+  const socket = connect(port, "127.0.0.1");
+  endings.push(() => socket.destroy());
+  let said = "";
+  socket.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  socket.write("GET /ready HTTP/1.1\r\nhost: x\r\n\r\n");
+  while (!said.includes('"queued"')) await once(socket, "data");
+  expect(said).toMatch(/^HTTP\/1.1 200 /);
+  said = "";
+  // Kept open by a request that is not whole yet: idle connections are closed at once.
+  socket.write("GET /ready HTTP/1.1\r\n");
+  await sleep(20);
+  const drained = server.drain(60_000);
+  socket.write("host: x\r\n\r\n");
+  while (!said.includes('"queued"')) await once(socket, "data");
+  expect(said).toMatch(/^HTTP\/1.1 503 /);
+  expect(said).toContain('"draining":true');
+  open();
+  await Promise.all([under, drained]);
+});
+
+test("health is told without a turn: monitors see a full host as it is", async () => {
+  const { handler, reached, open } = gated();
+  const { url } = await serve(
+    async (event, context) =>
+      (event as APIGatewayProxyEvent).path === "/health" ? { statusCode: 200, body: "" } : handler(event, context),
+    {
+      admission: { ...ROOMY, concurrency: 1, queue: 0 },
+    },
+  );
+  const under = post(`${url}/run/1`);
+  await reached(1);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  open();
+  await under;
+});
+
+test("a signature that is none gives no way past admission", async () => {
+  const { handler, reached, open } = gated();
+  const { url } = await serve(handler, { admission: { ...ROOMY, concurrency: 1, queue: 0 } });
+  const under = post(`${url}/run/1`);
+  await reached(1);
+  expect((await post(`${url}/run/2`, { headers: { "x-shop-signature": "wrong" } })).status).toBe(503);
+  open();
+  await under;
+});
+
+test("who waits too long gives its place in the queue back: after many of them there is room again", async () => {
+  const { handler, reached, open } = gated();
+  const { url } = await serve(handler, { admission: { concurrency: 1, queue: 2, patience: 30 } });
+  const first = post(`${url}/run/1`);
+  await reached(1);
+  for (let i = 0; i < 3; i++) {
+    const waited = await Promise.all([post(`${url}/run/2`), post(`${url}/run/2`)]);
+    for (const response of waited) expect(await response.text()).toContain("this request's turn");
+  }
+  open();
+  await first;
+  for (let i = 0; i < 3; i++) expect((await post(`${url}/run/3`)).status).toBe(200);
+});
+
+test("a queued request whose client has left is not begun, and its place is free at once", async () => {
+  const { handler, reached, open } = gated();
+  const runs: string[] = [];
+  const counted: Handler = (event, context) => (
+    runs.push((event as APIGatewayProxyEvent).path),
+    handler(event, context)
+  );
+  const { url, port } = await serve(counted, { admission: { concurrency: 1, queue: 1, patience: 60_000 } });
+  const first = post(`${url}/run/1`);
+  await reached(1);
+  const queued = async (count: number): Promise<void> => {
+    while (((await (await fetch(`${url}/ready`)).json()) as { queued: number }).queued !== count) await sleep(1);
+  };
+  for (let i = 0; i < 3; i++) {
+    const socket = connect(port, "127.0.0.1");
+    socket.write("POST /run/left HTTP/1.1\r\nhost: x\r\n\r\n");
+    await queued(1);
+    socket.destroy();
+    await queued(0);
+  }
+  const last = post(`${url}/run/last`);
+  await queued(1);
+  open();
+  expect((await Promise.all([first, last])).map(({ status }) => status)).toEqual([200, 200]);
+  expect(runs).toEqual(["/run/1", "/run/last"]);
 });
 
 test("a schedule runs its function again and again, never twice at once, also after a failure", async () => {

@@ -1,7 +1,8 @@
-/** COMMIT and RESOLVE: log-hook.ts of the layer, and settle.ts of redis-occ for a lost reply. */
+/** COMMIT and RESOLVE: log-hook.ts of the layer, and fence-off.ts of redis-occ for a lost reply. */
 import type { Visit } from "../explorer.ts";
-import { append, newWriter, waitFor } from "./writer.ts";
-import { execute, isGuardFine, lastIn, look, mayExecute, sameGuard, tailAfter } from "./redis.ts";
+import { abandon, append, isTaken, sees, waitFor } from "./writer.ts";
+import { enter } from "./enter.ts";
+import { execute, lastIn, look, mayExecute, sameGuard, tailAfter } from "./redis.ts";
 import { joined, NOTHING } from "./runs.ts";
 import { startRecovery } from "./recovery.ts";
 import { decidedHistory, isRecorded, syncFolder } from "./store.ts";
@@ -10,8 +11,9 @@ import {
   deny,
   finished,
   promise,
+  serverOf,
   withLane,
-  withProcess,
+  withServer,
   type Guard,
   type LaneState,
   type LogState,
@@ -65,39 +67,33 @@ const STAGES: Partial<Record<LaneState["stage"], (place: Place) => void>> = {
   lost: settleLost,
   recall,
   resolving: resolve,
-  "half done": deleteGuard,
 };
 
-function watch({ world, state, p, l, process, operation, visit, who }: Place): void {
-  const { guard, server } = state.redis;
-  const move =
-    guard !== null && isGuardFine(world, state)
-      ? world.decisions.judgeWriter(process.writer ?? undefined, guard.epoch)
-      : "restore";
-  if (move === "restore") {
-    if (process.recovery === null)
-      visit(
-        `${who}: the state has to be restored`,
-        startRecovery(state, p, process.writer?.over ? process.writer.epoch : 0),
-      );
-    return;
-  }
-  const ready =
-    move === "replace"
-      ? withProcess(state, p, { writer: newWriter(world, (guard as Guard).epoch, process.writer) })
-      : state;
-  const { version } = look(world, state.redis, operation.key);
-  visit(`${who}: WATCH, read, decide`, withLane(ready, p, l, { stage: "decided", guard, server, version }));
+function watch({ world, state, p, l, operation, visit, who }: Place): void {
+  const entered = enter(world, state, p);
+  if (typeof entered === "string") return;
+  if (!("guard" in entered)) return visit(`${who}: ${entered.why}`, entered.next);
+  const { guard, redis, next } = entered;
+  const seen = next.processes[p]?.writer?.seen ?? -1;
+  if (world.decisions.isBehind(redis.tail.last, seen))
+    return visit(`${who}: commit ${redis.tail.last} is below what it has seen`, abandon(next, p, guard.epoch));
+  const { server, replid } = redis;
+  const { version } = look(world, redis, operation.key);
+  visit(
+    `${who}: WATCH, read, decide${server === state.redis.server ? "" : " on the old server"}`,
+    withLane(next, p, l, { stage: "decided", guard, server, replid, version }),
+  );
 }
 
 function exec({ world, state, p, l, process, lane, operation, visit, who }: Place): void {
-  const { redis } = state;
+  const redis = serverOf(state, lane.server);
   const guard = lane.guard as Guard;
-  if (redis.server !== lane.server)
-    return visit(`${who}: the connection is broken, nothing was sent`, again(state, p, l));
-  const sent = { guard, tx: operation.tx, version: lane.version };
+  if (redis === null) return visit(`${who}: the connection is broken, nothing was sent`, again(state, p, l));
+  const writer = process.writer?.epoch === guard.epoch ? process.writer : null;
+  const before = writer?.seen ?? -1;
+  const sent = { guard, replid: lane.replid, before, tx: operation.tx, version: lane.version };
   if (isLeft(state, "reply") && redis.queued === null) {
-    const queued = { ...state, redis: { ...redis, queued: sent } };
+    const queued = withServer(state, { ...redis, queued: sent });
     visit(
       `${who}: EXEC is sent, the connection breaks while the server has it in a buffer`,
       spend(withLane(queued, p, l, { stage: "lost" }), "reply"),
@@ -106,26 +102,26 @@ function exec({ world, state, p, l, process, lane, operation, visit, who }: Plac
   }
   if (!mayExecute(world, redis, sent)) return visit(`${who}: EXEC finds a conflict`, again(state, p, l));
   if (isLeft(state, "half")) {
-    const half = { ...state, redis: { ...redis, data: redis.data + operation.tx } };
+    const kept = world.flaws.has("half an EXEC is kept");
+    const half = withServer(state, { ...redis, data: redis.data + operation.tx, guard: kept ? guard : null });
     visit(
-      `${who}: EXEC fails half way, after SET and before XADD`,
-      spend(withLane(half, p, l, { stage: "half done" }), "half"),
+      `${who}: EXEC fails half way, after SET and before XADD${kept ? "" : "; deletes the guard"}`,
+      spend(withLane(half, p, l, { stage: "resolving" }), "half"),
       "fault",
     );
   }
-  const writer = process.writer?.epoch === guard.epoch ? process.writer : null;
-  const done = execute(state, operation.tx, writer?.durable ?? -1);
+  const done = execute(state, redis, operation.tx, writer?.durable ?? -1);
   const reply = tailAfter(redis, writer);
-  const n = done.redis.tail.last;
+  const n = redis.tail.last + 1;
   const blind = world.flaws.has("tail fetched by a second read");
   visit(
     `${who}: EXEC gives it number ${n} of epoch ${guard.epoch}`,
-    withLane(done, p, l, { stage: "executed", n, reply: blind ? NOTHING : reply }),
+    withLane(done, p, l, { stage: "executed", n, before, reply: blind ? NOTHING : reply }),
   );
 }
 
-function takeReply({ world, state, p, l, lane, operation, visit, who }: Place): void {
-  const gone = state.redis.server !== lane.server;
+function takeReply({ world, state, p, l, process, lane, operation, visit, who }: Place): void {
+  const gone = serverOf(state, lane.server) === null;
   if (isLeft(state, "reply") || gone) {
     const lost = withLane(state, p, l, { stage: "lost", n: -1, reply: NOTHING });
     if (gone) visit(`${who}: the reply of EXEC was lost with the server`, lost);
@@ -133,16 +129,27 @@ function takeReply({ world, state, p, l, lane, operation, visit, who }: Place): 
   }
   if (world.flaws.has("tail fetched by a second read"))
     return visit(`${who}: the reply tells its number`, withLane(state, p, l, { stage: "second read" }));
+  const { epoch } = lane.guard as Guard;
   const entries = joined(lane.reply, { from: lane.n, txs: operation.tx });
+  const writer = process.writer?.epoch === epoch ? process.writer : null;
+  const behind = world.decisions.isBehind(lane.n - 1, lane.before);
+  const taken = writer !== null && !world.flaws.has("taken number is durable") && isTaken(writer, entries);
+  if (behind || taken) {
+    const why = behind ? `number ${lane.n} is below what it has seen` : `number ${lane.n} has gone to another one`;
+    return visit(
+      `${who}: ${why}`,
+      withLane(abandon(state, p, epoch), p, l, { stage: "resolving", n: -1, reply: NOTHING }),
+    );
+  }
   visit(
     `${who}: the reply comes, append up to ${lane.n}`,
-    waitFor(append(state, p, lane.guard as Guard, entries, lane.n), p, l, "appending", lane.n),
+    waitFor(append(sees(state, p, epoch, lane.n), p, lane.guard as Guard, entries, lane.n), p, l, "appending", lane.n),
   );
 }
 
 /** Mutant: by now the tail may be another one. */
 function secondRead({ state, p, l, process, lane, operation, visit, who }: Place): void {
-  const rest = tailAfter(state.redis, process.writer);
+  const rest = tailAfter(serverOf(state, lane.server) ?? state.redis, process.writer);
   const below = { from: rest.from, txs: rest.txs.slice(0, Math.max(0, lane.n - rest.from)) };
   const entries = joined(below.txs === "" ? NOTHING : below, { from: lane.n, txs: operation.tx });
   visit(
@@ -159,25 +166,23 @@ function awaitAppend({ world, state, p, l, process, lane, operation, visit, who 
   if (writer?.epoch === guard.epoch && !writer.over) return;
   if (world.flaws.has("denied before it is decided"))
     return visit(`${who}: the append failed, answers 503 at once`, finished(deny(state, operation.tx), p, l));
-  // A recalled transaction is looked for by its name: it does not know its number.
+  // A recalled transaction is looked for by its name, because it does not know its number.
   visit(
     `${who}: the append failed or came too late`,
     withLane(state, p, l, { stage: "resolving", n: lane.stage === "recalled" ? -1 : lane.n }),
   );
 }
 
-/** The fence is touched and the marker read in one MULTI. */
+/** The fence is touched and the marker read in one MULTI, over a connection to where connections lead now. */
 function settleLost({ world, state, p, l, lane, operation, visit, who }: Place): void {
-  const { redis } = state;
-  const fenced =
-    world.flaws.has("marker without fence") || redis.queued?.tx !== operation.tx
-      ? state
-      : { ...state, redis: { ...redis, queued: null } };
-  const verdict = world.decisions.judgeLostExec(
-    redis.server === lane.server
-      ? { sameHookValues: sameGuard(redis.guard, lane.guard), markerSet: redis.data.includes(operation.tx) }
-      : null,
-  );
+  const redis = serverOf(state, (state.processes[p] as ProcessState).at) ?? state.redis;
+  const isQueued = redis.queued?.tx === operation.tx && !world.flaws.has("marker without fence");
+  const fenced = isQueued ? withServer(state, { ...redis, queued: null }) : state;
+  const told = {
+    sameHookValues: sameGuard(redis.guard, lane.guard) && redis.replid === lane.replid,
+    markerSet: redis.data.includes(operation.tx),
+  };
+  const verdict = world.decisions.judgeLostExec(redis.server === lane.server ? told : null);
   if (verdict === "not run")
     return visit(
       `${who}: the marker says that it did not run, answers 503`,
@@ -191,15 +196,12 @@ function settleLost({ world, state, p, l, lane, operation, visit, who }: Place):
 function recall({ state, p, l, process, lane, visit, who }: Place): void {
   const guard = lane.guard as Guard;
   const { writer } = process;
-  if (
-    !sameGuard(state.redis.guard, guard) ||
-    state.redis.server !== lane.server ||
-    writer?.epoch !== guard.epoch ||
-    writer.over
-  ) {
+  const redis = serverOf(state, lane.server);
+  const isSame = redis !== null && sameGuard(redis.guard, guard) && redis.replid === lane.replid;
+  if (!isSame || writer?.epoch !== guard.epoch || writer.over) {
     return visit(`${who}: the state that it ran on is gone`, withLane(state, p, l, { stage: "resolving" }));
   }
-  const entries = tailAfter(state.redis, writer);
+  const entries = tailAfter(redis, writer);
   const upTo = lastIn(entries, Math.max(0, writer.enqueued));
   visit(
     `${who}: appends the tail up to ${upTo}`,
@@ -216,19 +218,10 @@ function resolve({ world, state, p, l, process, lane, operation, visit, who }: P
     return;
   }
   const recorded = isRecorded(state.store, { epoch, n: lane.n, tx: operation.tx }, history);
-  // Another process's beginning may still be on its way to the disk: its name is synced before an answer rests on it.
+  // Another process's begin may still be on its way to the disk, so its name is synced before an answer rests on it.
   const firm = world.flaws.has("undurable begin believed") ? state : { ...state, store: syncFolder(state.store) };
   if (recorded === null)
     return visit(`${who}: nobody can say whether it is in the history, answers that`, finished(firm, p, l));
   if (recorded) return visit(`${who}: it is in the history, answers 200`, finished(promise(firm, operation.tx), p, l));
   visit(`${who}: it is not in the history, answers 503`, finished(deny(firm, operation.tx), p, l));
-}
-
-function deleteGuard({ world, state, p, l, lane, visit, who }: Place): void {
-  const keep = world.flaws.has("half an EXEC is kept") || !sameGuard(state.redis.guard, lane.guard);
-  const redis = keep ? state.redis : { ...state.redis, guard: null };
-  visit(
-    `${who}: ${keep ? "leaves" : "deletes"} the guard`,
-    withLane({ ...state, redis }, p, l, { stage: "resolving" }),
-  );
 }

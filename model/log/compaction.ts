@@ -1,6 +1,7 @@
 /**
- * COMPACT. The history up to the last durable commit goes into a snapshot; then the segments that it holds are put away. A
- * snapshot's name tells the commit that it ends with, and readers take the furthest: installing one never replaces another.
+ * COMPACT. The history up to the last durable commit goes into a snapshot; then the segments that it holds are put
+ * away. A snapshot's name tells the commit that it ends with, and readers take the furthest one, so installing one
+ * never replaces another.
  */
 import type { Visit } from "../explorer.ts";
 import { lastOf } from "./runs.ts";
@@ -29,7 +30,7 @@ export function compactSteps(world: World, state: LogState, p: number, l: number
       );
     }
     case "folded": {
-      // Only now: a claim that came before this look may cut the epoch below what was read.
+      // Only now, because a claim that came before this look may cut the epoch below what was read.
       const last = lane.version;
       if (!world.decisions.mayCompact(last, isSealed(store, last)))
         return visit(`${who}: epoch ${last} is sealed, gives up`, finished(state, p, l));
@@ -59,7 +60,7 @@ export function compactSteps(world: World, state: LogState, p: number, l: number
   }
 }
 
-/** Beginnings stay: whoever waits for an answer about an older epoch learns from them where it was cut. */
+/** Begins stay: whoever waits for an answer about an older epoch learns from them where it was cut. */
 function without(world: World, store: StoreState, { epoch, data }: Snapshot): StoreState {
   const forgets = world.flaws.has("compaction forgets the cuts");
   const begins = store.begins.map((begin, i) => (forgets && i < epoch ? null : begin));

@@ -2,7 +2,7 @@ import type { Invariant } from "../invariants.ts";
 import type { LogConfiguration } from "./model.ts";
 import type { LogFlaw } from "./flaws.ts";
 
-/** Small enough to be explored to the end within seconds each; together they have every step and every fault. */
+/** Each is small enough to be explored to the end within seconds. Together they have every step and every fault. */
 export const LOG_CONFIGURATIONS: Readonly<Record<string, LogConfiguration>> = {
   "two writers, one crash": { programs: ["Cx Rx", "Cx"], faults: { crash: 1 } },
   "Redis lost": { programs: ["Cx", "Rx"], faults: { lost: 1 } },
@@ -13,13 +13,21 @@ export const LOG_CONFIGURATIONS: Readonly<Record<string, LogConfiguration>> = {
   "append fails": { programs: ["Cx", "Cx Rx"], faults: { append: 1 } },
   "power fails": { programs: ["Cx", "Cx"], faults: { power: 1, append: 1 } },
   "a read beside a commit": { programs: ["Cx Cy|Rx"], faults: { append: 1, lost: 1 } },
-  "half an EXEC": { programs: ["Cx Rx"], faults: { half: 1, lost: 1 } },
+  "half an EXEC": { programs: ["Cx", "Cx Rx"], faults: { half: 1 } },
   compaction: { programs: ["Cx Rx|K"], faults: { lost: 1, crash: 1 } },
   "two compactions": { programs: ["Cx K", "Cx K"], faults: {} },
   "a snapshot and a power failure": { programs: ["Cx K Rx"], faults: { power: 1, lost: 1 } },
+  "follows an older server and returns": { programs: ["Cx", "Cx"], faults: { follow: 1 } },
+  "follows an older server, and the process starts again": { programs: ["Cx Rx"], faults: { follow: 1, crash: 1 } },
+  "a first replica attaches": { programs: ["Cx", "Cx Rx"], faults: { attach: 1 } },
+  "a replica attaches, and the server follows another one": { programs: ["Cx Rx"], faults: { attach: 1, follow: 1 } },
+  "put back in the same process": { programs: ["Cx Cx|Rx"], faults: { putback: 1 } },
+  "put back in the same process, which starts again": { programs: ["Cx Rx"], faults: { putback: 1, crash: 1 } },
+  "two servers alive": { programs: ["Cx", "Cx Rx"], faults: { failover: 1 } },
+  "older log": { programs: ["Cx Cy Rx"], faults: { oldlog: 1 } },
 };
 
-/** For each trap, a configuration in which it is fallen into, and the invariant that is broken then. */
+/** For each trap, a configuration that falls into it, and the invariant that it then breaks. */
 export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly breaks: Invariant }>> = {
   "cut not recorded": { programs: ["Cx", "Cy"], faults: { lost: 1 }, breaks: "1 an answer is durable" },
   "commit number instead of run id": {
@@ -46,8 +54,8 @@ export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly
   },
   "replay without token": { programs: ["Cx", "Cy"], faults: { theft: 1 }, breaks: "3 replay is a function of the log" },
   "guard before the state": { programs: ["Cx", "Rx"], faults: { lost: 1 }, breaks: "4 no write on missing state" },
-  "guard not watched": { programs: ["Cx|Cy"], faults: { append: 1 }, breaks: "4 no write on missing state" },
-  "half an EXEC is kept": { programs: ["Cx Rx"], faults: { half: 1 }, breaks: "1 an answer is durable" },
+  "guard not watched": { programs: ["Cx", "Cy Cz"], faults: { append: 1 }, breaks: "4 no write on missing state" },
+  "half an EXEC is kept": { programs: ["Cx", "Rx"], faults: { half: 1 }, breaks: "1 an answer is durable" },
   "lost reply means not executed": { programs: ["Cx Cy"], faults: { reply: 1 }, breaks: "5 at most once" },
   "marker without fence": { programs: ["Cx Cy"], faults: { reply: 1 }, breaks: "5 at most once" },
   "marker of a replaced state": { programs: ["Cx", "Cy"], faults: { reply: 1, append: 1 }, breaks: "5 at most once" },
@@ -60,7 +68,7 @@ export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly
   "late reply opens an older epoch": {
     programs: ["Cx Cy|Rx"],
     faults: { append: 1 },
-    breaks: "1 an answer is durable",
+    breaks: "7 settles by itself",
   },
   "compaction of what is not decided": {
     programs: ["Cx|K", "Ry"],
@@ -71,5 +79,39 @@ export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly
   "snapshot not synced": { programs: ["Cx K"], faults: { power: 1 }, breaks: "1 an answer is durable" },
   "snapshot goes back": { programs: ["Cx K", "Cy K"], faults: {}, breaks: "1 an answer is durable" },
   "compaction forgets the cuts": { programs: ["Cx K"], faults: { append: 1 }, breaks: "2 the log is a prefix" },
+  "history not named in the guard": {
+    programs: ["Cx", "Cx"],
+    faults: { follow: 1 },
+    breaks: "2 the log is a prefix",
+  },
+  "every new name is taken over": { programs: ["Cx", "Cx"], faults: { follow: 1 }, breaks: "2 the log is a prefix" },
+  "history not compared by EXEC": { programs: ["Cx", "Cy"], faults: { follow: 1 }, breaks: "2 the log is a prefix" },
+  "positions not compared": {
+    programs: ["Cx Rx"],
+    faults: { putback: 1, crash: 1 },
+    breaks: "4 no write on missing state",
+  },
+  "trimmed floor not compared": {
+    programs: ["Cx Cy Cx"],
+    faults: { oldlog: 1 },
+    breaks: "2 the log is a prefix",
+  },
+  "what was seen is forgotten": { programs: ["Cx Rx"], faults: { putback: 1 }, breaks: "4 no write on missing state" },
+  "taken number is durable": { programs: ["Cx|Cy"], faults: { putback: 1 }, breaks: "1 an answer is durable" },
+  "read looks for no claim": {
+    programs: ["Cx Rx", "Cx"],
+    faults: { failover: 1 },
+    breaks: "4 no write on missing state",
+  },
+  "connections to another server are kept": {
+    programs: ["Rx", "Ry"],
+    faults: { failover: 1 },
+    breaks: "7 settles by itself",
+  },
+  "writes of a restore are not counted": {
+    programs: ["Cx Cx"],
+    faults: { putback: 1, append: 1 },
+    breaks: "3 replay is a function of the log",
+  },
   "survey over a moving snapshot": { programs: ["Cx K", "Cy"], faults: { lost: 1 }, breaks: "2 the log is a prefix" },
 };

@@ -1,6 +1,8 @@
-/** The decisions of the protocol, which the layers take by these same functions, and how a mutant takes them. */
+/** The decisions of the protocol, which the layers take by the same functions, and how a mutant takes them. */
 import {
   chain,
+  comparePositions,
+  isBehind,
   isDecided,
   judgeGuard,
   judgeWriter,
@@ -14,6 +16,8 @@ import type { LogFlaw } from "./flaws.ts";
 
 export const DECISIONS = {
   chain,
+  comparePositions,
+  isBehind,
   isDecided,
   judgeGuard,
   judgeLostExec,
@@ -40,5 +44,16 @@ export const SWITCHED: Partial<Record<LogFlaw, Partial<Decisions>>> = {
     judgeWriter: (writer, guardEpoch) =>
       writer !== undefined && guardEpoch < writer.epoch ? "replace" : judgeWriter(writer, guardEpoch),
   },
+  "history not named in the guard": {
+    judgeGuard: (guard, here) => judgeGuard(guard && { ...guard, replid: here.replid }, here),
+  },
+  "every new name is taken over": { judgeGuard: (guard, here) => judgeGuard(guard, { ...here, inherited: false }) },
+  "positions not compared": {
+    comparePositions: (reach, end) => comparePositions({ ...reach, last: Infinity }, end),
+  },
+  "trimmed floor not compared": {
+    comparePositions: (reach, end) => comparePositions({ ...reach, floor: 0 }, end),
+  },
+  "what was seen is forgotten": { isBehind: () => false },
   "compaction of what is not decided": { mayCompact: (last) => last > 0 },
 };

@@ -1,4 +1,4 @@
-/** What tells two states apart: everything in a state is in it, under the names that a symmetry gives. */
+/** What tells two states apart: everything in a state, under the names that a symmetry gives. */
 import type { Encoding } from "../encoding.ts";
 import { inOrder } from "./store.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type LaneState,
   type LogState,
   type ProcessState,
+  type RedisState,
   type RecoveryState,
   type StoreState,
   type WriterState,
@@ -15,34 +16,22 @@ import {
 import type { Run } from "./runs.ts";
 import { renamed, renamedSet, type Symmetry } from "./symmetry.ts";
 
-export function encode(
-  { redis, copy, store, processes, ghost, budget }: LogState,
-  into: Encoding,
-  symmetry: Symmetry,
-): void {
-  const { server, guard, data, tail, lock, queued } = redis;
-  into.number(server);
-  encodeGuard(guard, into);
-  into.text(renamed(data, symmetry));
-  into.number(tail.epoch);
-  into.number(tail.last);
-  into.text(renamed(tail.entries, symmetry));
-  into.number(placeOf(lock, symmetry));
-  into.text(queued === null ? "" : renamed(queued.tx, symmetry));
-  if (queued !== null) {
-    encodeGuard(queued.guard, into);
-    into.number(queued.version);
-  }
+export function encode(state: LogState, into: Encoding, symmetry: Symmetry): void {
+  const { redis, old, replids, copy, store, backup, replaced, processes, ghost, budget } = state;
+  encodeRedis(redis, into, symmetry);
+  into.number(old === null ? 0 : 1);
+  if (old !== null) encodeRedis(old, into, symmetry);
+  into.number(replids);
   into.number(copy === null ? 0 : 1);
-  if (copy !== null) {
-    encodeGuard(copy.guard, into);
-    into.text(renamed(copy.data, symmetry));
-    into.number(copy.tail.epoch);
-    into.number(copy.tail.last);
-    into.text(renamed(copy.tail.entries, symmetry));
-    into.number(placeOf(copy.lock, symmetry));
-  }
+  if (copy !== null) encodeData(copy, into, symmetry);
   encodeStore(store, into, symmetry);
+  into.number(backup === null ? 0 : backup === store ? 1 : 2);
+  if (backup !== null && backup !== store) encodeStore(backup, into, symmetry);
+  into.number(replaced === null ? 0 : 1);
+  if (replaced !== null) {
+    encodeStore(replaced.store, into, symmetry);
+    into.text(renamedSet(replaced.promised, symmetry));
+  }
   for (const p of symmetry.order) encodeProcess(processes[p] as ProcessState, into, symmetry);
   into.text(renamedSet(ghost.promised, symmetry));
   into.text(renamedSet(ghost.denied, symmetry));
@@ -53,13 +42,38 @@ export function encode(
   for (const left of budget) into.number(left);
 }
 
-function placeOf(process: number | null, { places }: Symmetry): number {
-  return process === null ? -1 : (places[process] as number);
+function encodeRedis(redis: RedisState, into: Encoding, symmetry: Symmetry): void {
+  const { server, replid, inherited, queued } = redis;
+  into.number(server);
+  into.number(inherited ? -replid : replid);
+  encodeData(redis, into, symmetry);
+  into.text(queued === null ? "" : renamed(queued.tx, symmetry));
+  if (queued === null) return;
+  encodeGuard(queued.guard, into);
+  into.number(queued.replid);
+  into.number(queued.before);
+  into.number(queued.version);
+}
+
+function encodeData(
+  data: Pick<RedisState, "guard" | "data" | "tail" | "lock">,
+  into: Encoding,
+  symmetry: Symmetry,
+): void {
+  const { guard, tail, lock } = data;
+  encodeGuard(guard, into);
+  into.text(renamed(data.data, symmetry));
+  into.number(tail.epoch);
+  into.number(tail.last);
+  into.text(renamed(tail.entries, symmetry));
+  into.number(lock === null ? -1 : (symmetry.places[lock.holder] as number));
+  into.number(lock?.writes ?? 0);
 }
 
 function encodeGuard(guard: Guard | null, into: Encoding): void {
   into.number(guard?.epoch ?? -1);
   into.number(guard?.server ?? -1);
+  into.number(guard?.replid ?? -1);
 }
 
 function encodeRun(run: Run, into: Encoding, symmetry: Symmetry): void {
@@ -97,7 +111,12 @@ function encodeStore(
   }
 }
 
-function encodeProcess({ writer, recovery, lanes }: ProcessState, into: Encoding, symmetry: Symmetry): void {
+function encodeProcess(
+  { at, compared, writer, recovery, lanes }: ProcessState,
+  into: Encoding,
+  symmetry: Symmetry,
+): void {
+  into.number(compared ? -at : at);
   into.number(writer === null ? 0 : 1);
   if (writer !== null) encodeWriter(writer, into, symmetry);
   into.number(recovery === null ? 0 : 1);
@@ -106,7 +125,7 @@ function encodeProcess({ writer, recovery, lanes }: ProcessState, into: Encoding
 }
 
 function encodeWriter(
-  { epoch, over, enqueued, durable, waiting, writing }: WriterState,
+  { epoch, over, enqueued, durable, seen, known, waiting, writing }: WriterState,
   into: Encoding,
   symmetry: Symmetry,
 ): void {
@@ -114,6 +133,8 @@ function encodeWriter(
   into.number(over ? 1 : 0);
   into.number(enqueued);
   into.number(durable);
+  into.number(seen);
+  encodeRun(known, into, symmetry);
   into.number(waiting?.upTo ?? -1);
   if (waiting !== null) encodeRun(waiting, into, symmetry);
   into.number(writing?.upTo ?? -1);
@@ -123,13 +144,15 @@ function encodeWriter(
 }
 
 function encodeRecovery(
-  { stage, over, server, epoch, parent, cut, history, applied, snapshot }: RecoveryState,
+  { stage, over, server, replid, writes, epoch, parent, cut, history, applied, snapshot }: RecoveryState,
   into: Encoding,
   symmetry: Symmetry,
 ): void {
   into.number(RECOVERY_STAGES.indexOf(stage));
   into.number(over);
   into.number(server);
+  into.number(replid);
+  into.number(writes);
   into.number(epoch);
   into.number(parent);
   into.number(cut);
@@ -139,7 +162,7 @@ function encodeRecovery(
 }
 
 function encodeLane(
-  { done, stage, guard, server, version, n, reply, seen, stale }: LaneState,
+  { done, stage, guard, server, replid, before, place, version, n, reply, seen, stale }: LaneState,
   into: Encoding,
   symmetry: Symmetry,
 ): void {
@@ -147,6 +170,9 @@ function encodeLane(
   into.number(LANE_STAGES.indexOf(stage));
   encodeGuard(guard, into);
   into.number(server);
+  into.number(replid);
+  into.number(before);
+  into.number(place);
   into.number(version);
   into.number(n);
   encodeRun(reply, into, symmetry);

@@ -1,36 +1,55 @@
 /** What may go wrong at any step. */
 import type { Visit } from "../explorer.ts";
 import { EMPTY, execute, mayExecute } from "./redis.ts";
-import { IDLE, type LaneState, type LogState, type ProcessState, type StoreState } from "./state.ts";
-import { isLeft, nameOf, spend, type World } from "./world.ts";
+import {
+  IDLE,
+  withServer,
+  type LaneState,
+  type LogState,
+  type ProcessState,
+  type RedisState,
+  type StoreState,
+} from "./state.ts";
+import { isLeft, nameOf, spend, type Fault, type World } from "./world.ts";
 
 export function faultSteps(world: World, state: LogState, visit: Visit<LogState>): void {
   runQueued(world, state, visit);
   expireLock(state, visit);
   if (isLeft(state, "crash")) crash(world, state, visit);
   loseRedis(state, visit);
+  replaceLog(state, visit);
   if (isLeft(state, "power")) losePower(state, visit);
 }
 
 /** An EXEC that nobody waits for any more runs at last, or never. */
 function runQueued(world: World, state: LogState, visit: Visit<LogState>): void {
-  const { queued } = state.redis;
-  if (queued === null) return;
-  const gone = { ...state, redis: { ...state.redis, queued: null } };
-  if (mayExecute(world, state.redis, queued))
-    visit(`Redis: runs the queued EXEC of ${queued.tx}`, execute(gone, queued.tx, -1), "fault");
+  for (const redis of serversOf(state)) {
+    const { queued } = redis;
+    if (queued === null || !mayExecute(world, redis, queued)) continue;
+    const next = execute(state, { ...redis, queued: null }, queued.tx, -1);
+    visit(`Redis: runs the queued EXEC of ${queued.tx}`, next, "fault");
+  }
 }
 
-/** The lock of a process that no longer restores expires by itself; that of one which is only slow expires as a fault. */
+/**
+ * The lock of a process that no longer restores expires by itself; the lock of one that is only slow expires as a
+ * fault.
+ */
 function expireLock(state: LogState, visit: Visit<LogState>): void {
-  const { lock, server } = state.redis;
-  if (lock === null) return;
-  const holder = state.processes[lock]?.recovery ?? null;
-  const free = { ...state, redis: { ...state.redis, lock: null } };
-  if (holder === null || holder.stage === "lock" || holder.server !== server)
-    visit("Redis: the lock expires, its holder is gone", free);
-  else if (isLeft(state, "theft"))
-    visit("Redis: the lock expires under its slow holder", spend(free, "theft"), "fault");
+  for (const redis of serversOf(state)) {
+    const { lock, server } = redis;
+    if (lock === null) continue;
+    const holder = state.processes[lock.holder]?.recovery ?? null;
+    const free = withServer(state, { ...redis, lock: null });
+    if (holder === null || holder.stage === "lock" || holder.server !== server || holder.writes !== lock.writes)
+      visit("Redis: the lock expires, its holder is gone", free);
+    else if (isLeft(state, "theft"))
+      visit("Redis: the lock expires under its slow holder", spend(free, "theft"), "fault");
+  }
+}
+
+function serversOf({ redis, old }: LogState): RedisState[] {
+  return old === null ? [redis] : [redis, old];
 }
 
 function crash(world: World, state: LogState, visit: Visit<LogState>): void {
@@ -46,29 +65,73 @@ function crash(world: World, state: LogState, visit: Visit<LogState>): void {
 /** Requests under way get no answer. */
 function restarted({ lanes }: ProcessState): ProcessState {
   const over = (lane: LaneState): LaneState => (lane.stage === "idle" ? lane : { ...IDLE, done: lane.done + 1 });
-  return { writer: null, recovery: null, lanes: lanes.map(over) };
+  return { at: 0, compared: false, writer: null, recovery: null, lanes: lanes.map(over) };
 }
 
 function loseRedis(state: LogState, visit: Visit<LogState>): void {
   const { redis, copy } = state;
-  const server = redis.server + 1;
+  const replid = state.replids + 1;
+  const other = { server: Math.max(...serversOf(state).map(({ server }) => server)) + 1, replid };
+  const fresh = { ...state, replids: replid };
+  const isLeftOf = (...faults: Fault[]): boolean => faults.some((fault) => isLeft(state, fault));
   if (isLeft(state, "lost") && (redis.guard !== null || redis.data !== "" || redis.lock !== null)) {
-    visit("Redis: restarts empty", spend({ ...state, redis: { ...EMPTY, server } }, "lost"), "fault");
+    visit("Redis: restarts empty", spend({ ...fresh, redis: { ...EMPTY, ...other } }, "lost"), "fault");
   }
-  if (!isLeft(state, "stale")) return;
-  if (copy === null && redis.guard !== null) {
+  if (isLeft(state, "attach") && redis.guard !== null) {
+    const named = { ...redis, replid, inherited: false };
+    visit("Redis: its first replica attaches", spend({ ...fresh, redis: named }, "attach"), "fault");
+  }
+  if (copy === null && isLeftOf("stale", "putback", "follow", "failover") && redis.guard !== null) {
     const { guard, data, tail, lock } = redis;
     visit("a copy of Redis is put aside", { ...state, copy: { guard, data, tail, lock } }, "fault");
   }
-  if (copy !== null)
+  if (copy === null) return;
+  const copied = { ...redis, ...copy, queued: null };
+  const used = { ...state, copy: null };
+  const usedFresh = { ...used, replids: replid };
+  if (isLeft(state, "stale")) {
+    const revived = { ...copied, ...other, inherited: false };
+    visit("Redis: restarts with the older copy", spend({ ...usedFresh, redis: revived }, "stale"), "fault");
+  }
+  if (isLeft(state, "putback"))
+    visit("the older copy is put back in the same process", spend({ ...used, redis: copied }, "putback"), "fault");
+  if (isLeft(state, "follow")) {
+    const followed = { ...copied, replid, inherited: true };
     visit(
-      "Redis: restarts with the older copy",
-      spend({ ...state, copy: null, redis: { ...copy, server, queued: null } }, "stale"),
+      "Redis: follows a server with the older copy, and returns",
+      spend({ ...usedFresh, redis: followed }, "follow"),
       "fault",
     );
+  }
+  if (isLeft(state, "failover") && state.old === null) {
+    const promoted = { ...copied, ...other, inherited: true };
+    visit(
+      "a replica with the older copy is promoted, the old server lives on",
+      spend({ ...usedFresh, old: redis, redis: promoted }, "failover"),
+      "fault",
+    );
+  }
 }
 
-/** All processes go, and of what was not synced any part: each file, name and frame for itself. */
+/** Everything is stopped, a copy takes the place of the log, and everything starts; until the newer log is put back. */
+function replaceLog(state: LogState, visit: Visit<LogState>): void {
+  const { store, backup, replaced } = state;
+  const processes = state.processes.map(restarted);
+  if (replaced !== null) {
+    if (store === backup)
+      visit("the newer log is put back", { ...state, store: replaced.store, replaced: null, backup: null, processes });
+    return;
+  }
+  if (!isLeft(state, "oldlog")) return;
+  if (backup === null && store.begins.length > 0)
+    visit("a copy of the log is put aside", { ...state, backup: store }, "fault");
+  if (backup !== null && backup !== store) {
+    const older = { ...state, store: backup, replaced: { store, promised: state.ghost.promised }, processes };
+    visit("everything is stopped, the older log is put back, everything starts", spend(older, "oldlog"), "fault");
+  }
+}
+
+/** All processes go, and so does any part of what was not synced: each file, name and frame for itself. */
 function losePower(state: LogState, visit: Visit<LogState>): void {
   const processes = state.processes.map(restarted);
   for (const [what, store] of remains(state.store))

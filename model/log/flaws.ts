@@ -35,6 +35,18 @@ export const LOG_FLAWS = {
   "snapshot goes back": "a snapshot replaces one that reaches further",
   "compaction forgets the cuts": "the beginnings of folded epochs are deleted too",
   "survey over a moving snapshot": "a recovery does not look whether the snapshot changed while it read",
+  "history not named in the guard": "a guard names the server process, and not the history of its data",
+  "every new name is taken over":
+    "any new name of the history is written into the guard where the positions are in step",
+  "history not compared by EXEC": "EXEC compares what was read, and not whether it is of the same history",
+  "positions not compared": "a new process does not compare the state's position with the log's end",
+  "trimmed floor not compared": "a log that ends below what Redis has trimmed as durable is obeyed",
+  "what was seen is forgotten": "a process accepts a commit number below one that it has seen",
+  "taken number is durable": "a number that has gone to another transaction counts as appended",
+  "read looks for no claim": "a read that waits for no append looks for no claim",
+  "connections to another server are kept": "connections stay where they lead, also after a restore on another server",
+  "writes of a restore are not counted":
+    "a restore checks the lock's token, and not that it is as its last write left it",
 } as const;
 
 export type LogFlaw = keyof typeof LOG_FLAWS;

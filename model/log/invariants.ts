@@ -23,9 +23,21 @@ function read(store: StoreState): Readings {
   return known;
 }
 
-export function violation({ store, ghost }: LogState): Violation | null {
+export function violation({ store, ghost, backup, replaced }: LogState): Violation | null {
   if (ghost.broken !== null) return ghost.broken;
   const { visible, durable } = read(store);
+  // The older log lacks what was answered, so nothing may be answered on it or written to it, unless the rest is there
+  // at once.
+  if (replaced !== null && typeof visible === "string")
+    return { invariant: "2 the log is a prefix", what: `nothing was damaged, and the log says: ${visible}` };
+  if (replaced !== null) {
+    const lacks = Array.from(ghost.promised).some((tx) => !(visible as History).txs.includes(tx));
+    if (!lacks || (store === backup && ghost.promised === replaced.promised)) return null;
+    return {
+      invariant: "4 no write on missing state",
+      what: "an answer, or a write, was made on a log older than the state",
+    };
+  }
   for (const history of [visible, durable]) {
     if (typeof history === "string")
       return { invariant: "2 the log is a prefix", what: `nothing was damaged, and the log says: ${history}` };

@@ -20,7 +20,7 @@ export interface LogConfiguration {
    * time. `Cx` commits to key x, `Rx` reads it, `K` compacts. `["Cx Rx", "Cy|Rx"]` are two processes, the second with two lanes.
    */
   readonly programs: readonly string[];
-  /** How often each fault may happen; not at all where it is not named. */
+  /** How often each fault may happen; not at all if it is not named. */
   readonly faults: Partial<Record<Fault, number>>;
   readonly flaw?: LogFlaw | undefined;
 }
@@ -31,10 +31,16 @@ export function logModel({ programs, faults, flaw }: LogConfiguration): Model<Lo
   const symmetries = symmetriesOf(world.programs);
   return {
     initial: {
-      redis: { ...EMPTY, server: 1 },
+      redis: { ...EMPTY, server: 1, replid: 1 },
+      old: null,
+      replids: 1,
       copy: null,
       store: { claims: 0, claimsSynced: 0, begins: [], frames: [], snapshots: [] },
+      backup: null,
+      replaced: null,
       processes: world.programs.map((lanes) => ({
+        at: 0,
+        compared: false,
         writer: null,
         recovery: null,
         lanes: lanes.map(() => ({ ...IDLE, done: 0 })),
@@ -58,7 +64,8 @@ export function logModel({ programs, faults, flaw }: LogConfiguration): Model<Lo
     encode: (state, into, variant) => encode(state, into, symmetries[variant] as Symmetry),
     variants: symmetries.length,
     violation,
-    settled: ({ processes }) =>
+    settled: ({ processes, replaced, store, backup }) =>
+      (replaced === null || store !== backup) &&
       processes.every(
         ({ recovery, lanes }, p) =>
           recovery === null && lanes.every(({ done }, l) => done >= (world.programs[p]?.[l]?.length ?? 0)),

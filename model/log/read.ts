@@ -1,20 +1,23 @@
-/** READ: `readCommands`, `check` and `observed` of log-hook.ts. The reply is a step of its own: it may come late. */
+/**
+ * READ: `readCommands`, `check` and `observed` of log-hook.ts. The reply is a step of its own, because it may come
+ * late.
+ */
 import type { Visit } from "../explorer.ts";
-import { append, newWriter, waitFor } from "./writer.ts";
-import { isGuardFine, lastIn, look, tailAfter } from "./redis.ts";
+import { connected, enterState } from "./enter.ts";
+import { abandon, append, sees, waitFor } from "./writer.ts";
+import { lastIn, look, tailAfter } from "./redis.ts";
 import { above, type Run } from "./runs.ts";
-import { startRecovery } from "./recovery.ts";
+import { isSealed } from "./store.ts";
 import {
   again,
   breaks,
   finished,
   promise,
   withLane,
-  withProcess,
-  type Guard,
   type LaneState,
   type LogState,
   type ProcessState,
+  type RedisState,
   type WriterState,
 } from "./state.ts";
 import { nameOf, type Operation, type World } from "./world.ts";
@@ -30,8 +33,9 @@ export function readSteps(
   const process = state.processes[p] as ProcessState;
   const lane = process.lanes[l] as LaneState;
   const who = `${nameOf(world, p, l)} (read ${key})`;
-  if (lane.stage === "idle") visit(`${who}: MULTI guard, key, tail`, send(world, state, p, l, key));
+  if (lane.stage === "idle") send(world, state, p, l, key, who, visit);
   if (lane.stage === "read") takeReply(world, state, p, l, key, who, visit);
+  if (lane.stage === "look") lookForClaim(world, state, p, l, who, visit);
   if (lane.stage !== "appending") return;
   const { writer } = process;
   if (writer?.epoch === lane.guard?.epoch && (writer?.durable ?? -1) >= lane.n)
@@ -40,18 +44,36 @@ export function readSteps(
     visit(`${who}: what was read is being restored`, again(state, p, l));
 }
 
-function send(world: World, state: LogState, p: number, l: number, key: string): LogState {
-  const { redis, ghost } = state;
-  const { writer } = state.processes[p] as ProcessState;
-  const stale = Array.from(ghost.promised).some((tx) => world.keyOf.get(tx) === key && !redis.data.includes(tx));
-  return withLane(state, p, l, {
-    stage: "read",
-    guard: isGuardFine(world, state) ? redis.guard : null,
-    server: redis.server,
-    reply: tailAfter(redis, writer),
-    seen: look(world, redis, key).value,
-    stale,
-  });
+function send(
+  world: World,
+  state: LogState,
+  p: number,
+  l: number,
+  key: string,
+  who: string,
+  visit: Visit<LogState>,
+): void {
+  const { redis, next } = connected(state, p);
+  const { guard, server, replid, inherited, tail, data } = redis;
+  const { writer } = next.processes[p] as ProcessState;
+  const stale = Array.from(state.ghost.promised).some((tx) => world.keyOf.get(tx) === key && !data.includes(tx));
+  const where = server === state.redis.server ? "" : " on the old server";
+  visit(
+    `${who}: MULTI guard, key, tail${where}`,
+    withLane(next, p, l, {
+      stage: "read",
+      guard,
+      server,
+      // What tells whether the guard is fine comes in the same reply; the sign of the number stands for `inherited`.
+      replid: inherited ? -replid : replid,
+      before: writer !== null && writer.epoch === guard?.epoch ? writer.seen : -1,
+      place: tail.last,
+      version: tail.entries.length,
+      reply: tailAfter(redis, writer),
+      seen: look(world, redis, key).value,
+      stale,
+    }),
+  );
 }
 
 function takeReply(
@@ -63,33 +85,27 @@ function takeReply(
   who: string,
   visit: Visit<LogState>,
 ): void {
-  const process = state.processes[p] as ProcessState;
-  const { guard, reply } = process.lanes[l] as LaneState;
-  const move = guard === null ? "restore" : world.decisions.judgeWriter(process.writer ?? undefined, guard.epoch);
-  if (move === "restore") {
-    const over = process.writer?.over ? process.writer.epoch : 0;
-    const next = again(state, p, l);
-    visit(`${who}: the state has to be restored`, process.recovery === null ? startRecovery(next, p, over) : next);
-    return;
-  }
-  const held = guard as Guard;
-  const ready =
-    move === "replace" ? withProcess(state, p, { writer: newWriter(world, held.epoch, process.writer) }) : state;
+  const lane = state.processes[p]?.lanes[l] as LaneState;
+  const { guard, reply } = lane;
+  const entered = enterState(world, state, p, shown(lane));
+  if (entered === "wait") return visit(`${who}: waits for the state`, again(state, p, l));
+  if (!("guard" in entered)) return visit(`${who}: ${entered.why}`, again(entered.next, p, l));
+  const { epoch } = entered.guard;
+  if (world.decisions.isBehind(lane.place, lane.before))
+    return visit(`${who}: commit ${lane.place} is below what it has seen`, again(abandon(state, p, epoch), p, l));
+  const ready = sees(entered.next, p, epoch, lane.place);
   const writer = ready.processes[p]?.writer as WriterState;
   const others = above(reply, writer.enqueued);
   const writesKey = (run: Run): boolean => Array.from(run.txs).some((tx) => world.keyOf.get(tx) === key);
   const isPending = [writer.waiting, writer.writing].some((run) => run !== null && writesKey(run));
   switch (world.decisions.readWaitsFor(writesKey(others), isPending)) {
     case "nothing":
-      return visit(
-        `${who}: nothing that it saw is on its way, answers "${process.lanes[l]?.seen}"`,
-        answer(ready, p, l),
-      );
+      return visit(`${who}: nothing that it saw is on its way`, withLane(ready, p, l, { stage: "look" }));
     case "the tail": {
       const last = lastIn(others, 0);
       return visit(
         `${who}: appends the tail up to ${last}`,
-        waitFor(append(ready, p, held, others, last), p, l, "appending", last),
+        waitFor(append(ready, p, entered.guard, others, last), p, l, "appending", last),
       );
     }
     case "own appends":
@@ -98,6 +114,21 @@ function takeReply(
         waitFor(ready, p, l, "appending", writer.enqueued),
       );
   }
+
+  /** What the reply tells of the server. */
+  function shown({ server, replid, place, version }: LaneState): RedisState {
+    const tail = { epoch: guard?.epoch ?? 0, last: place, entries: ".".repeat(version) };
+    return { server, replid: Math.abs(replid), inherited: replid < 0, guard, data: "", tail, lock: null, queued: null };
+  }
+}
+
+/** Only now: whoever claims later restores later, and what was answered before that is not older than anything. */
+function lookForClaim(world: World, state: LogState, p: number, l: number, who: string, visit: Visit<LogState>): void {
+  const { guard, seen } = state.processes[p]?.lanes[l] as LaneState;
+  const epoch = guard?.epoch ?? 0;
+  if (isSealed(state.store, epoch) && !world.flaws.has("read looks for no claim"))
+    return visit(`${who}: finds the claim on epoch ${epoch + 1}`, again(abandon(state, p, epoch), p, l));
+  visit(`${who}: finds no claim on epoch ${epoch + 1}, answers "${seen}"`, answer(state, p, l));
 }
 
 function answer(state: LogState, p: number, l: number): LogState {

@@ -1,10 +1,12 @@
 /** RECOVER: recovery.ts, restore-lock.ts, survey.ts and replay.ts of the layer. */
 import type { Visit } from "../explorer.ts";
-import { EMPTY, isGuardFine } from "./redis.ts";
+import { compare, EMPTY, judge } from "./redis.ts";
 import { beginsOf, furthestSnapshot, isSealed, readHistory, syncEpoch, syncFolder, withBegin } from "./store.ts";
 import {
   breaks,
+  serverOf,
   withProcess,
+  withServer,
   type LogState,
   type ProcessState,
   type RecoveryState,
@@ -18,6 +20,8 @@ export function startRecovery(state: LogState, p: number, over: number): LogStat
     stage: "lock",
     over,
     server: state.redis.server,
+    replid: 0,
+    writes: 0,
     epoch: 0,
     parent: 0,
     cut: 0,
@@ -72,35 +76,73 @@ const STAGES: Record<RecoveryState["stage"], (place: Place) => void> = {
   final: finish,
 };
 
-/** Gives up; whoever needs the state starts over. The lock is let go of where the connection still stands. */
-function giveUp({ state, p, recovery }: Place): LogState {
-  const { redis } = state;
-  const release = redis.server === recovery.server && redis.lock === p && recovery.stage !== "lock";
-  return withProcess(release ? { ...state, redis: { ...redis, lock: null } } : state, p, { recovery: null });
+/** The server that it works on; null where its connection is broken. */
+function serverAt({ state, recovery }: Place): RedisState | null {
+  return serverOf(state, recovery.server);
 }
 
-function isFine(place: Place): boolean {
-  const { world, state, recovery } = place;
-  const { guard } = state.redis;
-  if (guard === null || !isGuardFine(world, state)) return false;
+/** Gives up; whoever needs the state starts over. If the connection still stands, the lock is released. */
+function giveUp(place: Place): LogState {
+  const { state, p, recovery } = place;
+  const redis = serverAt(place);
+  const release = redis !== null && holds(redis, place) && recovery.stage !== "lock";
+  return withProcess(release ? withServer(state, { ...redis, lock: null }) : state, p, { recovery: null });
+}
+
+/** The state is there: connections that lead elsewhere are closed, and nobody waits any more. */
+function settle(place: Place, state: LogState): LogState {
+  const { world, p, recovery } = place;
+  const process = state.processes[p] as ProcessState;
+  const keeps = process.at === recovery.server || world.flaws.has("connections to another server are kept");
+  return withProcess(state, p, { recovery: null, ...(keeps ? {} : { at: recovery.server, compared: false }) });
+}
+
+/** Its token is in the lock, as its last write left it. */
+function holds({ lock }: RedisState, { world, p, recovery }: Place): boolean {
+  const isCurrent = lock?.writes === recovery.writes || world.flaws.has("writes of a restore are not counted");
+  return lock?.holder === p && isCurrent;
+}
+
+function isFine({ world, state, recovery }: Place, redis: RedisState): boolean {
+  const { guard } = redis;
+  if (guard === null || judge(world, state.store, redis) !== "fine") return false;
   return world.decisions.mayStay(guard.epoch, isSealed(state.store, guard.epoch), recovery.over);
 }
 
 function takeLock(place: Place): void {
-  const { state, p, recovery, visit, who, to } = place;
-  const { redis } = state;
-  if (redis.server !== recovery.server) return visit(`${who}: the connection is broken`, giveUp(place));
-  if (redis.lock === null)
-    return visit(`${who}: takes the lock`, to({ stage: "inspect" }, { redis: { ...redis, lock: p } }));
-  if (isFine(place)) visit(`${who}: somebody else has restored epoch ${redis.guard?.epoch}`, giveUp(place));
+  const { state, p, visit, who } = place;
+  const redis = serverAt(place);
+  if (redis === null) return visit(`${who}: the connection is broken`, giveUp(place));
+  if (redis.lock === null) {
+    const locked = { ...redis, lock: { holder: p, writes: 0 } };
+    const recovery: RecoveryState = { ...place.recovery, stage: "inspect", replid: redis.replid };
+    return visit(`${who}: takes the lock`, withProcess(withServer(state, locked), p, { recovery }));
+  }
+  if (isFine(place, redis))
+    visit(`${who}: somebody else has restored epoch ${redis.guard?.epoch}`, settle(place, state));
 }
 
 function inspect(place: Place): void {
   const { world, state, recovery, visit, who, to } = place;
-  if (state.redis.server !== recovery.server) return visit(`${who}: the connection is broken`, giveUp(place));
-  if (isFine(place)) return visit(`${who}: the state is fine, lets go of the lock`, giveUp(place));
+  const redis = serverAt(place);
+  if (redis === null) return visit(`${who}: the connection is broken`, giveUp(place));
+  const { guard } = redis;
+  if (isFine(place, redis))
+    return visit(`${who}: the state is fine, lets go of the lock`, settle(place, giveUp(place)));
+  const positions = guard === null ? "in step" : compare(world, state.store, redis);
+  // Whoever has put the older log there has to take it away.
+  if (positions === "older log") return;
+  const isRenamed = guard !== null && judge(world, state.store, redis) === "compare" && positions === "in step";
+  if (isRenamed && world.decisions.mayStay(guard.epoch, isSealed(state.store, guard.epoch), recovery.over)) {
+    if (!holds(redis, place)) return visit(`${who}: the lock is lost`, giveUp(place));
+    const named = { ...redis, guard: { ...guard, replid: redis.replid }, lock: null };
+    return visit(
+      `${who}: the history has a new name, writes it into the guard`,
+      settle(place, withServer(state, named)),
+    );
+  }
   visit(
-    `${who}: the state is missing or its epoch is over`,
+    `${who}: the state is missing, older, or its epoch is over`,
     to({ stage: world.flaws.has("survey before the claim") ? "survey" : "claim" }),
   );
 }
@@ -108,7 +150,7 @@ function inspect(place: Place): void {
 function claim({ world, state, visit, who, to }: Place): void {
   const { claims } = state.store;
   if (world.flaws.has("epoch chosen after the seal")) {
-    // The seal says "no more below", not who comes next: it can be made any number of times.
+    // The seal says "no more below", not who comes next, so it can be made any number of times.
     const sealed = { ...state.store, claims: Math.max(claims, lastBegunEpoch(state.store) + 1) };
     return visit(
       `${who}: seals all epochs up to ${sealed.claims - 1}`,
@@ -140,7 +182,7 @@ function syncClaim({ world, state, recovery, visit, who, to }: Place): void {
   );
 }
 
-/** Where nobody compacts, looking for the snapshot and reading the log is one step. */
+/** If nobody compacts, looking for the snapshot and reading the log is one step. */
 function survey(place: Place): void {
   const { world, state, visit, who, to } = place;
   if (!world.compacts) return read(place);
@@ -195,64 +237,73 @@ function syncBegin({ world, state, recovery, visit, who, to }: Place): void {
   );
 }
 
-/** Whether one of its MULTIs runs: over its connection, and while its token is in the lock. */
-function canWrite({ world, state, p, recovery }: Place): boolean {
-  const connected = state.redis.server === recovery.server || world.flaws.has("replay survives its connection");
-  const locked =
-    state.redis.lock === p ||
-    world.flaws.has("replay without token") ||
-    (world.flaws.has("replay survives its connection") && state.redis.lock === null);
-  return connected && locked;
+/**
+ * The server as one of its MULTIs finds it: over its connection, while its token is in the lock, and the data are of the same
+ * history. Null where it does not run.
+ */
+function writable(place: Place): RedisState | null {
+  const { world, state, recovery } = place;
+  const survives = world.flaws.has("replay survives its connection");
+  const redis = serverAt(place) ?? (survives ? state.redis : null);
+  if (redis === null) return null;
+  const locked = holds(redis, place) || world.flaws.has("replay without token") || (survives && redis.lock === null);
+  const same = redis.replid === recovery.replid || survives;
+  return locked && same ? redis : null;
+}
+
+/** A write under the lock. */
+function write(place: Place, redis: RedisState, change: Partial<RecoveryState>): LogState {
+  const { state, p, recovery } = place;
+  const writes = recovery.writes + 1;
+  const lock = redis.lock?.holder === p ? { holder: p, writes } : redis.lock;
+  return withProcess(withServer(state, { ...redis, lock }), p, { recovery: { ...recovery, ...change, writes } });
 }
 
 function wipe(place: Place): void {
-  const { world, state, recovery, visit, who, to } = place;
-  if (!canWrite(place)) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
-  const { server, lock } = state.redis;
+  const { world, recovery, visit, who } = place;
+  const redis = writable(place);
+  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
+  const { server, replid, inherited, lock } = redis;
   const { epoch, cut } = recovery;
+  const wiped = { ...EMPTY, server, replid, inherited, lock };
   if (world.flaws.has("guard before the state")) {
-    const early = { guard: { epoch, server }, tail: { epoch, last: cut, entries: "" } };
+    const early = { guard: { epoch, server, replid }, tail: { epoch, last: cut, entries: "" } };
     return visit(
       `${who}: wipes, and sets the guard of epoch ${epoch}`,
-      to({ stage: "chunk" }, { redis: { ...EMPTY, ...early, server, lock } }),
+      write(place, { ...wiped, ...early }, { stage: "chunk" }),
     );
   }
-  visit(`${who}: wipes`, to({ stage: "chunk" }, { redis: { ...EMPTY, server, lock } }));
+  visit(`${who}: wipes`, write(place, wiped, { stage: "chunk" }));
 }
 
-/** Two chunks, where there is enough for two. */
+/** Two chunks, if there is enough for two. */
 function applyChunk(place: Place): void {
-  const { state, recovery, visit, who, to } = place;
-  if (!canWrite(place)) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
+  const { recovery, visit, who } = place;
+  const redis = writable(place);
+  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
   const upTo = recovery.applied === 0 ? Math.ceil(recovery.history.length / 2) : recovery.history.length;
-  const data = state.redis.data + recovery.history.slice(recovery.applied, upTo);
+  const data = redis.data + recovery.history.slice(recovery.applied, upTo);
   const stage = upTo === recovery.history.length ? "final" : "chunk";
-  visit(`${who}: restores up to commit ${upTo}`, to({ stage, applied: upTo }, { redis: { ...state.redis, data } }));
+  visit(`${who}: restores up to commit ${upTo}`, write(place, { ...redis, data }, { stage, applied: upTo }));
 }
 
 function finish(place: Place): void {
   const { world, state, p, recovery, visit, who } = place;
-  if (!canWrite(place)) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
+  const redis = writable(place);
+  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
   const { epoch, cut } = recovery;
-  const { redis, store } = state;
-  if (world.flaws.has("guard before the state")) {
-    return visit(
-      `${who}: drops the lock`,
-      withProcess({ ...state, redis: { ...redis, lock: null } }, p, { recovery: null }),
-    );
-  }
-  const guard = { epoch, server: redis.server };
-  const restored: LogState = {
-    ...state,
-    redis: {
-      ...redis,
-      guard,
-      tail: { epoch, last: cut, entries: "" },
-      lock: world.flaws.has("replay without token") && redis.lock !== p ? redis.lock : null,
-    },
+  const { server, replid } = redis;
+  if (world.flaws.has("guard before the state"))
+    return visit(`${who}: drops the lock`, settle(place, withServer(state, { ...redis, lock: null })));
+  const others = world.flaws.has("replay without token") && redis.lock?.holder !== p;
+  const restored: RedisState = {
+    ...redis,
+    guard: { epoch, server, replid },
+    tail: { epoch, last: cut, entries: "" },
+    lock: others ? redis.lock : null,
   };
-  const next = withProcess(restored, p, { recovery: null });
-  const expected = readHistory(store, { last: epoch });
+  const next = settle(place, withServer(state, restored));
+  const expected = readHistory(state.store, { last: epoch });
   const broken = typeof expected !== "string" && expected.txs !== redis.data;
   visit(
     `${who}: sets the guard of epoch ${epoch}, drops the lock`,

@@ -3,7 +3,7 @@
  * the parts which it leaves alone.
  *
  * A transaction is a letter. It writes one key, which its program names. The data of Redis are the transactions that
- * were executed on them, in order ("abd"): so the whole history can be compared, not only the last values.
+ * were executed on them, in order ("abd"), so that the whole history can be compared and not only the last values.
  */
 import type { Violation } from "../explorer.ts";
 import type { Invariant } from "../invariants.ts";
@@ -13,23 +13,37 @@ export interface Guard {
   readonly epoch: number;
   /** The `run_id` of the server process. */
   readonly server: number;
+  /** The `master_replid` of its data. */
+  readonly replid: number;
 }
 
 export interface RedisState {
   /** Stands for `run_id`: another one after each restart. */
   readonly server: number;
+  /** Stands for `master_replid`: names the history of the data. */
+  readonly replid: number;
+  /** Whether that history goes on from another server's (`master_replid2`). */
+  readonly inherited: boolean;
   readonly guard: Guard | null;
   readonly data: string;
   /** The stream's last id, and the entries that were not trimmed: those up to the last. */
   readonly tail: { readonly epoch: number; readonly last: number; readonly entries: string };
-  /** The process whose token the lock holds. */
-  readonly lock: number | null;
+  readonly lock: Lock | null;
   /** An EXEC whose reply nobody waits for any more, and which the server may still run. */
   readonly queued: QueuedExec | null;
 }
 
+/** The token of a process, and how many writes it has made with it. */
+export interface Lock {
+  readonly holder: number;
+  readonly writes: number;
+}
+
 export interface QueuedExec {
   readonly guard: Guard;
+  readonly replid: number;
+  /** The last commit that its process had seen. */
+  readonly before: number;
   readonly tx: string;
   /** How many transactions on its key it had seen: WATCH. */
   readonly version: number;
@@ -73,6 +87,10 @@ export interface WriterState {
   readonly over: boolean;
   readonly enqueued: number;
   readonly durable: number;
+  /** The last commit that the process has seen. */
+  readonly seen: number;
+  /** All that was enqueued, durable or not. */
+  readonly known: Run;
   /** What is asked for and not yet being written. */
   readonly waiting: AppendRequest | null;
   /** What is being written. */
@@ -80,7 +98,7 @@ export interface WriterState {
 }
 
 export interface AppendRequest extends Run {
-  /** The commit up to which all is durable then; more than the run's last where the rest is durable already. */
+  /** The commit up to which all is then durable; more than the run's last if the rest is durable already. */
   readonly upTo: number;
 }
 
@@ -102,9 +120,12 @@ export const RECOVERY_STAGES = [
 /** One restore in one process. */
 export interface RecoveryState {
   readonly stage: (typeof RECOVERY_STAGES)[number];
-  /** An epoch that is to be ended even where its state looks fine. */
+  /** An epoch that is to end even if its state looks fine. */
   readonly over: number;
   readonly server: number;
+  readonly replid: number;
+  /** How many writes it has made under its lock. */
+  readonly writes: number;
   readonly epoch: number;
   readonly parent: number;
   readonly cut: number;
@@ -126,8 +147,8 @@ export const LANE_STAGES = [
   "recall", // the marker says that it ran: append the tail
   "recalled", // waits until the log has that tail
   "resolving", // only a recovery can say what became of it
-  "half done", // an error stood among the replies of EXEC
   "read", // the reply of a read is on the way
+  "look", // nothing that a read saw is on its way to the log: it looks for a claim
   "folded", // a compaction has read the history
   "compact", // what it has read can no longer be cut
   "snapshot sync", // the snapshot is installed, its name not yet durable
@@ -143,6 +164,12 @@ export interface LaneState {
   readonly guard: Guard | null;
   /** The server process at the other end of its connection. */
   readonly server: number;
+  /** The history of the data that WATCH or the read saw. */
+  readonly replid: number;
+  /** The last commit that the process had seen when it sent its MULTI. */
+  readonly before: number;
+  /** The last commit of the state that a read saw. */
+  readonly place: number;
   /** Transactions on its key that WATCH or the read saw. */
   readonly version: number;
   /** Its commit number; -1 where it is not known. */
@@ -156,6 +183,10 @@ export interface LaneState {
 }
 
 export interface ProcessState {
+  /** The server that its connections lead to; 0 before the first. */
+  readonly at: number;
+  /** Whether it has compared that server's state with the log. */
+  readonly compared: boolean;
   readonly writer: WriterState | null;
   readonly recovery: RecoveryState | null;
   readonly lanes: readonly LaneState[];
@@ -163,9 +194,9 @@ export interface ProcessState {
 
 /** What nobody in the system knows: the answers that were given, and what each commit had seen. */
 export interface Ghost {
-  /** Transactions that were answered for: with 200, or by a read that showed them. */
+  /** Transactions that were answered, with 200 or by a read that showed them. */
   readonly promised: string;
-  /** Transactions of which it was said that they changed nothing. */
+  /** Transactions whose callers were told that they changed nothing. */
   readonly denied: string;
   /** For each executed transaction, in order of letters: itself, a colon and the data that it was executed on. */
   readonly saw: readonly string[];
@@ -174,20 +205,43 @@ export interface Ghost {
 }
 
 export interface LogState {
+  /** The server that new connections lead to. */
   readonly redis: RedisState;
+  /** The one that they led to before a failover. Whoever is connected to it still is. */
+  readonly old: RedisState | null;
+  /** How many histories have had a name. */
+  readonly replids: number;
   /** A copy of Redis's data that was put aside. */
   readonly copy: Pick<RedisState, "guard" | "data" | "tail" | "lock"> | null;
   readonly store: StoreState;
+  /** A copy of the log that was put aside. */
+  readonly backup: StoreState | null;
+  /** The log whose place the copy has taken, and what was promised by then. */
+  readonly replaced: { readonly store: StoreState; readonly promised: string } | null;
   readonly processes: readonly ProcessState[];
   readonly ghost: Ghost;
   /** How often each fault may still happen, in the order of FAULTS. */
   readonly budget: readonly number[];
 }
 
+/** The server of that number, where it is still there. */
+export function serverOf({ redis, old }: LogState, server: number): RedisState | null {
+  if (redis.server === server) return redis;
+  return old?.server === server ? old : null;
+}
+
+/** With a server changed that is there. */
+export function withServer(state: LogState, changed: RedisState): LogState {
+  return state.redis.server === changed.server ? { ...state, redis: changed } : { ...state, old: changed };
+}
+
 export const IDLE: Omit<LaneState, "done"> = {
   stage: "idle",
   guard: null,
   server: 0,
+  replid: 0,
+  before: -1,
+  place: -1,
   version: 0,
   n: -1,
   reply: { from: 0, txs: "" },

@@ -23,14 +23,14 @@ export function beginsOf({ begins }: StoreState, durably = false): Map<number, B
   return map;
 }
 
-/** Frames that say nothing which a durable one does not say are left out: they make no difference to anybody. */
+/** Frames that say only what a durable one says are left out: they make no difference to anybody. */
 export function withFrame(store: StoreState, frame: Frame): StoreState {
   if (frame.txs === "" || store.frames.some((other) => saysMore(other, frame))) return store;
   const kept = store.frames.filter((other) => !saysMore(frame, other));
   return { ...store, frames: [...kept, frame].sort(inOrder) };
 }
 
-/** The order of frames says nothing: it only makes equal states look equal. */
+/** The order of frames means nothing. It only makes equal states look equal. */
 export function inOrder(a: Frame, b: Frame): number {
   return (
     a.epoch - b.epoch ||
@@ -69,7 +69,7 @@ export function syncFolder(store: StoreState): StoreState {
   };
 }
 
-/** A durable snapshot makes those superfluous that do not reach further. */
+/** A durable snapshot makes superfluous those that do not reach further. */
 export function withSnapshot(store: StoreState, snapshot: Snapshot): StoreState {
   const isFurther = (a: Snapshot, b: Snapshot): boolean => a.data.length > b.data.length;
   if (store.snapshots.some((other) => other.synced && !isFurther(snapshot, other))) return store;
@@ -108,7 +108,7 @@ export interface ReadOptions {
   readonly snapshot?: Omit<Snapshot, "synced"> | null;
 }
 
-/** The history that a recovery finds. A text where it finds damage. */
+/** The history that a recovery finds, or a text if it finds damage. */
 export function readHistory(
   store: StoreState,
   { last, durably = false, chain = chained, snapshot = furthestSnapshot(store, durably) }: ReadOptions = {},
@@ -137,14 +137,14 @@ export function readHistory(
   return { txs, end, parent, stretches };
 }
 
-/** The first commit above `end` that is there; Infinity where none is. */
+/** The first commit above `end` that is there; Infinity if none is. */
 function nextAbove(frames: readonly Frame[], end: number): number {
   const last = Math.max(0, ...frames.map(lastOf));
   for (let n = end + 1; n <= last; n++) if (frames.some((frame) => txAt(frame, n) !== undefined)) return n;
   return Infinity;
 }
 
-/** What the frames say about a commit; "disagree" where two differ. */
+/** What the frames say about a commit; "disagree" if two differ. */
 function agreedTx(frames: readonly Frame[], n: number): string | undefined {
   let agreed: string | undefined;
   for (const frame of frames) {
@@ -156,7 +156,7 @@ function agreedTx(frames: readonly Frame[], n: number): string | undefined {
   return agreed;
 }
 
-/** The history that says for good what became of an epoch; null where it is not decided yet. */
+/** The history that says for good what became of an epoch; null if that is not decided yet. */
 export function decidedHistory(
   store: StoreState,
   epoch: number,
@@ -170,7 +170,7 @@ export function decidedHistory(
 
 /**
  * Whether a transaction's record is in a decided history: by its number where it is known, else by looking for its name.
- * @returns null where nobody can say: it may be in a snapshot, which knows no names
+ * @returns null if nobody can say, because it may be in a snapshot, which knows no names
  */
 export function isRecorded(
   store: StoreState,

@@ -1,6 +1,7 @@
 /**
- * Processes that are asked for the same are interchangeable: nothing in the protocol asks for a process's number. So of
- * the states that differ only in which of them is which, and in the letters of their transactions, one is enough.
+ * Processes that are asked for the same thing are interchangeable, because nothing in the protocol asks for a process's
+ * number. So one is enough of the states that differ only in which process is which and in the letters of their
+ * transactions.
  */
 import type { Operation } from "./world.ts";
 
@@ -10,7 +11,7 @@ export interface Symmetry {
   readonly order: readonly number[];
   /** The new place of each process. */
   readonly places: readonly number[];
-  /** The new letter of each letter; null where all stay. */
+  /** The new letter of each letter; null if all stay. */
   readonly letters: ReadonlyMap<string, string> | null;
 }
 

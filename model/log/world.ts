@@ -11,7 +11,21 @@ export interface Operation {
   readonly key: string;
 }
 
-export const FAULTS = ["crash", "lost", "stale", "reply", "theft", "append", "power", "half"] as const;
+export const FAULTS = [
+  "putback",
+  "follow",
+  "attach",
+  "failover",
+  "oldlog",
+  "crash",
+  "lost",
+  "stale",
+  "reply",
+  "theft",
+  "append",
+  "power",
+  "half",
+] as const;
 export type Fault = (typeof FAULTS)[number];
 
 /** What does not change while a model runs. */
@@ -22,9 +36,9 @@ export interface World {
   readonly decisions: Decisions;
   /** The key that each transaction writes. */
   readonly keyOf: ReadonlyMap<string, string>;
-  /** True where names and beginnings can be lost: their syncs are steps then. */
+  /** True if names and begins can be lost; their syncs are then steps. */
   readonly power: boolean;
-  /** True where somebody compacts: reading the log takes two steps then. */
+  /** True if somebody compacts; reading the log then takes two steps. */
   readonly compacts: boolean;
 }
 
@@ -39,7 +53,7 @@ export function spend(state: LogState, fault: Fault): LogState {
   return { ...state, budget: state.budget.map((left, i) => (i === index ? left - 1 : left)) };
 }
 
-/** `A1`, `B2`: process and lane as traces name them; the lane is left out where there is only one. */
+/** `A1`, `B2`: process and lane as traces name them. The lane is left out if there is only one. */
 export function nameOf(world: World, p: number, l?: number): string {
   const lanes = (world.programs[p] as readonly unknown[]).length;
   return String.fromCharCode(65 + p) + (l === undefined || lanes === 1 ? "" : String(l + 1));

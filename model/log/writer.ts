@@ -1,6 +1,6 @@
-/** The append of a process: log-writer.ts of the layer. */
+/** The append of a process: epoch-writer.ts of the layer. */
 import type { Visit } from "../explorer.ts";
-import { above, joined } from "./runs.ts";
+import { above, joined, NOTHING, txAt } from "./runs.ts";
 import { isSealed, syncFrame, withFrame } from "./store.ts";
 import {
   withLane,
@@ -16,7 +16,16 @@ import type { Run } from "./runs.ts";
 import { isLeft, nameOf, spend, type World } from "./world.ts";
 
 export function newWriter(world: World, epoch: number, former: WriterState | null): WriterState {
-  const fresh: WriterState = { epoch, over: false, enqueued: -1, durable: -1, waiting: null, writing: null };
+  const fresh: WriterState = {
+    epoch,
+    over: false,
+    enqueued: -1,
+    durable: -1,
+    seen: -1,
+    known: NOTHING,
+    waiting: null,
+    writing: null,
+  };
   if (!world.flaws.has("durable carried over") || former === null) return fresh;
   return { ...fresh, enqueued: former.enqueued, durable: former.durable };
 }
@@ -27,10 +36,30 @@ export function append(state: LogState, p: number, guard: Guard, entries: Run, u
   if (writer === null || writer.epoch !== guard.epoch || writer.over) return state;
   const news = above(entries, writer.enqueued);
   const enqueued = Math.max(writer.enqueued, upTo);
+  const known = joined(writer.known, news);
   if (news.txs === "" && writer.durable >= upTo) return withProcess(state, p, { writer: { ...writer, enqueued } });
   const before: AppendRequest = writer.waiting ?? { from: 0, txs: "", upTo: 0 };
   const waiting = { ...joined(before, news), upTo: Math.max(before.upTo, upTo) };
-  return withProcess(state, p, { writer: { ...writer, enqueued, waiting } });
+  return withProcess(state, p, { writer: { ...writer, enqueued, known, waiting } });
+}
+
+/** What the process has seen of the state. */
+export function sees(state: LogState, p: number, epoch: number, last: number): LogState {
+  const { writer } = state.processes[p] as ProcessState;
+  if (writer?.epoch !== epoch || writer.seen >= last) return state;
+  return withProcess(state, p, { writer: { ...writer, seen: last } });
+}
+
+/** Ends what the process does in an epoch: its state is older than what the process has seen, or than the log. */
+export function abandon(state: LogState, p: number, epoch: number): LogState {
+  const { writer } = state.processes[p] as ProcessState;
+  if (writer?.epoch !== epoch) return state;
+  return withProcess(state, p, { writer: { ...writer, over: true, waiting: null, writing: null } });
+}
+
+/** Whether a number of the entries has gone to another transaction, as far as the process knows. */
+export function isTaken({ known }: WriterState, entries: Run): boolean {
+  return Array.from(entries.txs).some((tx, i) => (txAt(known, entries.from + i) ?? tx) !== tx);
 }
 
 export function waitFor(state: LogState, p: number, l: number, stage: LaneState["stage"], n: number): LogState {

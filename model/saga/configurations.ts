@@ -13,7 +13,7 @@ export const SAGA_CONFIGURATIONS: Readonly<Record<string, SagaConfiguration>> = 
   "a second checkout": { ...ONE, checkouts: 2, resumers: 0, crashes: 0 },
 };
 
-/** For each trap, a configuration in which it is fallen into, and the invariant that is broken then. */
+/** For each trap, a configuration that falls into it, and the invariant that it then breaks. */
 export const SAGA_MUTANTS: Readonly<Record<SagaFlaw, SagaConfiguration & { readonly breaks: Invariant }>> = {
   "version not compared": { ...ONE, breaks: "6 conservation" },
   "no tombstone": { ...ONE, breaks: "6 conservation" },

@@ -104,7 +104,7 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
         state,
         d,
         flaw,
-        (known, current, _order, claim) => abandon(driver.id, known, current, claim, undo, FAILURE),
+        (known, current, order, claim) => abandon(driver.id, known, current, order, claim, undo, FAILURE),
         (moved) => {
           const next = moved as SagaState;
           if (undo.length === 0)
@@ -126,7 +126,7 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
         state,
         d,
         flaw,
-        (known, current, _order, claim) => close(driver.id, known, current, claim),
+        (known, current, order, claim) => close(driver.id, known, current, order, claim),
         (moved) => {
           visit(
             `${who}: compensating → failed`,
@@ -139,7 +139,10 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
   }
 }
 
-/** The transaction of functions/order/checkout.ts. A second checkout waits for the first one's outcome: nothing more to do. */
+/**
+ * The transaction of functions/order/checkout.ts. A second checkout waits for the first one's outcome, and has nothing
+ * more to do.
+ */
 function begin(state: SagaState, d: number, who: string, visit: Visit<SagaState>): void {
   const order = row<Order>(state.rows, orderKey(ORDER)) as Order;
   if (order.paid) return visit(`${who}: the order is paid already`, withDriver(state, d, NOBODY));
@@ -201,7 +204,7 @@ function closeLate(
     state,
     d,
     flaw,
-    (known, current, _order, claim) => abandon(id, known, current, claim, [], FAILURE),
+    (known, current, order, claim) => abandon(id, known, current, order, claim, [], FAILURE),
     (moved) => {
       visit(
         `${who}: running → failed`,

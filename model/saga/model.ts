@@ -34,7 +34,7 @@ export interface SagaConfiguration {
   readonly remakes: number;
   /** How often the user gets one credit more. */
   readonly funds: number;
-  /** True where `batch_init` overwrites an order while its checkout runs, which the real one refuses to do. */
+  /** True if `batch_init` overwrites an order while its checkout runs, which the real one refuses to do. */
   readonly careless?: boolean;
   readonly flaw?: SagaFlaw | undefined;
 }
@@ -84,7 +84,7 @@ function openSagas(rows: SagaState["rows"]): { id: string; saga: Saga }[] {
   });
 }
 
-/** Every call that was sent may come now: for the first time, again, or long after anybody waits for it. */
+/** Every call that was sent may come now: for the first time, again, or long after anybody waited for it. */
 function deliveries(state: SagaState, flaw: SagaFlaw | undefined, visit: Visit<SagaState>): void {
   for (const message of state.sent) {
     const [call, id] = message.split(" ") as [Call, string];

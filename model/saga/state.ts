@@ -21,13 +21,13 @@ export interface Driver {
   /** The saga as this driver knows it. */
   readonly saga: Saga | null;
   readonly attempted: readonly StepName[];
-  /** True where a step was refused for good: it needs no undoing. */
+  /** True if a step was refused for good, so that it need not be undone. */
   readonly refused: boolean;
   /** Steps still to be undone. */
   readonly undo: readonly string[];
 }
 
-/** What happened to one saga, as nobody in the system knows it. */
+/** What really happened to one saga, which nobody in the system knows. */
 export interface Story {
   /** How often the step had an effect, and on which making of the row the last one was. */
   readonly charges: number;

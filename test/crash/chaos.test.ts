@@ -16,7 +16,7 @@ test(
       onRound: ({ strikes }) => strikes.forEach((strike) => struck.add(strike)),
     });
     expect(problems).toEqual([]);
-    expect(struck.size).toBe(6);
+    expect(struck.size).toBe(9);
   },
   10 * MINUTES,
 );

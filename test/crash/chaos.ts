@@ -2,13 +2,13 @@
  * A monkey in a shop that keeps selling. After each of its visits everything must be true, and every checkout must be
  * settled soon.
  */
-import { cpSync, existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { until } from "../support/cluster.ts";
 import { violations } from "../support/invariants.ts";
 import { openClaims, withRedis } from "../support/live-state.ts";
 import { Load, openMarket } from "../support/market.ts";
-import { LeanShop, SERVICES, type Service } from "./support/lean-shop.ts";
+import { BY_EVENTS } from "./faults/catalogue.ts";
+import { OlderCopies, redisArguments } from "./older.ts";
+import { LeanShop, SERVICES } from "./support/lean-shop.ts";
 import { Random } from "./support/random.ts";
 
 const HOSTS = 3;
@@ -39,14 +39,15 @@ export async function runChaos({
   const shop = await LeanShop.start({
     hosts: HOSTS,
     ownDisk: true,
-    redisArguments: (service, folder) => ["--dir", folder, "--dbfilename", `${service}.rdb`],
+    redisArguments,
   });
+  const copies = new OlderCopies(shop);
   const deck: Strike[] = [];
   try {
     for (let round = 0; round < rounds; round++) {
       if (deck.length < 3) deck.push(...random.shuffled(STRIKES));
       const strikes = deck.splice(0, random.integer(1, 3));
-      const { problems, settledAfter } = await visit(shop, strikes, random, settleWithin);
+      const { problems, settledAfter } = await visit(shop, copies, strikes, random, settleWithin);
       onRound({ strikes: strikes.map(({ name }) => name), problems, settledAfter });
       if (problems.length > 0)
         return [`seed ${seed}, round ${round + 1} (${strikes.map(({ name }) => name).join(", ")})`, ...problems];
@@ -59,17 +60,18 @@ export async function runChaos({
 
 async function visit(
   shop: LeanShop,
+  copies: OlderCopies,
   strikes: readonly Strike[],
   random: Random,
   settleWithin: number,
 ): Promise<{ problems: string[]; settledAfter: number }> {
-  for (const service of SERVICES) await keepCopy(shop, service);
+  await copies.keep();
   const market = await openMarket(shop.client, { orders: ORDERS, stock: STOCK });
   const load = new Load(shop.client, market, { customers: 12 });
   const enough = market.orders.length / (strikes.length + 1);
   for (const [i, { strike }] of strikes.entries()) {
     await load.reached(((i + 1) * enough) / market.orders.length);
-    await strike(shop, random);
+    await strike(shop, random, copies);
   }
   const lastFault = performance.now();
   await shop.heal();
@@ -86,7 +88,7 @@ async function visit(
 
 interface Strike {
   readonly name: string;
-  readonly strike: (shop: LeanShop, random: Random) => Promise<void>;
+  readonly strike: (shop: LeanShop, random: Random, copies: OlderCopies) => Promise<void>;
 }
 
 const STRIKES: readonly Strike[] = [
@@ -94,8 +96,23 @@ const STRIKES: readonly Strike[] = [
   { name: "a Redis is killed", strike: (shop, random) => shop.restartRedis(random.one(SERVICES)) },
   { name: "everything is killed", strike: (shop) => shop.restartAll() },
   { name: "a host sleeps through a restore", strike: sleepThroughRestore },
-  { name: "an older copy of a Redis is put back", strike: (shop, random) => putBackCopy(shop, random.one(SERVICES)) },
+  {
+    name: "an older copy of a Redis is put back",
+    strike: (_shop, random, copies) => copies.restart(random.one(SERVICES)),
+  },
+  {
+    name: "an older copy is put back in the same Redis process",
+    strike: (_shop, random, copies) => copies.reload(random.one(SERVICES)),
+  },
+  {
+    name: "a Redis follows a replica that lags, and returns",
+    strike: (_shop, random, copies) => copies.follow(random.one(SERVICES)),
+  },
+  { name: "an older log is put back", strike: (_shop, _random, copies) => copies.putLog() },
   { name: "the disk is full", strike: fillDisk },
+  ...(BY_EVENTS
+    ? [{ name: "the queue server is killed with all it holds", strike: (shop: LeanShop) => shop.restartQueues() }]
+    : []),
 ];
 
 async function sleepThroughRestore(shop: LeanShop, random: Random): Promise<void> {
@@ -109,22 +126,6 @@ async function sleepThroughRestore(shop: LeanShop, random: Random): Promise<void
   } finally {
     host.signal("SIGCONT");
   }
-}
-
-const copyOf = (shop: LeanShop, service: Service): string => join(shop.dataDir, `${service}-older.rdb`);
-
-/** Only now and then, so that what is put back later is old. */
-async function keepCopy(shop: LeanShop, service: Service): Promise<void> {
-  const file = join(shop.dataDir, `${service}.rdb`);
-  await withRedis(shop.redisUrl(service), (redis) => redis.save());
-  cpSync(file, copyOf(shop, service));
-  rmSync(file);
-}
-
-async function putBackCopy(shop: LeanShop, service: Service): Promise<void> {
-  const file = join(shop.dataDir, `${service}.rdb`);
-  await shop.restartRedis(service, () => existsSync(copyOf(shop, service)) && cpSync(copyOf(shop, service), file));
-  rmSync(file, { force: true });
 }
 
 /** Waits until somebody has been refused because of it. */

@@ -60,7 +60,7 @@ export class Customers {
     this.#begun++;
     for (let visits = 0; visits < VISITS; visits++) {
       const { answer } = await this.history.attempt(this.#client, operation, key);
-      if (answer !== null && answer.status < 500) return;
+      if (answer !== null && answer.status < 500 && answer.status !== 202) return;
       if (key === null && operation.name !== "checkout") return;
       await sleep(PAUSE);
     }

@@ -1,8 +1,7 @@
 /** `npm run crash`: rounds until the time is over. `--help` says the rest. */
 import { parseArgs } from "node:util";
-import { runChaos } from "./chaos.ts";
-import { pairChapter, singleChapters, type Chapter } from "./plan.ts";
-import { runSuite, type Failure } from "./suite.ts";
+import type { Chapter } from "./plan.ts";
+import type { Failure } from "./suite.ts";
 
 const HELP = `npm run crash -- [options]
 
@@ -12,8 +11,9 @@ Crashes of every kind under a running sale; afterwards everything must still be 
   --seed S       the first chapter's seed (default: a random one, which is printed); each chapter is a dozen rounds
   --chapters N   so many chapters instead of minutes: with the seed that a failure names, 1 repeats it
   --singles      each single fault once instead, at every fail point
-  --chaos        instead a monkey in one shop that keeps selling: kills, freezes, older copies of a Redis, a full disk
+  --chaos        instead a monkey in one shop that keeps selling: kills, freezes, older copies of a Redis and of a log, a full disk
   --rounds N     visits of the monkey (default 20)
+  --events       checkouts by events; the queue server dies as well
   --lanes N      chapters at the same time (default 2)
 `;
 
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     singles: { type: "boolean", default: false },
     chaos: { type: "boolean", default: false },
     rounds: { type: "string", default: "20" },
+    events: { type: "boolean", default: false },
     lanes: { type: "string", default: "2" },
     help: { type: "boolean", default: false },
   },
@@ -34,6 +35,12 @@ if (values.help) {
   process.stdout.write(HELP);
   process.exit();
 }
+
+// What can go wrong depends on it, so it has to be known before anything of that is loaded.
+if (values.events) process.env["SAGA"] = "events";
+const { runChaos } = await import("./chaos.ts");
+const { pairChapter, singleChapters } = await import("./plan.ts");
+const { runSuite } = await import("./suite.ts");
 
 const seed = number("seed", values.seed ?? String(Math.floor(Math.random() * 1_000_000)));
 const end = Date.now() + number("minutes", values.minutes) * 60_000;
@@ -72,7 +79,7 @@ process.exit(failures.length === 0 ? 0 : 1);
 
 function describe({ chapter, plan, problems }: Failure): string {
   const again = values.singles ? `--singles --seed ${seed}` : `--chapters 1 --seed ${chapter.seed}`;
-  return `\n${plan.name}\nagain: npm run crash -- ${again}\n${problems.map((problem) => `  ${problem}\n`).join("")}${JSON.stringify(plan)}\n`;
+  return `\n${plan.name}\nagain: npm run crash -- ${again}${values.events ? " --events" : ""}\n${problems.map((problem) => `  ${problem}\n`).join("")}${JSON.stringify(plan)}\n`;
 }
 
 function number(name: string, text: string): number {

@@ -1,13 +1,13 @@
-/** What is going to happen in a round of the crash suite. It follows only from what was asked for and from a seed. */
-import { actionsAt, FAIL_POINTS, type Action, type FailPoint, type Fault } from "./faults/catalogue.ts";
+/** What is going to happen in a round of the crash suite. It follows from what was asked for and a seed, and from nothing else. */
+import { actionsAt, BY_EVENTS, pointsOfMode, type Action, type FailPoint, type Fault } from "./faults/catalogue.ts";
 import { Random } from "./support/random.ts";
 import { SERVICES, type Service } from "./support/lean-shop.ts";
 
 /** From outside, once this share of the requests has been sent. */
 export interface Event {
   readonly share: number;
-  /** `empty`: the Redis loses everything and lives on; `kill`: it dies and an empty one follows; `power`: all at once, and what was not synced is lost. */
-  readonly what: "empty" | "kill" | "power";
+  /** `empty`: the Redis loses everything and lives on; `kill`: it dies and an empty one follows; `power`: all at once, and what was not synced is lost; `queues`: the queue server dies with all it holds. */
+  readonly what: "empty" | "kill" | "power" | "queues";
   readonly services: readonly Service[];
 }
 
@@ -33,7 +33,7 @@ export interface Chapter {
   readonly mayLosePower: boolean;
 }
 
-const POINTS = Object.keys(FAIL_POINTS) as FailPoint[];
+const POINTS = pointsOfMode();
 
 /** Every place with everything that can happen there. */
 export function singles(): { readonly point: FailPoint; readonly action: Action }[] {
@@ -79,7 +79,10 @@ function wayTo(point: FailPoint): readonly Fault[] {
   if (point.startsWith("cut.")) return [{ point: "append.before", action: "torn", nth: 4 }];
   if (point.startsWith("fence."))
     return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
-  // The driver misses its saga's deadline, so whoever resumes the saga undoes both steps.
+  // By events it is the message that is later than the saga's own time.
+  if (BY_EVENTS && /^saga[.](abandoned|refund|release|closed)[.]/.test(point))
+    return [{ point: "saga.charge.before", action: "delay", nth: 1, ms: 3_000 }];
+  // The driver is later than its saga's deadline, so whoever resumes it undoes both steps.
   if (/^saga[.](abandoned|refund|release|closed)[.]/.test(point))
     return [{ point: "saga.charge.after", action: "delay", nth: 1, ms: 1_500 }];
   return [];
@@ -109,7 +112,7 @@ export function pair(seed: number): Plan {
 function someEvents(random: Random): Event[] {
   return Array.from({ length: random.integer(1, 2) }, (): Event => ({
     share: random.integer(1, 8) / 10,
-    what: random.one(["empty", "kill"]),
+    what: random.one(BY_EVENTS ? ["empty", "kill", "queues"] : ["empty", "kill"]),
     services: random.shuffled(SERVICES).slice(0, random.integer(1, 3)),
   })).sort((a, b) => a.share - b.share);
 }

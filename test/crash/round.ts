@@ -51,6 +51,10 @@ async function happen(shop: LeanShop, { what, services }: Event, random: Random)
     const kept = random.one([0, 0.5, 0.9]);
     return shop.losePower(() => random.next() < kept);
   }
+  if (what === "queues") {
+    await shop.restartQueues();
+    return [];
+  }
   await Promise.all(
     services.map(async (service) => {
       if (what === "kill") await shop.restartRedis(service);

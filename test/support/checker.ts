@@ -51,7 +51,9 @@ export function fateOf(answers: readonly (Answer | null)[]): Fate {
   if (answers.some((answer) => answer?.status === 200)) return "done";
   // A refusal is kept for its key. If an earlier attempt had been done, its answer would have come again.
   if (answers.some((answer) => answer?.status === 400)) return "not done";
-  return answers.some((answer) => answer === null || answer.status === 504) ? "unknown" : "not done";
+  return answers.some((answer) => answer === null || answer.status === 504 || answer.status === 202)
+    ? "unknown"
+    : "not done";
 }
 
 /** The attempts of one operation: those with its key, or the only one. */
@@ -72,6 +74,8 @@ export function operationsOf(attempts: readonly Attempt[]): Attempt[][] {
 
 function checkAnswer({ operation, answer }: Attempt): string[] {
   if (answer === null || answer.status === 200 || answer.status === 504) return [];
+  // A checkout by events goes on after its request.
+  if (answer.status === 202 && operation.name === "checkout") return [];
   const what = `${JSON.stringify(operation)} was answered with ${answer.status} ${answer.body}`;
   if (answer.status === 503) return /^[1-9]\d*$/.test(answer.retryAfter ?? "") ? [] : [`${what} without a Retry-After`];
   return answer.status === 400 && REFUSALS[operation.name].includes(errorCode(answer)) ? [] : [what];

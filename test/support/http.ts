@@ -1,6 +1,7 @@
 /** A client of the shop, over as many hosts as it has, that tells an answer from the lack of one. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Pool } from "undici";
 import { sign, SIGNATURE_HEADER } from "../../functions/calls/signature.ts";
 
@@ -36,10 +37,16 @@ const PATIENCE = 180_000;
 
 export class Client {
   readonly #hosts: readonly { readonly pool: Pool; readonly base: string }[];
+  readonly #attempts: number;
   #next = 0;
 
-  /** @param urls may have a path, which the routes' own paths follow @param connections for each host */
-  constructor(urls: readonly string[], connections = 64) {
+  /**
+   * @param urls may have a path, which the routes' own paths follow
+   * @param connections for each host
+   * @param attempts of a request that is answered 503 `restoring`, as each process that is just starting may: it changed nothing
+   */
+  constructor(urls: readonly string[], connections = 64, attempts = 1) {
+    this.#attempts = attempts;
     this.#hosts = urls.map((url) => {
       const { origin, pathname } = new URL(url);
       return {
@@ -55,10 +62,19 @@ export class Client {
   }
 
   /**
-   * Sends the request once, to one host after the other.
+   * Sends the request, to one host after the other.
    * @throws UnreachedError; NoAnswerError
    */
-  async send({ method, path, headers = {}, body }: Request): Promise<Answer> {
+  async send(request: Request): Promise<Answer> {
+    for (let attempt = 1; ; attempt++) {
+      const answer = await this.#sendOnce(request);
+      const restoring = answer.status === 503 && errorCode(answer) === "restoring";
+      if (!restoring || attempt >= this.#attempts) return answer;
+      await sleep(Number(answer.retryAfter) * 1_000);
+    }
+  }
+
+  async #sendOnce({ method, path, headers = {}, body }: Request): Promise<Answer> {
     const { pool, base } = this.#hosts[this.#next++ % this.#hosts.length]!;
     try {
       const response = await pool.request({

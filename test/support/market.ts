@@ -130,7 +130,7 @@ export class Load {
       await sleep(2);
       for (; next < attempts.length; next++) {
         const { operation, answer } = attempts[next]!;
-        if (operation.name === "checkout" && (answer?.status ?? 0) >= 500) return;
+        if (operation.name === "checkout" && ((answer?.status ?? 0) >= 500 || answer?.status === 202)) return;
       }
     }
   }
@@ -182,7 +182,7 @@ export class Load {
 }
 
 function isOpen({ answer }: Attempt): boolean {
-  return answer === null || answer.status >= 500;
+  return answer === null || answer.status >= 500 || answer.status === 202;
 }
 
 /** At most `at once` of them at the same time; the results in order. */

@@ -1,4 +1,7 @@
-/** The shop that the HTTP suite asks: one of its own, or the one that `npm run test:local` has deployed. */
+/**
+ * The shop that the HTTP suite asks: one of its own, or the one that SHOP_DEPLOYED names by its base URL. SHOP_DATA_DIR is
+ * the data folder of one that `npm run test:local` has deployed: its Redis servers run on this machine.
+ */
 import type { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,12 +11,14 @@ const { SHOP_DEPLOYED: url, SHOP_DATA_DIR: dataDir } = process.env;
 
 /** A deployed shop is not asked for what only a shop on this machine's files has. */
 export const DEPLOYED = url !== undefined;
+/** Whether its Redis servers run on this machine, where a test can stop them. */
+export const OWN_REDIS = url === undefined || dataDir !== undefined;
 
 export async function shopUnderTest(options: ShopOptions): Promise<Shop> {
-  return url === undefined || dataDir === undefined ? startShop(options) : deployedShop(url, dataDir);
+  return url === undefined ? startShop(options) : deployedShop(url, dataDir ?? "");
 }
 
-/** Its Redis servers run here, under the supervisor that has deployed it. */
+/** @param folder of the supervisor that has deployed it; empty where that runs elsewhere */
 export function deployedShop(baseUrl: string, folder: string): Shop {
   const pid = (name: string): number => Number(readFileSync(join(folder, "run", `${name}.pid`), "utf8"));
   const only = (): never => {

@@ -4,7 +4,7 @@ import { confirmed, count, print } from "../output.ts";
 import { openPlace } from "../places.ts";
 
 export async function repairLog(service: string, { yes = false }: { readonly yes?: boolean }): Promise<void> {
-  const { store, folder } = await openPlace(service);
+  const { store, where } = await openPlace(service);
   const plan = await planRepair(store);
   const steps = described(plan);
   for (const { file, line, what } of plan.damages) await print(`${file}${line > 0 ? `:${line}` : ""}: ${what}`);
@@ -20,8 +20,8 @@ export async function repairLog(service: string, { yes = false }: { readonly yes
     process.exitCode = EXIT.wrong;
     return;
   }
-  if (steps.length === 0) return print(`nothing is to be repaired in ${folder}`);
-  await print(`\nA repair of ${folder} would:`);
+  if (steps.length === 0) return print(`nothing is to be repaired in ${where}`);
+  await print(`\nA repair of ${where} would:`);
   for (const step of steps) await print(`  - ${step}`);
   if (!(await confirmed("Do it?", yes))) {
     await print("Nothing was changed.");
@@ -49,7 +49,7 @@ function described({ replace, claims, begins, cut, torn }: RepairPlan): string[]
     ...(cut === null
       ? []
       : [
-          `end the history behind commit ${cut.epoch}:${cut.n}, in a new epoch: ${count(cut.lost, "commit")} after it will not count any more, though they stay in their files`,
+          `end the history behind commit ${cut.epoch}:${cut.n}, in a new epoch: ${count(cut.lost, "commit")} after it will not count any more, though they stay in their files; they may have been answered for`,
         ]),
   ];
 }

@@ -14,7 +14,7 @@ export async function verifyLogs(
   }
 }
 
-async function verifyOne({ service, store, folder }: Place, json: boolean): Promise<Verified> {
+export async function verifyOne({ service, store, where }: Place, json: boolean): Promise<Verified> {
   const law: Law = (record, before) => LAWS[service](record as unknown as ShopRecord, before as Parameters<ShopLaw>[1]);
   const reading = verify(store, { law });
   for (;;) {
@@ -28,7 +28,7 @@ async function verifyOne({ service, store, folder }: Place, json: boolean): Prom
     else {
       const verdict = damages === 0 ? paint("green", "sound") : paint(["red", "bold"], count(damages, "problem"));
       await print(
-        `${service.padEnd(7)}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")} (${folder})`,
+        `${service.padEnd(7)}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")} (${where})`,
       );
     }
     return value;

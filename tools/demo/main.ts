@@ -1,6 +1,7 @@
 /** `npm run demo`: the story of the project on a shop of its own, which is gone afterwards. */
 import { parseArgs } from "node:util";
 import { freeHttpPort } from "../../host/ports.ts";
+import { onStopSignals } from "../../host/stop-signals.ts";
 import { startShop, type RunningShop } from "../../host/running-shop.ts";
 import { explain } from "../exit.ts";
 import { paint, print } from "../output.ts";
@@ -27,7 +28,10 @@ if (values.help) {
 }
 
 const end = new AbortController();
-for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end.abort());
+onStopSignals(
+  () => end.abort(),
+  () => undefined,
+);
 let shop: RunningShop | undefined;
 try {
   const narrator = new Narrator(values.fast, end.signal);

@@ -1,5 +1,7 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { insteadOf } from "../../functions/test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED } from "../../functions/test/support/goods.ts";
@@ -151,4 +153,66 @@ test("follow: what is appended while it runs, until Ctrl-C", async () => {
   await seen(["create_user", "batch_init"]);
   child.kill("SIGINT");
   expect(await ended).toBe(0);
+});
+
+test("backup: a data folder of its own, taken beside the shop, that verifies, and has each checkout whole at any moment before", async () => {
+  const goods = await basket(shop);
+  expect((await shop.post(`/orders/checkout/${goods.order}`)).status).toBe(200);
+  const parent = mkdtempSync(join(tmpdir(), "shoplog-backup-"));
+  const folder = join(parent, "copy");
+  try {
+    const before = await now();
+    const { code, stdout, stderr } = await run("backup", folder);
+    expect([code, stderr]).toEqual([0, ""]);
+    for (const service of ["order", "stock", "payment"])
+      expect(stdout).toMatch(
+        new RegExp(`${service} +copied: \\d+ commits, the last one \\d+:\\d+\\n${service} +sound`),
+      );
+    expect((await shop.post("/payment/create_user")).status).toBe(200);
+    for (const command of ["verify", "audit"]) expect((await shoplog(folder, [command])).code).toBe(0);
+    expect((await shoplog(folder, ["state", "stock", "--key", `item:${goods.item}`])).stdout).toContain('"stock":7');
+    expect((await shoplog(folder, ["restore", "--at", before, "--yes"])).code).toBe(0);
+    expect((await shoplog(folder, ["audit"])).code).toBe(0);
+    // What is there is not touched; and one service alone is a copy of that.
+    expect(await run("backup", folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("is there already") as unknown,
+    });
+    expect((await run("backup", join(parent, "stock"), "stock")).code).toBe(0);
+    expect(readdirSync(join(parent, "stock", "log"))).toEqual(["stock"]);
+  } finally {
+    rmSync(parent, { recursive: true });
+  }
+});
+
+test("repair tells what may have been answered and is lost at the end, and asks; what an editor did costs nothing", async () => {
+  const goods = await basket(shop);
+  expect((await shop.post(`/payment/pay/${goods.user}/1`)).status).toBe(200);
+  const { folder, remove } = copyOf(shop.folder);
+  try {
+    const log = join(folder, "log", "payment");
+    const [name = ""] = readdirSync(log).filter((file) => file.startsWith("segment-"));
+    const whole = readFileSync(join(log, name), "utf8");
+    const credit = async (): Promise<string> =>
+      (await shoplog(folder, ["state", "payment", "--key", `user:${goods.user}`])).stdout;
+    const right = await credit();
+    writeFileSync(join(log, name), whole.replaceAll("\n", "\r\n"));
+    expect((await shoplog(folder, ["repair", "payment", "--yes"])).code).toBe(0);
+    expect(await credit()).toBe(right);
+    expect((await shoplog(folder, ["verify", "payment"])).code).toBe(0);
+
+    const stock = join(folder, "log", "stock");
+    const [last = ""] = readdirSync(stock).filter((file) => file.startsWith("segment-"));
+    const bytes = readFileSync(join(stock, last));
+    const at = bytes.lastIndexOf('"set"') + 8;
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(join(stock, last), bytes);
+    const asked = await shoplog(folder, ["repair", "stock"]);
+    expect(asked).toMatchObject({ code: 2, stderr: expect.stringContaining("pass --yes") as unknown });
+    expect(asked.stdout).toMatch(/: 1 commit after it will not count any more, .*may have been answered for/);
+    expect((await shoplog(folder, ["repair", "stock", "--yes"])).code).toBe(0);
+    expect((await shoplog(folder, ["verify", "stock"])).code).toBe(0);
+  } finally {
+    remove();
+  }
 });

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { Redis } from "ioredis";
 import { basket, PAID, stateOf, type Basket } from "../../functions/test/support/goods.ts";
 import { Shop } from "../../functions/test/support/shop.ts";
 import { program } from "../program.ts";
-import { copyOf, redisOf, shoplog, spoil, told } from "./support.ts";
+import { copyOf, forge, redisOf, shoplog, spoil, told } from "./support.ts";
 
 let shop: Shop;
 let paid: Basket;
@@ -144,6 +145,51 @@ describe("verify and audit", () => {
     });
   });
 
+  test("a record that breaks the rules of its operation, with checksums that fit: file and line, in each service", async () => {
+    const folder = damaged();
+    const double = (record: Record<string, unknown>): Record<string, unknown> => {
+      const set = Object.entries(record["set"] as Record<string, { stock?: number; credit?: number; state?: string }>);
+      const other = set.map(([key, row]) => [
+        key,
+        { ...row, ...(row.stock !== undefined && { stock: 1 }), ...(row.credit !== undefined && { credit: 1 }) },
+      ]);
+      return { ...record, set: Object.fromEntries(other) as unknown };
+    };
+    const places = {
+      stock: forge(folder, "stock", (line) => line.includes('"op":"reserve"'), double),
+      payment: forge(folder, "payment", (line) => line.includes('"op":"charge"'), double),
+      order: forge(
+        folder,
+        "order",
+        (line) => line.includes('"op":"saga_paid"'),
+        (record) => ({ ...record, op: "checkout" }),
+      ),
+    };
+    for (const [service, place] of Object.entries(places)) {
+      const { code, stdout } = await shoplog(folder, ["verify", service]);
+      expect([service, code]).toEqual([service, 1]);
+      expect(stdout).toContain(`damage  ${place}: `);
+      expect(stdout).not.toContain("checksum");
+    }
+  });
+
+  test("stock that was never taken, and credit that was: audit names the row, what was taken and what is held", async () => {
+    const folder = damaged();
+    const untouched = (member: string, value: number) => (record: Record<string, unknown>) => {
+      const set = Object.entries(record["set"] as Record<string, Record<string, unknown>>);
+      return {
+        ...record,
+        set: Object.fromEntries(set.map(([key, row]) => [key, member in row ? { ...row, [member]: value } : row])),
+      };
+    };
+    forge(folder, "stock", (line) => line.includes('"op":"reserve"'), untouched("stock", 10));
+    forge(folder, "payment", (line) => line.includes('"op":"charge"'), untouched("credit", 84));
+    const { code, stdout } = await shoplog(folder, ["audit"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain(`0 of the stock of item:${paid.item} were taken by checkouts, and these hold 3 of it`);
+    expect(stdout).toContain(`16 of the credit of user:${paid.user} were taken by checkouts, and these hold 15 of it`);
+  });
+
   test("a log that lost its end is sound by itself; audit tells which checkout was not paid for", async () => {
     const folder = damaged();
     const { path, lines } = onlySegment(folder, "payment");
@@ -210,6 +256,17 @@ describe("sagas", () => {
 describe("diff", () => {
   test("the live Redis and the log are equal, until somebody changes one behind the other's back", async () => {
     expect(await run("diff")).toMatchObject({ code: 0 });
+    const key = `item:${paid.item}`;
+    const outside = new Redis(shop.redis.stock.url);
+    const image = (await outside.get(key)) ?? "";
+    await outside.set(key, image.replace(/"stock":\d+/, '"stock":99'));
+    const changed = await run("diff");
+    expect(changed.code).toBe(1);
+    expect(changed.stdout).toContain(key);
+    expect(changed.stdout).toMatch(/stock +1 difference: .*\npayment +equal/);
+    expect((await run("diff", "stock", "--json")).code).toBe(1);
+    await outside.set(key, image);
+    outside.disconnect();
     const folder = damaged();
     const { code, stdout } = await shoplog(folder, ["diff", "stock"], redisOf(shop));
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("equal") as unknown });
@@ -230,6 +287,7 @@ describe("wrong arguments", () => {
     [["show", "--since", "3"], "name one service, or give a time"],
     [["state"], "missing required argument 'service'"],
     [["state", "stock", "--at", "yesterday"], '"yesterday" is neither a commit'],
+    [["restore", "stock", "--at", "2026-02-30"], 'there is no such time as "2026-02-30"'],
     [["restore"], "required option '--at <moment>' not specified"],
     [["restore", "stock", "--at", "1"], "nobody is here to be asked: pass --yes"],
     [["shov"], "unknown command 'shov'"],

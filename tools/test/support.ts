@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import type { Shop } from "../../functions/test/support/shop.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -90,4 +91,23 @@ export function spoil(
     return `${name}:${index + 1}`;
   }
   throw new Error(`no record of ${service} fits`);
+}
+
+/** Changes a record as `spoil`, and makes its checksums fit: what is wrong with it only the rules of the shop can tell. */
+export function forge(
+  folder: string,
+  service: string,
+  fits: (line: string) => boolean,
+  change: (record: Record<string, unknown>) => Record<string, unknown>,
+): string {
+  return spoil(folder, service, fits, (line) => {
+    const { crc: _crc, frame: _frame, ...record } = JSON.parse(line) as Record<string, unknown>;
+    const body = JSON.stringify(change(record)).slice(0, -1);
+    const covered = `${body},"crc":"${checksum(body)}"`;
+    return `${covered},"frame":{"lines":1,"bytes":${Buffer.byteLength(covered)},"crc":"${checksum(covered)}"}}`;
+  });
+}
+
+function checksum(text: string): string {
+  return crc32(text).toString(16).padStart(8, "0");
 }

@@ -134,7 +134,7 @@ describe.each(adapters)("%s", (name, client, prepare) => {
       await opened;
       return fine();
     };
-    await expect(client({ ...post, timeout: 30 })).rejects.toEqual(ambiguous);
+    await expect(client({ ...post, timeout: 500 })).rejects.toEqual(ambiguous);
     open(undefined);
     expect(asked).toBe(1);
   });

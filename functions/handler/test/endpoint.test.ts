@@ -68,6 +68,7 @@ test("a bug is answered 500 without what it was, and its log line has the stack"
   const { stock } = await import("../../stock/service.ts");
   const handler = endpoint({
     service: stock,
+    route: "POST /stock/add/{item_id}/{amount}",
     path: { amount: Amount },
     handle: () => Promise.reject(new Error("a bug")),
   });
@@ -96,6 +97,7 @@ test("a restore that takes nearly all the time leaves a timeout, not a bug", asy
   const context = { ...lambdaContext("f"), getRemainingTimeInMillis: () => (remaining -= 200) };
   const handler = endpoint({
     service: stock,
+    route: "POST /stock/add/{item_id}/{amount}",
     path: { amount: Amount },
     handle: async ({ state, deadline, now }) => json(await state.occ.read(["x"], { timeout: deadline - now })),
   });

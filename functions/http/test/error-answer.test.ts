@@ -1,14 +1,25 @@
 import { expect, test } from "@jest/globals";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LogDamageError, RestoringError, StoreMismatchError, StoreUnavailableError } from "log-replay";
 import {
+  FormatError,
+  LogDamageError,
+  ReplicaError,
+  RestoringError,
+  ServerUnfitError,
+  StoreMismatchError,
+  StoreUnavailableError,
+} from "log-replay";
+import {
+  AccessError,
   ClosedError,
   ConflictError,
   ConnectionLostError,
+  DatabaseError,
   OutcomeUnknownError,
   ServerRefusedError,
   TimeoutError,
+  WrongTypeError,
 } from "redis-occ";
 import {
   AmbiguousError,
@@ -30,13 +41,20 @@ const CASES: readonly (readonly [Error, number, string, number | undefined])[] =
   [new ConflictError(3), 503, "conflict", 1],
   [new TimeoutError(""), 503, "timeout", 1],
   [new ConnectionLostError(""), 503, "connection_lost", 1],
-  [new ServerRefusedError(""), 503, "server_refused", 1],
+  [new ServerRefusedError("OOM"), 503, "server_refused", 1],
+  [new ServerRefusedError("NOPERM"), 503, "server_refused", 30],
   [new ClosedError(), 503, "closed", 1],
+  [new WrongTypeError("k", "hash", "string"), 503, "wrong_type", 30],
   [new OutcomeUnknownError(""), 504, "outcome_unknown", undefined],
   [new RestoringError(""), 503, "restoring", 1],
   [new StoreUnavailableError(""), 503, "log_unavailable", 1],
   [new LogDamageError("f", 1, ""), 503, "log_damaged", 30],
   [new StoreMismatchError(""), 503, "log_mismatch", 30],
+  [new FormatError(""), 503, "log_format", 30],
+  [new ServerUnfitError("redis_memory", ""), 503, "redis_memory", 30],
+  [new ReplicaError(""), 503, "redis_replica", 1],
+  [new DatabaseError(""), 503, "redis_database", 30],
+  [new AccessError(""), 503, "redis_access", 30],
   [new TypeError("a bug, with a secret in it"), 500, "internal_error", undefined],
 ];
 

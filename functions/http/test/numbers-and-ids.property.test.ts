@@ -1,7 +1,7 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { MAX_AMOUNT, product, sum } from "../../numbers.ts";
-import { Amount, BatchSize, Id, parse, Price } from "../parameters.ts";
+import { Amount, BatchSize, Id, parse, Price, Quantity } from "../parameters.ts";
 
 const any = fc.oneof(
   fc.maxSafeNat(),
@@ -77,8 +77,9 @@ test.each(NO_NUMBERS)("%j is no number", (value) => {
     expect(() => parse(schema, value)).toThrow(refused("invalid_number"));
 });
 
-test("an amount is from 1, a price from 0, a batch from 1 to 1,000,000", () => {
-  expect(() => parse(Amount, "0")).toThrow(refused("invalid_number"));
+test("a quantity is from 1, an amount and a price from 0, a batch from 1 to 1,000,000", () => {
+  expect(() => parse(Quantity, "0")).toThrow(refused("invalid_number"));
+  expect(parse(Amount, "0")).toBe(0);
   expect(parse(Price, "0")).toBe(0);
   expect(() => parse(BatchSize, "0")).toThrow(refused("invalid_number"));
   expect(parse(BatchSize, "1000000")).toBe(1_000_000);

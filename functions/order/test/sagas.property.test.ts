@@ -59,8 +59,8 @@ class Driver {
         move === "pay"
           ? pay("s", this.#known, current, this.#rows.get<Order>(orderKey("o")), claim)
           : move === "abandon"
-            ? abandon("s", this.#known, current, claim, undo, FAILURE)
-            : close("s", this.#known, current, claim);
+            ? abandon("s", this.#known, current, order, claim, undo, FAILURE)
+            : close("s", this.#known, current, order, claim);
       if (moved === null) return;
       expect(moved.saga.version).toBe(current.version + 1);
       this.#known = moved.saga;
@@ -149,9 +149,11 @@ test("a driver that knows another version than the record's loses, in the same s
   const known = begun().saga();
   const current = { ...known, version: known.version + 1 };
   expect(() => pay("s", known, current, order, { saga: "s" })).toThrow(LostRaceError);
-  expect(() => abandon("s", known, current, { saga: "s" }, [], FAILURE)).toThrow(LostRaceError);
+  expect(() => abandon("s", known, current, order, { saga: "s" }, [], FAILURE)).toThrow(LostRaceError);
   const undoing = { ...known, state: "compensating" as const };
-  expect(() => close("s", undoing, { ...undoing, version: known.version + 1 }, { saga: "s" })).toThrow(LostRaceError);
+  expect(() => close("s", undoing, { ...undoing, version: known.version + 1 }, order, { saga: "s" })).toThrow(
+    LostRaceError,
+  );
   expect(() => pay("s", known, null, order, { saga: "s" })).toThrow(LostRaceError);
 });
 
@@ -167,7 +169,7 @@ test("an order becomes paid only while it is still claimed by the saga, and stil
   expect(new Map(pay("s", saga, saga, order, { saga: "s" })?.set)).toEqual(
     new Map<string, unknown>([
       [sagaKey("s"), expect.objectContaining({ state: "paid" })],
-      [orderKey("o"), { ...order, paid: true }],
+      [orderKey("o"), { ...order, paid: true, checkout: "s" }],
       [claimKey("o"), null],
     ]),
   );
@@ -175,8 +177,8 @@ test("an order becomes paid only while it is still claimed by the saga, and stil
 
 test("a failed saga frees the order only from its own claim", () => {
   const saga = { ...begun().saga(), state: "compensating" as const };
-  expect(new Map(close("s", saga, saga, { saga: "another" }).set).has(claimKey("o"))).toBe(false);
-  expect(new Map(close("s", saga, saga, { saga: "s" }).set).get(claimKey("o"))).toBe(null);
+  expect(new Map(close("s", saga, saga, order, { saga: "another" }).set).has(claimKey("o"))).toBe(false);
+  expect(new Map(close("s", saga, saga, order, { saga: "s" }).set).get(claimKey("o"))).toBe(null);
 });
 
 test("an order without items starts no saga", () => {

@@ -52,7 +52,7 @@ test("credit goes up to 2^53-1 and not beyond", async () => {
 });
 
 describe.each(["add_funds", "pay"])("POST /payment/%s", (operation) => {
-  test.each(["0", "-1", "1.5", "1e3", "", "abc", String(2 ** 53), "9".repeat(100)])(
+  test.each(["-1", "1.5", "1e3", "", "abc", String(2 ** 53), "9".repeat(100)])(
     "refuses the amount %j",
     async (amount) => {
       const id = await newUser(shop, 9);

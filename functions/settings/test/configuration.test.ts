@@ -15,13 +15,10 @@ import {
 const REDIS = { REDIS_URL_STOCK: "redis://127.0.0.1:1" };
 
 test("what is not set has its documented default, and what is empty is not set", () => {
-  for (const env of [{}, { SAGA_TIMEOUT_MS: "", STEP_TIMEOUT_MS: "", RETENTION_MS: "", GATEWAY_URL: "" }]) {
-    expect([sagaTimeout(env), stepTimeout(env), retention(env), gatewayUrl(env)]).toEqual([
-      5_000,
-      2_000,
-      86_400_000,
-      "http://127.0.0.1:8000",
-    ]);
+  const here = { DATA_DIR: "nowhere" };
+  for (const env of [here, { ...here, SAGA_TIMEOUT_MS: "", STEP_TIMEOUT_MS: "", RETENTION_MS: "", GATEWAY_URL: "" }]) {
+    expect([sagaTimeout(env), stepTimeout(env), retention(env)]).toEqual([5_000, 2_000, 86_400_000]);
+    expect(() => gatewayUrl(env)).toThrow(/GATEWAY_URL is not set/);
   }
   expect(compactThresholds({ COMPACT_BYTES: "" })).toEqual({ bytes: 67_108_864, age: 86_400_000 });
   expect(() => compactThresholds({ COMPACT_BYTES: "64M" })).toThrow(/COMPACT_BYTES.*bytes/);
@@ -58,6 +55,9 @@ test("an address and the secret are taken from the data folder of the shop that 
     await mkdir(join(folder, "secrets"));
     await writeFile(join(folder, "run", "redis-order.url"), "redis://:p@127.0.0.1:2\n");
     await writeFile(join(folder, "secrets", "internal-secret"), "s\n");
+    await writeFile(join(folder, "run", "gateway.url"), "http://127.0.0.1:3/\n");
+    expect(gatewayUrl(env)).toBe("http://127.0.0.1:3");
+    expect(gatewayUrl({ ...env, GATEWAY_URL: "https://shop.example/prod//" })).toBe("https://shop.example/prod");
     expect([internalSecret(env), stateConfiguration("order", env).redisUrl]).toEqual(["s", "redis://:p@127.0.0.1:2"]);
   } finally {
     await rm(folder, { recursive: true });

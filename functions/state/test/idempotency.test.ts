@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { after, breakBefore, hang } from "../../test/support/faults.ts";
+import { after, breakBefore, hang, insteadOf } from "../../test/support/faults.ts";
 import {
   basket,
   creditOf,
@@ -300,6 +300,76 @@ test("an answer is kept in the same transaction as its effect", async () => {
     `item:${item}`,
   ]);
   expect(state).toBeDefined();
+});
+
+test("a repetition is answered while the other service is down, and asks it nothing", async () => {
+  const item = await newItem(shop, { stock: 0, price: 2 });
+  const order = await newOrder(shop, "somebody", []);
+  const path = `/orders/addItem/${order}/${item}/3`;
+  const key = newKey();
+  const first = await shop.post(path, key);
+  expect(first).toMatchObject({ status: 200, body: "6" });
+  shop.gateway.always(`/stock/find/${item}`, insteadOf(503));
+  expect(await shop.post(path, key)).toEqual(first);
+  expect(await shop.post(`/orders/addItem/${order}/${item}/4`, key)).toMatchObject({ status: 422 });
+  expect(await shop.post(path, newKey())).toMatchObject({ status: 503 });
+});
+
+test("a batch whose key's record expires while it runs makes all of its rows", async () => {
+  const ROWS = 20_000;
+  await shop.post("/stock/batch_init/1/1/1");
+  shop.set({ RETENTION_MS: 1 });
+  const state = { over: false };
+  const expiring = (async () => {
+    let expired = 0;
+    while (!state.over) expired += (await shop.run("stock/maintain"))["expired"] ?? 0;
+    return expired;
+  })();
+  const answer = await shop.post(`/stock/batch_init/${ROWS}/7/1`, { ...newKey(), time: 60_000 });
+  state.over = true;
+  expect(await expiring).toBeGreaterThan(0);
+  expect(answer.status).toBe(200);
+  expect((await shop.keys("stock")).filter((key) => /^item:\d+$/.test(key))).toHaveLength(ROWS);
+  for (let i = 0; i < ROWS; i += 997) expect(await stockOf(shop, String(i))).toBe(7);
+}, 60_000);
+
+test("records whose time is ahead (a clock put back) are deleted with those beside them, and keep nobody busy", async () => {
+  const { expireIdempotency } = await import("../expire.ts");
+  const state = await shop.state("stock");
+  const item = await newItem(shop, { stock: 0, price: 1 });
+  const [ahead, fresh] = [newKey(), newKey()];
+  await state.occ.transact([`idempotency:${ahead.headers["Idempotency-Key"]}`], () => ({
+    result: null,
+    set: {
+      [`idempotency:${ahead.headers["Idempotency-Key"]}`]: {
+        request: "POST /x",
+        at: Date.now() + 3_600_000,
+        kept: { pending: "x" },
+      },
+    },
+  }));
+  await shop.post(`/stock/add/${item}/1`, fresh);
+  // The index says that all of it was written before now; the fresh one says otherwise of itself.
+  const began = Date.now();
+  await expireIdempotency(state, began, began + 5_000);
+  expect(Date.now() - began).toBeLessThan(3_000);
+  expect(await rows("stock", `idempotency:${ahead.headers["Idempotency-Key"]}`)).toBe(0);
+});
+
+test("a key that was used anew since it was listed is not listed for ever", async () => {
+  const { expireIdempotency } = await import("../expire.ts");
+  const state = await shop.state("stock");
+  const item = await newItem(shop, { stock: 0, price: 1 });
+  await shop.post(`/stock/add/${item}/1`, newKey());
+  // Its own time is later than what the index says, as of a clock that is a little ahead.
+  const began = Date.now();
+  const listed = await state.keys("idempotency:");
+  const ahead = Object.create(state, {
+    keys: { value: async (_: string, { limit = 0 } = {}) => listed.slice(0, limit) },
+    occ: { value: state.occ },
+  }) as typeof state;
+  expect(await expireIdempotency(ahead, 1, began + 10_000)).toBe(0);
+  expect(Date.now() - began).toBeLessThan(5_000);
 });
 
 test("a record that was deleted and whose key was used anew is not deleted with the old ones", async () => {

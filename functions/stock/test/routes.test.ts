@@ -51,7 +51,7 @@ test("stock goes up to 2^53-1 and not beyond", async () => {
 });
 
 describe.each(["add", "subtract"])("POST /stock/%s", (operation) => {
-  test.each([...NO_NUMBERS, "0"])("refuses the amount %j", async (amount) => {
+  test.each(NO_NUMBERS)("refuses the amount %j", async (amount) => {
     const id = await newItem(shop, { stock: 9, price: 1 });
     expect(await shop.post(`/stock/${operation}/${id}/${amount}`)).toMatchObject(refusal("invalid_number"));
     expect(await stockOf(shop, id)).toBe(9);

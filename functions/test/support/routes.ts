@@ -17,6 +17,7 @@ export const ROUTES: readonly Route[] = [
   ["POST", "/orders/addItem/{order_id}/{item_id}/{quantity}", "order/add-item"],
   ["POST", "/orders/batch_init/{n}/{n_items}/{n_users}/{item_price}", "order/batch-init"],
   ["POST", "/orders/checkout/{order_id}", "order/checkout"],
+  ["GET", "/orders/checkout/{order_id}", "order/find-checkout"],
   ["POST", "/stock/item/create/{price}", "stock/create-item"],
   ["GET", "/stock/find/{item_id}", "stock/find"],
   ["POST", "/stock/add/{item_id}/{amount}", "stock/add"],

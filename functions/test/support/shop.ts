@@ -8,6 +8,7 @@ import { SIGNATURE_HEADER, sign } from "../../calls/signature.ts";
 import { openState, type Service } from "../../state/open-state.ts";
 import { Gateway } from "./gateway.ts";
 import { lambdaContext, proxyEvent } from "./invocation.ts";
+import type { TestQueues } from "./queues.ts";
 import { handlerOf, match } from "./routes.ts";
 import { SERVICES, type ServiceName as Name } from "../../settings/services.ts";
 
@@ -23,6 +24,7 @@ export interface Seen {
   /** The code of an error; undefined where it is none. */
   readonly code: string | undefined;
   readonly retryAfter: string | undefined;
+  readonly location: string | undefined;
 }
 
 export interface RequestOptions {
@@ -39,6 +41,8 @@ const SETTINGS = {
   RETENTION_MS: 86_400_000,
   COMPACT_BYTES: 67_108_864,
   COMPACT_AGE_MS: 86_400_000,
+  RESEND_MS: 2_000,
+  EVENT_SAGA_TIMEOUT_MS: 600_000,
 };
 
 /** The three services in this process: real handlers on real Redis servers and real logs, and a gateway between them. */
@@ -46,6 +50,7 @@ export class Shop {
   readonly gateway: Gateway;
   readonly redis: Readonly<Record<Name, RedisServer>>;
   readonly folder: string;
+  #queues: TestQueues | undefined;
 
   private constructor(gateway: Gateway, redis: Readonly<Record<Name, RedisServer>>, folder: string) {
     this.gateway = gateway;
@@ -81,6 +86,20 @@ export class Shop {
     return shop;
   }
 
+  /** The same with checkouts by events. */
+  static async openWithQueues(settings: Partial<typeof SETTINGS> = {}): Promise<Shop> {
+    const shop = await Shop.open(settings);
+    process.env["SAGA"] = "events";
+    const { TestQueues } = await import("./queues.ts");
+    shop.#queues = await TestQueues.open();
+    return shop;
+  }
+
+  get queues(): TestQueues {
+    if (this.#queues === undefined) throw new Error("a shop without queues");
+    return this.#queues;
+  }
+
   /** Changes settings; they are read anew with each request. */
   set(settings: Partial<typeof SETTINGS>): void {
     for (const [name, value] of Object.entries(settings)) process.env[name] = String(value);
@@ -95,12 +114,19 @@ export class Shop {
   async reset(): Promise<void> {
     this.gateway.heal();
     await this.gateway.quiet();
+    if (this.#queues) {
+      this.#queues.heal();
+      await this.#queues.quiet();
+      this.#queues.repeat = false;
+      this.#queues.deliveries.length = 0;
+    }
     this.set(SETTINGS);
     this.gateway.repeatSteps = false;
     this.gateway.deliveries.length = 0;
   }
 
   async close(): Promise<void> {
+    await this.#queues?.close();
     await this.gateway.close();
     for (const name of SERVICES) await (await this.state(name)).close();
     await Promise.all(Object.values(this.redis).map((server) => server.stop()));
@@ -147,6 +173,7 @@ export class Shop {
     const type = String(result.headers?.["content-type"]);
     const json: unknown = type === "application/json" ? JSON.parse(result.body) : undefined;
     const retryAfter = result.headers?.["retry-after"];
+    const location = result.headers?.["location"];
     return {
       status: result.statusCode,
       type,
@@ -154,6 +181,7 @@ export class Shop {
       json,
       code: (json as { error?: { code: string } } | undefined)?.error?.code,
       retryAfter: retryAfter === undefined ? undefined : String(retryAfter),
+      location: location === undefined ? undefined : String(location),
     };
   }
 

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Service } from "../../configuration.ts";
+import { SETTINGS } from "../../../functions/settings/settings.ts";
 import { Launched } from "../../launched.ts";
 import { freeHttpPort as freeHttpPortIn } from "../../ports.ts";
 
@@ -20,6 +21,8 @@ export interface ShopOptions {
   httpPort?: number;
   /** On top of this process's environment without the shop's own variables. */
   environment?: Record<string, string>;
+  /** A command that runs the command that follows it. */
+  within?: readonly string[];
 }
 
 export interface Shop {
@@ -106,21 +109,24 @@ export function temporaryFolder(): string {
   return mkdtempSync(join(tmpdir(), "shop-"));
 }
 
-function launch({ httpPort, dataDir, environment }: ShopOptions): Launched {
-  const supervisor = spawn(
+/** Starts it, and waits for nothing. */
+export function launch({ httpPort, dataDir, environment, within = [] }: ShopOptions): Launched {
+  const [command = NODE, ...words] = [
+    ...within,
     NODE,
-    [join(ROOT, "host", "main.ts"), ...(process.env.SHOP_HOST === "serve" ? ["serve"] : [])],
-    {
-      env: { ...withoutShopVariables(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+    join(ROOT, "host", "main.ts"),
+    ...(process.env.SHOP_HOST === "serve" ? ["serve"] : []),
+  ];
+  const supervisor = spawn(command, words, {
+    env: { ...withoutShopVariables(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   return new Launched(supervisor);
 }
 
 /** The test runner's own variables (npm's, jest's) would change what the shop does. */
 function withoutShopVariables(): NodeJS.ProcessEnv {
-  const shop =
-    /^(REDIS_|LOG_STORE_|SAGA_|STEP_|RETENTION_|MAX_|npm_)|^(HOSTS_ONLY|HTTP_PORT|HTTP_HOST|QUEUE_TIMEOUT_MS|LAMBDA_PORT|DATA_DIR|DURABILITY|GATEWAY_URL|DISPATCH|INTERNAL_SECRET|LOG_LEVEL|NODE_OPTIONS)$/;
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !shop.test(name)));
+  const shop = new Set(SETTINGS.map(({ name }) => name));
+  const more = /^(LOG_STORE_|npm_)|^(INTERNAL_SECRET|NODE_OPTIONS)$/;
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !shop.has(name) && !more.test(name)));
 }

@@ -1,22 +1,27 @@
-/**
- * What can be wrong with the log or with the state that is kept from it.
- *
- * `retryable` is true where nothing was changed and a later try may succeed without anybody's help.
- */
+/** What can be wrong with the log or with the state that is kept from it. The same two facts as of an OccError of redis-occ. */
 export abstract class LogError extends Error {
   abstract readonly code: string;
-  abstract readonly retryable: boolean;
+  /** True exactly where the call is known to have changed nothing, now or later. */
+  abstract readonly unchanged: boolean;
+  /** True where what stood in the way may pass without anybody's help. */
+  abstract readonly transient: boolean;
 
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
+  }
+
+  /** Both facts: the same call may simply be made again, and that has a prospect. */
+  get retryable(): boolean {
+    return this.unchanged && this.transient;
   }
 }
 
 /** The log is damaged in a place where a crash cannot have torn it. The service stops: wrong state is worse than none. */
 export class LogDamageError extends LogError {
   readonly code = "log_damaged";
-  readonly retryable = false;
+  readonly unchanged = true;
+  readonly transient = false;
   readonly file: string;
   /** Number of the line in the file, from 1; 0 if the damage is in no single line. */
   readonly line: number;
@@ -30,11 +35,23 @@ export class LogDamageError extends LogError {
   }
 }
 
-/** The log store cannot be used now: its disk is full, its folder gone or read-only. */
+/**
+ * The log store cannot be used now: its disk is full, its folder gone or read-only. Not transient where somebody has to
+ * help: a bucket that does not exist, credentials or permissions that do not suffice.
+ */
 export class StoreUnavailableError extends LogError {
   readonly code = "log_unavailable";
-  readonly retryable = true;
+  readonly unchanged = true;
+  readonly transient: boolean;
+
+  constructor(message: string, { transient, ...options }: ErrorOptions & { readonly transient?: boolean } = {}) {
+    super(message, options);
+    this.transient = transient ?? !DENIED.test(String((this.cause as { code?: unknown } | undefined)?.code));
+  }
 }
+
+/** What the operating system says to who may not. */
+const DENIED = /^(EACCES|EPERM)$/;
 
 /**
  * What was to be read has been compacted away meanwhile. The newest snapshot holds it, so the reader starts again from
@@ -42,17 +59,49 @@ export class StoreUnavailableError extends LogError {
  */
 export class GoneError extends LogError {
   readonly code = "log_gone";
-  readonly retryable = true;
+  readonly unchanged = true;
+  readonly transient = true;
 }
 
 /** The store is not the one that belongs to this Redis: a wrong folder was mounted, or a wrong Redis configured. */
 export class StoreMismatchError extends LogError {
   readonly code = "log_mismatch";
-  readonly retryable = false;
+  readonly unchanged = true;
+  readonly transient = false;
+}
+
+/** The log was written by a newer version, in a format that this one does not know. Nothing was claimed, cut or changed. */
+export class FormatError extends LogError {
+  readonly code = "log_format";
+  readonly unchanged = true;
+  readonly transient = false;
 }
 
 /** The state is being restored, and the caller's time is up. */
 export class RestoringError extends LogError {
   readonly code = "restoring";
-  readonly retryable = true;
+  readonly unchanged = true;
+  readonly transient = true;
+}
+
+/**
+ * This Redis cannot carry the state, however long one waits: somebody has to change it, or to name another one. What each
+ * connection meets (address, database, cluster mode, permissions) is an error of redis-occ. Nothing was claimed or changed.
+ */
+export class ServerUnfitError extends LogError {
+  readonly code: "redis_memory" | "redis_policy" | "redis_version";
+  readonly unchanged = true;
+  readonly transient = false;
+
+  constructor(code: ServerUnfitError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** The server is a replica: it takes no writes until it is promoted, or the address leads to another one. Nothing was claimed. */
+export class ReplicaError extends LogError {
+  readonly code = "redis_replica";
+  readonly unchanged = true;
+  readonly transient = true;
 }

@@ -1,10 +1,13 @@
 export { createFileStore } from "./stores/file/identity.ts";
 export { openFileStore, type FileStoreOptions } from "./stores/file/store.ts";
 export {
+  FormatError,
   GoneError,
   LogDamageError,
   LogError,
+  ReplicaError,
   RestoringError,
+  ServerUnfitError,
   StoreMismatchError,
   StoreUnavailableError,
 } from "./errors.ts";
@@ -12,8 +15,6 @@ export { LoggedRedis, type LoggedRedisOptions } from "./logged-redis.ts";
 export { compact, type CompactOptions, type CompactProgress, type CompactResult } from "./compact/compact.ts";
 export { isCompactionDue, type CompactThresholds } from "./compact/due.ts";
 export { isInternal } from "./redis/keys.ts";
-export { restoreState, type RestoreStateOptions } from "./middleware.ts";
-export { processWide } from "./process-wide.ts";
 export type { LogEvent } from "./recover/recovery.ts";
 export type { OnDamage } from "./format/frame.ts";
 export type {

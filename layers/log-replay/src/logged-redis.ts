@@ -86,7 +86,12 @@ export class LoggedRedis {
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
     this.#hook = new LogHook({ store, open, indexes, commit, lockTtl, restorePatience, onEvent, now });
-    this.occ = new Occ({ url, hook: this.#hook, timeout, roundTripTimeout, commit, connections });
+    this.occ = new Occ({ url, hook: this.#hook, dedicated: true, timeout, roundTripTimeout, commit, connections });
+  }
+
+  /** The epoch that this process last worked in; 0 before its first transaction or read. */
+  get epoch(): number {
+    return this.#hook.epoch;
   }
 
   /**
@@ -127,9 +132,9 @@ export class LoggedRedis {
   }
 
   /**
-   * Compacts the log where that is due; see `compact`. For a schedule, never for a request: it reads all that is new in
-   * the log and writes the live keys. One at a time in this process.
-   * @returns null where it is not due
+   * Compacts the log if that is due; see `compact`. It is for a schedule and not for a request, because it reads all
+   * that is new in the log and writes the live keys. One runs at a time in this process.
+   * @returns null if it is not due
    */
   async compactWhenDue(
     thresholds: CompactThresholds,
@@ -147,26 +152,34 @@ export class LoggedRedis {
     return await this.#compacting;
   }
 
-  /** Closes connections and files. What is under way ends with an error. */
-  async close(): Promise<void> {
+  /**
+   * Closes connections and files. What was executed is appended to the log and answered; all else that is under way ends with an
+   * error. With `drain` it goes on to its answer, or to its timeout, first. `await using` does it so.
+   */
+  async close({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
     this.#closing.abort(new ClosedError());
-    this.occ.close();
+    await this.occ.close({ drain });
     await this.#compacting?.catch(() => undefined);
     await this.#hook.close();
   }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close({ drain: true });
+  }
 }
 
-/** `Occ` checks what is handed on to it. */
-function validate({
-  store,
-  indexes = [],
-  lockTtl = 1,
-  restorePatience = Infinity,
-  ...options
-}: LoggedRedisOptions): void {
+/** What it hands on to `Occ` is checked there. */
+function validate(given: LoggedRedisOptions): void {
+  if (typeof (given as unknown) !== "object" || (given as unknown) === null)
+    throw new TypeError("options must be an object");
+  const { store, indexes = [], lockTtl = 1, restorePatience = Infinity, ...options } = given;
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
   }
+  if (typeof options.url === "string" && options.url.includes("keyPrefix="))
+    throw new TypeError(
+      "url must carry no keyPrefix: the whole database belongs to the state, and is wiped before a restore",
+    );
   if (typeof (store as LogStore | undefined)?.id !== "string") throw new TypeError("store must be a log store");
   if (!Number.isInteger(lockTtl) || lockTtl < 1)
     throw new TypeError("lockTtl must be a whole number of milliseconds from 1");

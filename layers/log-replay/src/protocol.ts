@@ -5,40 +5,85 @@
 import type { Position } from "./format/record.ts";
 import type { Begin } from "./stores/store.ts";
 
-/** Present in Redis exactly while the state is: names the epoch, the server process that it was restored into, and the log. */
+/**
+ * Present in Redis exactly while the state is. It names the epoch, the server process that the state was restored into,
+ * the history of that server's dataset, and the log.
+ */
 export interface Guard {
   readonly epoch: number;
   readonly run_id: string;
+  /** `master_replid`, which changes with any sync from another server, and with a promotion. Older guards name none. */
+  readonly replid?: string;
   readonly store: string;
 }
 
-/** The guard as Redis holds it; null where there is none or it is not readable. */
+/** The guard as Redis holds it; null if there is none or it cannot be read. */
 export function parseGuard(text: string | null): Guard | null {
   if (text === null) return null;
   try {
-    const { epoch, run_id, store } = JSON.parse(text) as Partial<Guard>;
-    return typeof epoch === "number" && typeof run_id === "string" && typeof store === "string"
-      ? { epoch, run_id, store }
-      : null;
+    const { epoch, run_id, replid, store } = JSON.parse(text) as Partial<Guard>;
+    if (typeof epoch !== "number" || typeof run_id !== "string" || typeof store !== "string") return null;
+    return { epoch, run_id, ...(replid === undefined ? {} : { replid }), store };
   } catch {
     return null;
   }
 }
 
+/** What a connection leads to. */
+export interface Dataset {
+  readonly runId: string;
+  /** Names the history of the data (`master_replid`). */
+  readonly replid: string;
+  /** Whether that history goes on from one that this server followed as a replica (`master_replid2`). */
+  readonly inherited: boolean;
+}
+
 /**
- * Whether the state behind a guard can be worked on. A restarted server is never obeyed, whatever it holds: a copy put
- * back can have reached the same commit number with other content.
+ * Whether the state behind a guard can be worked on. A restarted server is never believed, whatever it holds: a copy
+ * that was put back can have reached the same commit number with other content. Nor is a server that has followed
+ * another one: its data may be older while a commit on its former data is still on its way to the log.
  * - `fine`: go on
- * - `restore`: the state is missing, half restored, or of another server process
+ * - `compare`: the history has another name, and comes from no other server: so it is where a first replica attaches.
+ *   Where the positions are in step too, the guard gets the new name
+ * - `restore`: the state is missing, half restored, or of another server process or history
  * - `foreign`: the state belongs to another log
  */
 export function judgeGuard(
   guard: Guard | null,
-  here: { readonly runId: string; readonly store: string },
-): "fine" | "restore" | "foreign" {
+  here: Dataset & { readonly store: string },
+): "fine" | "compare" | "restore" | "foreign" {
   if (guard === null) return "restore";
   if (guard.store !== here.store) return "foreign";
-  return guard.run_id === here.runId ? "fine" : "restore";
+  if (guard.run_id !== here.runId) return "restore";
+  if (guard.replid === here.replid) return "fine";
+  return here.inherited ? "restore" : "compare";
+}
+
+/** How far a state has got: its last commit, and the last one that was trimmed from its tail because the log has it. */
+export interface Reach {
+  readonly floor: number;
+  readonly last: number;
+}
+
+/**
+ * Compares a state with its log, within the guard's epoch.
+ * - `in step`: the log lacks at most what is still in the tail
+ * - `went back`: the log has commits that the state does not have
+ * - `older log`: the log lacks commits that it had
+ * @param end the log's last commit, read after `floor` and before `last`
+ */
+export function comparePositions({ floor, last }: Reach, end: number): "in step" | "went back" | "older log" {
+  if (end < floor) return "older log";
+  return end > last ? "went back" : "in step";
+}
+
+/**
+ * Whether a state is older than what a process has seen of it.
+ * @param last the state's last commit
+ * @param seen the last commit that the process knew of when it asked
+ */
+export function isBehind(last: number, seen: number): boolean {
+  return last < seen;
 }
 
 /**
@@ -66,9 +111,9 @@ export function readWaitsFor(touched: boolean, pending: boolean): "nothing" | "t
 }
 
 /**
- * Whether a state whose guard is fine needs no restoring.
+ * Whether a state whose guard is fine need not be restored.
  * @param sealed whether the guard's epoch is sealed
- * @param overEpoch an epoch that is to be ended even so, because an append to it has failed; 0 for none
+ * @param overEpoch an epoch that is to end even so, because an append to it has failed; 0 for none
  */
 export function mayStay(guardEpoch: number, sealed: boolean, overEpoch: number): boolean {
   return !sealed && guardEpoch > overEpoch;
@@ -87,7 +132,7 @@ export interface Stretch {
   readonly to: number;
 }
 
-/** The highest epoch that has begun; 0 where none has. */
+/** The highest epoch that has begun; 0 if none has. */
 export function lastBegun(begins: ReadonlyMap<number, Begin>): number {
   return Math.max(0, ...begins.keys());
 }
@@ -95,7 +140,7 @@ export function lastBegun(begins: ReadonlyMap<number, Begin>): number {
 /**
  * The history that ends with `last`, oldest epoch first. An epoch that was claimed and never begun, or that a later one
  * passed over, is no part of it.
- * @returns null where the chain is broken: an epoch refers to one whose beginning is lost
+ * @returns null if the chain is broken, because an epoch refers to one whose begin is lost
  */
 export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch[] | null {
   const stretches: Stretch[] = [];
@@ -103,16 +148,25 @@ export function chain(begins: ReadonlyMap<number, Begin>, last: number): Stretch
   for (let epoch = last; epoch !== 0;) {
     const begin = begins.get(epoch);
     if (begin === undefined || begin.parent >= epoch || begin.cut > to) return null;
-    stretches.unshift({ epoch, from: begin.cut, to });
+    stretches.push({ epoch, from: begin.cut, to });
     to = begin.cut;
     epoch = begin.parent;
   }
-  return to === 0 || stretches.length === 0 ? stretches : null;
+  return to === 0 || stretches.length === 0 ? stretches.reverse() : null;
+}
+
+/**
+ * The epoch that the next one goes on from: the last one in which anything was committed. Later ones are passed over,
+ * so that restores that failed one after the other leave nothing that has to be read for ever.
+ * @param history up to its last commit
+ */
+export function parentOf(history: readonly Stretch[]): number {
+  return (history.findLast(({ from, to }) => from < to) ?? history[0])?.epoch ?? 0;
 }
 
 /**
  * What of a history comes after a snapshot.
- * @returns null where the snapshot's commit is no part of it
+ * @returns null if the snapshot's commit is no part of it
  */
 export function after(history: readonly Stretch[], snapshot: Position | null): Stretch[] | null {
   if (snapshot === null) return [...history];
@@ -124,11 +178,11 @@ export function after(history: readonly Stretch[], snapshot: Position | null): S
 }
 
 /**
- * Whether a stretch without commit `missing` goes on behind it. A frame holds all below it that was not durable, so such
- * a hole is never what a crash leaves, but a lost file.
+ * Whether a stretch without commit `missing` goes on after it. A frame holds everything below it that was not durable,
+ * so a crash never leaves such a hole; it means that a file is lost.
  * @param to the stretch's end
- * @param next the next commit that is there; Infinity where none is
- * @returns the commit that it goes on to; null where it may end here
+ * @param next the next commit that is there; Infinity if none is
+ * @returns the commit that it goes on to; null if it may end here
  */
 export function goesOnBehind(missing: number, to: number, next: number): number | null {
   const beyond = to === Infinity ? next : to;
@@ -136,8 +190,8 @@ export function goesOnBehind(missing: number, to: number, next: number): number 
 }
 
 /**
- * Whether the history may be folded into a snapshot, up to what is durable of the last begun epoch: only where nobody
- * can cut it below that any more. Whoever claims from then on finds all that was folded.
+ * Whether the history may be folded into a snapshot up to what is durable of the last begun epoch: only if nobody can
+ * cut it below that any more. Whoever claims from then on finds all that was folded.
  * @param last the last epoch that had begun
  * @param sealed whether `last` is sealed, looked up after all that is to be folded was read and synced
  */
@@ -146,17 +200,17 @@ export function mayCompact(last: number, sealed: boolean): boolean {
 }
 
 /**
- * Whether it is decided for good what an epoch holds: a later one has begun, and that one is not sealed itself. Whoever
- * claims from then on sees that beginning and goes on from it. A beginning below the highest claim decides nothing: the
- * claimant may have looked before it was there, and cut the epoch elsewhere.
+ * Whether it is decided for good what an epoch holds: a later one has begun, and is not sealed itself. Whoever claims
+ * from then on sees that begin and goes on from it. A begin below the highest claim decides nothing, because the
+ * claimant may have looked before it was there, and may cut the epoch elsewhere.
  * @param last the last epoch that had begun
- * @param sealed whether `last` was sealed, looked up after the beginnings were read
+ * @param sealed whether `last` was sealed, looked up after the begins were read
  */
 export function isDecided(epoch: number, last: number, sealed: boolean): boolean {
   return last > epoch && !sealed;
 }
 
-/** Whether a commit is part of a history. Final where its epoch is decided. */
+/** Whether a commit is part of a history. Final if its epoch is decided. */
 export function isInHistory({ epoch, n }: Position, history: readonly Stretch[]): boolean {
   const stretch = history.find((candidate) => candidate.epoch === epoch);
   return stretch !== undefined && n > stretch.from && n <= stretch.to;

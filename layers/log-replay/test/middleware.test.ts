@@ -1,6 +1,8 @@
 import { expect, test } from "@jest/globals";
 import middy from "@middy/core";
-import { processWide, restoreState, RestoringError, StoreMismatchError, type LoggedRedis } from "../src/index.ts";
+import { RestoringError, StoreMismatchError, type LoggedRedis } from "../src/index.ts";
+import { restoreState } from "../src/middleware.ts";
+import { processWide } from "../src/process-wide.ts";
 import { add, listener, outcome, stage, until } from "./support/stage.ts";
 import { door, tampered } from "./support/tampered-store.ts";
 

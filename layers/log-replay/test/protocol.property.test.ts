@@ -3,7 +3,9 @@ import fc from "fast-check";
 import {
   after,
   chain,
+  comparePositions,
   goesOnBehind,
+  isBehind,
   isDecided,
   isInHistory,
   judgeGuard,
@@ -11,21 +13,32 @@ import {
   lastBegun,
   mayCompact,
   mayStay,
+  parentOf,
   parseGuard,
   readWaitsFor,
 } from "../src/protocol.ts";
 import type { Begin } from "../src/stores/store.ts";
 
 describe("what a guard is worth", () => {
-  const guard = { epoch: 3, run_id: "run", store: "log" };
+  const guard = { epoch: 3, run_id: "run", replid: "history", store: "log" };
+  const here = { runId: "run", replid: "history", inherited: false, store: "log" };
   test.each([
     ["none: the state is missing or half restored", null, "restore"],
     ["of this server and this log", guard, "fine"],
     ["of another server process, which a copy may have been put back into", { ...guard, run_id: "other" }, "restore"],
     ["of another log", { ...guard, store: "other" }, "foreign"],
-    ["of another log and another server", { epoch: 3, run_id: "other", store: "other" }, "foreign"],
+    ["of another log and another server", { ...guard, run_id: "other", store: "other" }, "foreign"],
+    ["of a history with another name", { ...guard, replid: "before" }, "compare"],
+    ["from before guards named a history", { epoch: 3, run_id: "run", store: "log" }, "compare"],
   ] as const)("%s", (_name, given, verdict) => {
-    expect(judgeGuard(given, { runId: "run", store: "log" })).toBe(verdict);
+    expect(judgeGuard(given, here)).toBe(verdict);
+  });
+
+  test.each([
+    ["the same history, whatever it goes on from", guard, "fine"],
+    ["a server that has followed another one", { ...guard, replid: "before" }, "restore"],
+  ] as const)("where the data come from another server: %s", (_name, given, verdict) => {
+    expect(judgeGuard(given, { ...here, inherited: true })).toBe(verdict);
   });
 
   test.each([[null], [""], ["{"], ["null"], ["7"], ['{"epoch":1}'], ['{"epoch":"1","run_id":"r","store":"s"}']])(
@@ -37,6 +50,51 @@ describe("what a guard is worth", () => {
 
   test("a guard is read as it was written", () => {
     expect(parseGuard(JSON.stringify(guard))).toEqual(guard);
+  });
+});
+
+describe("how a state and its log stand to each other", () => {
+  test.each([
+    ["the log has all", { floor: 4, last: 4 }, 4, "in step"],
+    ["the rest is still in the tail", { floor: 4, last: 7 }, 5, "in step"],
+    ["the log has more", { floor: 4, last: 7 }, 8, "went back"],
+    ["the log lacks what it had", { floor: 4, last: 7 }, 3, "older log"],
+  ] as const)("%s", (_name, reach, end, standing) => {
+    expect(comparePositions(reach, end)).toBe(standing);
+  });
+
+  test.each([
+    ["behind", 3, 4, true],
+    ["as far", 4, 4, false],
+    ["further", 5, 4, false],
+  ] as const)("a state that is %s what was seen", (_name, last, seen, behind) => {
+    expect(isBehind(last, seen)).toBe(behind);
+  });
+});
+
+describe("the epoch that the next one goes on from", () => {
+  test.each([
+    ["none", [], 0],
+    ["the first, also where it is empty", [{ epoch: 1, from: 0, to: 0 }], 1],
+    [
+      "the last one with a commit",
+      [
+        { epoch: 1, from: 0, to: 4 },
+        { epoch: 3, from: 4, to: 4 },
+        { epoch: 9, from: 4, to: 4 },
+      ],
+      1,
+    ],
+    [
+      "the last one, where it has a commit",
+      [
+        { epoch: 1, from: 0, to: 4 },
+        { epoch: 3, from: 4, to: 5 },
+      ],
+      3,
+    ],
+  ] as const)("%s", (_name, history, parent) => {
+    expect(parentOf(history)).toBe(parent);
   });
 });
 

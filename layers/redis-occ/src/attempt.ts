@@ -1,8 +1,10 @@
-import { LostReplyError, type Command, type Connection, type Reply } from "./connection.ts";
-import { OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
+import { keysOfCommand, type Command } from "./command.ts";
+import { LostReplyError, type Connection, type Reply } from "./connection.ts";
+import { CommandFailedError, OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
-import type { CommitHook, Write } from "./hook.ts";
-import type { Identity, Lane } from "./lane.ts";
+import { NO_PROBE, type CommitHook, type Premise, type Write } from "./hook.ts";
+import { Images, type Collection } from "./images.ts";
+import { typesOf, type Identity, type Lane } from "./lane.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** How an attempt of a group ended, for the transactions that have no answer yet. */
@@ -36,6 +38,7 @@ export interface LostExec {
   readonly writes: readonly Write[];
   readonly session: unknown;
   readonly watched: readonly (string | null)[];
+  readonly premise: Premise | undefined;
   readonly connection: Connection;
   readonly identity: Identity;
   readonly stamp: string;
@@ -47,6 +50,12 @@ const MARKER_TTL = 3600;
 /** Arguments of one command, an even number: Lua passes them as arguments of a function, whose number is limited. */
 const MAX_ARGUMENTS = 5_000;
 
+export interface AttemptOptions {
+  readonly hook: CommitHook;
+  /** Whether the database holds nothing but strings without a time to live: see OccOptions. */
+  readonly dedicated: boolean;
+}
+
 /**
  * One attempt to commit a group, in two round trips: read; decide each transaction in turn on what the ones before it
  * left; write if all that was read is still current.
@@ -56,9 +65,9 @@ const MAX_ARGUMENTS = 5_000;
  *
  * @throws ConnectionLostError, ServerRefusedError and what the hook throws, where nothing was changed
  */
-export async function attempt(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
+export async function attempt(lane: Lane, options: AttemptOptions, group: readonly Transaction[]): Promise<AttemptEnd> {
   try {
-    return await readDecideCommit(lane, hook, group);
+    return await readDecideCommit(lane, options, group);
   } catch (error) {
     lane.discard();
     for (const transaction of group) transaction.markUnsent();
@@ -66,41 +75,57 @@ export async function attempt(lane: Lane, hook: CommitHook, group: readonly Tran
   }
 }
 
-async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Transaction[]): Promise<AttemptEnd> {
+async function readDecideCommit(
+  lane: Lane,
+  { hook, dedicated }: AttemptOptions,
+  group: readonly Transaction[],
+): Promise<AttemptEnd> {
   const { connection, identity } = lane;
   const declared = new Set<string>();
   for (const transaction of group) for (const key of transaction.keys) declared.add(key);
   const keys = [...declared];
-  const values = await lane.read([...hook.watch, ...keys]);
+  const collections = collectionsOf(group);
+  const probe = hook.probe?.() ?? NO_PROBE;
+  const read = await lane.read([...hook.watch, ...keys], probe.commands, collections);
+  const { values, replies, otherTypes, collections: contents } = read;
   const watched = values.slice(0, hook.watch.length);
 
-  const session = await hook.check(watched, connection);
+  const session = await hook.check(watched, connection, replies, probe);
   if (session === null) {
     await lane.abandon();
     return { kind: "restore" };
   }
 
-  const images = new Map<string, string | null>();
+  const images = new Images();
   keys.forEach((key, i) => images.set(key, values[hook.watch.length + i] ?? null));
+  images.setTypes(otherTypes);
+  collections.forEach((collection, i) => images.setCollection(collection, contents[i] ?? []));
   const { decided, writes, again } = decideAll(group, images, hook);
   if (decided.length === 0) {
     await lane.abandon();
     return { kind: "nothing", again };
   }
+  if (!dedicated && (await declareOtherTypes(connection, declared, decided, writes))) {
+    await lane.abandon();
+    return { kind: "nothing", again: group };
+  }
 
   const stamp = identity.nextStamp();
   const own: Command[] =
-    writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes)] : [];
+    writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes, dedicated)] : [];
+  const first = own.length;
+  for (const { beyond } of writes) if (beyond !== undefined) own.push(...beyond.commands);
   const added = hook.stage(session, writes);
   await failPoint("commit.before");
   for (const transaction of decided) transaction.markSent();
 
+  const premise = hook.premise?.(session);
   let results;
   try {
-    results = await lane.commit([...own, ...added]);
+    results = await lane.commit([...own, ...added], premise);
   } catch (error) {
     if (error instanceof LostReplyError) {
-      return { kind: "lost", lost: { decided, writes, session, watched, connection, identity, stamp } };
+      return { kind: "lost", lost: { decided, writes, session, watched, premise, connection, identity, stamp } };
     }
     throw error;
   }
@@ -109,7 +134,8 @@ async function readDecideCommit(lane: Lane, hook: CommitHook, group: readonly Tr
     return { kind: "conflict" };
   }
   await failPoint("commit.after");
-  const failure = results.find((reply) => reply instanceof Error);
+  if (own.length > first) spoilFailed(decided, results.slice(first, own.length));
+  const failure = results.find((reply, i): reply is Error => reply instanceof Error && (i < first || i >= own.length));
   if (failure !== undefined) {
     const error = await putRight(hook, session, writes, lane, failure);
     return { kind: "half done", decided, error, again };
@@ -142,39 +168,106 @@ async function putRight(
   }
 }
 
+/** What the group's rules want to see as collections. */
+function collectionsOf(group: readonly Transaction[]): Collection[] {
+  const wanted = new Map<string, Collection>();
+  for (const { collections } of group) {
+    if (collections !== undefined) for (const [id, collection] of collections) wanted.set(id, collection);
+  }
+  return [...wanted.values()];
+}
+
 /** Decides the transactions in turn, each on the images that the ones before it left. Those that refuse drop out alone. */
-function decideAll(group: readonly Transaction[], images: Map<string, string | null>, hook: CommitHook) {
+function decideAll(group: readonly Transaction[], images: Images, hook: CommitHook) {
   const decided: Transaction[] = [];
   const writes: Write[] = [];
   const again: Transaction[] = [];
   for (const transaction of group) {
     if (transaction.answered) continue;
-    const write = transaction.decide(images, hook);
-    if (write === "more") {
+    const write = images.knows(transaction.keys) ? transaction.decide(images, hook) : "more";
+    if (write === "more" || (write !== null && !images.knows(write.images.keys()))) {
       again.push(transaction);
       continue;
     }
     decided.push(transaction);
+    transaction.write = write;
     if (write === null) continue;
     writes.push(write);
     for (const [key, image] of write.images) images.set(key, image);
+    // What a command makes of its keys is seen by the next group.
+    for (const command of write.beyond?.commands ?? []) images.touch(keysOfCommand(command));
   }
   return { decided, writes, again };
 }
 
+/**
+ * A key that is only written has not been read: it may hold something that the write must not replace. It is looked up here,
+ * and not watched.
+ * @returns true where there is one: the transactions that write it declare it from now on, and refuse by themselves
+ */
+async function declareOtherTypes(
+  connection: Connection,
+  read: ReadonlySet<string>,
+  decided: readonly Transaction[],
+  writes: readonly Write[],
+): Promise<boolean> {
+  const unread = new Set<string>();
+  for (const { images } of writes) for (const key of images.keys()) if (!read.has(key)) unread.add(key);
+  if (unread.size === 0) return false;
+  const keys = [...unread];
+  const [present] = await connection.pipeline([["exists", ...keys]]);
+  if (present === 0) return false;
+  const types = await typesOf(connection, keys);
+  for (const { keys: declared, write } of decided) {
+    for (const key of write?.images.keys() ?? []) if (types.has(key)) declared.add(key);
+  }
+  return types.size > 0;
+}
+
+/** Of the replies to the commands that rules added: one that failed concerns its own transaction alone. */
+function spoilFailed(decided: readonly Transaction[], replies: readonly (Reply | Error)[]): void {
+  let next = 0;
+  for (const transaction of decided) {
+    for (const [name] of transaction.write?.beyond?.commands ?? []) {
+      const reply = replies[next++];
+      if (!(reply instanceof Error)) continue;
+      transaction.spoil(new CommandFailedError(`${name} failed in EXEC: ${reply.message}`, { cause: reply }));
+    }
+  }
+}
+
 /** The commands that put the last image of each written key. */
-function imageCommands(writes: readonly Write[]): Command[] {
+function imageCommands(writes: readonly Write[], dedicated: boolean): Command[] {
   const last = new Map<string, string | null>();
   for (const write of writes) for (const [key, image] of write.images) last.set(key, image);
   const put: string[] = [];
   const deleted: string[] = [];
+  const commands: Command[] = [];
+  const ttls = dedicated ? undefined : ttlsOf(writes);
   for (const [key, image] of last) {
     if (image === null) deleted.push(key);
-    else put.push(key, image);
+    else if (ttls === undefined) put.push(key, image);
+    else commands.push(setCommand(key, image, ttls.get(key)));
   }
-  const commands: Command[] = [];
   for (let i = 0; i < put.length; i += MAX_ARGUMENTS) commands.push(["mset", ...put.slice(i, i + MAX_ARGUMENTS)]);
   for (let i = 0; i < deleted.length; i += MAX_ARGUMENTS)
     commands.push(["del", ...deleted.slice(i, i + MAX_ARGUMENTS)]);
   return commands;
+}
+
+/** What the writes together make of the times to live: milliseconds, null for none, absent where a key keeps what it has. */
+function ttlsOf(writes: readonly Write[]): Map<string, number | null> {
+  const ttls = new Map<string, number | null>();
+  for (const { images, beyond } of writes) {
+    for (const [key, image] of images) {
+      const ttl = image === null ? null : beyond?.ttls.get(key);
+      if (ttl !== undefined) ttls.set(key, ttl);
+    }
+  }
+  return ttls;
+}
+
+function setCommand(key: string, image: string, ttl: number | null | undefined): Command {
+  if (ttl === undefined) return ["set", key, image, "KEEPTTL"];
+  return ttl === null ? ["set", key, image] : ["set", key, image, "PX", ttl];
 }

@@ -9,5 +9,10 @@ const CAP = 64;
  * With 50 clients on one key it takes 2.5 attempts for each commit, against 39 without a pause.
  */
 export async function backoff(attempts: number, random: () => number): Promise<void> {
-  await sleep(random() * Math.min(CAP, BASE * 2 ** Math.min(attempts, 16)));
+  await sleep(backoffOf(attempts, CAP, random));
+}
+
+/** Milliseconds of one such pause. @param cap of the longest one */
+export function backoffOf(attempts: number, cap: number, random: () => number = Math.random): number {
+  return random() * Math.min(cap, BASE * 2 ** Math.min(attempts, 16));
 }

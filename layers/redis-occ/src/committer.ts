@@ -1,15 +1,21 @@
-import { attempt, type AttemptEnd } from "./attempt.ts";
+import { attempt, type AttemptEnd, type AttemptOptions } from "./attempt.ts";
 import { backoff } from "./backoff.ts";
-import { ClosedError, ConflictError, ConnectionLostError, OccError, OutcomeUnknownError } from "./errors.ts";
-import { RolledBackError, type CommitHook } from "./hook.ts";
-import type { Lane } from "./lane.ts";
+import {
+  ClosedError,
+  ConflictError,
+  ConnectionLostError,
+  isRefusedForGood,
+  OccError,
+  OutcomeUnknownError,
+} from "./errors.ts";
+import { RolledBackError } from "./hook.ts";
+import { closeThoseElsewhere, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 import { fenceOff } from "./fence-off.ts";
 import type { Transaction } from "./transaction.ts";
 
-export interface CommitterOptions {
+export interface CommitterOptions extends AttemptOptions {
   readonly pool: Pool<Lane>;
-  readonly hook: CommitHook;
   readonly maxAttempts: number;
   readonly random: () => number;
 }
@@ -35,14 +41,21 @@ export class Committer {
    * @param again takes the transactions that have to start over, at once or later when the hook says so
    */
   async commit(group: readonly Transaction[], again: Again): Promise<void> {
-    const { pool, hook } = this.#options;
+    const { pool } = this.#options;
     const open = group.filter((transaction) => !transaction.answered);
     if (open.length === 0) return;
+    const lent = { begun: false };
     try {
-      const end = await pool.with((lane) => attempt(lane, hook, open));
+      const end = await pool.with((lane) => {
+        lent.begun = true;
+        return attempt(lane, this.#options, open);
+      });
       await this.#proceed(end, open, again);
     } catch (error) {
-      await this.#startOver(open, error, again);
+      if (lent.begun && open.length > 1 && isRefusedForGood(error)) {
+        // Something in it is refused for good: each by itself, so that it is the error of the one that asked for it.
+        for (const transaction of open) await this.commit([transaction], again);
+      } else await this.#startOver(open, error, again);
     }
   }
 
@@ -52,6 +65,7 @@ export class Committer {
         return again(end.again);
       case "restore":
         await this.#options.hook.restore();
+        closeThoseElsewhere(this.#options.pool, this.#options.hook);
         for (const transaction of open) transaction.attempts++;
         return this.#goAgain(open, again);
       case "conflict":
@@ -80,9 +94,8 @@ export class Committer {
       () => decided.forEach((transaction) => transaction.conclude()),
       (error: unknown) => {
         if (!(error instanceof RolledBackError)) {
-          // A retryable error would say that nothing was changed.
           const answer =
-            error instanceof OccError && !error.retryable
+            error instanceof OccError && !error.unchanged
               ? error
               : new OutcomeUnknownError("executed, but not confirmed", { cause: error });
           return decided.forEach((transaction) => transaction.fail(answer));
@@ -100,7 +113,7 @@ export class Committer {
     for (let attempts = 1; decided.some((transaction) => !transaction.answered); attempts++) {
       try {
         const ran = await fenceOff(pool, hook, end.lost);
-        if (ran) return decided.forEach((transaction) => transaction.conclude());
+        if (ran) return decided.forEach(concludeUnseen);
         for (const transaction of decided) transaction.markUnsent();
         return again(decided);
       } catch (error) {
@@ -125,7 +138,7 @@ export class Committer {
     const { maxAttempts } = this.#options;
     for (const transaction of open) {
       transaction.attempts++;
-      if (problem instanceof ConnectionLostError) transaction.lastProblem = problem;
+      if (problem instanceof ConnectionLostError && problem.transient) transaction.lastProblem = problem;
       else if (problem !== undefined) transaction.fail(problem);
       else if (++transaction.conflicts >= maxAttempts) transaction.fail(new ConflictError(transaction.conflicts));
     }
@@ -139,4 +152,12 @@ export class Committer {
     await backoff(Math.max(...left.map(({ attempts }) => attempts)), this.#options.random);
     again(left);
   }
+}
+
+/** It ran, and nobody has seen the replies: whether the commands that it added succeeded cannot be told. */
+function concludeUnseen(transaction: Transaction): void {
+  if ((transaction.write?.beyond?.commands.length ?? 0) > 0) {
+    transaction.spoil(new OutcomeUnknownError("it was executed, but whether its commands succeeded is not known"));
+  }
+  transaction.conclude();
 }

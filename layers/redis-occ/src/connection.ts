@@ -1,9 +1,11 @@
-import { Command as RedisCommand, Redis } from "ioredis";
-import { asOccError, ConnectionLostError, isServerReply } from "./errors.ts";
+import type { Socket } from "node:net";
+import { Command as RedisCommand, Redis, type RedisOptions } from "ioredis";
+import { databaseIn, databaseOf, readable } from "./address.ts";
+import type { Command } from "./command.ts";
+import { asOccError, ClusterError, ConnectionLostError, DatabaseError, isServerReply } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
+import { checkFunction } from "./options.ts";
 
-/** One Redis command: its name, then its arguments. */
-export type Command = readonly [string, ...(string | number | Buffer)[]];
 /** A reply as ioredis gives it for strings. */
 export type Reply = string | number | null | Reply[];
 
@@ -12,10 +14,45 @@ const MAX_WORDS = 65_536;
 
 const UTF8 = { replyEncoding: "utf8" } as const;
 
-export interface ConnectionOptions {
-  /** `redis://[:password@]host:port[/db]` */
+/**
+ * Where Redis is: exactly one of these.
+ *
+ * @example
+ * const source: ConnectionSource = {
+ *   connect: (settings) => new Redis({ sentinels: [{ host: "sentinel", port: 26379 }], name: "main", ...settings }),
+ * };
+ */
+export type ConnectionSource = ByUrl | ByOptions | ByFunction;
+
+interface ByUrl {
+  /** `redis://[[user]:password@]host:port[/db]`, `rediss://…`, `unix:/path`. Of ioredis's options it may carry `keyPrefix`. */
   readonly url: string;
-  /** Milliseconds for opening a connection, and for each round trip. A server that hangs counts as lost. */
+  readonly redis?: undefined;
+  readonly connect?: undefined;
+}
+
+interface ByOptions {
+  /** Options of ioredis: Sentinel, TLS, `keyPrefix`. What says how it reconnects and queues is this package's to say. */
+  readonly redis: RedisOptions;
+  readonly url?: undefined;
+  readonly connect?: undefined;
+}
+
+interface ByFunction {
+  /**
+   * Makes a client of ioredis, a new one at each call: where addresses or passwords change while the process runs.
+   * @param settings what this package needs to be set, whatever else is
+   */
+  readonly connect: (settings: RedisOptions) => Redis | Promise<Redis>;
+  readonly url?: undefined;
+  readonly redis?: undefined;
+}
+
+/** What `Connection.open` needs. */
+export type ConnectionOptions = ConnectionSource & RoundTrips;
+
+interface RoundTrips {
+  /** Milliseconds for opening a connection, and for each round trip: a server that hangs is a lost one. */
   readonly roundTripTimeout: number;
 }
 
@@ -31,37 +68,40 @@ export class Connection {
   readonly #redis: Redis;
   readonly #timeout: number;
   #broken = false;
+  #lost = false;
 
   private constructor(redis: Redis, runId: string, timeout: number) {
     this.#redis = redis;
     this.#timeout = timeout;
     this.runId = runId;
-    redis.once("close", () => (this.#broken = true));
+    // While something is under way its timer keeps the process alive; a connection that waits does not.
+    (redis.stream as Partial<Socket>).unref?.();
+    redis.once("close", () => {
+      if (!this.#broken) this.#lost = true;
+      this.#broken = true;
+    });
   }
 
-  /** @throws ConnectionLostError where no server answers in time */
-  static async open({ url, roundTripTimeout }: ConnectionOptions): Promise<Connection> {
-    const redis = new Redis(url, {
-      lazyConnect: true,
-      retryStrategy: () => null,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout: roundTripTimeout,
-      // A server that hangs never closes its side. Without this, ioredis would wait two more seconds for it.
-      disconnectTimeout: 0,
-      noDelay: true,
-    });
+  /**
+   * @throws ConnectionLostError where no server answers in time; AddressError, DatabaseError, ClusterError and AccessError
+   *   where waiting does not help
+   */
+  static async open({ roundTripTimeout, ...source }: ConnectionOptions): Promise<Connection> {
+    const { redis, database } = await clientOf(source, roundTripTimeout);
+    // ioredis would go on where SELECT fails.
+    redis.options.db = 0;
     let reason: unknown;
     redis.on("error", (error: unknown) => (reason = error));
     try {
       const info = await bounded(
         redis,
         roundTripTimeout,
-        redis.connect().then(() => redis.info("server")),
+        redis.connect().then(async () => (await Promise.all([redis.info("server"), select(redis, database)]))[0]),
       );
       const runId = /^run_id:(\w+)/m.exec(info)?.[1];
       if (runId === undefined) throw new ConnectionLostError("the server does not tell its run_id");
+      if (/^redis_mode:cluster/m.test(info))
+        throw new ClusterError("this Redis is in cluster mode: name a server with cluster-enabled no");
       return new Connection(redis, runId, roundTripTimeout);
     } catch (error) {
       redis.disconnect();
@@ -73,15 +113,49 @@ export class Connection {
     return this.#broken;
   }
 
+  /** True where it broke, and was not closed by whoever had it. */
+  get lost(): boolean {
+    return this.#lost;
+  }
+
+  /** Gives it up: what it leads to is not to be worked with any more. @returns the error to throw */
+  lose(why: string, cause?: unknown): ConnectionLostError {
+    if (!this.#broken) this.#lost = true;
+    this.close();
+    return new ConnectionLostError(why, { cause });
+  }
+
   /**
    * Sends the commands in one write and gives their replies.
-   * @throws ServerRefusedError where Redis answers one of them with an error; ConnectionLostError otherwise;
+   * @throws ServerRefusedError or AccessError where Redis answers one of them with an error; ConnectionLostError otherwise;
    *   RangeError where a command has more than {@link MAX_WORDS} words: nothing was sent
    */
   async pipeline(commands: readonly Command[]): Promise<Reply[]> {
     this.#assertUsable();
     assertShort(commands);
     const replies = this.#write(commands);
+    try {
+      return await this.#bounded(Promise.all(replies));
+    } catch (error) {
+      throw this.#judged(error);
+    }
+  }
+
+  /**
+   * As `pipeline`, where some may be refused: what Redis answers to the commands from the `tolerated`th on is handed over as it
+   * is, errors too.
+   */
+  async each(commands: readonly Command[], tolerated: number): Promise<(Reply | Error)[]> {
+    this.#assertUsable();
+    assertShort(commands);
+    const replies = this.#write(commands).map((reply, i) =>
+      i < tolerated
+        ? reply
+        : reply.catch((error: unknown) => {
+            if (isServerReply(error)) return error as Error;
+            throw error;
+          }),
+    );
     try {
       return await this.#bounded(Promise.all(replies));
     } catch (error) {
@@ -123,8 +197,7 @@ export class Connection {
 
   #assertUsable(): void {
     if (this.#broken || this.#redis.status !== "ready") {
-      this.close();
-      throw new ConnectionLostError("the connection is broken");
+      throw this.lose("the connection is broken");
     }
   }
 
@@ -137,7 +210,10 @@ export class Connection {
    * @throws RangeError where a command is longer than a string can be: nothing was sent, and the connection is closed
    */
   #write(commands: readonly Command[]): Promise<Reply>[] {
-    const sent = commands.map((command) => new RedisCommand(command[0], command.slice(1), UTF8));
+    const { keyPrefix } = this.#redis.options;
+    // Who sends commands by hand has to name the prefix by hand.
+    const options = keyPrefix ? { ...UTF8, keyPrefix } : UTF8;
+    const sent = commands.map((command) => new RedisCommand(command[0], command.slice(1), options));
     const { stream } = this.#redis;
     stream.cork();
     try {
@@ -154,6 +230,14 @@ export class Connection {
     return sent.map(({ promise }) => promise as Promise<Reply>);
   }
 
+  /** A server that has become a replica refuses writes for good: whoever needs its primary has to connect anew. */
+  #judged(error: unknown): Error {
+    const known = asOccError(error);
+    if (known instanceof ConnectionLostError) this.lose(known.message);
+    else if (known.message.startsWith("READONLY ")) return this.lose("the server is a replica by now", error);
+    return known;
+  }
+
   #bounded<T>(replies: Promise<T>): Promise<T> {
     return bounded(this.#redis, this.#timeout, replies);
   }
@@ -167,10 +251,82 @@ export class Connection {
       await failPoint("exec.after");
       return reply;
     } catch (error) {
-      if (isServerReply(error)) throw asOccError(error);
-      this.close();
+      if (isServerReply(error)) throw this.#judged(error);
+      this.lose("no answer");
       throw new LostReplyError("the connection broke before the answer of EXEC came", { cause: error });
     }
+  }
+}
+
+/** @throws TypeError unless exactly one of them is there, and makes sense */
+export function checkSource({ url, redis, connect }: ConnectionSource): void {
+  if ([url, redis, connect].filter((source) => source !== undefined).length !== 1)
+    throw new TypeError("exactly one of url, redis and connect must say where Redis is");
+  if (connect !== undefined) checkFunction("connect", connect);
+  if (redis !== undefined && (typeof redis !== "object" || (redis as unknown) === null))
+    throw new TypeError("redis must be an object of ioredis's options");
+  if (url === undefined) return;
+  if (typeof url !== "string" || !/^(redis|rediss|unix):/.test(url))
+    throw new TypeError("url must begin with redis://, rediss:// or unix:");
+  const query = url.includes("?") ? url.slice(url.indexOf("?") + 1) : "";
+  for (const name of new URLSearchParams(query).keys())
+    if (!OF_URL.has(name)) throw new TypeError(`url must not carry the option ${name}: use redis, or connect`);
+}
+
+/** What a URL may say besides the address. Others would come before what {@link required} says. */
+const OF_URL: ReadonlySet<string> = new Set(["db", "family", "keyPrefix", "connectionName", "clientName"]);
+
+/** Without these a client of ioredis would reconnect or queue, and drop WATCH on the way. @param timeout milliseconds */
+function required(timeout: number): RedisOptions {
+  return {
+    lazyConnect: true,
+    retryStrategy: () => null,
+    reconnectOnError: null,
+    sentinelRetryStrategy: () => null,
+    sentinelReconnectStrategy: () => null,
+    enableOfflineQueue: false,
+    enableReadyCheck: false,
+    // The shape of replies is that of RESP2, whatever ioredis prefers.
+    protocol: 2,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    connectTimeout: timeout,
+    // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
+    disconnectTimeout: 0,
+    noDelay: true,
+  };
+}
+
+/** A client of ioredis that has yet to connect, and the index of the database that it is meant for. @throws AddressError, TypeError */
+async function clientOf(
+  { url, redis, connect }: ConnectionSource,
+  timeout: number,
+): Promise<{ readonly redis: Redis; readonly database: number }> {
+  const settings = required(timeout);
+  if (url !== undefined) {
+    const database = databaseOf(url);
+    // ioredis types some of its options as what they cannot be when they are handed over.
+    return { redis: readable(() => new Redis(url, settings as never)), database };
+  }
+  if (redis !== undefined) {
+    const database = databaseIn(redis.db);
+    return { redis: new Redis({ ...redis, ...settings } as never), database };
+  }
+  const made = (await connect(settings)) as Partial<Redis> | undefined;
+  if (typeof made?.sendCommand !== "function" || made.status !== "wait")
+    throw new TypeError("connect must give a new client of ioredis, made with the settings that it is handed");
+  return { redis: made as Redis, database: databaseIn(made.options?.db) };
+}
+
+/** In the same write as what else opens a connection. @throws DatabaseError */
+async function select(redis: Redis, database: number): Promise<void> {
+  if (database === 0) return;
+  try {
+    await redis.select(database);
+  } catch (cause) {
+    // Anything else than ERR is about the server's present state, or about the user.
+    if (!isServerReply(cause) || !(cause as Error).message.startsWith("ERR ")) throw cause;
+    throw new DatabaseError(`database ${database} cannot be selected: ${(cause as Error).message}`, { cause });
   }
 }
 

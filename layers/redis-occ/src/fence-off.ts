@@ -1,8 +1,9 @@
 import type { LostExec } from "./attempt.ts";
-import type { Connection } from "./connection.ts";
+import type { Command } from "./command.ts";
+import type { Connection, Reply } from "./connection.ts";
 import { ConnectionLostError, OutcomeUnknownError } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
-import type { CommitHook } from "./hook.ts";
+import type { CommitHook, Premise } from "./hook.ts";
 import type { Lane } from "./lane.ts";
 import { judgeLostExec } from "./lost-exec.ts";
 import type { Pool } from "./pool.ts";
@@ -39,12 +40,30 @@ async function askMarker(
   lost: LostExec,
 ): Promise<Parameters<typeof judgeLostExec>[0]> {
   if (connection.runId !== lost.connection.runId) return null;
+  const { premise } = lost;
   const replies = await connection.transaction([
     ["set", lost.identity.fence, "touched", "EX", FENCE_TTL],
     ["mget", lost.identity.marker, ...hook.watch],
+    ...(premise === undefined ? [] : premiseCommands(premise)),
   ]);
-  const [touched, values] = replies ?? [];
+  const [touched, values, ...told] = replies ?? [];
   if (touched !== "OK" || !Array.isArray(values)) throw new ConnectionLostError("Redis did not tell the marker");
   const [marker, ...watched] = values;
-  return { sameHookValues: watched.every((value, i) => value === lost.watched[i]), markerSet: marker === lost.stamp };
+  const sameValues = watched.every((value, i) => value === lost.watched[i]);
+  return {
+    sameHookValues: sameValues && (premise === undefined || holds(premise, told)),
+    markerSet: marker === lost.stamp,
+  };
+}
+
+/** Data that were put back, or come from another server, may lack a marker that was there. */
+function premiseCommands({ counter }: Premise): Command[] {
+  return [
+    ["info", "replication"],
+    ["get", counter.key],
+  ];
+}
+
+function holds({ history, counter }: Premise, [info, count]: readonly (Reply | Error)[]): boolean {
+  return String(info).includes(`master_replid:${history}`) && Number(count ?? NaN) >= counter.least;
 }

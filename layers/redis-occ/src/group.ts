@@ -40,14 +40,21 @@ export class GroupCommit {
     // All that is submitted in this turn of the event loop belongs to the first group.
     await Promise.resolve();
     while (this.#queue.length > 0) {
-      // A hook that fails here says so again when it is asked for the group.
-      if (!this.#isFull()) await this.#hook.idle().catch(() => undefined);
+      if (!this.#isFull()) await this.#idle();
       await this.#committer.commit(this.#take(), (transactions) => this.#putBack(transactions));
     }
     this.#running = false;
   }
 
-  /** Whether more transactions wait than one group can have. */
+  async #idle(): Promise<void> {
+    try {
+      await this.#hook.idle();
+    } catch {
+      // Those whom it concerns are told where the hook is asked for their group.
+    }
+  }
+
+  /** Whether there are more than one group can have. */
   #isFull(): boolean {
     return this.#size() < this.#queue.length;
   }

@@ -1,10 +1,38 @@
-import type { Command, Connection, Reply } from "./connection.ts";
+import type { Command } from "./command.ts";
+import type { Connection, Reply } from "./connection.ts";
+import { checkFunction } from "./options.ts";
 
 /** What one transaction writes: the new image of each key as JSON text, null where it deletes the key. */
 export interface Write {
   readonly images: ReadonlyMap<string, string | null>;
   /** What the caller handed along with the transaction (an operation's name, a trace id), as `prepare` made it. */
   readonly meta: unknown;
+  /** What it does besides; absent where nothing. */
+  readonly beyond?: Beyond;
+}
+
+/** What a transaction does besides setting and deleting keys. */
+export interface Beyond {
+  /** Milliseconds that keys among the images have to live from now on; null for keys that stay. Others keep what they have. */
+  readonly ttls: ReadonlyMap<string, number | null>;
+  /** Run after all images are set. */
+  readonly commands: readonly Command[];
+}
+
+/** What a hook asks the server along with each read of `watch`. It may carry what the hook needs to judge the replies. */
+export interface Probe {
+  readonly commands: readonly Command[];
+}
+
+/**
+ * What must still be true of the data as a whole when an attempt commits, besides that nothing that was read has
+ * changed. WATCH notices by itself when all data are replaced; a script compares this.
+ */
+export interface Premise {
+  /** `master_replid`: names the history of the server's data. */
+  readonly history: string;
+  /** A key that holds a whole number, and the least that it may hold. */
+  readonly counter: { readonly key: string; readonly least: number };
 }
 
 /**
@@ -19,10 +47,31 @@ export interface CommitHook<Session = unknown> {
   readonly watch: readonly string[];
 
   /**
-   * Judges the values of `watch`, in the order of `watch`.
-   * @returns a session to go on with, or null: then `restore` runs and the attempt starts over
+   * Made for each attempt and each read right before it is sent. The replies are of the same instant as the values of
+   * `watch`, or later; if they are later, a value that has changed in between fails the attempt. Default: nothing.
    */
-  check(values: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null>;
+  probe?(): Probe;
+
+  /**
+   * Judges the values of `watch`, in the order of `watch`, and the replies to the probe's commands.
+   * @returns a session to go on with, or null: then `restore` runs and the attempt starts over
+   * @throws ConnectionLostError (`Connection.lose`) where the server is not one to work with: another connection is opened
+   */
+  check(
+    values: readonly (string | null)[],
+    connection: Connection,
+    replies: readonly Reply[],
+    probe: Probe,
+  ): Session | null | Promise<Session | null>;
+
+  /** Asked for right before a commit is sent. Default: nothing. */
+  premise?(session: Session): Premise;
+
+  /**
+   * Whether a connection leads to another server than the one on which `restore` has found or made the state; it is
+   * then closed. Default: none does.
+   */
+  leadsElsewhere?(connection: Connection): boolean;
 
   /**
    * Brings about what `check` found missing. It may take long; callers that cannot wait leave by their own timeout.
@@ -31,11 +80,11 @@ export interface CommitHook<Session = unknown> {
   restore(): Promise<void>;
 
   /**
-   * Looks at what one transaction is about to write. If it throws, that transaction drops out of its group alone, with
-   * this error.
+   * Looks at what one transaction is about to write. What it throws is the error of that one, which drops out of its group alone.
+   * @param beyond what it does besides. A hook that has no use for that has to refuse it
    * @returns what the later calls find as its `meta`
    */
-  prepare(images: Write["images"], meta: unknown): unknown;
+  prepare(images: Write["images"], meta: unknown, beyond?: Beyond): unknown;
 
   /**
    * Notes in the session what the group writes, and returns the commands that go into its MULTI after the writes. It is
@@ -86,10 +135,35 @@ export interface CommitHook<Session = unknown> {
   halfDone(session: Session, writes: readonly Write[], connection: Connection): Promise<boolean>;
 }
 
-/** A hook's word that the effect of a transaction, or what a read saw, was undone for good, so that it starts over. */
+/** All that a hook must be able to do. */
+const METHODS = [
+  "check",
+  "restore",
+  "prepare",
+  "stage",
+  "executed",
+  "idle",
+  "readCommands",
+  "observed",
+  "recall",
+  "halfDone",
+] as const satisfies readonly (keyof CommitHook)[];
+
+/** @throws TypeError for a hook that lacks something: it would be missed in the middle of a commit */
+export function checkHook(hook: unknown): void {
+  const candidate = hook as Partial<CommitHook> | null;
+  if (typeof candidate !== "object" || !Array.isArray(candidate?.watch))
+    throw new TypeError("hook.watch must be an array of keys");
+  for (const name of METHODS) checkFunction(`hook.${name}`, candidate[name]);
+}
+
+/** A hook's word that the effect of a transaction, or what a read saw, was undone for good: start over. */
 export class RolledBackError extends Error {
   override readonly name = "RolledBackError";
 }
+
+/** The probe of a hook that asks nothing. */
+export const NO_PROBE: Probe = { commands: [] };
 
 /** The hook of a client that stands alone. */
 export const noHook: CommitHook<true> = {

@@ -1,5 +1,9 @@
 import { randomUUID } from "node:crypto";
-import type { Connection, Reply, Command } from "./connection.ts";
+import type { Command } from "./command.ts";
+import type { Connection, Reply } from "./connection.ts";
+import type { CommitHook, Premise } from "./hook.ts";
+import type { Collection } from "./images.ts";
+import type { Pool } from "./pool.ts";
 
 /**
  * What one attempt at a time works with, from its read to its commit. The pool lends it. It keeps the promise "only if
@@ -9,14 +13,20 @@ export interface Lane {
   readonly connection: Connection;
   readonly identity: Identity;
   readonly broken: boolean;
-  /** Begins an attempt. @returns the values of `keys`, at one instant */
-  read(keys: readonly string[]): Promise<(string | null)[]>;
+  /** True where it broke by itself. */
+  readonly lost: boolean;
+  /**
+   * Begins an attempt: reads `keys`, and those of `collections` as what they are.
+   * @param probe commands that only read, and whose replies are no earlier than the values
+   * @param collections their keys are among `keys`
+   */
+  read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading>;
   /**
    * Runs the commands at one instant if nothing that was read has changed and nobody has touched the lane's fence. The
    * errors are those of {@link Connection.transaction}.
    * @returns the replies, or null where something had changed: nothing was run then
    */
-  commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null>;
+  commit(commands: readonly Command[], premise?: Premise): Promise<(Reply | Error)[] | null>;
   /** Ends an attempt that has nothing to commit. */
   abandon(): Promise<void>;
   /** Called after an attempt that failed: whatever it may have left on the connection must not meet the next one. */
@@ -24,6 +34,18 @@ export interface Lane {
   /** Runs `use` with a connection that nobody else uses meanwhile. */
   exclusively<T>(use: (connection: Connection) => Promise<T>): Promise<T>;
   close(): void;
+}
+
+/** What an attempt has read. Not at one instant, but a commit comes about only where it still is as one. */
+export interface Reading {
+  /** Of each key; null where there is none, and where there is no string. */
+  readonly values: readonly (string | null)[];
+  /** What the keys hold that hold something else than a string; undefined where none does, and in a dedicated database. */
+  readonly otherTypes: ReadonlyMap<string, string> | undefined;
+  /** Of each collection: what Redis answered, also that the key is of another type. */
+  readonly collections: readonly (Reply | Error)[];
+  /** To the probe. */
+  readonly replies: readonly Reply[];
 }
 
 /** Opens the lanes of a pool. */
@@ -54,4 +76,51 @@ export class Identity {
 /** No command may be empty, so a read of nothing sends another one. */
 export function valuesOf(keys: readonly string[]): Command {
   return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
+}
+
+/** How many of the keys there are; null where that need not be known. */
+export function countOf(keys: readonly string[], dedicated: boolean): Command[] {
+  return dedicated || keys.length === 0 ? [] : [["exists", ...keys]];
+}
+
+/**
+ * What those keys hold that are there and have no string: the difference between how many there are and how many have one says
+ * whether to ask. One more round trip only where there are such keys.
+ * @param existing how many of `keys` there are; undefined in a dedicated database
+ * @param collections those that were asked for as what they are, with what was answered
+ */
+export async function otherTypes(
+  connection: Connection,
+  keys: readonly string[],
+  values: readonly (string | null)[],
+  existing: number | undefined,
+  collections: readonly (readonly [Collection, Reply | Error])[] = [],
+): Promise<ReadonlyMap<string, string> | undefined> {
+  if (existing === undefined) return undefined;
+  const types = new Map<string, string>();
+  for (const [{ key, kind }, content] of collections) {
+    if (Array.isArray(content) && content.length > 0) types.set(key, kind === "hash" ? "hash" : "zset");
+  }
+  const strings = values.reduce((count, value) => (value === null ? count : count + 1), 0);
+  if (existing !== strings + types.size) {
+    const unclear = keys.filter((key, i) => values[i] === null && !types.has(key));
+    for (const [key, type] of await typesOf(connection, unclear)) types.set(key, type);
+  }
+  return types.size > 0 ? types : undefined;
+}
+
+/** What those of the keys hold that hold something else than a string. */
+export async function typesOf(connection: Connection, keys: readonly string[]): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const replies = await connection.pipeline(keys.map((key) => ["type", key] as const));
+  keys.forEach((key, i) => {
+    const type = String(replies[i]);
+    if (type !== "none" && type !== "string") found.set(key, type);
+  });
+  return found;
+}
+
+/** Called after a restore: closes what leads to another server than the one with the state. */
+export function closeThoseElsewhere(pool: Pool<Lane>, hook: CommitHook): void {
+  pool.closeWhere(({ connection }) => hook.leadsElsewhere?.(connection) ?? false);
 }

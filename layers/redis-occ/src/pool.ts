@@ -3,6 +3,8 @@ import { ClosedError } from "./errors.ts";
 /** What breaks once and is then replaced: a connection, or what rests on one. */
 export interface Lendable {
   readonly broken: boolean;
+  /** True where it broke by itself, and was not closed. */
+  readonly lost: boolean;
   close(): void;
 }
 
@@ -13,7 +15,9 @@ interface Waiter<T> {
 
 /**
  * A bounded number of lanes or connections, each lent to one borrower at a time. A broken one is not lent again; the
- * next borrower opens its replacement.
+ * next borrower opens its replacement. Where one was lost, those that are idle are given up as well: what cut it (a
+ * server that was demoted or hangs, a gateway that forgot all flows, a process that was frozen) has as a rule cut them
+ * too, and each would cost its borrower a whole timeout to find out.
  */
 export class Pool<T extends Lendable> {
   readonly #open: () => Promise<T>;
@@ -45,6 +49,11 @@ export class Pool<T extends Lendable> {
     for (const item of [...this.#idle, ...this.#lent]) item.close();
     for (const waiter of this.#waiting.splice(0)) waiter.reject(new ClosedError());
     this.#idle.length = 0;
+  }
+
+  /** Closes those, lent ones too. */
+  closeWhere(which: (item: T) => boolean): void {
+    for (const item of [...this.#idle, ...this.#lent]) if (which(item)) item.close();
   }
 
   async #acquire(): Promise<T> {
@@ -82,6 +91,7 @@ export class Pool<T extends Lendable> {
 
   #release(item: T): void {
     this.#lent.delete(item);
+    if (item.lost) for (const other of this.#idle) other.close();
     if (this.#closed || item.broken) {
       this.#count--;
       this.#passOnPlace();

@@ -1,9 +1,19 @@
 import { backoff } from "./backoff.ts";
-import type { Command, Connection, Reply } from "./connection.ts";
-import { asOccError, ConnectionLostError, TimeoutError } from "./errors.ts";
-import { RolledBackError, type CommitHook } from "./hook.ts";
-import { valuesOf, type Lane } from "./lane.ts";
+import type { Command } from "./command.ts";
+import type { Connection, Reply } from "./connection.ts";
+import {
+  AbortedError,
+  asOccError,
+  ConnectionLostError,
+  isRefusedForGood,
+  TimeoutError,
+  WrongTypeError,
+  type OccError,
+} from "./errors.ts";
+import { NO_PROBE, RolledBackError, type CommitHook } from "./hook.ts";
+import { closeThoseElsewhere, countOf, otherTypes, valuesOf, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
+import { Waiting } from "./waiting.ts";
 
 /**
  * Reads with more keys than this, or with commands of their own, do not share a MULTI, so that short reads need not
@@ -16,43 +26,34 @@ const MAX_GROUP_KEYS = 2_000;
 export interface ReaderOptions {
   readonly pool: Pool<Lane>;
   readonly hook: CommitHook;
+  /** See OccOptions. */
+  readonly dedicated: boolean;
   readonly random: () => number;
 }
 
+/** Milliseconds, and what may end it before. */
+interface Limits {
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** What one caller waits for: values of keys, or replies to commands that only read. */
-class Read {
+class Read extends Waiting<Reply[]> {
   readonly keys: readonly string[];
   readonly commands: readonly Command[];
-  readonly answer: Promise<Reply[]>;
-  attempts = 0;
-  lastProblem: Error | undefined;
-  answered = false;
-  readonly #timer: NodeJS.Timeout;
-  #resolve!: (replies: Reply[]) => void;
-  #reject!: (error: unknown) => void;
 
-  constructor(keys: readonly string[], commands: readonly Command[], timeout: number) {
+  constructor(keys: readonly string[], commands: readonly Command[], { timeout, signal }: Limits) {
+    super(timeout, signal);
     this.keys = keys;
     this.commands = commands;
-    this.answer = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    this.#timer = setTimeout(() => {
-      this.fail(new TimeoutError(`no answer within ${timeout} ms`, { cause: this.lastProblem }));
-    }, timeout);
   }
 
-  conclude(replies: Reply[]): void {
-    clearTimeout(this.#timer);
-    this.answered = true;
-    this.#resolve(replies);
+  protected override expired(timeout: number): OccError {
+    return new TimeoutError(`no answer within ${timeout} ms`, { cause: this.lastProblem });
   }
 
-  fail(error: unknown): void {
-    clearTimeout(this.#timer);
-    this.answered = true;
-    this.#reject(error);
+  protected override aborted(reason: unknown): OccError {
+    return new AbortedError("the read was aborted", { cause: reason });
   }
 }
 
@@ -69,17 +70,17 @@ export class Reader {
     this.#options = options;
   }
 
-  /** The values of `keys`, null where there is none. @param timeout milliseconds */
-  async values(keys: readonly string[], timeout: number): Promise<(string | null)[]> {
-    const read = new Read(keys, [], timeout);
+  /** The values of `keys`, null where there is none. */
+  async values(keys: readonly string[], limits: Limits): Promise<(string | null)[]> {
+    const read = new Read(keys, [], limits);
     if (keys.length > MAX_SHARED_KEYS) this.#alone(read);
     else this.#submit([read]);
     return (await read.answer) as (string | null)[];
   }
 
-  /** The replies to `commands`, which must only read. @param timeout milliseconds */
-  query(commands: readonly Command[], timeout: number): Promise<Reply[]> {
-    const read = new Read([], commands, timeout);
+  /** The replies to `commands`, which must only read. */
+  query(commands: readonly Command[], limits: Limits): Promise<Reply[]> {
+    const read = new Read([], commands, limits);
     this.#alone(read);
     return read.answer;
   }
@@ -114,12 +115,22 @@ export class Reader {
     const { pool, hook, random } = this.#options;
     const open = group.filter((read) => !read.answered);
     if (open.length === 0) return;
+    const lent = { begun: false };
     try {
-      const checked = await pool.with(({ connection }) => this.#round(connection, open, again));
+      const checked = await pool.with(({ connection }) => {
+        lent.begun = true;
+        return this.#round(connection, open, again);
+      });
       if (checked) return;
       await hook.restore();
+      closeThoseElsewhere(pool, hook);
     } catch (error) {
-      if (!(error instanceof ConnectionLostError)) return open.forEach((read) => read.fail(error));
+      if (lent.begun && open.length > 1 && isRefusedForGood(error)) {
+        // Each by itself, so that it is the error of the one that asked for it.
+        for (const read of open) await this.#attempt([read], again);
+        return;
+      }
+      if (!(error instanceof ConnectionLostError && error.transient)) return open.forEach((read) => read.fail(error));
       for (const read of open) read.lastProblem = error;
     }
     for (const read of open) read.attempts++;
@@ -133,26 +144,39 @@ export class Reader {
     group: readonly Read[],
     again: (reads: readonly Read[]) => void,
   ): Promise<boolean> {
-    const { hook } = this.#options;
+    const { hook, dedicated } = this.#options;
     const keys = [...new Set(group.flatMap((read) => read.keys))];
     const fetched = [...hook.watch, ...keys];
+    const probe = hook.probe?.() ?? NO_PROBE;
     const added = hook.readCommands();
+    const count = countOf(keys, dedicated);
+    const asked = 1 + probe.commands.length;
     const replies = await connection.transaction([
       valuesOf(fetched),
+      ...probe.commands,
       ...added,
+      ...count,
       ...group.flatMap((read) => read.commands),
     ]);
     if (replies === null) throw new ConnectionLostError("the connection still watched a key");
-    const failure = replies.slice(0, 1 + added.length).find((reply) => reply instanceof Error);
+    let next = asked + added.length + count.length;
+    const failure = replies.slice(0, next).find((reply) => reply instanceof Error);
     if (failure !== undefined) throw asOccError(failure);
     const values = fetched.length > 0 ? (replies[0] as (string | null)[]) : [];
-    const session = await hook.check(values.slice(0, hook.watch.length), connection);
+    const told = replies.slice(1, asked) as Reply[];
+    const session = await hook.check(values.slice(0, hook.watch.length), connection, told, probe);
     if (session === null) return false;
 
     const valueOf = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
-    const hookReplies = replies.slice(1, 1 + added.length) as Reply[];
-    let next = 1 + added.length;
+    const existing = count.length > 0 ? (replies[next - 1] as number) : undefined;
+    const types = await otherTypes(connection, keys, values.slice(hook.watch.length), existing);
+    const hookReplies = replies.slice(asked, asked + added.length) as Reply[];
     for (const read of group) {
+      const other = types && read.keys.find((key) => types.has(key));
+      if (types !== undefined && other !== undefined) {
+        read.fail(new WrongTypeError(other, types.get(other) ?? "", "string"));
+        continue;
+      }
       const own = replies.slice(next, (next += read.commands.length));
       const refusal = own.find((reply) => reply instanceof Error);
       if (refusal !== undefined) {
@@ -162,7 +186,7 @@ export class Reader {
       const answer = read.commands.length > 0 ? (own as Reply[]) : read.keys.map((key) => valueOf.get(key) ?? null);
       // Within an async function, what the hook throws at once concerns only this read.
       (async () => hook.observed(session, read.keys, hookReplies))().then(
-        () => read.conclude(answer),
+        () => read.resolve(answer),
         (error: unknown) => (error instanceof RolledBackError ? again([read]) : read.fail(error)),
       );
     }

@@ -1,83 +1,53 @@
-import { OutcomeUnknownError, TimeoutError, type OccError } from "./errors.ts";
+import { JSON_CODEC, type Codec } from "./codec.ts";
+import { assertAddable } from "./command.ts";
+import {
+  AbortedError,
+  DecodeError,
+  OutcomeUnknownError,
+  TimeoutError,
+  WrongTypeError,
+  type OccError,
+} from "./errors.ts";
 import type { CommitHook, Write } from "./hook.ts";
-
-export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
-
-/** What a rule may look at: the values of its keys, as the transactions before it left them. */
-export interface View {
-  /**
-   * The value of a key, parsed anew at each call, so that nobody shares it; null where there is none. If the key was
-   * not declared, it is fetched, and the transaction runs once more with it.
-   */
-  get<T = Json>(key: string): T | null;
-  /** Declares further keys at once. If one of them was not read, the transaction runs once more with all of them. */
-  need(keys: Iterable<string>): void;
-}
-
-/** The new value of a key; null deletes it. */
-export type Change = readonly [key: string, value: unknown];
-
-/**
- * An object, or changes one by one, of which the last for each key counts. Single changes cost less where keys hold
- * ids: V8 makes a hidden class of its own for each object whose keys are like no other's.
- */
-export type Changes = Readonly<Record<string, unknown>> | Iterable<Change>;
-
-/** What a rule decided: the result for the caller, and what changes. */
-export interface Decision<T> {
-  readonly result: T;
-  readonly set?: Changes;
-}
-
-/**
- * A rule: a pure function from what is there to what is to be. It may run several times before its decision counts, so
- * it must do nothing else. If it throws, the caller gets the error and the transaction changes nothing.
- */
-export type Decide<T> = (view: View) => Decision<T>;
-
-export interface TransactOptions {
-  /** For the hook. */
-  readonly meta?: unknown;
-  /** Milliseconds after which the caller gets an error whatever is going on. Default: the client's `timeout`. */
-  readonly timeout?: number;
-}
+import type { Collection, CollectionKind, Images } from "./images.ts";
+import { checkText } from "./options.ts";
+import type { Decide, Decision, Expiring, View } from "./rule.ts";
+import { Waiting } from "./waiting.ts";
 
 /** What is left to answer once the group's EXEC and its hook are through. */
 type Verdict = { readonly result: unknown } | { readonly error: unknown };
 
+export interface TransactionOptions {
+  readonly keys: Iterable<string>;
+  readonly decide: Decide<unknown>;
+  readonly meta: unknown;
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+  readonly codec: Codec;
+}
+
 /** One transaction on its way: waiting → sent (its EXEC may have run) → answered. */
-export class Transaction {
+export class Transaction extends Waiting<unknown> {
   readonly keys: Set<string>;
   readonly meta: unknown;
-  readonly answer: Promise<unknown>;
-  /** Attempts that failed, for whatever reason. The pauses grow with them. */
-  attempts = 0;
+  /** What its rule wants to see as something else than strings; undefined where nothing. Their keys are among `keys`. */
+  collections: Map<string, Collection> | undefined;
+  /** What it came to write in the attempt that is under way; null where it refused. */
+  write: Write | null = null;
   /** Attempts in which another client had changed a key. */
   conflicts = 0;
-  /** Why its latest attempt could not even be made; becomes the cause of a timeout. */
-  lastProblem: Error | undefined;
   #sent = false;
-  #answered = false;
   #verdict: Verdict | undefined;
   readonly #decide: Decide<unknown>;
-  readonly #timer: NodeJS.Timeout;
-  readonly #resolve: (result: unknown) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #codec: Codec;
 
-  constructor(keys: Iterable<string>, decide: Decide<unknown>, meta: unknown, timeout: number) {
+  constructor({ keys, decide, meta, timeout, signal, codec }: TransactionOptions) {
+    super(timeout, signal);
     this.keys = new Set(keys);
     this.meta = meta;
     this.#decide = decide;
-    const { promise, resolve, reject } = deferred();
-    this.answer = promise;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#timer = setTimeout(() => this.#expire(timeout), timeout);
-  }
-
-  /** True once its caller has an answer, so that it must not run (again). */
-  get answered(): boolean {
-    return this.#answered;
+    this.#codec = codec;
   }
 
   /**
@@ -85,41 +55,27 @@ export class Transaction {
    * @param hook gives what stands for its `meta` in what it writes
    * @returns what it writes; null where it refused and so writes nothing; "more" where it asked for keys that were not read
    */
-  decide(images: ReadonlyMap<string, string | null>, hook: Pick<CommitHook, "prepare">): Write | null | "more" {
+  decide(images: Images, hook: Pick<CommitHook, "prepare">): Write | null | "more" {
     const missing: string[] = [];
-    const need = (keys: Iterable<string>): void => {
-      for (const key of keys) if (!images.has(key) || !this.keys.has(key)) missing.push(key);
-      if (missing.length > 0) throw new UndeclaredKeys(missing);
-    };
-    const view: View = {
-      need,
-      get: <T>(key: string): T | null => {
-        need([key]);
-        const image = images.get(key);
-        return image === undefined || image === null ? null : (JSON.parse(image) as T);
-      },
-    };
-    let written = new Map<string, string | null>();
-    let meta: unknown;
+    const view = this.#viewOf(images, missing);
+    let write: Write | null = null;
     try {
       const decision: unknown = this.#decide(view);
       if (decision instanceof Promise) {
         decision.catch(() => undefined);
         throw new TypeError("a rule must not be asynchronous");
       }
-      const { result, set = {} } = decision as Decision<unknown>;
-      for (const [key, value] of isIterable(set) ? set : Object.entries(set)) written.set(key, toImage(key, value));
-      if (written.size > 0) meta = hook.prepare(written, this.meta);
-      this.#verdict = { result };
+      if (typeof decision !== "object" || decision === null) throw new TypeError("a rule must return { result, … }");
+      write = this.#writeOf(decision as Decision<unknown>, images, hook);
+      this.#verdict = { result: (decision as Decision<unknown>).result };
     } catch (error) {
       this.#verdict = { error };
-      written = new Map();
     }
     if (missing.length > 0) {
       for (const key of missing) this.keys.add(key);
       return "more";
     }
-    return written.size > 0 ? { images: written, meta } : null;
+    return write;
   }
 
   /** Its EXEC leaves now, so from here on a timeout no longer means that nothing was changed. */
@@ -132,32 +88,92 @@ export class Transaction {
     this.#sent = false;
   }
 
-  /** Gives the caller what the rule decided. */
+  /** Its EXEC ran, and something about that goes before what the rule came to. */
+  spoil(error: OccError): void {
+    this.#verdict = { error };
+  }
+
+  /** Gives the caller what the rule came to. */
   conclude(): void {
     const verdict = this.#verdict;
     if (verdict === undefined) this.fail(new Error("a transaction was concluded before it was decided"));
     else if ("error" in verdict) this.fail(verdict.error);
-    else if (this.#finish()) this.#resolve(verdict.result);
+    else this.resolve(verdict.result);
   }
 
-  fail(error: unknown): void {
-    if (this.#finish()) this.#reject(error);
-  }
-
-  #expire(timeout: number): void {
-    const error: OccError = this.#sent
+  protected override expired(timeout: number): OccError {
+    return this.#sent
       ? new OutcomeUnknownError(`no word of the transaction's outcome within ${timeout} ms`)
       : new TimeoutError(`the transaction could not start within ${timeout} ms`, { cause: this.lastProblem });
-    this.fail(error);
   }
 
-  #finish(): boolean {
-    if (this.#answered) return false;
-    this.#answered = true;
-    clearTimeout(this.#timer);
-    return true;
+  protected override aborted(reason: unknown): OccError {
+    return this.#sent
+      ? new OutcomeUnknownError("aborted while the transaction was being executed", { cause: reason })
+      : new AbortedError("the transaction was aborted before it was executed", { cause: reason });
+  }
+
+  #viewOf(images: Images, missing: string[]): View {
+    const need = (keys: Iterable<string>): void => {
+      for (const key of keys) {
+        checkText(key);
+        if (!images.has(key) || !this.keys.has(key)) missing.push(key);
+      }
+      if (missing.length > 0) throw new UndeclaredKeys(missing);
+    };
+    const collection = (kind: CollectionKind, key: string): string[] => {
+      const content = this.keys.has(key) ? images.collection({ kind, key }) : undefined;
+      if (content === undefined) {
+        checkText(key);
+        (this.collections ??= new Map()).set(`${kind}:${key}`, { kind, key });
+        missing.push(key);
+        throw new UndeclaredKeys(missing);
+      }
+      if (content instanceof Error) throw new WrongTypeError(key, images.otherType(key) ?? "string", TYPES[kind]);
+      return content as string[];
+    };
+    const get = (key: string): unknown => {
+      need([key]);
+      const found = images.otherType(key);
+      if (found !== undefined) throw new WrongTypeError(key, found, "string");
+      const image = images.get(key);
+      return image === null ? null : decode(this.#codec, key, image);
+    };
+    return {
+      need,
+      get: get as View["get"],
+      hash: (key) => new Map(pairs(collection("hash", key))),
+      sortedSet: (key) =>
+        new Map(pairs(collection("sortedSet", key)).map(([member, score]) => [member, toScore(score)])),
+    };
+  }
+
+  #writeOf({ set, setWithTtl, commands }: Decision<unknown>, images: Images, hook: Pick<CommitHook, "prepare">) {
+    const written = new Map<string, string | null>();
+    const put = (key: string, value: unknown): void => {
+      const found = images.otherType(key);
+      if (found !== undefined) throw new WrongTypeError(key, found, "string");
+      written.set(key, toImage(this.#codec, key, value));
+    };
+    if (set !== undefined) for (const [key, value] of isIterable(set) ? set : Object.entries(set)) put(key, value);
+    let beyond: Write["beyond"];
+    if (setWithTtl !== undefined || commands !== undefined) {
+      const ttls = new Map<string, number | null>();
+      for (const [key, expiring] of entriesOf(setWithTtl ?? {})) {
+        ttls.set(key, toTtl(key, expiring));
+        put(key, expiring.value);
+      }
+      for (const command of commands ?? []) assertAddable(command);
+      if (ttls.size > 0 || (commands?.length ?? 0) > 0) beyond = { ttls, commands: commands ?? [] };
+    }
+    if (written.size === 0 && beyond === undefined) return null;
+    const meta = hook.prepare(written, this.meta, beyond);
+    return beyond === undefined ? { images: written, meta } : { images: written, meta, beyond };
   }
 }
+
+/** Redis's names. */
+const TYPES: Readonly<Record<CollectionKind, string>> = { hash: "hash", sortedSet: "zset" };
 
 /** Ends a rule that asked for keys which were not read; never seen outside. */
 class UndeclaredKeys extends Error {
@@ -166,28 +182,55 @@ class UndeclaredKeys extends Error {
   }
 }
 
-function isIterable(set: Changes): set is Iterable<Change> {
-  return Symbol.iterator in set;
+/** @throws DecodeError */
+export function decode(codec: Codec, key: string, image: string): unknown {
+  try {
+    return codec.decode(image);
+  } catch (cause) {
+    throw new DecodeError(key, { cause });
+  }
 }
 
-function toImage(key: string, value: unknown): string | null {
+function toImage(codec: Codec, key: string, value: unknown): string | null {
+  checkText(key);
   if (value === null) return null;
-  const image = JSON.stringify(value) as string | undefined;
-  // NaN and Infinity become null, which a later read would take to mean that the key is not there.
-  if (image === undefined || image === "null") throw new TypeError(`the new value of ${key} has no JSON form`);
+  let image: unknown;
+  try {
+    image = codec.encode(value);
+  } catch (cause) {
+    throw new TypeError(`the new value of ${key} cannot be encoded: ${(cause as Error).message}`, { cause });
+  }
+  // Of JSON, null would come back as what a key without a value is.
+  if (typeof image !== "string" || (codec === JSON_CODEC && image === "null")) {
+    throw new TypeError(`the new value of ${key} has no text form`);
+  }
   return image;
 }
 
-function deferred(): {
-  promise: Promise<unknown>;
-  resolve: (value: unknown) => void;
-  reject: (error: unknown) => void;
-} {
-  let resolve!: (value: unknown) => void;
-  let reject!: (error: unknown) => void;
-  const promise = new Promise((ok, failed) => {
-    resolve = ok;
-    reject = failed;
-  });
-  return { promise, resolve, reject };
+function toTtl(key: string, expiring: Expiring<unknown>): number | null {
+  if (typeof expiring !== "object") throw new TypeError(`${key} must be set to { value, ttl }`);
+  const { ttl } = expiring;
+  if (ttl === null || (Number.isSafeInteger(ttl) && ttl > 0)) return ttl;
+  throw new TypeError(`the ttl of ${key} must be a whole number of milliseconds from 1, or null for none`);
+}
+
+function isIterable<T>(set: object): set is Iterable<T> {
+  return Symbol.iterator in set;
+}
+
+function entriesOf<T>(
+  set: Readonly<Record<string, T>> | Iterable<readonly [string, T]>,
+): Iterable<readonly [string, T]> {
+  return isIterable<readonly [string, T]>(set) ? set : Object.entries(set);
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const found: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) found.push([flat[i] ?? "", flat[i + 1] ?? ""]);
+  return found;
+}
+
+/** As Redis writes scores: `inf` and `-inf` are no numbers of JavaScript. */
+function toScore(text: string): number {
+  return text === "inf" ? Infinity : text === "-inf" ? -Infinity : Number(text);
 }

@@ -1,25 +1,47 @@
-import type { Command, Connection, Reply } from "./connection.ts";
-import { Identity, valuesOf, type Lane } from "./lane.ts";
+import type { Command } from "./command.ts";
+import type { Connection, Reply } from "./connection.ts";
+import type { Collection } from "./images.ts";
+import { countOf, Identity, otherTypes, valuesOf, type Lane, type Reading } from "./lane.ts";
 
 /**
  * WATCH before the read, MULTI … EXEC for the commit. WATCH belongs to the connection, so the lane has one to itself.
- * The server notices every write to a key, even one that puts the same value.
+ * The server notices every write to a key, also one that puts the same value, and that all data are replaced (FLUSHALL, a
+ * sync from another server, DEBUG RELOAD).
  */
 export class WatchLane implements Lane {
   readonly connection: Connection;
   readonly identity = new Identity();
 
-  constructor(connection: Connection) {
+  readonly #dedicated: boolean;
+
+  constructor(connection: Connection, dedicated: boolean) {
     this.connection = connection;
+    this.#dedicated = dedicated;
   }
 
   get broken(): boolean {
     return this.connection.broken;
   }
 
-  async read(keys: readonly string[]): Promise<(string | null)[]> {
-    const [, values] = await this.connection.pipeline([["watch", this.identity.fence, ...keys], valuesOf(keys)]);
-    return keys.length > 0 ? (values as (string | null)[]) : [];
+  get lost(): boolean {
+    return this.connection.lost;
+  }
+
+  async read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading> {
+    const { connection } = this;
+    const count = countOf(keys, this.#dedicated);
+    const begin: Command[] = [["watch", this.identity.fence, ...keys], valuesOf(keys), ...probe, ...count];
+    const all =
+      collections.length === 0
+        ? await connection.pipeline(begin)
+        : await connection.each([...begin, ...collections.map(contentOf)], begin.length);
+    const values = keys.length > 0 ? (all[1] as (string | null)[]) : [];
+    const replies = all.slice(2, 2 + probe.length) as Reply[];
+    const existing = count.length > 0 ? (all[begin.length - 1] as number) : undefined;
+    const contents = collections.map((_, i) => all[begin.length + i] ?? []);
+    const zipped = collections.map((collection, i) => [collection, contents[i] ?? []] as const);
+    const types = await otherTypes(connection, keys, values, existing, zipped);
+    return { values, replies, otherTypes: types, collections: contents };
   }
 
   commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {
@@ -42,4 +64,9 @@ export class WatchLane implements Lane {
   close(): void {
     this.connection.close();
   }
+}
+
+function contentOf({ kind, key }: Collection): Command {
+  // In capitals: of "hgetall" ioredis makes an object, where a field called "__proto__" is a special case.
+  return kind === "hash" ? ["HGETALL", key] : ["ZRANGE", key, 0, -1, "WITHSCORES"];
 }

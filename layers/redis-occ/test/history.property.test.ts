@@ -95,7 +95,7 @@ test("random histories with connections cut at random: every answered effect is 
           sums.set(key, (sums.get(key) ?? 0) + ran * (history[id]?.amount ?? 0));
       }
       for (const [key, sum] of sums) expect((await on.json(key)) ?? 0).toBe(sum);
-      for (const client of clients) client.close();
+      for (const client of clients) await client.close();
       await proxy.close();
     }),
     { numRuns: 25, endOnFailure: true },

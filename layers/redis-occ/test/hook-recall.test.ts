@@ -130,9 +130,3 @@ test("while halfDone() uses the connection nobody else does", async () => {
   expect(await broken).toBeInstanceOf(ServerRefusedError);
   expect(lentMeanwhile).toBe(false);
 });
-
-test("without a hook a command that fails inside EXEC cannot happen to the layer's own writes: they overwrite any type", async () => {
-  await on.outside.rpush("n", "a", "list");
-  expect(await on.client().transact(["n"], () => ({ result: 0, set: { n: 1 } }))).toBe(0);
-  expect(await on.json("n")).toBe(1);
-});

@@ -307,7 +307,7 @@ test("close() while executed() is pending: the answer is still the hook's to giv
   const occ = on.client({ hook: hookWith({ executed: () => ((executed = true), firm.promise) }) });
   const answer = occ.transact(["n"], add("n"));
   await until(() => executed);
-  occ.close();
+  await occ.close();
   expect(await outcome(occ.transact(["n"], add("n")))).toBeInstanceOf(ClosedError);
   firm.open();
   expect(await answer).toBe(1);

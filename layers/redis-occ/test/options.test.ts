@@ -29,7 +29,7 @@ test.each([0, -5, NaN, 2 ** 31])("a call's timeout of %d is refused with a TypeE
   await expect(occ.transactAlone([], rule, { timeout })).rejects.toThrow(TypeError);
   await expect(occ.read([], { timeout })).rejects.toThrow(TypeError);
   await expect(occ.query([], { timeout })).rejects.toThrow(TypeError);
-  occ.close();
+  await occ.close();
 });
 
 test.each([0, -1, 1.5, NaN])(
@@ -37,6 +37,6 @@ test.each([0, -1, 1.5, NaN])(
   async (concurrency) => {
     const occ = new Occ({ url });
     await expect(occ.batch([{ keys: [], decide: () => ({ result: 0 }) }], { concurrency })).rejects.toThrow(TypeError);
-    occ.close();
+    await occ.close();
   },
 );

@@ -182,7 +182,7 @@ test("close: what has not sent its EXEC ends with a ClosedError, at once, and so
   ];
   await caught;
   const start = Date.now();
-  occ.close();
+  await occ.close();
   for (const error of await Promise.all(waiting)) {
     if (!Array.isArray(error)) expect(error).toBeInstanceOf(ClosedError);
   }
@@ -198,7 +198,7 @@ test("close: what waits for the answer of its EXEC ends with an OutcomeUnknownEr
   const answer = outcome(occ.transact(["n"], add("n")));
   await caught;
   const start = Date.now();
-  occ.close();
+  await occ.close();
   expect(await answer).toBeInstanceOf(OutcomeUnknownError);
   expect(Date.now() - start).toBeLessThan(3_000);
 });

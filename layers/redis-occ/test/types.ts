@@ -24,10 +24,12 @@ expectTypeOf(view.get<number>("n")).toEqualTypeOf<number | null>();
 expectTypeOf(occ.read<number>(["n"])).resolves.toEqualTypeOf<(number | null)[]>();
 
 // An option that does not exist is an error before the program runs.
-expectTypeOf<OccOptions>().toHaveProperty("url").toBeString();
+expectTypeOf<OccOptions["url"]>().toEqualTypeOf<string | undefined>();
 expectTypeOf<OccOptions["commit"]>().toEqualTypeOf<"watch" | "script" | undefined>();
 expectTypeOf<{ url: string }>().toExtend<OccOptions>();
 // @ts-expect-error no such option
 void new Occ({ url: "redis://127.0.0.1", retries: 3 });
 // @ts-expect-error an address is needed
 void new Occ({});
+// @ts-expect-error one address
+void new Occ({ url: "redis://127.0.0.1", redis: {} });

@@ -1,9 +1,18 @@
 /** Every fail point of the code, whichever package it is in. */
 import { LOG_FAIL_POINTS } from "log-replay/fail-points";
 import { OCC_FAIL_POINTS, type FailPointKind } from "redis-occ/fail-points";
-import { SHOP_FAIL_POINTS } from "../../../functions/fail-points.ts";
+import { EVENT_FAIL_POINTS, SHOP_FAIL_POINTS } from "../../../functions/fail-points.ts";
 
-export const FAIL_POINTS = { ...OCC_FAIL_POINTS, ...LOG_FAIL_POINTS, ...SHOP_FAIL_POINTS };
+export const FAIL_POINTS = { ...OCC_FAIL_POINTS, ...LOG_FAIL_POINTS, ...SHOP_FAIL_POINTS, ...EVENT_FAIL_POINTS };
+
+/** True where checkouts of the shops under test go by events. */
+export const BY_EVENTS = process.env["SAGA"] === "events";
+
+/** Those that a shop in this mode comes by: calls between the services, or messages. */
+export function pointsOfMode(): readonly FailPoint[] {
+  const others = BY_EVENTS ? /^call[.]/ : /^event[.]/;
+  return (Object.keys(FAIL_POINTS) as FailPoint[]).filter((point) => !others.test(point));
+}
 
 export type FailPoint = keyof typeof FAIL_POINTS;
 

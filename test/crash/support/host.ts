@@ -9,6 +9,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { lambdaContext, proxyEvent } from "../../../functions/test/support/invocation.ts";
 import { handlerOf, match, ROUTES } from "../../../functions/test/support/routes.ts";
 import { SIGNATURE_HEADER } from "../../../functions/calls/signature.ts";
+import { sagaMode } from "../../../functions/settings/configuration.ts";
+import { SERVICES } from "../../../functions/settings/services.ts";
 
 /** Milliseconds that an invocation may take. The connection of one that takes longer breaks. */
 const INVOCATION = 4_000;
@@ -61,10 +63,28 @@ async function schedule(task: string, pause: number): Promise<void> {
   }
 }
 
+/** What an event source mapping does, for each service. */
+async function poll(): Promise<void> {
+  const { pollQueues } = await import("../../../host/gateway/queue-poller.ts");
+  const queues = SERVICES.map((service) => ({
+    name: service,
+    queues: [{ service, batchSize: 10, partialFailures: true }],
+  }));
+  pollQueues(queues, async (service, event) => {
+    const { handler } = (await import(`../../../functions/${service}/on-events.ts`)) as {
+      handler: (event: unknown, context: unknown) => Promise<unknown>;
+    };
+    const execute = () => handler(event, lambdaContext(`${service}-on-events`, INVOCATION));
+    if (repeats) await execute();
+    return execute();
+  });
+}
+
 await Promise.all(ROUTES.map(handlerOf));
 const server = createServer((request, response) => void serve(request, response).catch(() => response.destroy()));
 server.listen(Number(process.env["HTTP_PORT"]), "127.0.0.1", () => {
   process.send?.({ serving: true });
   for (const [task, pause] of Object.entries(SCHEDULE)) void schedule(task, pause);
+  if (sagaMode() === "events") void poll();
 });
 process.on("disconnect", () => process.exit());

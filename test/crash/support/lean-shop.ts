@@ -7,10 +7,11 @@ import { createFileStore } from "log-replay";
 import { losePower, type Survives } from "../../../layers/log-replay/test/support/power-loss/lose-power.ts";
 import { freePort, startRedis, type RedisServer } from "../../../layers/redis-occ/test/support/redis.ts";
 import { SERVICES, type ServiceName as Service } from "../../../functions/settings/services.ts";
-import type { Fault } from "../faults/catalogue.ts";
+import { BY_EVENTS, type Fault } from "../faults/catalogue.ts";
 import { Client } from "../../support/http.ts";
 import { Disk } from "./disk.ts";
 import { HostProcess } from "./host-process.ts";
+import { QueueServer } from "./queue-server.ts";
 
 export { SERVICES, type Service };
 
@@ -39,7 +40,10 @@ const POWER_LOSS = join(
   "preload.ts",
 );
 
-/** Anybody may take a checkout over 0.8 s after it began, because the tests wait for that. */
+/** The same by events: an order that waits longer than 2 s is given up; what is lost is sent again after 0.3 s. */
+const EVENT_ENVIRONMENT = { SAGA: "events", EVENT_SAGA_TIMEOUT_MS: "2000", RESEND_MS: "300" };
+
+/** A checkout whose driver died is anybody's after 0.8 s: the tests wait for that. */
 const ENVIRONMENT = { SAGA_TIMEOUT_MS: "800", STEP_TIMEOUT_MS: "400", LOG_LEVEL: "info" };
 
 export class LeanShop {
@@ -53,6 +57,7 @@ export class LeanShop {
   readonly scratchUrl: string;
   readonly #redis: Map<Service, RedisServer>;
   readonly #scratch: RedisServer;
+  readonly #queues: QueueServer | null;
   readonly #arguments: (service: Service) => readonly string[];
 
   private constructor(
@@ -61,6 +66,7 @@ export class LeanShop {
     hosts: readonly HostProcess[],
     redis: Map<Service, RedisServer>,
     scratch: RedisServer,
+    queues: QueueServer | null,
     args: (service: Service) => readonly string[],
   ) {
     this.dataDir = dataDir;
@@ -68,6 +74,7 @@ export class LeanShop {
     this.hosts = hosts;
     this.scratchUrl = scratch.url;
     this.#scratch = scratch;
+    this.#queues = queues;
     this.client = new Client(
       hosts.map(({ url }) => url),
       16,
@@ -90,8 +97,10 @@ export class LeanShop {
       SERVICES.map(async (service) => [service, await startRedis({ args: args(service) })] as const),
     );
     const ports = await Promise.all(Array.from({ length: count }, freePort));
+    const queues = BY_EVENTS ? await QueueServer.start(await freePort()) : null;
     const shared: Record<string, string> = {
       ...ENVIRONMENT,
+      ...(queues === null ? {} : { ...EVENT_ENVIRONMENT, SQS_ENDPOINT: queues.url }),
       ...environment,
       DATA_DIR: dataDir,
       INTERNAL_SECRET: randomBytes(16).toString("hex"),
@@ -113,7 +122,7 @@ export class LeanShop {
           environment: { ...shared, GATEWAY_URL: `http://127.0.0.1:${ports[(i + 1) % count]}` },
         }),
     );
-    const shop = new LeanShop(dataDir, disk, hosts, new Map(servers), await startRedis(), args);
+    const shop = new LeanShop(dataDir, disk, hosts, new Map(servers), await startRedis(), queues, args);
     await Promise.all(hosts.map((host) => host.start()));
     return shop;
   }
@@ -138,6 +147,11 @@ export class LeanShop {
     this.#redis.set(service, await startRedis({ port, args: this.#arguments(service) }));
   }
 
+  /** The queue server dies with all that it holds, and an empty one is at its address. */
+  async restartQueues(): Promise<void> {
+    await this.#queues?.restart();
+  }
+
   /** The machine goes off, and on again. @returns what is wrong about what is left (see lose-power.ts) */
   async losePower(survives: Survives): Promise<string[]> {
     let problems: string[] = [];
@@ -152,9 +166,10 @@ export class LeanShop {
     await Promise.all([
       ...this.hosts.map((host) => host.kill()),
       ...SERVICES.map((service) => this.redis(service).kill()),
+      this.#queues?.kill(),
     ]);
     meanwhile();
-    await Promise.all(SERVICES.map((service) => this.restartRedis(service)));
+    await Promise.all([...SERVICES.map((service) => this.restartRedis(service)), this.restartQueues()]);
     await Promise.all(this.hosts.map((host) => host.start()));
   }
 
@@ -198,6 +213,7 @@ export class LeanShop {
   async stop(): Promise<void> {
     await Promise.all(this.hosts.map((host) => host.kill()));
     await Promise.all([this.#scratch, ...this.#redis.values()].map((server) => server.stop()));
+    await this.#queues?.kill();
     await this.client.close();
     this.disk?.remove();
     rmSync(this.dataDir, { recursive: true, force: true });

@@ -17,8 +17,7 @@ export const SAGA: readonly Mutant[] = [
   {
     what: "a step is sent past the saga's deadline",
     file: "functions/order/saga-driver.ts",
-    before:
-      'if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", "the checkout did not end in time");',
+    before: 'if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", LATE.message);',
     after: "",
     promise: SETTLES,
     project: "functions",

@@ -38,8 +38,8 @@ export const SYNCS: readonly Mutant[] = [
   sync(
     "the names in a new store",
     "identity.ts",
-    "await unlink(draft);\n    await syncFolder(folder);",
-    "await unlink(draft);",
+    "await syncFolder(folder);\n    return { id: (await",
+    "return { id: (await",
   ),
   sync("the folders of a new store", "durable-files.ts", "await syncFolder(dirname(made));"),
 ];

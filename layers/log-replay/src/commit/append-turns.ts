@@ -1,17 +1,18 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Connection, Reply } from "redis-occ";
-import { GUARD, TURN } from "../redis/keys.ts";
+import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
+import { GUARD, LAST, TURN } from "../redis/keys.ts";
 import type { EpochWriter } from "./epoch-writer.ts";
-import { parseGuard } from "../protocol.ts";
+import { isBehind, judgeGuard, parseGuard } from "../protocol.ts";
 import { processOf, type Entry } from "../format/record.ts";
 import { parseTail, readTailAfter, trimTail } from "../redis/tail.ts";
 
-/** Other processes with a commit in the tail, from which on taking turns pays; below, each appends at once what it sees. */
+/** With this many other processes in the tail it pays to take turns. With fewer, each appends at once what it sees. */
 const CROWD = 4;
 /** Appends in a row that saw nobody else's commit, after which this process appends at once again. */
 const ALONE = 32;
-/** Milliseconds for which a turn keeps the others waiting, whatever became of who has it. */
+/** Milliseconds for which a turn keeps the others waiting, whatever became of its holder. */
 const TURN_LIFE = 250;
 /** Milliseconds between two looks at the tail, at first and at most. */
 const FIRST_PAUSE = 1;
@@ -26,11 +27,12 @@ interface Waiter {
 
 /**
  * Many processes that all append the whole tail write each record many times: 75 times with 100 of them. So when it is
- * crowded they take turns: one appends for all and trims the tail, the others wait until nothing of theirs is left in it.
+ * crowded they take turns: one appends for all and trims the tail, and the others wait until nothing of theirs is left
+ * in it.
  *
- * A turn is a hint and no lock: whoever does not get on appends at once, as with few processes all do, and a record that
- * is in the log twice is the same record. An entry leaves the tail only once it is durable and was so before the epoch
- * was over; what is gone while the guard is unchanged therefore is durable.
+ * A turn is a hint and no lock: whoever gets no further appends at once, as all do where processes are few, and a
+ * record that is in the log twice is the same record. An entry leaves the tail only once it is durable and was so
+ * before the epoch was over. So what has left it while the guard is unchanged is durable.
  */
 export class AppendTurns {
   readonly writer: EpochWriter;
@@ -82,7 +84,7 @@ export class AppendTurns {
     this.#crowded ||= new Set(others.map(({ body }) => processOf(body))).size >= CROWD;
   }
 
-  /** Never rejects: each failure is told to those who wait. */
+  /** Never rejects. Those who wait get each failure. */
   async #run(): Promise<void> {
     this.#running = true;
     let pause = FIRST_PAUSE;
@@ -98,9 +100,9 @@ export class AppendTurns {
   }
 
   /**
-   * Takes a turn if nobody has one; else looks whose entries have left the tail.
-   * @returns whether anybody got on by it
-   * @throws Error where Redis does not tell, or is no longer in the state that the entries were read from
+   * Takes a turn if nobody has one; otherwise looks whose entries have left the tail.
+   * @returns whether anybody got further by it
+   * @throws Error if Redis does not tell, or no longer has the state that the entries were read from
    */
   async #tryTurn(): Promise<boolean> {
     const { writer } = this;
@@ -109,16 +111,22 @@ export class AppendTurns {
     const replies = await connection.transaction([
       ["get", GUARD],
       ["set", TURN, this.#token, "NX", "PX", TURN_LIFE],
+      ASK_DATASET,
+      ["get", LAST],
       readTailAfter(writer.epoch, writer.enqueued),
     ]);
-    const [guard, turn, tail] = (replies ?? []) as Reply[];
-    const isSame = typeof guard === "string" && parseGuard(guard)?.run_id === connection.runId;
+    const [guard, turn, info, reached, tail] = (replies ?? []) as Reply[];
+    const held = parseGuard(typeof guard === "string" ? guard : null);
+    const isSame =
+      held !== null && judgeGuard(held, { ...readDataset(info, connection), store: held.store }) === "fine";
+    // Data that went back lack what is not durable, so it would mean nothing that an entry has left the tail.
+    if (isSame && isBehind(Number(reached), writer.seen)) throw writer.goneBack("the state is behind what was seen");
     if (!isSame || waiting.some((waiter) => waiter.guard !== guard)) throw new Error("the state is another one");
     const entries = parseTail(tail);
     const last = entries.at(-1);
     if (turn === "OK") {
       if (last !== undefined) await writer.append(entries, last.n);
-      // Before anybody is answered: a function may be frozen right after that.
+      // Before anybody is answered, because a function may be frozen right after that.
       const trim = writer.durable === null ? [] : [trimTail(writer.epoch, writer.durable)];
       const released = connection.transaction([...trim, ["del", TURN]]);
       this.#settle(waiting);
@@ -129,7 +137,10 @@ export class AppendTurns {
     return this.#settle(waiting.filter(({ upTo }) => upTo < first)) > 0;
   }
 
-  /** Those whose commits are durable, or on their way there by this process. The claim is looked up by the writer. */
+  /**
+   * Lets those go on whose commits are durable, or are being made durable by this process. The writer looks for the
+   * claim.
+   */
   #settle(waiters: readonly Waiter[]): number {
     const settled = this.#waiting.filter((waiter) => waiters.includes(waiter));
     this.#waiting = this.#waiting.filter((waiter) => !waiters.includes(waiter));

@@ -6,9 +6,16 @@ import type { LogStore, SegmentWriter } from "../stores/store.ts";
 /** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be archived. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 
-/** The commits of an epoch can no longer be answered for by appending them: a recovery decides what became of them. */
+/** Appending the commits of an epoch no longer suffices to answer for them: a recovery decides what became of them. */
 export class EpochOverError extends Error {
   override readonly name = "EpochOverError";
+  /** True if the state went back, so that another commit may have the number of one that was executed before. */
+  readonly wentBack: boolean;
+
+  constructor(message: string, { wentBack = false, ...options }: ErrorOptions & { readonly wentBack?: boolean } = {}) {
+    super(message, options);
+    this.wentBack = wentBack;
+  }
 }
 
 interface Request {
@@ -19,13 +26,77 @@ interface Request {
 }
 
 /**
+ * How long a look for a claim counts, by two clocks: one may stand still while a function is frozen, and the other may
+ * be set.
+ */
+class Lease {
+  readonly #milliseconds: number;
+  #from = { steady: -Infinity, wall: -Infinity };
+
+  constructor(milliseconds: number) {
+    this.#milliseconds = milliseconds;
+  }
+
+  static now(): { readonly steady: number; readonly wall: number } {
+    return { steady: performance.now(), wall: Date.now() };
+  }
+
+  /** @param from before the look was made */
+  begin(from: { readonly steady: number; readonly wall: number }): void {
+    this.#from = from;
+  }
+
+  holds(): boolean {
+    const { steady, wall } = Lease.now();
+    const passed = Math.max(steady - this.#from.steady, wall - this.#from.wall);
+    return this.#milliseconds > 0 && passed < this.#milliseconds;
+  }
+}
+
+/** The commits whose numbers are compared: more than the groups of one process that are under way at the same time. */
+const RECENT = 2_048;
+
+/** Which commit has which number, among those that this process came upon last. */
+class RecentCommits {
+  readonly #numbers = new Float64Array(RECENT);
+  readonly #names = new Int32Array(RECENT);
+
+  add({ n, body }: Entry): void {
+    this.#numbers[n % RECENT] = n;
+    this.#names[n % RECENT] = hashOfName(body);
+  }
+
+  /** True if the number belongs to another commit. */
+  differs({ n, body }: Entry): boolean {
+    return this.#numbers[n % RECENT] === n && this.#names[n % RECENT] !== hashOfName(body);
+  }
+}
+
+/** Where a body names its transaction: after its time, whose length is fixed. Nothing else of it is looked at. */
+const NAME_FROM = `"at":"${new Date(0).toISOString()}",`.length;
+const NAME_TO = NAME_FROM + 40;
+
+function hashOfName(body: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = NAME_FROM; i < NAME_TO; i++) {
+    const code = body.charCodeAt(i);
+    // The comma after the name.
+    if (code === 44 || code !== code) break;
+    hash = Math.imul(hash ^ code, 0x01000193);
+  }
+  return hash;
+}
+
+/**
  * This process's appends to the log during one epoch: group commit into a segment of its own.
  *
  * Frames are written one after the other, each with all that came while the one before was under way. So what is
- * enqueued becomes durable in order, and `enqueued` is how far a commit need not look at the tail any more.
+ * enqueued becomes durable in order, and a commit need not look at the tail up to `enqueued`.
  */
 export class EpochWriter {
   readonly epoch: number;
+  /** The commit that the epoch goes on from. */
+  readonly cut: number;
   readonly #store: LogStore;
   /** The highest commit of each key that is enqueued and not yet durable. */
   readonly #pending = new Map<string, number>();
@@ -36,33 +107,80 @@ export class EpochWriter {
   #over: EpochOverError | undefined;
   #enqueued: number | null = null;
   #durable: number | null = null;
+  #seen = 0;
+  readonly #recent = new RecentCommits();
+  readonly #lease: Lease;
 
-  constructor(store: LogStore, epoch: number) {
+  constructor(store: LogStore, epoch: number, cut: number) {
     this.#store = store;
     this.epoch = epoch;
+    this.cut = cut;
+    this.#lease = new Lease(store.readLease ?? 0);
   }
 
-  /** Everything up to this commit is durable or on its way there by this writer; null where nothing is known yet. */
+  /** Everything up to this commit is durable, or this writer is making it so; null if nothing is known yet. */
   get enqueued(): number | null {
     return this.#enqueued;
   }
 
-  /** Everything up to this commit is durable, and the epoch was not over when it became so; null where nothing is known yet. */
+  /**
+   * Everything up to this commit is durable, and the epoch was not over when it became so; null if nothing is known
+   * yet.
+   */
   get durable(): number | null {
     return this.#durable;
   }
 
-  /** True once an append has failed or found the epoch sealed. */
+  /** True once an append has failed or found the epoch sealed, or the state has gone back. */
   get over(): boolean {
     return this.#over !== undefined;
   }
 
-  /** What was asked for last: once it has settled, so has all before it. */
+  /** The last commit that this process knows the state to have. A state without it is an older one. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  sees(last: number): void {
+    if (last > this.#seen) this.#seen = last;
+  }
+
+  /**
+   * Gives the epoch up, because its state has gone back to an earlier one. No answer may rest on what was executed
+   * since then.
+   */
+  goneBack(what: string): EpochOverError {
+    this.#end("the state went back", new EpochOverError(`${what} in epoch ${this.epoch}`, { wentBack: true }));
+    return this.#over as EpochOverError;
+  }
+
+  /**
+   * Looks for a claim on the next epoch. A read that waits for no append rests on this look; otherwise an old server
+   * would answer it for ever. @throws EpochOverError
+   */
+  async confirm(): Promise<void> {
+    try {
+      this.#assertGoesOn();
+      if (this.#lease.holds()) return;
+      await this.#look();
+      // A commit that came back meanwhile may have shown that the state went back.
+      this.#assertGoesOn();
+    } catch (error) {
+      this.#end("the look for a claim failed", error);
+      throw this.#over as EpochOverError;
+    }
+  }
+
+  #assertGoesOn(): void {
+    if (this.#over) throw this.#over;
+  }
+
+  /** What was asked for last. Once this promise has settled, so have all before it. */
   get latest(): Promise<void> {
     return this.#latest;
   }
 
-  /** True where one of the keys was written by a commit that is enqueued and not durable. */
+  /** True if a commit that is enqueued and not durable wrote one of the keys. */
   isPending(keys: readonly string[]): boolean {
     return this.#pending.size > 0 && keys.some((key) => this.#pending.has(key));
   }
@@ -74,6 +192,10 @@ export class EpochWriter {
    */
   append(entries: readonly Entry[], upTo: number): Promise<void> {
     if (this.#over) return Promise.reject(this.#over);
+    const taken = entries.find((entry) => this.#recent.differs(entry));
+    if (taken !== undefined) return Promise.reject(this.goneBack(`number ${taken.n} has gone to two commits`));
+    for (const entry of entries) this.#recent.add(entry);
+    this.sees(upTo);
     const news = entries.filter(({ n }) => n > (this.#enqueued ?? -1));
     for (const entry of news) for (const key of keysOf(entry)) this.#pending.set(key, entry.n);
     this.#enqueued = Math.max(this.#enqueued ?? 0, upTo);
@@ -90,11 +212,20 @@ export class EpochWriter {
     return this.append([], this.#enqueued ?? 0);
   }
 
+  /** Checks whether what was appended is still where it was, and gives the epoch up if not. Called at intervals. */
+  async verify(): Promise<void> {
+    try {
+      await this.#segment?.verify?.();
+    } catch (error) {
+      this.#end("what was appended is no longer there", error);
+    }
+  }
+
   close(): void {
     this.#end("the writer was closed");
   }
 
-  /** Never rejects: each failure is told to the requests. */
+  /** Never rejects. The requests get each failure. */
   async #run(): Promise<void> {
     this.#running = true;
     while (this.#requests.length > 0 && !this.#over) {
@@ -112,7 +243,7 @@ export class EpochWriter {
       for (const { resolve } of requests) resolve();
     }
     this.#running = false;
-    // Only now: an append that is under way may have yet to open its file.
+    // Only now, because an append that is under way may have yet to open its file.
     if (this.#over) this.#letGo();
   }
 
@@ -121,20 +252,30 @@ export class EpochWriter {
     for (const [key, n] of this.#pending) if (n <= durable) this.#pending.delete(key);
   }
 
-  /** @throws where the frame may not be durable, or may not count */
+  /** @throws if the frame may not be durable, or may not count */
   async #write(entries: readonly Entry[]): Promise<void> {
     if (entries.length > 0) {
       this.#segment ??= this.#store.createSegment(this.epoch);
       await this.#segment.append(encodeFrame(entries));
       await failPoint("append.after");
     }
-    // Only now: a claim that came before this look may have cut the epoch off below the frame; a later one will find it.
-    if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
+    // Only now: a claim that came before this look may have cut the epoch off below the frame, and a later one will
+    // find the frame.
+    await this.#look();
     await failPoint("append.confirmed");
     if (this.#segment && this.#segment.size >= SEGMENT_BYTES) await this.#segment.roll();
   }
 
-  /** A failed append is never tried again as if it could still succeed: its segment is abandoned, the epoch given up. */
+  /** @throws EpochOverError if the next epoch is claimed */
+  async #look(): Promise<void> {
+    const before = Lease.now();
+    if (await this.#store.isSealed(this.epoch)) throw new EpochOverError(`epoch ${this.epoch} is sealed`);
+    this.#lease.begin(before);
+  }
+
+  /**
+   * A failed append is never tried again as if it could still succeed: its segment is abandoned and the epoch given up.
+   */
   #end(why: string, cause?: unknown): void {
     this.#over ??=
       cause instanceof EpochOverError ? cause : new EpochOverError(`${why} in epoch ${this.epoch}`, { cause });

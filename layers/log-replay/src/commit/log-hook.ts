@@ -2,22 +2,28 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   ConnectionLostError,
+  type Beyond,
   type Command,
   type CommitHook,
   type CommitMode,
   type Connection,
+  type Premise,
+  type Probe,
   type Reply,
   type Write,
 } from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
 import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, type Indexed } from "../redis/indexes.ts";
-import { GUARD, isInternal } from "../redis/keys.ts";
+import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
+import { GUARD, isInternal, LAST } from "../redis/keys.ts";
+import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
-import { judgeGuard, judgeWriter, parseGuard, readWaitsFor } from "../protocol.ts";
+import { standingOf } from "../read/positions.ts";
+import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor } from "../protocol.ts";
 import { encodeBody, encodeNotes, keysOf, type Entry, type Position } from "../format/record.ts";
-import { recover, type RecoveryOptions } from "../recover/recovery.ts";
+import { recover, type Recovered, type RecoveryOptions } from "../recover/recovery.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "../redis/tail.ts";
 
 /** One attempt of a group, or one read: the epoch that it runs in, and what it sends to the log. */
@@ -26,11 +32,35 @@ interface Session {
   readonly writer: EpochWriter;
   readonly turns: AppendTurns;
   readonly guard: string;
-  /** The entries of the group's writes, once they are on their way: all but their numbers. */
+  /** The entries of the group's writes, once they are on their way, without their numbers. */
   readonly own: { readonly tx: string; readonly body: string; readonly images: Write["images"] }[];
-  /** Which reply to what was staged is which. */
-  readonly layout: { tail: number; last: number };
+  /** Which of the replies is which, and the last commit that was known when the commands were staged. */
+  readonly layout: { tail: number; last: number; seen: number };
+  /** The name of the data's history. */
+  readonly history: string;
+  /** The look for a claim, of a group of reads. */
+  look?: Promise<void>;
 }
+
+/** What is asked along with each read, and what this process knew of the state before. */
+interface StateProbe extends Probe {
+  readonly epoch: number;
+  readonly seen: number;
+}
+
+/** What a reply shows of the state. */
+interface SeenState {
+  readonly guard: string;
+  readonly epoch: number;
+  readonly last: number;
+  readonly history: string;
+}
+
+const ASK_STATE: readonly Command[] = [ASK_DATASET, ["get", LAST]];
+
+/** Milliseconds between two comparisons of the state with the log, at least; and which part of the time they may take. */
+const COMPARE_INTERVAL = 1_000;
+const COMPARE_SHARE = 1 / 200;
 
 /** Milliseconds that a group waits for the append of the one before. */
 const LONGEST_IDLE = 100;
@@ -55,7 +85,15 @@ export class LogHook implements CommitHook<Session> {
   #commits = 0;
   #turns: AppendTurns | undefined;
   readonly #outcomes: Outcomes;
-  #restoring: Promise<number> | undefined;
+  #restoring: Promise<Recovered> | undefined;
+  /** The last restore that failed with an epoch claimed: until its pause is over nobody tries again. */
+  #failed: { readonly error: unknown; readonly until: number; readonly times: number } | undefined;
+  /** The server that the last recovery has found the state on. */
+  #server: string | undefined;
+  /** The connections over which the state was compared with the log. */
+  #compared = new WeakSet<Connection>();
+  #compareNext = 0;
+  #interval: NodeJS.Timeout | undefined;
 
   constructor(options: LogHookOptions) {
     this.#options = options;
@@ -71,21 +109,49 @@ export class LogHook implements CommitHook<Session> {
     return this.#turns?.writer.epoch ?? 0;
   }
 
-  check([text]: readonly (string | null)[], connection: Connection): Session | null | Promise<Session | null> {
-    const { store } = this.#options;
-    const guard = parseGuard(text ?? null);
-    const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
-    if (verdict === "foreign")
-      throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
-    if (verdict === "restore" || guard === null || typeof text !== "string") return null;
-    const usable = (turns: AppendTurns): Session | null =>
-      judgeWriter(turns.writer, guard.epoch) === "use" ? session(turns, text) : null;
-    if (this.#turns === undefined || judgeWriter(this.#turns.writer, guard.epoch) === "replace")
-      return this.#enter(guard.epoch).then(usable);
-    return usable(this.#turns);
+  /** What identifies the data, and how far they are. */
+  probe(): StateProbe {
+    return { commands: ASK_STATE, epoch: this.epoch, seen: this.#turns?.writer.seen ?? 0 };
   }
 
-  /** @throws RestoringError where it takes longer than the patience; it goes on then */
+  check(
+    [text]: readonly (string | null)[],
+    connection: Connection,
+    [info, last]: readonly Reply[],
+    probe: Probe,
+  ): Session | null | Promise<Session | null> {
+    const { store } = this.#options;
+    const guard = parseGuard(text ?? null);
+    const dataset = readDataset(info, connection);
+    const verdict = judgeGuard(guard, { ...dataset, store: store.id });
+    if (verdict === "foreign")
+      throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
+    if (verdict !== "fine" || guard === null || typeof text !== "string") return null;
+    const { epoch, seen } = probe as StateProbe;
+    const state = { guard: text, epoch: guard.epoch, last: Number(last ?? NaN), history: dataset.replid };
+    const turns = this.#turns;
+    if (turns === undefined || judgeWriter(turns.writer, guard.epoch) === "replace")
+      return this.#enter(guard.epoch).then((entered) => this.#use(entered, state, connection));
+    const before = epoch === guard.epoch ? seen : 0;
+    if (
+      judgeWriter(turns.writer, guard.epoch) === "use" &&
+      (isBehind(state.last, before) || Number.isNaN(state.last))
+    ) {
+      turns.writer.goneBack(`commit ${before} has been there, and the state ends with ${state.last}`);
+      return null;
+    }
+    return this.#use(turns, state, connection);
+  }
+
+  premise({ history, writer }: Session): Premise {
+    return { history, counter: { key: LAST, least: writer.seen } };
+  }
+
+  leadsElsewhere({ runId }: Connection): boolean {
+    return this.#server !== undefined && runId !== this.#server;
+  }
+
+  /** @throws RestoringError if it takes longer than the patience; it then goes on */
   async restore(): Promise<void> {
     const { restorePatience } = this.#options;
     const restored = this.#recover(this.#turns?.writer.over ? this.epoch : 0);
@@ -105,7 +171,9 @@ export class LogHook implements CommitHook<Session> {
   }
 
   /** The notes as text. */
-  prepare(images: Write["images"], meta: unknown): string {
+  prepare(images: Write["images"], meta: unknown, beyond?: Beyond): string {
+    if (beyond !== undefined)
+      throw new TypeError("a logged transaction only sets values: no commands, and no times to live");
     for (const key of images.keys())
       if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
     return encodeNotes(notesOf(meta));
@@ -122,17 +190,15 @@ export class LogHook implements CommitHook<Session> {
     }
     const commands: Command[] = [];
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
-    // What this process has enqueued itself it need not be told again: it becomes durable before anything enqueued later.
+    // This process need not be told what it has enqueued itself, which becomes durable before anything that is enqueued
+    // later.
     layout.tail = commands.push(readTailAfter(epoch, writer.enqueued)) - 1;
-    layout.last =
-      commands.push(
-        ...appendToTail(
-          epoch,
-          own.map(({ body }) => body),
-          commit,
-        ),
-      ) - 1;
-    // Only these, before the last write of each is told from the others: most keys are in no index.
+    const bodies = own.map(({ body }) => body);
+    const appended = appendToTail(epoch, bodies, commit);
+    layout.last = commands.length + appended.last;
+    commands.push(...appended.commands);
+    layout.seen = writer.seen;
+    // Only these are collected before the last write of each key is found, because most keys are in no index.
     const indexed = new Map<string, Indexed>();
     for (const { images } of writes) {
       for (const [key, image] of images)
@@ -147,14 +213,22 @@ export class LogHook implements CommitHook<Session> {
     const others = parseTail(replies[layout.tail]);
     const mine = own.length > 0 ? numbered(own, parseId(replies[layout.last])) : [];
     const last = mine.at(-1) ?? others.at(-1);
-    // A group in which all refused has seen what is still on its way to the log: it waits for that.
+    const tx = own[0]?.tx;
+    const first = mine[0];
+    if (first !== undefined && isBehind(first.n - 1, layout.seen)) {
+      const error = writer.goneBack(`commit ${layout.seen} has been there, and the next one was number ${first.n}`);
+      return this.#outcomes.resolve(error, first, tx);
+    }
+    // A group in which all refused waits for what it has seen and what is still on its way to the log.
     const appended = last ? turns.append([...others, ...mine], last.n, { others, guard }) : writer.flush();
-    return appended.catch((error: unknown) => this.#outcomes.resolve(error, last ?? null));
+    return appended
+      .then(() => (mine.length > 0 ? undefined : writer.confirm()))
+      .catch((error: unknown) => this.#outcomes.resolve(error, last ?? null, tx));
   }
 
   /**
-   * Between two groups lies the append of the first: a group that began earlier would execute, and then wait for that all the
-   * same. Not for one that hangs: whoever comes shall find out what is the matter.
+   * Between two groups lies the append of the first: a group that began earlier would execute and then wait for that
+   * all the same. It does not wait for an append that hangs, so that whoever comes finds out what is the matter.
    */
   idle(): Promise<void> {
     const appended = this.#turns?.writer.latest;
@@ -165,7 +239,7 @@ export class LogHook implements CommitHook<Session> {
         clearTimeout(timer);
         resolve();
       };
-      // Of a failure those are told whom it concerns.
+      // Only those whom a failure concerns are told.
       appended.then(settled, settled);
     });
   }
@@ -178,15 +252,17 @@ export class LogHook implements CommitHook<Session> {
     const { writer, turns, guard } = current;
     const others = parseTail(replies[0]).filter(({ n }) => n > (writer.enqueued ?? -1));
     const last = others.at(-1);
-    // A read that names no keys may have seen any: it waits for all.
+    // A read that names no keys may have seen any, so it waits for all.
     const seen = keys.length > 0 ? new Set(keys) : null;
     const touched = others.some((entry) => seen === null || [...keysOf(entry)].some((key) => seen.has(key)));
     const awaited = readWaitsFor(touched, seen === null || writer.isPending(keys));
-    if (awaited === "nothing") return;
     try {
-      await (awaited === "the tail" && last ? turns.append(others, last.n, { others, guard }) : writer.flush());
+      if (awaited === "the tail" && last) await turns.append(others, last.n, { others, guard });
+      else if (awaited === "own appends") await writer.flush();
+      // One look for all reads of a MULTI. Only now, because whoever claims later has yet to restore and to answer.
+      await (current.look ??= writer.confirm());
     } catch (error) {
-      await this.#outcomes.resolve(error, null);
+      await this.#outcomes.resolve(error, null, undefined);
     }
   }
 
@@ -195,7 +271,7 @@ export class LogHook implements CommitHook<Session> {
       const held = await this.#appendTail(current);
       if (held !== "other state") return true;
     }
-    // The state that it ran on is gone. Whether its records got into the history is for the next epoch to say.
+    // The state that it ran on is gone. The next epoch decides whether its records are in the history.
     return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx);
   }
 
@@ -208,15 +284,19 @@ export class LogHook implements CommitHook<Session> {
       if (guard === current.guard) await connection.transaction([["del", GUARD]]);
       else await connection.pipeline([["unwatch"]]);
     } catch (error) {
-      // The guard only tells the others earlier: the recovery that follows ends the epoch in any case.
+      // Deleting the guard only tells the others earlier: the recovery that follows ends the epoch in any case.
       if (!(error instanceof ConnectionLostError)) throw error;
     }
     return this.recall(current, writes, "unknown");
   }
 
-  /** What was executed is appended first: its callers can still have their answers, and the epoch goes on without this process. */
+  /**
+   * What was executed is appended first, so that its callers can still have their answers, and the epoch goes on
+   * without this process.
+   */
   async close(): Promise<void> {
     this.#closing.abort();
+    clearInterval(this.#interval);
     // Nothing touches the store any more once this has resolved.
     await this.#restoring?.catch(() => undefined);
     this.#turns?.close();
@@ -224,39 +304,107 @@ export class LogHook implements CommitHook<Session> {
     this.#turns?.writer.close();
   }
 
-  /** The writer for an epoch that this process has not worked in before; that of a later one where it has got there meanwhile. */
+  /**
+   * The writer for an epoch that this process has not worked in before, or that of a later epoch if it has got there
+   * meanwhile.
+   */
   async #enter(epoch: number): Promise<AppendTurns> {
-    const { store, open } = this.#options;
-    const begun = (await store.begins()).has(epoch);
-    if (!begun) throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
+    const { store, open, commit } = this.#options;
+    await askWhetherFit(open, store, commit);
+    const begin = (await store.begins()).get(epoch);
+    if (begin === undefined)
+      throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
     const present = this.#turns;
     if (present !== undefined && judgeWriter(present.writer, epoch) !== "replace") return present;
-    this.#turns = new AppendTurns(new EpochWriter(store, epoch), open);
+    this.#turns = new AppendTurns(new EpochWriter(store, epoch, begin.cut), open);
+    this.#interval ??= setInterval(() => void this.#turns?.writer.verify(), COMPARE_INTERVAL).unref();
     present?.close();
     present?.writer.close();
     return this.#turns;
   }
 
-  /** One recovery at a time in this process, for all that wait. */
-  async #recover(over: number): Promise<void> {
-    const { signal } = this.#closing;
-    this.#restoring ??= recover({ ...this.#options, signal }, over).finally(() => (this.#restoring = undefined));
-    await this.#restoring;
+  /** A session, once the state is known to be in step with the log. */
+  #use(turns: AppendTurns, state: SeenState, connection: Connection): Session | null | Promise<Session | null> {
+    const { writer } = turns;
+    if (judgeWriter(writer, state.epoch) !== "use") return null;
+    writer.sees(state.last);
+    const used: Session = {
+      epoch: writer.epoch,
+      writer,
+      turns,
+      guard: state.guard,
+      own: [],
+      layout: { tail: 0, last: 0, seen: 0 },
+      history: state.history,
+    };
+    if (this.#compared.has(connection)) {
+      this.#compareAgain(turns, state.guard, connection);
+      return used;
+    }
+    return this.#compare(turns, state.guard, connection).then((inStep) => (inStep ? used : null));
   }
 
-  /** Makes all that the tail holds durable, where Redis still has the session's state. */
+  /** @returns false if the state has to be restored @throws StoreMismatchError if the log is older than the state */
+  async #compare({ writer }: AppendTurns, guard: string, connection: Connection): Promise<boolean> {
+    const started = performance.now();
+    const { epoch, cut } = writer;
+    const standing = await standingOf(this.#options.store, connection, { guard, epoch, cut });
+    const now = performance.now();
+    this.#compareNext = now + Math.max(COMPARE_INTERVAL, (now - started) / COMPARE_SHARE);
+    if (standing === "in step") {
+      this.#compared.add(connection);
+      return true;
+    }
+    if (standing === "went back") writer.goneBack("the log goes on behind the end of the state");
+    return false;
+  }
+
+  /**
+   * Compares now and then, without letting anybody wait: the log may have been exchanged under a process, or data put
+   * back.
+   */
+  #compareAgain(turns: AppendTurns, guard: string, connection: Connection): void {
+    if (performance.now() < this.#compareNext) return;
+    this.#compareNext = Infinity;
+    this.#compare(turns, guard, connection).catch(() => {
+      // Whoever comes next compares again, and is told.
+      this.#compared = new WeakSet();
+      this.#compareNext = 0;
+    });
+  }
+
+  /** One recovery at a time in this process, for all who wait. */
+  async #recover(over: number): Promise<void> {
+    const { signal } = this.#closing;
+    const failed = this.#failed;
+    if (failed !== undefined && performance.now() < failed.until) throw failed.error;
+    const failures = failed?.times ?? 0;
+    const onFailure = (error: unknown, pause: number): void => {
+      this.#failed = { error, until: performance.now() + pause, times: failures + 1 };
+    };
+    this.#restoring ??= recover({ ...this.#options, signal, failures, onFailure }, over).finally(
+      () => (this.#restoring = undefined),
+    );
+    this.#server = (await this.#restoring).runId;
+    this.#failed = undefined;
+  }
+
+  /** Makes all that the tail holds durable, if Redis still has the session's state. */
   async #appendTail(current: Session): Promise<"durable" | "other state"> {
     const connection = await this.#options.open();
     try {
-      const replies = await connection.transaction([
+      const { epoch, writer, guard, history } = current;
+      const [text, info, last, tail] = (await connection.transaction([
         ["get", GUARD],
-        readTailAfter(current.epoch, current.writer.enqueued),
-      ]);
-      if (replies?.[0] !== current.guard) return "other state";
-      const entries = parseTail(replies[1] as Reply);
-      const last = entries.at(-1);
-      await (last ? current.writer.append(entries, last.n) : current.writer.flush());
+        ...ASK_STATE,
+        readTailAfter(epoch, writer.enqueued),
+      ])) as Reply[];
+      const isSame = text === guard && readDataset(info, connection).replid === history;
+      if (!isSame || isBehind(Number(last), writer.seen)) return "other state";
+      const entries = parseTail(tail);
+      const end = entries.at(-1);
+      await (end ? writer.append(entries, end.n) : writer.flush());
       return "durable";
     } catch (error) {
       if (error instanceof EpochOverError) return "other state";
@@ -267,12 +415,7 @@ export class LogHook implements CommitHook<Session> {
   }
 }
 
-function session(turns: AppendTurns, guard: string): Session {
-  const { writer } = turns;
-  return { epoch: writer.epoch, writer, turns, guard, own: [], layout: { tail: 0, last: 0 } };
-}
-
-/** A group's entries: all are made at one instant, so that their numbers end with the last one's. */
+/** A group's entries. All are made at one instant, so their numbers end with the last one's. */
 function numbered(own: Session["own"], { epoch, n }: Position): Entry[] {
   return own.map(({ body, images }, i) => ({ epoch, n: n - own.length + 1 + i, body, images }));
 }

@@ -17,7 +17,7 @@ interface OutcomesOptions {
   readonly closing: AbortSignal;
 }
 
-/** What became of commits whose epoch ended before they were answered for. The log decides it, not Redis. */
+/** What became of commits whose epoch ended before they were answered. The log decides that, not Redis. */
 export class Outcomes {
   readonly #options: OutcomesOptions;
 
@@ -25,19 +25,26 @@ export class Outcomes {
     this.#options = options;
   }
 
-  /** An append failed or came too late: the commit counts if the next epoch goes on from behind it, else it never was. */
-  async resolve(error: unknown, position: Position | null): Promise<void> {
+  /**
+   * An append failed or came too late. The commit counts if the next epoch goes on after it; otherwise it never was.
+   */
+  async resolve(error: unknown, position: Position | null, tx: string | undefined): Promise<void> {
     if (!(error instanceof EpochOverError)) throw error;
     if (position === null) throw new RolledBackError("what was read is being restored", { cause: error });
+    // Its number may be another commit's.
+    if (error.wentBack && tx !== undefined) {
+      if (await this.isRecorded(position.epoch, tx)) return;
+      throw new RolledBackError("what it was executed on had gone back to an earlier state", { cause: error });
+    }
     if (!isInHistory(position, await this.#decidedHistory(position.epoch))) {
       throw new RolledBackError(`commit ${position.n} of epoch ${position.epoch} is not in the log`, { cause: error });
     }
   }
 
   /**
-   * Whether a group's records are in the history: they are there together or not at all.
+   * Whether a group's records are in the history, where they are together or not at all.
    * @param tx the group's first transaction
-   * @throws OutcomeUnknownError where it may have been folded into a snapshot, and the archive does not have it any more
+   * @throws OutcomeUnknownError if it may have been folded into a snapshot and the archive does not have it any more
    */
   async isRecorded(epoch: number, tx: string | undefined): Promise<boolean> {
     const { store } = this.#options;
@@ -62,7 +69,7 @@ export class Outcomes {
   }
 
   /**
-   * The history once it says for good what became of `epoch`. However long that takes: while Redis or the store is out
+   * The history, once it says for good what became of `epoch`, however long that takes: while Redis or the store is out
    * of reach, nobody can say, and "nothing was changed" would be a guess.
    */
   async #decidedHistory(epoch: number): Promise<readonly Stretch[]> {
@@ -73,14 +80,14 @@ export class Outcomes {
       try {
         const begins = await store.begins();
         const last = lastBegun(begins);
-        // A beginning can be seen before it is durable. What a caller is told now must not be undone by a power loss.
+        // A begin can be seen before it is durable. A power loss must not undo what a caller is told now.
         if (last > epoch) await store.sync([]);
         if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) {
           return unbroken(begins, last);
         }
         await this.#options.recover(epoch);
       } catch (error) {
-        if ((error as { retryable?: unknown }).retryable !== true) throw error;
+        if ((error as { transient?: unknown }).transient !== true) throw error;
         await sleep(pause);
       }
     }

@@ -1,14 +1,14 @@
 import { closeFrame, withoutTrailer, type FramedLine } from "../format/frame.ts";
 import { eachImage, encodeLine, type Position } from "../format/record.ts";
-import { readSnapshot } from "../read/snapshot.ts";
+import { endBody, headBody, readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 import type { NewestImages } from "./changes.ts";
 
 const FRAME_BYTES = 64 * 1024;
 
 /**
- * The snapshot at a commit: all that the changes leave of an older snapshot, and then the changes.
- * @param now the time that its last line carries
+ * The snapshot at a commit: of an older one all that the changes leave, and then the changes.
+ * @param now the time that its first and its last line shall carry
  */
 export async function* encodeSnapshot(
   store: LogStore,
@@ -17,7 +17,9 @@ export async function* encodeSnapshot(
   { epoch, n }: Position,
   now: Date,
 ): AsyncGenerator<Buffer> {
+  const at = now.toISOString();
   const frame = new PendingFrame();
+  yield closeFrame([encodeLine({ epoch, n, body: headBody(at) })]);
   if (older !== null) {
     for await (const lines of readSnapshot(store, older)) {
       for (const framed of lines) {
@@ -32,7 +34,7 @@ export async function* encodeSnapshot(
     if (frame.full) yield frame.seal();
   }
   if (!frame.empty) yield frame.seal();
-  yield closeFrame([encodeLine({ epoch, n, body: `"at":"${now.toISOString()}","lines":${frame.lines},"set":{}` })]);
+  yield closeFrame([encodeLine({ epoch, n, body: endBody(at, frame.lines) })]);
 }
 
 /** The line with those of its images that are still the last ones; null if none is. */

@@ -31,7 +31,20 @@ export function same(actual: unknown, expected: unknown): void {
 
 /** That `actual` has at least what `expected` has. */
 export function has(actual: unknown, expected: unknown): void {
-  assert.partialDeepStrictEqual(plain(actual), plain(expected));
+  const wanted = plain(expected);
+  assert.deepStrictEqual(alike(plain(actual), wanted), wanted);
+}
+
+/** Of `value` what `pattern` has as well. */
+function alike(value: unknown, pattern: unknown): unknown {
+  if (Array.isArray(value) && Array.isArray(pattern)) return value.map((one, i) => alike(one, pattern[i]));
+  if (!isRecord(value) || !isRecord(pattern)) return value;
+  const common = Object.keys(pattern).filter((key) => key in value);
+  return Object.fromEntries(common.map((key) => [key, alike(value[key], pattern[key])]));
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
 }
 
 function plain(value: unknown): unknown {

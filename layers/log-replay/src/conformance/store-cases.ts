@@ -290,7 +290,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
           (thrown: unknown) => thrown,
         );
         assert.ok(error instanceof StoreUnavailableError, String(error));
-        has(error, { retryable: true, code: "log_unavailable" });
+        has(error, { unchanged: true, transient: true, code: "log_unavailable" });
       }
     },
 

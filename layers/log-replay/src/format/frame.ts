@@ -188,8 +188,9 @@ function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumbe
 }
 
 /**
- * What stands after the last intact frame. A crash leaves the first part of one frame, or that frame with sectors of
- * zeros where they were not written. Anything else was spoilt later, and answers may rest on it.
+ * What stands after the last intact frame. A crash leaves a beginning of one frame, or that frame with sectors of zeros
+ * where they were not written: it is torn, and was never answered for. Anything else was spoilt later: the end is damaged,
+ * and may have been answered for.
  */
 function judgeRest(
   buffer: Buffer,
@@ -199,19 +200,45 @@ function judgeRest(
   onDamage: OnDamage,
 ): Torn {
   const end = buffer.length - 1;
-  const closed = spans.findIndex(({ from, to }) => endsInTrailer(buffer, from, to));
-  const spoilt = spans.findIndex(({ from, to }) => !isIntact(buffer.subarray(from, to)));
   const damage = (at: number, what: string): void => onDamage(new LogDamageError(file, line + at, what));
-  // Its writer went on after it, and does that only once a frame is durable.
-  if (closed >= 0 && spans[closed]?.to !== end) {
-    for (const at of worst(buffer, spans.slice(0, closed + 1))) damage(at, "a bad checksum in the middle of the log");
-  } else if (!hasZeroedSector(buffer, offset)) {
-    if (spoilt >= 0) damage(spoilt, "a bad checksum");
-    else if (closed >= 0) damage(closed, "the frame's checksum does not fit its lines");
+  const closed = spans.flatMap(({ from, to }, i) => (endsInTrailer(buffer, from, to) ? [i] : []));
+  // Its writer went on behind it, and does so only once a frame is durable.
+  const durable = (closed.findLast((i) => spans[i]?.to !== end) ?? -1) + 1;
+  for (const at of worst(buffer, spans.slice(0, durable))) damage(at, "a bad checksum in the middle of the log");
+
+  const unwritten = zeroedSectors(buffer, offset);
+  // A line that is spoilt and has no zeros was written whole: a crash does not excuse it, whatever follows.
+  const spoilt = spans.flatMap(({ from, to }, i) => {
+    const bytes = buffer.subarray(from, to);
+    const excused = i < durable || unwritten.some((sector) => sector.from < to && sector.to > from);
+    return excused || isIntact(bytes) ? [] : [{ i, bytes }];
+  });
+  for (const { i, bytes } of spoilt) damage(i, `${faultOf(bytes)}, ${AT_THE_END}`);
+  const last = closed.at(-1) ?? -1;
+  if (spoilt.length === 0 && unwritten.length === 0) {
+    if (last >= durable) damage(last, `the frame's checksum does not fit its lines, ${AT_THE_END}`);
     else if (endsInTrailer(buffer, (spans.at(-1)?.to ?? -1) + 1, end))
-      damage(spans.length, "a whole frame without its last line's end");
+      damage(spans.length, `a whole frame without its last line's end, ${AT_THE_END}`);
   }
   return { offset, bytes: buffer.length };
+}
+
+const AT_THE_END = "at the end, which may have been answered for";
+
+function faultOf(line: Buffer): string {
+  const plain = withoutDecoration(line);
+  return plain.length < line.length && isIntact(plain)
+    ? "a record that is whole but for what an editor put around it (CR LF, a byte order mark)"
+    : "a bad checksum";
+}
+
+const CARRIAGE_RETURN = 13;
+const BYTE_ORDER_MARK = Buffer.from("\uFEFF");
+
+/** The line without what editors and file transfers put around it: a carriage return at its end, a byte order mark. */
+export function withoutDecoration(line: Buffer): Buffer {
+  const from = line.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK.length : 0;
+  return line.subarray(from, line.at(-1) === CARRIAGE_RETURN ? line.length - 1 : line.length);
 }
 
 /** The line by itself, without the trailer of the frame that it ends. */
@@ -228,12 +255,14 @@ function endsInTrailer(buffer: Buffer, from: number, to: number): boolean {
 /** Bytes that a disk writes together, or a multiple of them. */
 const SECTOR = 512;
 
-/** True if all that the rest has of some sector is zeros. JSON has no zeros, and a single one is a flipped bit. */
-function hasZeroedSector(rest: Buffer, offset: number): boolean {
-  for (let from = rest.indexOf(0); from >= 0; from = rest.indexOf(0, from + 1)) {
-    if (from !== 0 && (offset + from) % SECTOR !== 0) continue;
+/** The sectors of which all that the rest has is zeros. JSON has none: a single one is a flipped bit. */
+function zeroedSectors(rest: Buffer, offset: number): Span[] {
+  const zeroed: Span[] = [];
+  for (let from = rest.indexOf(0); from >= 0 && from < rest.length;) {
     const to = Math.min(rest.length, from + SECTOR - ((offset + from) % SECTOR));
-    if (rest.subarray(from, to).every((byte) => byte === 0)) return true;
+    const begins = from === 0 || (offset + from) % SECTOR === 0;
+    if (begins && rest.subarray(from, to).every((byte) => byte === 0)) zeroed.push({ from, to });
+    from = rest.indexOf(0, to);
   }
-  return false;
+  return zeroed;
 }

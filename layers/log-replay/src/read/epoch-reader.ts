@@ -48,7 +48,7 @@ export class EpochReader {
 
   /**
    * The commits up to `to`, as far as they are there. Called again, it goes on with what has been appended since.
-   * @throws LogDamageError, unless `onDamage` returns: then a hole is passed over
+   * @throws LogDamageError, unless `onDamage` returns: it then passes over a hole
    */
   async *read(to = Infinity): AsyncGenerator<PlacedLine> {
     for (let looked = false; this.#last < to;) {

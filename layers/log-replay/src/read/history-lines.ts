@@ -19,7 +19,7 @@ export async function* historyLines(
   store: LogStore,
   { after = 0, onTorn }: HistoryLinesOptions = {},
 ): AsyncGenerator<PlacedLine> {
-  for (const { epoch, from, to } of await wholeHistory(store)) {
+  for (const { epoch, from, to } of (await wholeHistory(store)).history) {
     if (to <= after) continue;
     const reader = new EpochReader(store, { epoch, from: Math.max(after, from) }, onTorn ? { onTorn } : {});
     try {
@@ -55,7 +55,7 @@ export async function* followHistory(
   let reader: EpochReader | undefined;
   try {
     while (!signal.aborted) {
-      for (const { epoch, from, to } of await wholeHistory(store)) {
+      for (const { epoch, from, to } of (await wholeHistory(store)).history) {
         if (epoch < (reader?.epoch ?? 0) || (reader === undefined && to <= after)) continue;
         if (reader?.epoch !== epoch) {
           if (reader !== undefined) yield { began: epoch, cut: from, dropped: Math.max(0, reader.last - from) };

@@ -97,11 +97,11 @@ export class SegmentCursor {
   }
 }
 
-/** Whatever folder the store keeps it in. */
+/** Whatever folder the store keeps it in, and whether it is there an object of its own or a row of them. */
 export function sameSegment(a: string, b: string): boolean {
   return baseName(a) === baseName(b);
 }
 
 function baseName(name: string): string {
-  return name.slice(name.lastIndexOf("/") + 1);
+  return name.slice(name.lastIndexOf("/") + 1).replace(/\.jsonl$/, "");
 }

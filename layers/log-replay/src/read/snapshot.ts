@@ -1,24 +1,45 @@
 import { LogDamageError } from "../errors.ts";
 import { readFrames, type FramedLine } from "../format/frame.ts";
 import { parseRecord, type LogRecord } from "../format/record.ts";
+import { assertKnown, FORMAT } from "../format/version.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 
 /**
- * A snapshot is the log without what was overwritten: records of the same form, in frames, in the order of their
- * commits, with those of their images that are still the last ones. Its last line tells its commit, and how many lines
- * stand before it.
+ * A snapshot is the log with what was overwritten left out: records of the same form, in the order of their commits,
+ * with those of their images that are still the last ones, in frames. Its first line tells its format, its last one its commit
+ * and how many lines stand between. The first versions wrote no first line; then the last one names no format either.
  */
-const END = /^\{"epoch":\d+,"n":\d+,"at":"[^"]*","lines":\d+,/;
+const HEAD = /^\{"epoch":\d+,"n":\d+,"at":"[^"]*","format":([^,]*),"set"/;
+const END = /^\{"epoch":\d+,"n":\d+,"at":"[^"]*",(?:"format":\d+,)?"lines":\d+,/;
 const CHUNK = 256 * 1024;
+/** Enough of a snapshot to tell its format. */
+export const HEAD_BYTES = 200;
+
+/** The body of a snapshot's first line. */
+export const headBody = (at: string): string => `"at":"${at}","format":${FORMAT},"set":{}`;
+
+/** The body of its last line. */
+export const endBody = (at: string, lines: number): string =>
+  `"at":"${at}","format":${FORMAT},"lines":${lines},"set":{}`;
+
+/** @param beginning its first bytes @returns whether a first line tells its format @throws FormatError */
+export function assertSnapshotFormat(beginning: Buffer, name: string): boolean {
+  const format = HEAD.exec(beginning.toString("latin1", 0, HEAD_BYTES))?.[1];
+  if (format === undefined) return false;
+  assertKnown(/^\d+$/.test(format) ? Number(format) : format, name);
+  return true;
+}
 
 /**
- * The lines of a snapshot but for the last, in lists that are valid until the next one is asked for.
- * @throws LogDamageError; GoneError where it was removed
+ * The lines of a snapshot except the first and the last, in lists that are valid until the next one is asked for.
+ * @throws LogDamageError; FormatError; GoneError if it was removed
  */
 export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncGenerator<readonly FramedLine[]> {
   const { name } = snapshot;
-  const frames = readFrames(store.readSnapshot(snapshot, CHUNK), name);
+  const frames = readFrames(ofKnownFormat(store.readSnapshot(snapshot, CHUNK), name), name);
   let lines = 0;
+  let isFirst = true;
+  let hasHead = false;
   let end: LogRecord | undefined;
   try {
     for (;;) {
@@ -30,6 +51,11 @@ export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncG
       }
       if (end !== undefined) throw new LogDamageError(name, lines + 2, "the snapshot goes on after its last line");
       const [first] = frame.lines as readonly [FramedLine];
+      if (isFirst) {
+        isFirst = false;
+        hasHead = assertSnapshotFormat(first.line, name);
+        if (hasHead) continue;
+      }
       if (!END.test(first.line.toString("latin1", 0, 200))) {
         lines += frame.lines.length;
         yield frame.lines;
@@ -38,10 +64,22 @@ export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncG
       end = parseRecord(first.line, name);
       if (end.epoch !== snapshot.epoch || end.n !== snapshot.n)
         throw new LogDamageError(name, lines + 1, `the snapshot of commit ${end.n} of epoch ${end.epoch}`);
+      if (hasHead !== (end["format"] !== undefined))
+        throw new LogDamageError(name, 1, "the snapshot has lost its first line");
       if (end["lines"] !== lines)
         throw new LogDamageError(name, lines + 1, `${String(end["lines"])} lines were written, and ${lines} are there`);
     }
   } finally {
     await frames.return({ last: null, torn: null });
+  }
+}
+
+/** Its format is looked at before anything else: of one that is not known nobody can say whether it is damaged. */
+async function* ofKnownFormat(chunks: AsyncIterable<Buffer>, name: string): AsyncGenerator<Buffer> {
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    if (isFirst) assertSnapshotFormat(chunk, name);
+    isFirst = false;
+    yield chunk;
   }
 }

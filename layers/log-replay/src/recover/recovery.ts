@@ -1,10 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClosedError, type Connection } from "redis-occ";
-import { StoreMismatchError } from "../errors.ts";
+import { ClosedError, type CommitMode, type Connection } from "redis-occ";
+import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
-import { GUARD, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
-import { judgeGuard, mayStay, nextEpoch, parseGuard, type Guard } from "../protocol.ts";
+import { unbroken } from "../read/chain.ts";
+import { logEnd } from "../read/log-end.ts";
+import { assertNoOlderLog, standingOf } from "../read/positions.ts";
+import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
+import { assertFit } from "../redis/server-check.ts";
+import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./lock.ts";
 import { surveyHistory, type Survey } from "./survey.ts";
@@ -22,40 +27,69 @@ export interface RecoveryOptions {
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
-  /** Milliseconds after which the lock of a recoverer that no longer renews it is free. */
+  /** How the transactions that follow commit; default "watch". */
+  readonly commit?: CommitMode;
+  /** Milliseconds after which the lock is free if its holder no longer renews it. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
   /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
   readonly amend?: (epoch: number, survey: Survey, renew: () => Promise<void>) => Promise<Survey>;
+  /** How many restores of this process have failed, one after the other. */
+  readonly failures?: number;
+  /**
+   * Told of a restore that failed after it had claimed an epoch, and for how many milliseconds nobody is to try again.
+   */
+  readonly onFailure?: (error: unknown, pause: number) => void;
   /** Ends a recovery that is under way; whoever comes next starts over. */
   readonly signal: AbortSignal;
 }
 
-/** Milliseconds between two looks at a lock that somebody else holds. */
-const POLL = 25;
+/** The state is there. */
+export interface Recovered {
+  readonly epoch: number;
+  /** The server process that it is on. */
+  readonly runId: string;
+}
+
+/** Milliseconds between two looks at a lock that somebody else holds: at first, and at most. */
+const FIRST_PAUSE = 25;
+const LONGEST_PAUSE = 1_000;
+
+/** Epochs without a commit that are left in the log before they are tidied away. */
+const MANY_IDLE = 16;
+
+/** Milliseconds of the pause after a first failure, and of the longest one. */
+const FIRST_FAILURE = 100;
+const LONGEST_FAILURE = 10_000;
 
 /**
- * Brings the state back, or waits until somebody else has. One process restores; its lock is a matter of economy only:
- * what fences a recoverer that lost it is the token that each of its writes checks.
+ * Brings the state back, or waits until somebody else has. One process restores. Its lock only saves work: the token
+ * that each of its writes checks is what fences a recoverer that has lost it. Whoever waits adds no work: it looks at
+ * Redis less and less often, and at the store once for each guard that it has not seen before.
  *
- * @param overEpoch an epoch that is to be ended even where its state looks fine: an append to it has failed
- * @returns the epoch that the state is in
- * @throws ConnectionLostError where Redis breaks or the lock is lost on the way: start over; LogDamageError;
- *   StoreMismatchError; StoreUnavailableError
+ * @param overEpoch an epoch that is to end even if its state looks fine, because an append to it has failed
+ * @throws ConnectionLostError if Redis breaks or the lock is lost on the way: start over; LogDamageError;
+ *   StoreMismatchError; StoreUnavailableError; what `assertFit` throws
  */
-export async function recover(options: RecoveryOptions, overEpoch: number): Promise<number> {
+export async function recover(options: RecoveryOptions, overEpoch: number): Promise<Recovered> {
   const connection = await options.open();
+  const { runId } = connection;
   const stop = (): void => connection.close();
   options.signal.addEventListener("abort", stop);
+  let sealed: string | null = null;
   try {
-    for (;;) {
+    await assertFit(connection, options.store, options.commit);
+    for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       if (options.signal.aborted) throw new ClosedError();
       await failPoint("lock.before");
-      const lock = await RestoreLock.take(connection, options.lockTtl);
-      if (lock !== null) return await restoreUnder(lock, connection, options, overEpoch);
-      const epoch = await fineEpoch(connection, options.store, overEpoch);
-      if (epoch !== null) return epoch;
-      await sleep(POLL);
+      const { lock, guard, dataset } = await RestoreLock.take(connection, options.lockTtl);
+      if (lock !== null) return { epoch: await restoreUnder(lock, guard, connection, options, overEpoch), runId };
+      if (guard !== sealed) {
+        const epoch = await fineEpoch(guard, dataset, options.store, overEpoch);
+        if (epoch !== null) return { epoch, runId };
+        sealed = guard;
+      }
+      await sleep(pause * (0.5 + Math.random() / 2));
     }
   } finally {
     options.signal.removeEventListener("abort", stop);
@@ -65,97 +99,182 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
 
 async function restoreUnder(
   lock: RestoreLock,
+  guard: string | null,
   connection: Connection,
   options: RecoveryOptions,
   overEpoch: number,
 ): Promise<number> {
-  const { store, onEvent } = options;
-  const started = performance.now();
+  const { store } = options;
+  let epoch: number | null = null;
   try {
     await failPoint("lock.after");
-    const fine = await fineEpoch(connection, store, overEpoch);
+    const fine = await fineEpoch(guard, lock.dataset, store, overEpoch);
     if (fine !== null) {
       await lock.release();
       return fine;
     }
-    await assertOurs(connection, store);
-
-    const epoch = await claimNext(store);
-    onEvent({ event: "restore started", epoch });
-    const renew = (): Promise<void> => lock.renewWhenDue();
-    const found = await surveyHistory(store, renew);
-    for (const { segment, copy } of found.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
-    await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
-    const survey = (await options.amend?.(epoch, found, renew)) ?? found;
-
-    await fromNewestSnapshot(store, async (snapshot) => {
-      await failPoint("wipe.before");
-      await lock.write(
-        [
-          ["flushdb", "async"],
-          ["set", STORE, store.id],
-        ],
-        { wipes: true },
-      );
-      await failPoint("wipe.after");
-      await applyHistory(options, lock, survey, snapshot, (records) => {
-        onEvent({ event: "restore progress", epoch, records, of: survey.records });
-      });
-    });
-    await failPoint("guard.before");
-    const guard: Guard = { epoch, run_id: connection.runId, store: store.id };
-    await lock.write(
-      [
-        ["xadd", TAIL, `${epoch}-${survey.cut}`, "seed", ""],
-        ["xtrim", TAIL, "MAXLEN", 0],
-        ["set", GUARD, JSON.stringify(guard)],
-      ],
-      { releases: true },
-    );
-    await failPoint("guard.after");
-    onEvent({ event: "restored", epoch, records: survey.records, ms: Math.round(performance.now() - started) });
+    const held = parseGuard(guard);
+    await assertOurs(connection, store, held);
+    if (held !== null && (await isInStepUnderNewName(held, guard, lock.dataset, connection, store, overEpoch))) {
+      await lock.write([["set", GUARD, JSON.stringify({ ...held, replid: lock.dataset.replid })]], { releases: true });
+      return held.epoch;
+    }
+    // Whoever claimed before and has not begun may have died, or has found what nobody can restore, so that a claim
+    // would be in vain.
+    if (await isBeyondBegun(store)) await surveyHistory(store, progressOf(lock));
+    // Whoever was held up until now must not claim, because somebody else may be restoring.
+    await lock.write([]);
+    epoch = await claimNext(store);
+  } catch (error) {
+    // Others need not wait for the lock to expire, except if the connection is gone.
+    await lock.release().catch(() => undefined);
+    throw error;
+  }
+  const progress: Progress = { idle: 0 };
+  try {
+    await restore(epoch, lock, options, progress);
     return epoch;
   } catch (error) {
-    // Others need not wait for the lock to expire; where the connection is gone they do.
-    await lock.release().catch(() => undefined);
+    const pause = pauseAfter(Math.max(progress.idle, options.failures ?? 0));
+    // Damage is found again without a claim.
+    if (error instanceof LogDamageError) await lock.release().catch(() => undefined);
+    else {
+      options.onFailure?.(error, pause);
+      await lock.holdBack(pause).catch(() => undefined);
+    }
     throw error;
   }
 }
 
-/** The epoch of a state that needs no restoring; null where it does. @throws StoreMismatchError */
-async function fineEpoch(connection: Connection, store: LogStore, overEpoch: number): Promise<number | null> {
-  const [text] = await connection.pipeline([["get", GUARD]]);
-  const guard = parseGuard(typeof text === "string" ? text : null);
-  const verdict = judgeGuard(guard, { runId: connection.runId, store: store.id });
+/** What has failed is likely to fail again, and each attempt leaves an epoch in the log. @param failures before this one */
+function pauseAfter(failures: number): number {
+  const bound = Math.min(FIRST_FAILURE * 2 ** Math.min(failures, 16), LONGEST_FAILURE);
+  return Math.ceil(bound * (0.75 + Math.random() / 4));
+}
+
+interface Progress {
+  /** Epochs before this one in which nothing was committed. */
+  idle: number;
+}
+
+async function restore(epoch: number, lock: RestoreLock, options: RecoveryOptions, progress: Progress): Promise<void> {
+  const { store, onEvent } = options;
+  const started = performance.now();
+  // Counted from the claim, because until then others may answer reads from the state before.
+  const leased = sleep(store.readLease ?? 0);
+  onEvent({ event: "restore started", epoch });
+  const renew = progressOf(lock);
+  const found = await surveyHistory(store, renew);
+  progress.idle = found.idle.length;
+  for (const { segment, copy } of found.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
+  await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
+  const survey = (await options.amend?.(epoch, found, renew)) ?? found;
+
+  await fromNewestSnapshot(store, async (snapshot) => {
+    await failPoint("wipe.before");
+    await lock.write([
+      ["flushdb", "async"],
+      ["set", STORE, store.id],
+    ]);
+    await failPoint("wipe.after");
+    await applyHistory(options, lock, survey, snapshot, (records) => {
+      onEvent({ event: "restore progress", epoch, records, of: survey.records });
+    });
+  });
+  await leased;
+  await failPoint("guard.before");
+  const { runId, replid } = lock.dataset;
+  const guard: Guard = { epoch, run_id: runId, replid, store: store.id };
+  await lock.write(
+    [
+      ["xadd", TAIL, `${epoch}-${survey.cut}`, "seed", ""],
+      ["xtrim", TAIL, "MAXLEN", 0],
+      ["set", LAST, survey.cut],
+      ["set", GUARD, JSON.stringify(guard)],
+    ],
+    { releases: true },
+  );
+  await failPoint("guard.after");
+  onEvent({ event: "restored", epoch, records: survey.records, ms: Math.round(performance.now() - started) });
+  // Nobody needs them any more, and nobody waits for this.
+  if (found.idle.length >= MANY_IDLE) void store.forgetEpochs?.(found.idle, epoch - 1).catch(() => undefined);
+}
+
+function progressOf(lock: RestoreLock): () => Promise<void> {
+  return () => {
+    lock.progress();
+    return Promise.resolve();
+  };
+}
+
+/** Whether an epoch is claimed that has not begun. */
+async function isBeyondBegun(store: LogStore): Promise<boolean> {
+  return ((await store.claims()).at(-1) ?? 0) > lastBegun(await store.begins());
+}
+
+/** The epoch of a state that need not be restored; null if it must be. @throws StoreMismatchError */
+async function fineEpoch(
+  text: string | null,
+  dataset: Dataset,
+  store: LogStore,
+  overEpoch: number,
+): Promise<number | null> {
+  const guard = parseGuard(text);
+  const verdict = judgeGuard(guard, { ...dataset, store: store.id });
   if (verdict === "foreign")
     throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
-  if (verdict !== "fine" || guard === null) return null;
+  if (verdict !== "fine" || guard === null || guard.epoch <= overEpoch) return null;
   return mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch) ? guard.epoch : null;
+}
+
+/** Whether only the name of the data's history has changed, as it does when a first replica attaches. */
+async function isInStepUnderNewName(
+  guard: Guard,
+  text: string | null,
+  dataset: Dataset,
+  connection: Connection,
+  store: LogStore,
+  overEpoch: number,
+): Promise<boolean> {
+  if (text === null || judgeGuard(guard, { ...dataset, store: store.id }) !== "compare") return false;
+  const cut = (await store.begins()).get(guard.epoch)?.cut;
+  if (cut === undefined || !mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch)) return false;
+  return (await standingOf(store, connection, { guard: text, epoch: guard.epoch, cut })) === "in step";
 }
 
 /**
  * Restoring wipes the database. So it must be empty, or have been filled from this very log, and the log must reach as
  * far as what is in there: an empty folder mounted by mistake must not wipe a shop.
  */
-async function assertOurs(connection: Connection, store: LogStore): Promise<void> {
-  const [origin, text] = await connection.pipeline([
-    ["get", STORE],
-    ["get", GUARD],
-  ]);
+async function assertOurs(connection: Connection, store: LogStore, guard: Guard | null): Promise<void> {
+  const [origin] = await connection.pipeline([["get", STORE]]);
   if (origin !== null && origin !== store.id) {
     throw new StoreMismatchError(`Redis holds the state of log ${String(origin)}, this is log ${store.id}`);
   }
   if (origin === null && (await holdsForeignKey(connection))) {
     throw new StoreMismatchError("Redis holds data that is of no log; it will not be wiped");
   }
-  const guard = parseGuard(typeof text === "string" ? text : null);
+  if (guard === null) return;
   const highest = (await store.claims()).at(-1) ?? 0;
-  if (guard !== null && guard.epoch > highest) {
+  if (guard.epoch > highest) {
     throw new StoreMismatchError(`Redis is in epoch ${guard.epoch}, log ${store.id} knows of ${highest} only`);
   }
+  await assertNoOlderLog(store, connection, guard.epoch, (expected) => endOf(store, guard.epoch, expected));
 }
 
-/** In a Redis that was flushed: the lock by now, the turn of a process that has yet to notice, and what settles a lost EXEC. */
+/** The last commit of an epoch that the log has. */
+async function endOf(store: LogStore, epoch: number, expected: number): Promise<number> {
+  const begins = await store.begins();
+  const stretch = unbroken(begins, lastBegun(begins)).find((each) => each.epoch === epoch);
+  // Passed over, because nothing that was answered was committed in it.
+  if (stretch === undefined) return Infinity;
+  return stretch.to === Infinity ? logEnd(store, { epoch, cut: stretch.from, expected }) : stretch.to;
+}
+
+/**
+ * A Redis that was flushed has these: the lock by now, the turn of a process that has yet to notice, and what fences
+ * off a lost EXEC.
+ */
 async function holdsForeignKey(connection: Connection): Promise<boolean> {
   for (let cursor = "0"; ;) {
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", 1_000]]);
@@ -166,8 +285,9 @@ async function holdsForeignKey(connection: Connection): Promise<boolean> {
   }
 }
 
-/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. */
+/** Seals every epoch there is and takes the next number, in one step that only one claimant can win. @throws FormatError */
 export async function claimNext(store: LogStore): Promise<number> {
+  await assertKnownFormat(store);
   for (;;) {
     const next = nextEpoch((await store.claims()).at(-1) ?? 0);
     if (await store.claim(next)) return next;

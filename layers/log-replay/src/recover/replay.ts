@@ -1,27 +1,30 @@
-import type { Command } from "redis-occ";
+import { ServerRefusedError, type Command } from "redis-occ";
 import { failPoint } from "../fail-points.ts";
 import type { FramedLine } from "../format/frame.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
+import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
 import { inParts, indexCommands } from "../redis/indexes.ts";
+import { outOfMemory } from "../redis/server-check.ts";
 import { eachImage } from "../format/record.ts";
 import type { RestoreLock } from "./lock.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 import type { Survey } from "./survey.ts";
 
-/** A chunk is sent once it has this many keys or bytes: bounded memory, and the lock is renewed often enough. */
+/** A chunk is sent once it has this many keys or bytes, so that memory is bounded and the lock renewed often enough. */
 const CHUNK_KEYS = 1_000;
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Milliseconds between two words about progress; a replay that is faster says nothing. */
+/** Milliseconds between two reports of progress. A replay that is faster reports nothing. */
 const PROGRESS_INTERVAL = 1_000;
 
 /**
  * Puts the surveyed history into an empty database: a snapshot, and what comes after it. Only the last value of a key
  * within a chunk is sent.
- * @throws ConnectionLostError where the connection breaks or the lock is lost: start over with a wipe; GoneError and
- *   LogDamageError where a compaction has taken away what was being read: start over with a wipe and the newest snapshot
+ * @throws ConnectionLostError if the connection breaks or the lock is lost: start over with a wipe; GoneError and
+ *   LogDamageError if a compaction has taken away what was being read: start over with a wipe and the newest snapshot;
+ *   ServerUnfitError if Redis has too little memory
  */
 export async function applyHistory(
   { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
@@ -32,12 +35,12 @@ export async function applyHistory(
 ): Promise<void> {
   const chunk = new Chunk(indexes);
   const add = chunk.add.bind(chunk);
-  // While one chunk is on its way the next one is read: two of them are in memory at most.
+  // While one chunk is on its way, the next one is read: at most two are in memory.
   let sending = Promise.resolve();
   const send = async (): Promise<void> => {
     await sending;
     sending = put(lock, chunk.take());
-    // Its failure is told at the next chunk, or at the end.
+    // Its failure is reported at the next chunk, or at the end.
     sending.catch(() => undefined);
   };
   let records = 0;
@@ -57,8 +60,12 @@ export async function applyHistory(
   };
   try {
     if (snapshot !== null) await apply(readSnapshot(store, snapshot), snapshot.name);
+    const segments = byEpoch(await store.segments());
     for (const stretch of stretchesAfter(history, snapshot))
-      await apply(readStretch(store, stretch), `epoch ${stretch.epoch}`);
+      await apply(
+        readStretch(store, stretch, { segments: segments.get(stretch.epoch) ?? [] }),
+        `epoch ${stretch.epoch}`,
+      );
     await send();
   } finally {
     // Nothing is on its way any more once this has ended, however it ends.
@@ -68,7 +75,11 @@ export async function applyHistory(
 
 async function put(lock: RestoreLock, commands: readonly Command[]): Promise<void> {
   await failPoint("chunk.before");
-  await lock.write(commands);
+  try {
+    await lock.write(commands);
+  } catch (error) {
+    throw error instanceof ServerRefusedError && error.message.startsWith("OOM") ? outOfMemory(error) : error;
+  }
   await failPoint("chunk.after");
 }
 

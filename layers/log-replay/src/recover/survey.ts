@@ -3,7 +3,7 @@ import type { FramedLine } from "../format/frame.ts";
 import { wholeHistory } from "../read/chain.ts";
 import { fromNewestSnapshot, isNewest, stretchesAfter } from "../read/newest-snapshot.ts";
 import { readStretch } from "../read/stretch.ts";
-import type { Stretch } from "../protocol.ts";
+import { parentOf, type Stretch } from "../protocol.ts";
 import type { SegmentEnd } from "../read/merge.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
@@ -17,17 +17,19 @@ export interface Survey {
   readonly history: readonly Stretch[];
   /** How many records the newest snapshot and what follows it have. */
   readonly records: number;
-  /** The epoch and the commit that the next epoch goes on from. */
+  /** The epoch and the commit after which the next epoch goes on. */
   readonly parent: number;
   readonly cut: number;
+  /** Epochs at the end of the history in which nothing was committed: the next epoch passes them over. */
+  readonly idle: readonly number[];
   readonly cutSegments: readonly { readonly segment: string; readonly copy: string }[];
 }
 
 /**
- * Reads all that a restore will read once: checksums, holes, the end. Everything that it stands on is synced: what a reader sees
- * may still be in the cache of a machine that is about to lose power.
+ * Reads all that a restore will read, and checks checksums, holes and the end. Syncs everything that it stands on,
+ * because what a reader sees may still be in the cache of a machine that is about to lose power.
  *
- * Call it only after the epoch that follows is claimed. What is appended to older ones from then on finds the claim.
+ * Call it only after the epoch that follows is claimed. Whoever appends to older ones from then on finds the claim.
  *
  * @param onProgress called now and then
  * @throws LogDamageError
@@ -37,8 +39,8 @@ export function surveyHistory(store: LogStore, onProgress: () => Promise<void>):
 }
 
 async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: () => Promise<void>): Promise<Survey> {
-  const history = await wholeHistory(store);
-  const parent = history.at(-1)?.epoch ?? 0;
+  const { history, segments } = await wholeHistory(store);
+  const top = history.at(-1)?.epoch ?? 0;
 
   const ends: SegmentEnd[] = [];
   let records = 0;
@@ -53,17 +55,20 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
   if (snapshot !== null) for await (const lines of readSnapshot(store, snapshot)) await read(lines);
   let cut = snapshot?.n ?? 0;
   for (const stretch of stretchesAfter(history, snapshot)) {
-    for await (const lines of readStretch(store, stretch, { onEnd: (end) => ends.push(end) })) {
+    await onProgress();
+    const own = segments.get(stretch.epoch) ?? [];
+    for await (const lines of readStretch(store, stretch, { segments: own, onEnd: (end) => ends.push(end) })) {
       cut += lines.length;
       await read(lines);
     }
   }
   // Older epochs were synced by the recoveries that ended them.
-  if (parent > 0)
+  if (top > 0)
     await store.sync(
-      ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== parent ? [] : [{ segment, ...last }])),
+      ends.flatMap(({ segment, last }) => (last === null || segment.epoch !== top ? [] : [{ segment, ...last }])),
     );
-  // What was folded and archived before its segments were listed was not read: the log seems to end too early.
+  await onProgress();
+  // What was folded and archived before its segments were listed was not read, so the log seems to end too early.
   if (!(await isNewest(store, snapshot))) throw new GoneError("a newer snapshot was installed meanwhile");
 
   const cutSegments = [];
@@ -71,11 +76,14 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     const copy = torn === null ? null : await store.cut(segment, torn.offset);
     if (copy !== null) cutSegments.push({ segment: segment.name, copy });
   }
+  const ended = history.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch));
+  const parent = parentOf(ended);
   return {
-    history: history.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch)),
+    history: ended,
     records,
     parent,
     cut,
+    idle: ended.filter(({ epoch }) => epoch > parent).map(({ epoch }) => epoch),
     cutSegments,
   };
 }

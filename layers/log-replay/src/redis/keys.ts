@@ -2,6 +2,8 @@
 export const GUARD = "log:guard";
 /** Stream of the commits of this epoch that may not be durable yet; its ids are `epoch-n`. */
 export const TAIL = "log:tail";
+/** The number of the state's last commit: what the stream counts too, at the price of a plain key. */
+export const LAST = "log:last";
 /**
  * Held by the process that restores. Its value is the token of that one attempt, which fences every write of the
  * restore.

@@ -23,6 +23,8 @@ export interface Segment {
    */
   readonly closed: boolean;
   readonly bytes: number;
+  /** When it was written to last, where the store knows: milliseconds since 1970. */
+  readonly modified?: number;
 }
 
 /**
@@ -51,6 +53,11 @@ export interface SegmentWriter {
    * @throws StoreUnavailableError: the frame may be there in part or in full, and the writer must not be used again
    */
   append(frame: Buffer): Promise<void>;
+  /**
+   * Looks whether the segment is still there as it was written. Default: it is.
+   * @throws StoreUnavailableError where it has lost its name or was cut: the writer must not be used again
+   */
+  verify?(): Promise<void>;
   /** Bytes in the segment that it is in now. */
   readonly size: number;
   /** Closes this segment for good; the next frame goes to a new one. */
@@ -69,6 +76,13 @@ export interface LogStore {
   /** Made once with the store and never again. It tells the store from an empty place that was mounted by mistake. */
   readonly id: string;
 
+  /**
+   * Milliseconds for which a look for a claim counts: until then a process answers reads without another look, and a restore
+   * does not make its state visible before that time has passed since its claim. All processes must have the same. Default 0:
+   * each group of reads looks.
+   */
+  readonly readLease?: number;
+
   /** Claims `epoch`, durably. @returns false where it was claimed before, by anybody */
   claim(epoch: number): Promise<boolean>;
   /** The claimed epochs in ascending order. */
@@ -86,6 +100,12 @@ export interface LogStore {
    * @param onDamage told of a begin that cannot be understood, which is then left out; default: throws it
    */
   begins(onDamage?: OnDamage): Promise<Map<number, Begin>>;
+
+  /**
+   * Removes how epochs begin that a later one has passed over, and the claims below `highest`: one after the other from the
+   * lowest, so that the look for a claim never takes an epoch that is over for one that is not. Default: they stay.
+   */
+  forgetEpochs?(epochs: readonly number[], highest: number): Promise<void>;
 
   /** A new writer; nothing is created before its first frame. */
   createSegment(epoch: number): SegmentWriter;

@@ -1,6 +1,7 @@
 import { Connection, type Reply } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
 import { historyLines } from "../read/history-lines.ts";
+import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, isInternal, TAIL } from "../redis/keys.ts";
 import { judgeGuard, parseGuard } from "../protocol.ts";
 import { stateAt } from "../read/history.ts";
@@ -33,11 +34,11 @@ const CHUNK = 500;
 export async function diff(store: LogStore, url: string): Promise<Compared> {
   const connection = await Connection.open({ url, roundTripTimeout: ROUND_TRIP });
   try {
-    const [guard] = await connection.pipeline([["get", GUARD]]);
+    const [guard, info] = await connection.pipeline([["get", GUARD], ASK_DATASET]);
     const text = typeof guard === "string" ? guard : null;
-    const verdict = judgeGuard(parseGuard(text), { runId: connection.runId, store: store.id });
+    const verdict = judgeGuard(parseGuard(text), { ...readDataset(info, connection), store: store.id });
     if (verdict === "foreign") throw new StoreMismatchError("Redis holds the state of another log");
-    if (verdict === "restore")
+    if (verdict !== "fine")
       throw new StoreMismatchError(
         "Redis holds no state of this log now: it is empty, being restored, or an older copy",
       );

@@ -1,5 +1,6 @@
 /** Reading, checking, repairing and turning back a log, from outside the services that write it. */
 export { commitAt, type CommitAt } from "./commit-at.ts";
+export { copyLog, type Copied } from "./copy.ts";
 export { diff, type Compared, type Difference } from "./diff.ts";
 export { isAfter, parseMoment, parseTime, type Moment } from "./moment.ts";
 export { planRepair, repair, type Repaired, type RepairPlan } from "./repair.ts";

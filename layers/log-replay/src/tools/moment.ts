@@ -6,7 +6,7 @@ export type Moment = { readonly n: number; readonly epoch?: number } | { readonl
 
 const NUMBER = /^\d{1,15}$/;
 const POSITION = /^(\d{1,15}):(\d{1,15})$/;
-const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+const TIME = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
 /**
  * `N`, `EPOCH:N`, or a time as ISO 8601 has it (`2026-01-31`, `2026-01-31T12:00:00Z`; without a zone: UTC).
@@ -22,9 +22,13 @@ export function parseMoment(text: string): Moment {
 /** Milliseconds since 1970. @throws TypeError */
 export function parseTime(text: string): number {
   const zone = text.includes("T") && !/(Z|[+-]\d{2}:\d{2})$/.test(text) ? "Z" : "";
-  const time = TIME.test(text) ? Date.parse(text + zone) : NaN;
+  const day = TIME.exec(text)?.[1];
+  const time = day === undefined ? NaN : Date.parse(text + zone);
   if (Number.isNaN(time))
     throw new TypeError(`"${text}" is neither a commit (N or EPOCH:N) nor a time like 2026-01-31T12:00:00Z`);
+  // Of a day that a month does not have, and of an hour 24, Date makes one of the next.
+  if (new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day || text.includes("T24"))
+    throw new TypeError(`there is no such time as "${text}"`);
   return time;
 }
 

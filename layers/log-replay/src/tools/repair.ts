@@ -2,10 +2,10 @@ import { encodeFrame } from "../format/frame.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { claimNext } from "../recover/recovery.ts";
-import type { Entry, Position } from "../format/record.ts";
+import type { Position } from "../format/record.ts";
 import type { Begin, LogStore, RepairableStore, Segment } from "../stores/store.ts";
 import { EpochReader } from "../read/epoch-reader.ts";
-import { intactEntries } from "./intact-entries.ts";
+import { salvage, type Salvage } from "./salvage.ts";
 import type { OnTorn } from "../read/segment-cursor.ts";
 import { verify, type Finding } from "./verify.ts";
 
@@ -18,7 +18,10 @@ export interface RepairPlan {
   /** Lost claims, and lost begins as the records around them tell them. */
   readonly claims: readonly number[];
   readonly begins: ReadonlyMap<number, Begin>;
-  /** Where the history has to end, because the commit after it is in no segment; null where nothing is lost. */
+  /**
+   * Where the history has to end, because the commit after it is in no segment, or spoilt in the only one that had it; null
+   * where nothing is lost. `lost`: how many commits after it may have been answered for.
+   */
   readonly cut: (Position & { readonly lost: number }) | null;
   /** Torn ends. They do no harm, and are cut off if their writer is known to be gone. */
   readonly torn: readonly { readonly segment: Segment; readonly offset: number }[];
@@ -62,7 +65,7 @@ export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const cut =
     history === null || hopeless.length > 0
       ? null
-      : await firstMissing(store, stretchesAfter(history, snapshot), replace, onTorn);
+      : await firstMissing(store, stretchesAfter(history, snapshot), await salvageAll(store, replace), onTorn);
   return {
     damages,
     replace,
@@ -90,7 +93,7 @@ export async function repair(store: RepairableStore, plan: RepairPlan): Promise<
   const copies: { segment: string; copy: string }[] = [];
   for (const epoch of plan.claims) await store.claim(epoch);
   for (const segment of plan.replace) {
-    await rewrite(store, segment);
+    await rewrite(store, segment.epoch, await salvage(store, segment));
     copies.push({ segment: segment.name, copy: await store.setAside(segment) });
   }
   for (const [epoch, begin] of plan.begins) await store.writeBegin(epoch, begin);
@@ -145,24 +148,48 @@ async function firstCommit(store: LogStore, epoch: number): Promise<number | nul
   }
 }
 
-/** The last commit before the first one that no segment has, with what follows it; null where all are there. */
+/** Of each epoch, what its damaged segments still tell. */
+type Salvaged = ReadonlyMap<number, { readonly intact: readonly number[]; readonly spoilt: readonly number[] }>;
+
+async function salvageAll(store: LogStore, replaced: readonly Segment[]): Promise<Salvaged> {
+  const found = new Map<number, { intact: Set<number>; spoilt: Set<number> }>();
+  for (const segment of replaced) {
+    const { entries, spoilt } = await salvage(store, segment);
+    const own = found.get(segment.epoch) ?? { intact: new Set(), spoilt: new Set() };
+    found.set(segment.epoch, own);
+    for (const { n } of entries) own.intact.add(n);
+    for (const n of spoilt) own.spoilt.add(n);
+  }
+  const ascending = (numbers: Iterable<number>): number[] => [...numbers].sort((a, b) => a - b);
+  return new Map(
+    [...found].map(([epoch, { intact, spoilt }]) => [epoch, { intact: ascending(intact), spoilt: ascending(spoilt) }]),
+  );
+}
+
+/**
+ * The last commit before the first one that no segment has, with what follows it; null where all are there. At the end of
+ * the history a commit is missing where its line is there, spoilt, and no segment has it whole.
+ */
 async function firstMissing(
   store: LogStore,
   history: readonly Stretch[],
-  replaced: readonly Segment[],
+  salvaged: Salvaged,
   onTorn: OnTorn,
 ): Promise<RepairPlan["cut"]> {
   let missing: Position | null = null;
   let end = 0;
   for (const { epoch, from, to } of history) {
     let next = from + 1;
-    for await (const n of commitsIn(store, epoch, from, replaced, onTorn)) {
+    for await (const n of commitsIn(store, epoch, from, salvaged.get(epoch)?.intact ?? [], onTorn)) {
       if (n > to) break;
       if (n > next) missing ??= { epoch, n: next - 1 };
       next = n + 1;
     }
     if (to !== Infinity && next <= to) missing ??= { epoch, n: next - 1 };
     end = to === Infinity ? next - 1 : to;
+    const beyond = to === Infinity ? (salvaged.get(epoch)?.spoilt ?? []).filter((n) => n >= next).length : 0;
+    if (beyond > 0) missing ??= { epoch, n: end };
+    end += beyond;
   }
   return missing === null ? null : { ...missing, lost: end - missing.n };
 }
@@ -175,14 +202,10 @@ async function* commitsIn(
   store: LogStore,
   epoch: number,
   from: number,
-  replaced: readonly Segment[],
+  salvaged: readonly number[],
   onTorn: OnTorn,
 ): AsyncGenerator<number> {
-  const numbers = new Set<number>();
-  for (const segment of replaced.filter((candidate) => candidate.epoch === epoch)) {
-    for await (const { n } of intactEntries(store, segment)) if (n > from) numbers.add(n);
-  }
-  const rescued = [...numbers].sort((a, b) => a - b);
+  const rescued = salvaged.filter((n) => n > from);
   let next = 0;
   const reader = new EpochReader(store, { epoch, from }, { onTorn, onDamage: () => undefined });
   try {
@@ -200,17 +223,10 @@ async function* commitsIn(
 const LINES = 1_000;
 
 /** Puts what is intact in a segment into a new one of this process. */
-async function rewrite(store: LogStore, segment: Segment): Promise<void> {
-  const writer = store.createSegment(segment.epoch);
+async function rewrite(store: LogStore, epoch: number, { entries }: Salvage): Promise<void> {
+  const writer = store.createSegment(epoch);
   try {
-    let entries: Entry[] = [];
-    for await (const entry of intactEntries(store, segment)) {
-      entries.push(entry);
-      if (entries.length < LINES) continue;
-      await writer.append(encodeFrame(entries));
-      entries = [];
-    }
-    if (entries.length > 0) await writer.append(encodeFrame(entries));
+    for (let i = 0; i < entries.length; i += LINES) await writer.append(encodeFrame(entries.slice(i, i + LINES)));
   } finally {
     await writer.close();
   }

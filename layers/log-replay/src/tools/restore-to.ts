@@ -62,7 +62,7 @@ export async function restoreTo({
       if (url === undefined) return { epoch: await beginAlone(store, amend), to, changed: back.changed };
       const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout: ROUND_TRIP });
       const signal = new AbortController().signal;
-      const epoch = await recover({ store, open, indexes, lockTtl: LOCK_TTL, onEvent, amend, signal }, Infinity);
+      const { epoch } = await recover({ store, open, indexes, lockTtl: LOCK_TTL, onEvent, amend, signal }, Infinity);
       return { epoch, to, changed: back.changed };
     } catch (error) {
       // Somebody else began an epoch meanwhile. What it has of this attempt is found there, and not done twice.

@@ -12,7 +12,7 @@ describe("an EXEC that fails half way leaves half a transaction in Redis: it is 
     const guard = await on.outside.get("log:guard");
     await on.outside.set("log:tail", "not a stream");
     const error = await outcome(state.occ.transact(["n"], add("n", 100)));
-    expect(error).toMatchObject({ code: "server_refused", retryable: true });
+    expect(error).toMatchObject({ code: "server_refused", unchanged: true });
     expect(await other.occ.read(["n"])).toEqual([1]);
     expect(await on.outside.get("log:guard")).not.toBe(guard);
     expect(await state.occ.transact(["n"], add("n"))).toBe(2);
@@ -50,7 +50,7 @@ describe("an EXEC that fails half way leaves half a transaction in Redis: it is 
     const deleting = proxy.catchNext("del");
     const answer = outcome(writer.occ.transact(["n"], add("n", 100)));
     (await deleting).cut();
-    expect(await answer).toMatchObject({ code: "server_refused", retryable: true });
+    expect(await answer).toMatchObject({ code: "server_refused", unchanged: true });
     expect(await stateOf(on.outside)).toEqual({ n: "1" });
   });
 });

@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, test } from "@jest/globals";
+import { expect, jest, test } from "@jest/globals";
 import { openFileStore } from "../../src/index.ts";
 import { encodeFrame } from "../../src/format/frame.ts";
 import { encodeBody } from "../../src/format/record.ts";
@@ -10,10 +10,14 @@ import { records, replayed, segmentsIn, stage, stateOf, until } from "../support
 
 const on = stage();
 
+/** A process starts when the machine lets it. */
+const START = 60_000;
+jest.setTimeout(3 * START);
+
 async function worker(folder: string, lockTtl?: number): Promise<Worker> {
   const own = new Worker(on.redis.url, folder, lockTtl);
   on.after(() => own.kill());
-  await until(() => own.events.length > 0);
+  await until(() => own.events.length > 0, START);
   return own;
 }
 

@@ -2,7 +2,7 @@ import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { OutcomeUnknownError } from "redis-occ";
-import { compact, openFileStore, stateAt, type LogStore } from "../../src/index.ts";
+import { compact, openFileStore, stateAt, StoreUnavailableError, type LogStore } from "../../src/index.ts";
 import { append, begun, entry, textOf } from "../support/logs.ts";
 import { run } from "../support/processes.ts";
 import { add, outcome, replayed, segmentsIn, stage, stateOf, waits } from "../support/stage.ts";
@@ -50,6 +50,36 @@ describe("a compaction that is killed leaves a log that gives the same state, an
     expect((await segmentsIn(store.folder)).filter((name) => !name.startsWith("segment-00000003"))).toEqual([]);
     expect(await replayed(on, store.folder)).toEqual(before);
   });
+});
+
+test("no segment is archived before a snapshot that holds it is there: the log restores, whatever happens in between", async () => {
+  const store = await history();
+  const before = textOf(await stateAt(store));
+  const archiving: Tampering = {};
+  const stop = door();
+  archiving.beforeArchive = stop.reach;
+  const compacting = compact(tampered(await openFileStore({ folder: store.folder }), archiving));
+  await stop.reached;
+  expect((await store.snapshot())?.n).toBe(200);
+  expect(await store.archived(2)).toEqual([]);
+  expect(await replayed(on, store.folder)).toEqual(before);
+  stop.open();
+  await compacting;
+});
+
+test("a compaction whose snapshot cannot be installed archives nothing", async () => {
+  const store = await history();
+  const before = textOf(await stateAt(store));
+  const segments = await store.segments();
+  const failing: Tampering = {
+    beforeInstall() {
+      throw new StoreUnavailableError("no space");
+    },
+  };
+  const memory = 1;
+  await expect(compact(tampered(store, failing), { memory })).rejects.toThrow("no space");
+  expect(await store.segments()).toEqual(segments);
+  expect(await replayed(on, store.folder)).toEqual(before);
 });
 
 test("ten compactions at once come to one snapshot and the same state", async () => {

@@ -99,9 +99,16 @@ describe("one flipped bit is damage that names file and line", () => {
     const log = Buffer.concat([middle, last.subarray(0, 40)]);
     await flipEach(log, 0, middle.length - 1);
   });
-  test("in a frame that one with unwritten sectors follows", async () => {
-    const torn = Buffer.concat([last, Buffer.alloc(2_000)]);
-    await flipEach(Buffer.concat([middle, torn]), 0, middle.length - 1);
+  test("in a frame that one with unwritten sectors inside it follows, whichever they are", async () => {
+    const long = encodeFrame(Array.from({ length: 20 }, (_, i) => entry(4 + i, "x".repeat(50))));
+    const sectors = Math.floor((middle.length + long.length) / 512);
+    expect(sectors).toBeGreaterThan(4);
+    for (let sector = 1; sector <= sectors; sector++) {
+      const torn = Buffer.concat([middle, long]);
+      torn.fill(0, sector * 512, Math.min(torn.length, (sector + 1) * 512));
+      expect(await read(torn)).toEqual({ numbers: [3], torn: { offset: middle.length, bytes: long.length } });
+      await flipEach(torn, 0, middle.length - 1);
+    }
   });
 });
 

@@ -63,15 +63,15 @@ describe("replay is a function of the log", () => {
     const keys = Array.from({ length: 60_000 }, (_, i) => `k:${i}`);
     const set: Record<string, number | null> = {};
     for (const key of keys) set[key] = 1;
-    await state.occ.transactAlone([], () => ({ result: 0, set }), { timeout: 20_000 });
+    await state.occ.transactAlone([], () => ({ result: 0, set }), { timeout: 60_000 });
     expect(await state.keys("k:", { limit: 100_000 })).toHaveLength(keys.length);
     for (const key of keys.slice(1)) set[key] = null;
-    await state.occ.transactAlone([], () => ({ result: 0, set }), { timeout: 20_000 });
+    await state.occ.transactAlone([], () => ({ result: 0, set }), { timeout: 60_000 });
     expect(await replayed(on, store.folder, ["k:"])).toEqual({
       "k:0": "1",
       "log:index:k:": ["k:0", expect.any(String)],
     });
-  });
+  }, 120_000);
 
   test("nothing that Redis held before stays: the restore wipes first", async () => {
     const { folder } = await filled(on);

@@ -7,6 +7,8 @@ import {
   readdir,
   rename,
   rm,
+  stat,
+  symlink,
   truncate,
   unlink,
   writeFile,
@@ -16,14 +18,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "@jest/globals";
 import {
+  compact,
   createFileStore,
   LogDamageError,
   openFileStore,
+  readHistory,
+  stateAt,
   StoreMismatchError,
   StoreUnavailableError,
 } from "../../src/index.ts";
 import { isGone, ownIdentity } from "../../src/stores/writer-identity.ts";
 import { storeCases } from "../../src/conformance/index.ts";
+import { append, begun, entry, textOf } from "../support/logs.ts";
 import { run } from "../support/processes.ts";
 
 const root = await mkdtemp(join(tmpdir(), "file-store-"));
@@ -285,4 +291,60 @@ test("a file that is no segment is not listed as one", async () => {
   const store = await openFileStore({ folder });
   expect(await store.segments(1)).toEqual([]);
   expect(await store.claims()).toEqual([]);
+});
+
+test("on a file system without hard links a store is made, once, and compacted", async () => {
+  const { code, output } = await run("without-links.ts", [join(await newFolder(), "store")]);
+  expect([code, output]).toEqual([
+    0,
+    `${JSON.stringify({ identities: 1, snapshots: [2], state: { a: "1", b: "2" }, files: [] })}\n`,
+  ]);
+});
+
+test("an archive on another device: segments are moved there whole, and everything reads as before", async () => {
+  const folder = await newFolder();
+  await createFileStore(folder);
+  const elsewhere = await mkdtemp("/dev/shm/archive-");
+  try {
+    expect((await stat(elsewhere)).dev).not.toBe((await stat(folder)).dev);
+    await symlink(elsewhere, join(folder, "archive"));
+    const store = await openFileStore({ folder });
+    await begun(store, 1);
+    for (let n = 1; n <= 6; n += 2) await append(store, 1, [entry(1, n, { n })], [entry(1, n + 1, { n: n + 1 })]);
+    await begun(store, 2, { parent: 1, cut: 6 });
+    await append(store, 2, [entry(2, 7, { m: 7 })]);
+    const others = await Promise.all([1, 2, 3].map(() => openFileStore({ folder })));
+    await Promise.all(others.map((other) => compact(other)));
+    expect(await store.archived(1)).toHaveLength(3);
+    expect(await store.segments(1)).toEqual([]);
+    expect((await readdir(elsewhere)).filter((name) => !name.endsWith(".jsonl"))).toEqual([]);
+    expect(textOf(await stateAt(store))).toEqual({ n: "6", m: "7" });
+    const numbers: number[] = [];
+    for await (const { n } of readHistory(store)) numbers.push(n);
+    expect(numbers).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  } finally {
+    await rm(elsewhere, { recursive: true });
+  }
+});
+
+test("after a roll the next segment's name is synced with its folder, too, before its first frame is durable", async () => {
+  const folder = await newFolder();
+  await createFileStore(folder);
+  const segment = (await openFileStore({ folder })).createSegment(1);
+  await segment.append(Buffer.from("first"));
+  await segment.roll();
+  expect(await counted(() => segment.append(Buffer.from("second")))).toEqual({ datasync: 1, sync: 1 });
+  expect(await counted(() => segment.append(Buffer.from("third")))).toEqual({ datasync: 1, sync: 0 });
+  await segment.close();
+});
+
+test("a snapshot is durable, and its name, before its installation resolves: segments are archived after that", async () => {
+  const folder = await newFolder();
+  await createFileStore(folder);
+  const store = await openFileStore({ folder });
+  async function* content(): AsyncGenerator<Buffer> {
+    yield Buffer.from("snapshot");
+  }
+  const install = async (): Promise<void> => void (await store.installSnapshot({ epoch: 1, n: 1 }, content()));
+  expect(await counted(install)).toEqual({ datasync: 0, sync: 2 });
 });

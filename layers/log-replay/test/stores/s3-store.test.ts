@@ -1,19 +1,30 @@
-/** The log in S3, against a server that is a process of its own, reached over HTTP. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+/** The log in S3, against the server of an emulator: part of `npm run test:local`. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import {
+  compact,
+  createFileStore,
   GoneError,
   LogDamageError,
+  openFileStore,
+  readHistory,
+  stateAt,
   StoreMismatchError,
   StoreUnavailableError,
   type LogStore,
   type Segment,
 } from "../../src/index.ts";
+import { bucketUrl } from "../../src/stores/s3/address.ts";
 import { createS3Store, openS3Store, type S3StoreOptions } from "../../src/stores/s3/index.ts";
+import { copyLog, planRepair, repair } from "../../src/tools/index.ts";
+import { append, begun, entry, textOf } from "../support/logs.ts";
 import { collect, contents, pieces } from "../../src/conformance/contents.ts";
 import { storeCases } from "../../src/conformance/index.ts";
 import { FaultyHttp } from "../support/faulty-http.ts";
 import { run } from "../support/processes.ts";
-import { credentials, outside, REGION, startS3, type S3Server } from "../support/s3-server.ts";
+import { credentials, outside, REGION, newBucket, type S3Server } from "../support/s3-server.ts";
 
 const MINUTE = 60_000;
 
@@ -22,12 +33,11 @@ const proxies: FaultyHttp[] = [];
 let places = 0;
 
 beforeAll(async () => {
-  server = await startS3();
+  server = await newBucket();
 }, MINUTE);
 afterEach(async () => {
   await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
 });
-afterAll(() => server.stop());
 
 interface Place {
   readonly proxy: FaultyHttp;
@@ -191,6 +201,19 @@ test(
   MINUTE,
 );
 
+test.each([
+  ["logs", "eu-central-1", "https://logs.s3.eu-central-1.amazonaws.com/"],
+  ["my.logs", "eu-central-1", "https://s3.eu-central-1.amazonaws.com/my.logs/"],
+  ["logs", "cn-north-1", "https://logs.s3.cn-north-1.amazonaws.com.cn/"],
+  ["my.logs", "cn-northwest-1", "https://s3.cn-northwest-1.amazonaws.com.cn/my.logs/"],
+  ["logs", "us-gov-west-1", "https://logs.s3.us-gov-west-1.amazonaws.com/"],
+  ["logs", "us-iso-east-1", "https://logs.s3.us-iso-east-1.c2s.ic.gov/"],
+])("the bucket %s in %s is at %s", (bucket, region, url) => expect(bucketUrl(bucket, region)).toBe(url));
+
+test("a bucket whose name has dots works where an endpoint is given", async () => {
+  expect(bucketUrl("my.logs", REGION, "http://127.0.0.1:9000/")).toBe("http://127.0.0.1:9000/my.logs/");
+});
+
 describe("when S3 fails", () => {
   /** The first `times` requests that match. */
   const first = (times: number, method: string, fault: ReturnType<FaultyHttp["faults"]>) => {
@@ -279,6 +302,42 @@ describe("when S3 fails", () => {
     expect(proxy.seen).toHaveLength(4);
   });
 
+  const code = (name: string): string => `<?xml version="1.0"?><Error><Code>${name}</Code></Error>`;
+
+  test.each([
+    [{ status: 503, body: code("SlowDown") }, "PUT"],
+    [{ status: 400, body: code("RequestTimeout") }, "PUT"],
+    [{ status: 429 }, "PUT"],
+    [{ status: 503 }, "HEAD"],
+    [{ status: 503, body: code("SlowDown") }, "GET"],
+  ] as const)(
+    "a request that is throttled (%j of %s) is sent again for as long as a caller waits, not four times",
+    async (fault, method) => {
+      const { open, proxy } = await newPlace();
+      const store = await open();
+      await store.claim(1);
+      const segment = store.createSegment(1);
+      proxy.seen.length = 0;
+      proxy.faults = first(7, method, fault);
+      await segment.append(Buffer.from("frame"));
+      expect(await store.isSealed(1)).toBe(false);
+      expect((await contents(store, (await store.segments(1))[0] as Segment)).toString()).toBe("frame");
+      expect(proxy.seen.filter((seen) => seen.method === method).length).toBeGreaterThanOrEqual(8);
+    },
+    MINUTE,
+  );
+
+  test("throttling that does not end is told after the patience, and spread over it", async () => {
+    const { options, proxy } = await newPlace();
+    const store = await openS3Store({ ...options, throttlePatience: 1_500 });
+    proxy.seen.length = 0;
+    proxy.faults = () => ({ status: 503, body: code("SlowDown") });
+    const started = performance.now();
+    await expect(store.claims()).rejects.toThrow(/503 SlowDown/);
+    expect(performance.now() - started).toBeGreaterThan(1_400);
+    expect(proxy.seen.length).toBeLessThan(25);
+  });
+
   test("a frame that is gone when its turn comes, and a segment with a frame of somebody else, are told", async () => {
     const { options, open } = await newPlace();
     const store = await open();
@@ -349,6 +408,89 @@ describe("snapshots and archive in S3", () => {
     const archived = await b.archived();
     expect(archived).toHaveLength(1);
     expect((await contents(b, archived[0]!)).toString()).toBe(frames.join(""));
+  });
+
+  test("frames that the archive's object does not have are kept: what was promised a copy is not deleted without one", async () => {
+    const { options, open } = await newPlace();
+    const store = await open();
+    const writer = store.createSegment(1);
+    for (const frame of ["a,", "b,", "c,"]) await writer.append(Buffer.from(frame));
+    const [segment] = (await store.segments()) as [Segment];
+    const key = `${options.prefix}archive/${segment.name}.jsonl`;
+    await outside(server).create(key, Buffer.from("a,b,"));
+    await expect(store.archive([segment])).rejects.toThrow(StoreUnavailableError);
+    expect(await names(options, "segment-")).toHaveLength(3);
+    // One that broke off while it deleted: what is left is in the copy.
+    await outside(server).delete([key, `${options.prefix}${segment.name}/0000000001.jsonl`]);
+    await outside(server).create(key, Buffer.from("a,b,c,"));
+    await store.archive([segment]);
+    expect(await names(options, "segment-")).toEqual([]);
+  });
+
+  test("a history that is read while a compaction archives what was listed has every commit", async () => {
+    const { open } = await newPlace();
+    const store = await open();
+    await begun(store, 1);
+    for (let n = 1; n <= 20; n += 2) await append(store, 1, [entry(1, n, { n })], [entry(1, n + 1, { n: n + 1 })]);
+    await begun(store, 2, { parent: 1, cut: 20 });
+    const reading = readHistory(store);
+    const seen = [(await reading.next()).value as { n: number }];
+    expect(await compact(await open())).toMatchObject({ archived: 10 });
+    for await (const record of reading) seen.push(record);
+    expect(seen.map(({ n }) => n)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+  });
+
+  test("a damaged segment and a spoilt beginning are repaired, and what they were is kept", async () => {
+    const { options, open } = await newPlace();
+    const store = await openS3Store(options);
+    await begun(store, 1);
+    await append(store, 1, [entry(1, 1, { n: 1 })], [entry(1, 2, { n: 2 })]);
+    const [segment] = (await store.segments()) as [Segment];
+    const spoil = async (key: string, by: (text: string) => string): Promise<void> => {
+      const text = (await outside(server).get(key))?.toString() ?? "";
+      await outside(server).delete([key]);
+      await outside(server).create(key, Buffer.from(by(text)));
+    };
+    await spoil(`${options.prefix}${segment.name}/0000000002.jsonl`, (text) => text.replace('"n":2}', '"n":3}'));
+    await spoil(`${options.prefix}begin-00000001.json`, () => "{");
+    const opened = await openS3Store(options);
+    const plan = await planRepair(opened);
+    expect(plan).toMatchObject({ cut: { n: 1, lost: 1 }, hopeless: [] });
+    await repair(opened, plan);
+    expect(textOf(await stateAt(await open()))).toEqual({ n: "1" });
+    expect(await names(options, "damaged/")).toHaveLength(3);
+  });
+
+  test("a copy goes from a bucket into a folder and back, with everything that is in it", async () => {
+    const { open } = await newPlace();
+    const store = await open();
+    await begun(store, 1);
+    await append(store, 1, [entry(1, 1, { a: 1 }), entry(1, 2, { b: 2 })]);
+    await begun(store, 2, { parent: 1, cut: 2 });
+    await compact(store);
+    await append(store, 2, [entry(2, 3, { a: 3 })]);
+    const folder = await mkdtemp(join(tmpdir(), "s3-copy-"));
+    try {
+      await copyLog(store, async () => {
+        await createFileStore(folder, store.id);
+        return openFileStore({ folder });
+      });
+      const back = await emptyPlace();
+      await copyLog(await openFileStore({ folder }), async () => {
+        await createS3Store(back.options, store.id);
+        return back.open();
+      });
+      for (const copy of [await openFileStore({ folder }), await back.open()]) {
+        expect(copy.id).toBe(store.id);
+        expect(textOf(await stateAt(copy))).toEqual({ a: "3", b: "2" });
+        expect((await copy.snapshot())?.n).toBe(2);
+        const numbers: number[] = [];
+        for await (const { n } of readHistory(copy)) numbers.push(n);
+        expect(numbers).toEqual([1, 2, 3]);
+      }
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   test("a deletion that S3 answers with 200 and an error inside is an error", async () => {

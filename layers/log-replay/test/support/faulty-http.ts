@@ -10,7 +10,7 @@ export type Fault =
   /** The server does it, and the connection breaks before the answer. */
   | { readonly lose: "answer" }
   /** Answered by the proxy; the server never sees it. */
-  | { readonly status: number }
+  | { readonly status: number; readonly body?: string }
   /** Milliseconds before it is passed on, also where the client has gone away by then. */
   | { readonly delay: number };
 
@@ -61,7 +61,7 @@ export class FaultyHttp {
     try {
       const body = await bodyOf(request);
       const fault = this.faults(seen);
-      if (fault && "status" in fault) return void response.writeHead(fault.status).end();
+      if (fault && "status" in fault) return void response.writeHead(fault.status).end(fault.body);
       if (fault && "lose" in fault && fault.lose === "request") return void request.socket.destroy();
       if (fault && "delay" in fault) await sleep(fault.delay, undefined, { ref: false });
       const answer = await this.#pass(request, body);

@@ -48,14 +48,15 @@ export async function begun(store: LogStore, epoch: number, begin: Begin = { par
   await store.writeBegin(epoch, begin);
 }
 
-/** The lines of the newest snapshot, parsed, without checksums and trailers. */
+/** The lines of the newest snapshot but for its first one, parsed, without format, checksums and seals. */
 export async function snapshotLines(store: LogStore): Promise<Record<string, unknown>[]> {
   const text = (await collect(store.readSnapshot((await store.snapshot()) as Snapshot, 1_000))).toString();
   return text
     .trimEnd()
     .split("\n")
+    .slice(1)
     .map((line) => {
-      const { crc: _crc, frame: _frame, ...rest } = JSON.parse(line) as Record<string, unknown>;
+      const { crc: _crc, frame: _frame, format: _format, ...rest } = JSON.parse(line) as Record<string, unknown>;
       return rest;
     });
 }

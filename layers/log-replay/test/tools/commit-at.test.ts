@@ -18,6 +18,22 @@ describe("a moment is written as", () => {
   test.each(["", "yesterday", "-1", "2:", "2026-13-01", "1.5", "2026-01-31 12:00"])("not: %j", (text) =>
     expect(() => parseMoment(text)).toThrow(TypeError),
   );
+
+  test.each([
+    "2026-02-30",
+    "2026-02-29",
+    "2026-04-31T12:00:00Z",
+    "2026-02-30T12:00:00+02:00",
+    "2026-00-10",
+    "2026-01-00",
+    "2026-01-31T24:00",
+    "2026-01-31T25:00:00Z",
+    "2026-01-31T12:60:00Z",
+    "2026-01-31T12:00:61Z",
+    "2026-01-31T12:00:00+25:00",
+  ])("not %s: there is no such time", (text) => expect(() => parseMoment(text)).toThrow(TypeError));
+
+  test("a leap day that there is", () => expect(parseMoment("2024-02-29")).toEqual({ time: Date.UTC(2024, 1, 29) }));
 });
 
 test("a commit is found by its number, with its epoch or without", async () => {

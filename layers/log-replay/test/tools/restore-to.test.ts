@@ -48,6 +48,9 @@ test("and back again, to a commit before the restore", async () => {
 test("without a Redis the log alone goes back; whoever comes next replays it", async () => {
   const { store, second } = await twoEpochs(on);
   await restoreTo({ store, moment: { n: 0 } });
+  // The claim is what tells those who still write that their epoch is over.
+  expect(await store.claims()).toEqual([1, 2, 3]);
+  expect(await store.isSealed(2)).toBe(true);
   expect((await stateAt(store)).images.size).toBe(0);
   expect(await second.occ.transact(["n"], add("n"))).toBe(1);
   expect(await stateOf(on.outside)).toEqual({ n: "1" });

@@ -21,14 +21,16 @@ export class Proxy {
   roundTrips = 0;
   readonly url: string;
   readonly #server: Server;
+  #target: number;
   readonly #links = new Set<Link>();
   readonly #traps: { readonly bytes: string; readonly trap: Trap; readonly once: boolean }[] = [];
 
   private constructor(server: Server, target: number) {
     this.#server = server;
+    this.#target = target;
     this.url = `redis://127.0.0.1:${(server.address() as AddressInfo).port}`;
     server.on("connection", (client) => {
-      const link = new Link(client, connect(target, "127.0.0.1"), {
+      const link = new Link(client, connect(this.#target, "127.0.0.1"), {
         match: (bytes) => this.#match(bytes),
         turned: () => this.roundTrips++,
         ended: () => this.#links.delete(link),
@@ -59,6 +61,17 @@ export class Proxy {
   /** From now on everything passes. What is held stays held. */
   catchNone(): void {
     this.#traps.length = 0;
+  }
+
+  /** Leads new connections to another port; those that are there stay as they are. */
+  lead(target: number): void {
+    this.#target = target;
+  }
+
+  /** From now on nothing passes on the connections that are there, and nobody is told. @returns how many these are */
+  swallow(): number {
+    for (const link of this.#links) link.swallow();
+    return this.#links.size;
   }
 
   async close(): Promise<void> {
@@ -128,6 +141,11 @@ class Link implements Held {
 
   pass(): void {
     this.#flush();
+  }
+
+  swallow(): void {
+    this.#held ??= [];
+    this.#answers = () => undefined;
   }
 
   cut(): void {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from "@jest/globals";
 import { Redis } from "ioredis";
 import { noHook } from "../../src/hook.ts";
-import { Occ, type CommitHook, type OccOptions, type Write } from "../../src/index.ts";
+import { Occ, type CommitHook, type OccSettings, type Write } from "../../src/index.ts";
 import { COMMIT_MODE, EXEC } from "./commit-mode.ts";
 import { Proxy } from "./proxy.ts";
 import { startRedis, type RedisServer, type RedisServerOptions } from "./redis.ts";
@@ -14,9 +14,9 @@ export interface Stage {
   readonly redis: RedisServer;
   /** An ordinary client, to look and to interfere from outside. */
   readonly outside: Redis;
-  /** A client of the layer, on this Redis unless the options say otherwise. */
-  client(options?: Partial<OccOptions>): Occ;
-  /** In front of this Redis, unless another port is given. */
+  /** A client of the layer, on this Redis where the options do not say otherwise. */
+  client(options?: OccSettings & { readonly url?: string }): Occ;
+  /** Before this Redis, where no other port is given. */
   proxy(port?: number): Promise<Proxy>;
   /** A Redis of this test alone: to kill, to pause, to fill. */
   ownRedis(options?: RedisServerOptions): Promise<RedisServer>;

@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import fs from "node:fs";
-import { mkdir, open, type FileHandle } from "node:fs/promises";
+import { copyFile, link, mkdir, open, rename, unlink, type FileHandle } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { StoreUnavailableError } from "../../errors.ts";
 
@@ -11,6 +12,12 @@ import { StoreUnavailableError } from "../../errors.ts";
  */
 export function exists(path: string): boolean {
   return sizeOf(path) !== undefined;
+}
+
+/** Bytes of a file, and when it was written to last; undefined where it is not there. */
+export function look(path: string): { readonly bytes: number; readonly modified: number } | undefined {
+  const found = fs.statSync(path, { throwIfNoEntry: false });
+  return found && { bytes: found.size, modified: found.mtimeMs };
 }
 
 /** Bytes of a file; undefined if it is not there. */
@@ -80,7 +87,45 @@ export async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** Turns errors of the file system into one error of the log, which says what was being done. */
+/** What `link` fails with where the file system has no hard links (exFAT, some network and FUSE file systems). */
+const NO_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"]);
+
+/** A second name for a file, where nothing has it yet. @returns false where the file system has no hard links @throws EEXIST */
+export async function tryLink(file: string, name: string): Promise<boolean> {
+  try {
+    await link(file, name);
+    return true;
+  } catch (error) {
+    if (NO_LINKS.has(codeOf(error) ?? "")) return false;
+    throw error;
+  }
+}
+
+/**
+ * Moves a file into another folder, which may be on another device: whole under its name there, durably, before it is gone
+ * here. A file that is not there was moved by somebody else.
+ */
+export async function moveDurably(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return;
+    if (codeOf(error) !== "EXDEV") throw error;
+    const draft = `${to}.moving-${randomUUID()}`;
+    try {
+      await copyFile(from, draft);
+      await syncPath(draft);
+      await rename(draft, to);
+      await syncFolder(dirname(to));
+      await unlink(from);
+    } catch (failure) {
+      await unlink(draft).catch(() => undefined);
+      if (codeOf(failure) !== "ENOENT") throw failure;
+    }
+  }
+}
+
+/** Errors of the file system become one error of the log, with what was being done. */
 export async function guard<T>(doing: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

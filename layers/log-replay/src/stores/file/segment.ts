@@ -1,6 +1,8 @@
+import fs from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 import { guard, syncFolder, writeAtOnce } from "./durable-files.ts";
+import { StoreUnavailableError } from "../../errors.ts";
 import { failPoint } from "../../fail-points.ts";
 import type { Durability, SegmentWriter } from "../store.ts";
 
@@ -11,6 +13,7 @@ export class FileSegmentWriter implements SegmentWriter {
   #file: FileHandle | undefined;
   #count = 1;
   #size = 0;
+  #inode = 0;
 
   /** @param pathOf gives the path of the writer's first, second, … segment, counted from 1 */
   constructor(pathOf: (count: number) => string, durability: Durability) {
@@ -26,7 +29,7 @@ export class FileSegmentWriter implements SegmentWriter {
     const path = this.#pathOf(this.#count);
     return guard(`appending to ${path}`, async () => {
       await failPoint("append.before");
-      const file = (this.#file ??= await open(path, "ax"));
+      const file = (this.#file ??= await this.#create(path));
       writeAtOnce(file, frame);
       await failPoint("append.written");
       if (this.#durability === "always") await file.datasync();
@@ -34,6 +37,14 @@ export class FileSegmentWriter implements SegmentWriter {
       // The first frame creates the file. Unless its name is durable in the folder, the frame could not be found again.
       if (this.#size === 0) await syncFolder(dirname(path));
       this.#size += frame.length;
+      await this.#assertInPlace(path, file);
+    });
+  }
+
+  verify(): Promise<void> {
+    const path = this.#pathOf(this.#count);
+    return guard(`looking at ${path}`, async () => {
+      if (this.#file !== undefined && this.#size > 0) await this.#assertInPlace(path, this.#file);
     });
   }
 
@@ -41,6 +52,39 @@ export class FileSegmentWriter implements SegmentWriter {
     await this.close();
     this.#count++;
     this.#size = 0;
+  }
+
+  async #create(path: string): Promise<FileHandle> {
+    const file = await open(path, "ax+");
+    this.#inode = (await file.stat()).ino;
+    return file;
+  }
+
+  /**
+   * Whoever moves, removes or compresses the file leaves its writer with one that no reader finds. What is in it can still be
+   * read here: it is written again, in the next segment, for the restore that follows. What was cut off is gone.
+   */
+  async #assertInPlace(path: string, file: FileHandle): Promise<void> {
+    const found = fs.statSync(path, { throwIfNoEntry: false });
+    if (found !== undefined && found.ino === this.#inode && found.size >= this.#size) return;
+    if (found === undefined || found.ino !== this.#inode) await this.#writeAgain(file);
+    throw new StoreUnavailableError(
+      `${path} was ${found === undefined ? "taken away" : "replaced or cut"} while it was in use`,
+    );
+  }
+
+  async #writeAgain(file: FileHandle): Promise<void> {
+    const bytes = Buffer.alloc(this.#size);
+    const { bytesRead } = await file.read(bytes, 0, this.#size, 0);
+    const path = this.#pathOf(this.#count + 1);
+    const copy = await open(path, "ax");
+    try {
+      writeAtOnce(copy, bytes.subarray(0, bytesRead));
+      await copy.datasync();
+    } finally {
+      await copy.close();
+    }
+    await syncFolder(dirname(path));
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { link, open, readdir, unlink } from "node:fs/promises";
+import { open, readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { codeOf, sizeOf, syncFolder, writeFully } from "./durable-files.ts";
+import { codeOf, sizeOf, syncFolder, tryLink, writeFully } from "./durable-files.ts";
 import type { Position } from "../../format/record.ts";
 import type { Snapshot } from "../store.ts";
 
@@ -25,8 +25,9 @@ export class FileSnapshots {
     const draft = join(this.#folder, `${name}.draft-${randomUUID()}`);
     try {
       await writeAll(draft, content);
-      // A link fails if the name exists, so nobody reads a snapshot while another one replaces it.
-      await link(draft, join(this.#folder, name));
+      // A link fails where the name exists: of two at once one wins. Without links the later one takes the place of the
+      // earlier, which says the same, and which whoever reads it keeps to the end.
+      if (!(await tryLink(draft, join(this.#folder, name)))) await rename(draft, join(this.#folder, name));
     } catch (error) {
       await unlink(draft).catch(() => undefined);
       // Somebody else has installed this one, or has installed a later one and cleared the drafts away.

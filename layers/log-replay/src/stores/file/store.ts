@@ -1,14 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { copyFile, open, readdir, readFile, rename, truncate, type FileHandle } from "node:fs/promises";
+import { copyFile, open, readdir, readFile, rename, rm, truncate, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { parseBegin } from "../begin-text.ts";
+import { encodeBegin, parseBegin } from "../begin-text.ts";
 import {
   codeOf,
   exists,
   guard,
   makeFolder,
-  sizeOf,
+  look,
+  moveDurably,
   syncFolder,
   syncPath,
   writeDurably,
@@ -16,7 +17,8 @@ import {
 } from "./durable-files.ts";
 import { GoneError, LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
 import { failPoint } from "../../fail-points.ts";
-import { IDENTITY, readIdentity } from "./identity.ts";
+import { readIdentity } from "./identity.ts";
+import { IDENTITY } from "../identity-text.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "../names.ts";
 import { FileSegmentWriter } from "./segment.ts";
 import { FileSnapshots } from "./snapshots.ts";
@@ -35,6 +37,10 @@ export interface FileStoreOptions {
 
 /** The folder, in the store's own, of the segments that are folded into a snapshot. */
 const ARCHIVE = "archive";
+
+const BEGIN = /^begin-(\d{8,})\.json$/;
+const BEGINS_AT_ONCE = 64;
+const epochOf = (begin: string): number => Number(BEGIN.exec(begin)?.[1]);
 
 /**
  * Opens the log store in `folder`.
@@ -63,6 +69,8 @@ class FileStore implements RepairableStore {
   readonly #durability: Durability;
   readonly #writer = ownIdentity();
   readonly #snapshots: FileSnapshots;
+  /** They never change: each is read once. */
+  readonly #begins = new Map<number, Begin>();
 
   constructor(folder: string, id: string, durability: Durability) {
     this.#folder = folder;
@@ -113,7 +121,7 @@ class FileStore implements RepairableStore {
       const path = this.#path(beginName(epoch));
       const draft = `${path}.${randomUUID()}`;
       await failPoint("begin.before");
-      await writeDurably(draft, `${JSON.stringify(begin)}\n`);
+      await writeDurably(draft, encodeBegin(begin));
       await failPoint("begin.written");
       await rename(draft, path);
       await failPoint("begin.renamed");
@@ -125,14 +133,24 @@ class FileStore implements RepairableStore {
   begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     return guard("reading how the epochs begin", async () => {
       const begins = new Map<number, Begin>();
-      for (const name of (await readdir(this.#folder)).sort()) {
-        const epoch = /^begin-(\d{8,})\.json$/.exec(name)?.[1];
-        if (epoch === undefined) continue;
-        const begin = parseBegin(await readFile(this.#path(name), "utf8"));
-        if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
-        else begins.set(Number(epoch), begin);
+      const names = (await readdir(this.#folder)).filter((name) => BEGIN.test(name)).sort();
+      for (let from = 0; from < names.length; from += BEGINS_AT_ONCE) {
+        const some = names.slice(from, from + BEGINS_AT_ONCE);
+        const found = await Promise.all(some.map((name) => this.#begin(name, onDamage)));
+        // Somebody has removed what was passed over: the one that passed it over is to be seen by now.
+        if (found.includes(undefined)) return await this.begins(onDamage);
+        found.forEach((begin, i) => begin && begins.set(epochOf(some[i] as string), begin));
       }
       return begins;
+    });
+  }
+
+  forgetEpochs(epochs: readonly number[], highest: number): Promise<void> {
+    return guard("forgetting epochs that were passed over", async () => {
+      for (const epoch of epochs) await rm(this.#path(beginName(epoch)), { force: true });
+      // In this order, and each is gone before the next one goes: who looks for the claim above one that is there finds it.
+      for (const epoch of await this.claims())
+        if (epoch < highest) await rm(this.#path(claimName(epoch)), { force: true });
     });
   }
 
@@ -214,11 +232,7 @@ class FileStore implements RepairableStore {
       if (!exists(this.#path(IDENTITY)))
         throw new StoreUnavailableError(`there is no log store in ${this.#folder} any more`);
       await makeFolder(this.#path(ARCHIVE));
-      for (const { name } of segments) {
-        await rename(this.#path(name), this.#path(join(ARCHIVE, name))).catch((error: unknown) => {
-          if (codeOf(error) !== "ENOENT") throw error;
-        });
-      }
+      for (const { name } of segments) await moveDurably(this.#path(name), this.#path(join(ARCHIVE, name)));
       await syncFolder(this.#path(ARCHIVE));
       await syncFolder(this.#folder);
     });
@@ -230,12 +244,27 @@ class FileStore implements RepairableStore {
       .sort();
     const last = lastOf(names);
     return names.flatMap((name) => {
-      const bytes = sizeOf(join(folder, name));
+      const found = look(join(folder, name));
       // It was archived while this list was made.
-      if (bytes === undefined) return [];
+      if (found === undefined) return [];
       const closed = prefix !== "" || !last.has(name) || isWriterGone(name);
-      return [{ epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed, bytes }];
+      return [{ epoch: Number(name.split("-")[1]), name: `${prefix}${name}`, closed, ...found }];
     });
+  }
+
+  /** @returns null where it is damaged, undefined where it is no longer there */
+  async #begin(name: string, onDamage: OnDamage): Promise<Begin | null | undefined> {
+    const known = this.#begins.get(epochOf(name));
+    if (known !== undefined) return known;
+    try {
+      const begin = parseBegin(await readFile(this.#path(name), "utf8"), this.#path(name));
+      if (begin === null) onDamage(new LogDamageError(this.#path(name), 1, "does not say how the epoch begins"));
+      else this.#begins.set(epochOf(name), begin);
+      return begin;
+    } catch (error) {
+      if (codeOf(error) === "ENOENT" && exists(this.#path(IDENTITY))) return undefined;
+      throw error;
+    }
   }
 
   async *#read(name: string, chunk: number, from: number): AsyncGenerator<Buffer> {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { crc32 } from "node:zlib";
 import { AwsV4Signer } from "aws4fetch";
 import { StoreUnavailableError } from "../../errors.ts";
+import { bucketUrl } from "./address.ts";
 import { parseListing, type Listed } from "./listing.ts";
 
 export interface Credentials {
@@ -21,6 +22,11 @@ export interface BucketOptions {
   readonly credentials?: () => Credentials | Promise<Credentials>;
   /** Milliseconds for one attempt at a request. Default 2,000. */
   readonly attemptTimeout?: number;
+  /**
+   * Milliseconds for which a request that S3 throttles is sent again. Default 8,000: a transaction waits for longer, and an
+   * append that is given up costs a restore, which S3 would have to bear as well.
+   */
+  readonly throttlePatience?: number;
 }
 
 /**
@@ -28,6 +34,8 @@ export interface BucketOptions {
  */
 const ATTEMPTS = 4;
 const PAUSE = 50;
+/** Milliseconds of the longest pause between two attempts that are throttled. */
+const LONGEST_PAUSE = 1_000;
 /** As many as S3 deletes by one request. */
 const DELETES_AT_ONCE = 1_000;
 
@@ -56,8 +64,9 @@ export class Bucket {
   readonly #region: string;
   readonly #credentials: () => Credentials | Promise<Credentials>;
   readonly #timeout: number;
+  readonly #patience: number;
   readonly #client: typeof http | typeof https;
-  readonly #agent: http.Agent;
+  #agent: http.Agent;
   /** Keys derived for a day, by the signer. */
   readonly #signingKeys = new Map<string, ArrayBuffer>();
 
@@ -67,16 +76,29 @@ export class Bucket {
     endpoint,
     credentials = environmentCredentials,
     attemptTimeout = 2_000,
+    throttlePatience = 8_000,
   }: BucketOptions) {
-    this.#url =
-      endpoint === undefined
-        ? `https://${bucket}.s3.${region}.amazonaws.com/`
-        : `${endpoint.replace(/\/$/, "")}/${bucket}/`;
+    this.#url = bucketUrl(bucket, region, endpoint);
     this.#region = region;
     this.#credentials = credentials;
     this.#timeout = attemptTimeout;
+    this.#patience = throttlePatience;
     this.#client = this.#url.startsWith("https:") ? https : http;
-    this.#agent = new this.#client.Agent({ keepAlive: true, maxSockets: 64 });
+    this.#agent = this.#newAgent();
+  }
+
+  #newAgent(): http.Agent {
+    return new this.#client.Agent({ keepAlive: true, maxSockets: 64 });
+  }
+
+  /**
+   * One connection gives no answer: what cut it without a word has as a rule cut those that are idle as well, and each would cost
+   * a whole attempt. They are closed; what is under way on others goes on.
+   */
+  #suspect(agent: http.Agent): void {
+    if (agent !== this.#agent) return;
+    this.#agent = this.#newAgent();
+    for (const sockets of Object.values(agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
   }
 
   /**
@@ -146,20 +168,23 @@ export class Bucket {
   }
 
   async #request(request: Request): Promise<Response> {
+    const end = Date.now() + this.#patience;
+    let failures = 0;
     for (let attempt = 1; ; attempt++) {
       try {
         const response = await this.#attempt(request);
-        if (!isTransient(response.status)) return response;
-        throw refused(request.method, request.key ?? "", response);
+        const throttled = isThrottled(request.method, response);
+        if (!throttled && !isTransient(response.status)) return response;
+        const error = refused(request.method, request.key ?? "", response);
+        if (throttled ? Date.now() >= end : ++failures === ATTEMPTS) throw error;
       } catch (error) {
-        if (attempt === ATTEMPTS) {
-          if (error instanceof StoreUnavailableError) throw error;
+        if (error instanceof StoreUnavailableError) throw error;
+        if (++failures === ATTEMPTS)
           throw new StoreUnavailableError(`${request.method} ${request.key ?? ""}: ${(error as Error).message}`, {
             cause: error,
           });
-        }
       }
-      await sleep(Math.random() * PAUSE * 2 ** (attempt - 1));
+      await sleep(Math.random() * Math.min(LONGEST_PAUSE, PAUSE * 2 ** (attempt - 1)));
     }
   }
 
@@ -184,8 +209,12 @@ export class Bucket {
 
   #send(url: URL, method: string, headers: Record<string, string>, body: Buffer | undefined): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const request = this.#client.request(url, { method, headers, agent: this.#agent });
-      const timer = setTimeout(() => request.destroy(new Error(`no answer within ${this.#timeout} ms`)), this.#timeout);
+      const agent = this.#agent;
+      const request = this.#client.request(url, { method, headers, agent });
+      const timer = setTimeout(() => {
+        this.#suspect(agent);
+        request.destroy(new Error(`no answer within ${this.#timeout} ms`));
+      }, this.#timeout);
       const fail = (error: Error): void => {
         clearTimeout(timer);
         reject(error);
@@ -205,9 +234,18 @@ export class Bucket {
   }
 }
 
-/** Throttled, broken, or two conditional writes at the same instant (409): the same request may pass later. */
+/** S3 asks for fewer requests, or for patience: the same request passes once there are. An answer to HEAD has no body that could say so. */
+function isThrottled(method: string, response: Response): boolean {
+  const { status } = response;
+  if (status === 429 || (status === 503 && method === "HEAD")) return true;
+  return (
+    (status === 503 || status === 400) && /^(?:SlowDown|RequestTimeout|Throttling\w*)$/.test(codeOf(response) ?? "")
+  );
+}
+
+/** Broken, or two conditional writes at the same instant (409): the same request may pass later. */
 function isTransient(status: number): boolean {
-  return status === 409 || status === 429 || status >= 500;
+  return status === 409 || status >= 500;
 }
 
 /** S3 refuses a body that was changed on the way. */
@@ -221,9 +259,17 @@ function isMissing({ status, body }: Response): boolean {
   return status === 404 && !body.includes("NoSuchBucket");
 }
 
-function refused(method: string, key: string, { status, body }: Response): StoreUnavailableError {
-  const code = /<Code>([^<]*)<\/Code>/.exec(body.toString("utf8"))?.[1];
-  return new StoreUnavailableError(`${method} ${key}: ${status}${code === undefined ? "" : ` ${code}`}`);
+function refused(method: string, key: string, response: Response): StoreUnavailableError {
+  const { status } = response;
+  const code = codeOf(response);
+  return new StoreUnavailableError(`${method} ${key}: ${status}${code === undefined ? "" : ` ${code}`}`, {
+    // What went wrong with one of several objects is in the body of a 200.
+    transient: status === 200 || isThrottled(method, response) || isTransient(status),
+  });
+}
+
+function codeOf({ body }: Response): string | undefined {
+  return /<Code>([^<]*)<\/Code>/.exec(body.toString("utf8"))?.[1];
 }
 
 function environmentCredentials(): Credentials {

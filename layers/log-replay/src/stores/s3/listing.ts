@@ -3,6 +3,8 @@ export interface Listed {
   readonly key: string;
   /** Bytes. */
   readonly size: number;
+  /** Milliseconds since 1970; NaN where the server does not say. */
+  readonly modified: number;
 }
 
 /** One page of a ListObjectsV2 answer; `next` asks for the page after it, undefined after the last one. */
@@ -17,7 +19,8 @@ const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">",
 export function parseListing(xml: string): Page {
   if (!/<ListBucketResult[\s>]/.test(xml)) throw new TypeError("the answer to a listing is none");
   const objects = [...xml.matchAll(/<Contents>(.*?)<\/Contents>/gs)].map(([, content = ""]): Listed => {
-    return { key: required(content, "Key"), size: Number(required(content, "Size")) };
+    const modified = Date.parse(element(content, "LastModified") ?? "");
+    return { key: required(content, "Key"), size: Number(required(content, "Size")), modified };
   });
   // The token alone does not tell: a page that is cut short and names no next one would silently be taken for the last.
   const truncated = element(xml, "IsTruncated") === "true";

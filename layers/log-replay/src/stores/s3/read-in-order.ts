@@ -6,17 +6,21 @@ import type { Listed } from "./listing.ts";
 const AHEAD = 32;
 
 /**
- * The objects' contents as one sequence, in chunks of at most `chunk` bytes. They are fetched ahead in parallel: as many
- * at a time as fit into `chunk` bytes, one at least.
- * @throws GoneError where one of them is not there any more
+ * The objects' contents as one sequence, in chunks of at most `chunk` bytes. They are fetched ahead in parallel: as
+ * many at a time as fit into `chunk` bytes, at least one.
+ * @throws GoneError if one of them is not there any more
  */
-export async function* readInOrder(bucket: Bucket, objects: readonly Listed[], chunk: number): AsyncGenerator<Buffer> {
+export async function* readInOrder(
+  bucket: Bucket,
+  objects: readonly Pick<Listed, "key" | "size">[],
+  chunk: number,
+): AsyncGenerator<Buffer> {
   const underWay: { readonly content: Promise<Buffer>; readonly size: number }[] = [];
   let bytes = 0;
   let next = 0;
   for (let read = 0; read < objects.length; read++) {
     for (; next < objects.length && underWay.length < AHEAD; next++) {
-      const { key, size } = objects[next] as Listed;
+      const { key, size } = objects[next] as Pick<Listed, "key" | "size">;
       if (underWay.length > 0 && bytes + size > chunk) break;
       const content = fetch(bucket, key);
       // Reported where it is awaited; a reader that stops early awaits none of them.

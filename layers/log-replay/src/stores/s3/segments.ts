@@ -1,4 +1,4 @@
-import { GoneError } from "../../errors.ts";
+import { GoneError, StoreUnavailableError } from "../../errors.ts";
 import { lastOf, segmentPrefix } from "../names.ts";
 import type { LastFrame, Segment } from "../store.ts";
 import type { Bucket } from "./bucket.ts";
@@ -74,23 +74,37 @@ export class S3Segments {
     const frames = await this.#bucket.list(`${this.#prefix}${name}/`);
     if (frames.length === 0) return;
     const key = `${this.#prefix}${ARCHIVE}${name}.jsonl`;
-    if (!(await this.#bucket.has(key))) {
-      try {
-        const content: Buffer[] = [];
-        for await (const bytes of readInOrder(this.#bucket, frames, CHUNK)) content.push(bytes);
-        await this.#bucket.create(key, Buffer.concat(content));
-      } catch (error) {
-        // Somebody else is further along with the same work.
-        if (!(error instanceof GoneError)) throw error;
-      }
+    try {
+      const content = await this.#joined(frames);
+      if (!(await this.#bucket.create(key, content)) && !holdsAll(await this.#bucket.get(key), frames, content))
+        throw new StoreUnavailableError(`${key} is there, and does not have all frames of the segment: they are kept`);
+    } catch (error) {
+      // Somebody else is further with the same, and deletes them.
+      if (!(error instanceof GoneError)) throw error;
+      return;
     }
     await this.#bucket.delete(frames.map((frame) => frame.key));
   }
 
-  /**
-   * The objects without those that are wholly before `from`, which are not fetched. `from` of the result is what is
-   * left of it.
-   */
+  /** Each frame under a name that no reader looks at, before it is deleted. @returns what these names begin with */
+  async setAside({ name }: Segment, aside: string): Promise<string> {
+    const frames = await this.#bucket.list(`${this.#prefix}${name}/`);
+    for (const { key } of frames) {
+      const content = await this.#bucket.get(key);
+      if (content !== null)
+        await this.#bucket.create(key.replace(`${this.#prefix}${name}`, this.#prefix + aside), content);
+    }
+    await this.#bucket.delete(frames.map(({ key }) => key));
+    return aside;
+  }
+
+  async #joined(frames: readonly Listed[]): Promise<Buffer> {
+    const content: Buffer[] = [];
+    for await (const bytes of readInOrder(this.#bucket, frames, CHUNK)) content.push(Buffer.from(bytes));
+    return Buffer.concat(content);
+  }
+
+  /** Without what is before `from`; objects that are wholly before it are not fetched. `from` of the result: what is left of that. */
   #readFrom(
     objects: readonly Listed[],
     chunk: number,
@@ -109,6 +123,7 @@ export class S3Segments {
       name,
       closed,
       bytes: objects.reduce((sum, { size }) => sum + size, 0),
+      modified: objects.reduce((latest, { modified }) => (modified > latest ? modified : latest), 0),
     };
     this.#listed.set(segment, objects);
     return segment;
@@ -117,6 +132,19 @@ export class S3Segments {
   #name({ key }: Listed): string {
     return key.slice(this.#prefix.length);
   }
+}
+
+/** Whether what is archived has each of the frames: all that are left of an archiving that broke off while it deleted them. */
+function holdsAll(archived: Buffer | null, frames: readonly Listed[], content: Buffer): boolean {
+  let from = 0;
+  let at = 0;
+  for (const { size } of frames) {
+    at = archived?.indexOf(content.subarray(from, from + size), at) ?? -1;
+    if (at < 0) return false;
+    from += size;
+    at += size;
+  }
+  return true;
 }
 
 /** The chunks without their first `bytes`. */

@@ -1,43 +1,48 @@
 import { randomUUID } from "node:crypto";
 import { LogDamageError, StoreMismatchError, StoreUnavailableError } from "../../errors.ts";
-import { parseBegin } from "../begin-text.ts";
+import { encodeBegin, parseBegin } from "../begin-text.ts";
+import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
 import { beginName, claimName, segmentPrefix } from "../names.ts";
 import { raise, type OnDamage } from "../../format/frame.ts";
 import type { Position } from "../../format/record.ts";
-import type { Begin, LastFrame, LogStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
+import type { Begin, LastFrame, RepairableStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
 import { Bucket, type BucketOptions } from "./bucket.ts";
 import { S3SegmentWriter } from "./segment.ts";
 import { S3Segments } from "./segments.ts";
 import { S3Snapshots } from "./snapshots.ts";
 
-const IDENTITY = "store.json";
+/** What the names of objects begin with that a repair has replaced. */
+const DAMAGED = "damaged/";
 
 export interface S3StoreOptions extends BucketOptions {
   /** What the keys of the store's objects begin with, for instance `order/`. It is this store's alone. */
   readonly prefix: string;
   /** The identity that the store must have. */
   readonly expectedId?: string;
+  /** Milliseconds for which a look for a claim counts for reads; all processes must have the same. Default 1,000. */
+  readonly readLease?: number;
 }
 
 /**
  * Makes a log store under `prefix`, unless there is one already.
- * @throws StoreUnavailableError; StoreMismatchError if the prefix holds something else
+ * @param id the identity of a new one; given for a copy, which is to take the place of what it is a copy of
+ * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
  */
-export async function createS3Store({
-  prefix,
-  ...options
-}: Omit<S3StoreOptions, "expectedId">): Promise<{ id: string }> {
+export async function createS3Store(
+  { prefix, ...options }: Omit<S3StoreOptions, "expectedId" | "readLease">,
+  id: string = randomUUID(),
+): Promise<{ id: string }> {
   const bucket = new Bucket(options);
   const key = checked(prefix) + IDENTITY;
   // The prefix is listed before the identity is looked for: what another creator's first user adds comes after its
   // identity.
   const others = await bucket.list(prefix);
   const present = await bucket.get(key);
-  if (present !== null) return { id: parseIdentity(key, present.toString("utf8")) };
+  if (present !== null) return { id: parseIdentity(present.toString("utf8"), key) };
   if (others.length > 0)
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is not empty and is no log store`);
-  // One of two creators at once wins, and both return its identity.
-  await bucket.create(key, Buffer.from(`${JSON.stringify({ id: randomUUID(), created: new Date().toISOString() })}\n`));
+  // Of two creators at once one wins, and both give its identity.
+  await bucket.create(key, Buffer.from(encodeIdentity(id)));
   return { id: await readIdentity(bucket, options.bucket, key) };
 }
 
@@ -45,13 +50,18 @@ export async function createS3Store({
  * Opens the log store under `prefix`.
  * @throws StoreMismatchError if there is none, or not the expected one; StoreUnavailableError
  */
-export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOptions): Promise<LogStore> {
+export async function openS3Store({
+  prefix,
+  expectedId,
+  readLease = 1_000,
+  ...options
+}: S3StoreOptions): Promise<RepairableStore> {
   const bucket = new Bucket(options);
   const id = await readIdentity(bucket, options.bucket, checked(prefix) + IDENTITY);
   if (expectedId !== undefined && id !== expectedId) {
     throw new StoreMismatchError(`${prefix} in ${options.bucket} is log store ${id}, expected was ${expectedId}`);
   }
-  return new S3Store(bucket, prefix, id);
+  return new S3Store(bucket, prefix, id, readLease);
 }
 
 /**
@@ -60,8 +70,9 @@ export async function openS3Store({ prefix, expectedId, ...options }: S3StoreOpt
  * and never written again. S3 has stored an object durably before it answers, and every later request finds it, a
  * listing too.
  */
-class S3Store implements LogStore {
+class S3Store implements RepairableStore {
   readonly id: string;
+  readonly readLease: number;
   readonly #bucket: Bucket;
   readonly #prefix: string;
   readonly #segments: S3Segments;
@@ -69,7 +80,8 @@ class S3Store implements LogStore {
   /** They never change, so each is fetched once. */
   readonly #begins = new Map<number, Begin>();
 
-  constructor(bucket: Bucket, prefix: string, id: string) {
+  constructor(bucket: Bucket, prefix: string, id: string, readLease: number) {
+    this.readLease = readLease;
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.id = id;
@@ -100,16 +112,36 @@ class S3Store implements LogStore {
 
   async writeBegin(epoch: number, begin: Begin): Promise<void> {
     const key = this.#prefix + beginName(epoch);
-    if (!(await this.#bucket.create(key, Buffer.from(`${JSON.stringify(begin)}\n`))))
+    const content = Buffer.from(encodeBegin(begin));
+    if (await this.#bucket.create(key, content)) return;
+    const present = await this.#bucket.get(key);
+    if (present !== null && parseBegin(present.toString("utf8"), key) !== null)
+      throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
+    // A repair: it was spoilt.
+    if (present !== null)
+      await this.#bucket.create(`${this.#prefix}${DAMAGED}${beginName(epoch)}-${randomUUID()}`, present);
+    await this.#bucket.delete([key]);
+    if (!(await this.#bucket.create(key, content)))
       throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
   }
 
   async begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
     const found = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch, onDamage)] as const));
+    // Somebody has removed what was passed over: the one that passed it over is to be seen by now.
+    if (found.some(([, begin]) => begin === undefined)) return this.begins(onDamage);
     return new Map(
-      found.flatMap(([epoch, begin]) => (begin === null ? [] : [[epoch, begin] as const])).sort(([a], [b]) => a - b),
+      found
+        .flatMap(([epoch, begin]) => (begin === null || begin === undefined ? [] : [[epoch, begin] as const]))
+        .sort(([a], [b]) => a - b),
     );
+  }
+
+  async forgetEpochs(epochs: readonly number[], highest: number): Promise<void> {
+    await this.#bucket.delete(epochs.map((epoch) => this.#prefix + beginName(epoch)));
+    const claims = (await this.claims()).filter((epoch) => epoch < highest);
+    // S3 deletes the objects of one request in any order.
+    for (const epoch of claims) await this.#bucket.delete([this.#prefix + claimName(epoch)]);
   }
 
   createSegment(epoch: number): SegmentWriter {
@@ -164,6 +196,10 @@ class S3Store implements LogStore {
     return this.#segments.archived(epoch);
   }
 
+  setAside(segment: Segment): Promise<string> {
+    return this.#segments.setAside(segment, `${DAMAGED}${segment.name}-${randomUUID().slice(0, 8)}`);
+  }
+
   async #epochs(prefix: string, pattern: RegExp): Promise<number[]> {
     const names = (await this.#bucket.list(this.#prefix + prefix)).map(({ key }) => key.slice(this.#prefix.length));
     return names
@@ -172,13 +208,14 @@ class S3Store implements LogStore {
       .map(Number);
   }
 
-  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null> {
+  /** @returns null where it is damaged, undefined where it is no longer there */
+  async #begin(epoch: number, onDamage: OnDamage): Promise<Begin | null | undefined> {
     const known = this.#begins.get(epoch);
     if (known !== undefined) return known;
     const key = this.#prefix + beginName(epoch);
     const content = await this.#bucket.get(key);
-    if (content === null) throw new StoreUnavailableError(`${key} is gone`);
-    const begin = parseBegin(content.toString("utf8"));
+    if (content === null) return undefined;
+    const begin = parseBegin(content.toString("utf8"), key);
     if (begin === null) onDamage(new LogDamageError(key, 1, "does not say how the epoch begins"));
     else this.#begins.set(epoch, begin);
     return begin;
@@ -188,7 +225,7 @@ class S3Store implements LogStore {
 async function readIdentity(bucket: Bucket, name: string, key: string): Promise<string> {
   const content = await bucket.get(key);
   if (content === null) throw new StoreMismatchError(`bucket ${name} holds no log store: it has no ${key}`);
-  return parseIdentity(key, content.toString("utf8"));
+  return parseIdentity(content.toString("utf8"), key);
 }
 
 /** Keys are signed and sent as they are: only characters that need no encoding. */
@@ -197,16 +234,4 @@ function checked(prefix: string): string {
     throw new TypeError("prefix must be letters, digits, _, - and single slashes, and end with a slash");
   }
   return prefix;
-}
-
-/** @throws StoreMismatchError where `text` names no identity */
-function parseIdentity(where: string, text: string): string {
-  let id: unknown;
-  try {
-    ({ id } = JSON.parse(text) as { id?: unknown });
-  } catch {
-    throw new StoreMismatchError(`${where} is not JSON`);
-  }
-  if (typeof id !== "string") throw new StoreMismatchError(`${where} names no id`);
-  return id;
 }

@@ -1,0 +1,132 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { LogError, type LoggedRedis } from "log-replay";
+import { OccError } from "redis-occ";
+import type * as v from "valibot";
+import { Refusal, ShopError } from "../errors.ts";
+import { failPoint } from "../fail-points.ts";
+import { parse } from "../http/parameters.ts";
+import { timeLeft } from "../handler/time-left.ts";
+import { describe, log } from "../request-log.ts";
+import { openState, type Service } from "../state/open-state.ts";
+import type { About, Outgoing } from "./messages.ts";
+import { retryLater, type Failure } from "./retry-later.ts";
+import { unseal } from "./seal.ts";
+import { sendEvents } from "./sender.ts";
+
+/** Milliseconds: how long a batch is worked on at most, and what it leaves of the invocation's own time for the answer. */
+const PATIENCE = 8_000;
+const RESERVE = 1_000;
+/** Milliseconds in which a message is tried again by the same invocation, and the pauses between. */
+const TRIES_WITHIN = 2_000;
+const FIRST_PAUSE = 25;
+const LONGEST_PAUSE = 400;
+
+/** What the handler of a message works with. */
+export interface Work {
+  readonly state: LoggedRedis;
+  /** When the batch came; milliseconds since 1970. */
+  readonly now: number;
+  /** By when it has to be done; milliseconds since 1970. */
+  readonly deadline: number;
+  /** What the request log shall say besides the usual. */
+  readonly notes: Record<string, unknown>;
+}
+
+/** Does what a message asks for; doing it again changes nothing. @returns what has to be told to whom now that it is durable */
+export type HandleMessage<M> = (message: M, work: Work) => Promise<readonly Outgoing[]>;
+
+type Message = About & { readonly type: string };
+
+/** The messages of one queue. */
+interface Inbound<M> {
+  readonly service: Service;
+  readonly schema: v.GenericSchema<unknown, M>;
+  readonly handle: HandleMessage<M>;
+}
+
+/**
+ * The queue of a service as a Lambda handler: a batch of messages in, those that have to come again out.
+ *
+ * All messages of a batch are begun at once, so that their transactions share a group commit. A message counts as handled
+ * when its effect is durable and what follows from it is sent: whoever is stopped anywhere before that gets it again.
+ */
+export function consumer<M extends Message>(
+  service: Service,
+  schema: v.GenericSchema<unknown, M>,
+  handle: HandleMessage<M>,
+): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
+  return async ({ Records: records }, context) => {
+    context.callbackWaitsForEmptyEventLoop = false;
+    const now = Date.now();
+    const deadline = now + timeLeft(context, PATIENCE, RESERVE);
+    const handled = await Promise.all(
+      records.map((record) => handleRecord({ service, schema, handle }, record, { now, deadline })),
+    );
+    await failPoint("event.answer.before");
+    const failures = handled.filter((outcome) => outcome !== null);
+    await retryLater(service.name, failures);
+    return { batchItemFailures: failures.map(({ record }) => ({ itemIdentifier: record.messageId })) };
+  };
+}
+
+/** Never rejects: one message's trouble is not that of the others. */
+async function handleRecord<M extends Message>(
+  { service, schema, handle }: Inbound<M>,
+  record: SQSRecord,
+  { now, deadline }: Pick<Work, "now" | "deadline">,
+): Promise<Failure | null> {
+  const started = performance.now();
+  const notes: Record<string, unknown> = {};
+  const write = (level: "info" | "error"): void =>
+    log(level, "event", {
+      service: service.name,
+      messageId: record.messageId,
+      ms: Math.round((performance.now() - started) * 10) / 10,
+      ...notes,
+    });
+  try {
+    const message = parse(schema, parseJson(await unseal(service.name, record.body)));
+    const { type, saga, traceparent } = message;
+    Object.assign(notes, { type, saga }, traceparent === undefined ? {} : { traceparent });
+    await whileItPasses(Math.min(deadline, now + TRIES_WITHIN), async () => {
+      const state = await openState(service);
+      await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
+      const following = await handle(message, { state, now, deadline, notes });
+      await sendEvents(following);
+    });
+    write("info");
+    return null;
+  } catch (error) {
+    notes["error"] = describe(error, !(error instanceof ShopError));
+    notes["receives"] = Number(record.attributes.ApproximateReceiveCount);
+    write("error");
+    return { record, hopeless: error instanceof Refusal };
+  }
+}
+
+/** @throws Refusal invalid_body */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal("invalid_body", "a message must be JSON");
+  }
+}
+
+/** Does it again after what passes by itself: a Redis that comes back within a second is no reason to wait for the queue. */
+async function whileItPasses(until: number, work: () => Promise<void>): Promise<void> {
+  for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isPassing(error) || Date.now() + pause >= until) throw error;
+    }
+    await sleep(pause * (0.5 + Math.random() / 2));
+  }
+}
+
+/** An unknown outcome as well: what was done is not done twice. */
+function isPassing(error: unknown): boolean {
+  return error instanceof OccError || (error instanceof LogError && error.retryable);
+}

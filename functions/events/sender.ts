@@ -1,0 +1,73 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { processWide } from "log-replay/process-wide";
+import { UnavailableError } from "../errors.ts";
+import { failPoint } from "../fail-points.ts";
+import { queuePlace, type QueuePlace } from "../settings/configuration.ts";
+import type { ServiceName } from "../settings/services.ts";
+import { Batcher } from "./batcher.ts";
+import type { Outgoing } from "./messages.ts";
+import { seal } from "./seal.ts";
+import { SqsClient } from "./sqs-client.ts";
+
+/** Attempts at one request, and the milliseconds of the pause after the first; it doubles each time. */
+const ATTEMPTS = 4;
+const PAUSE = 50;
+
+/**
+ * Puts messages into the queues of those whom they are for. It may be done twice, and later ones may come first.
+ * @throws UnavailableError where one of them may not be in its queue
+ */
+export async function sendEvents(events: readonly Outgoing[]): Promise<void> {
+  if (events.length === 0) return;
+  await failPoint("event.send.before");
+  await Promise.all(
+    events.map(async (event) => {
+      const [batcher, body] = await Promise.all([batcherTo(event.to), seal(event)]);
+      await batcher.add(body);
+    }),
+  );
+  await failPoint("event.send.after");
+}
+
+/** One for the process, however many functions are in it: what they send at the same time goes together. */
+function batcherTo(service: ServiceName): Promise<Batcher<string>> {
+  return processWide(`shop:events:${service}`, async () => {
+    const place = queuePlace(service);
+    const client = new SqsClient(place);
+    return new Batcher<string>(
+      (bodies) => sendBatch(client, place, bodies),
+      (body) => Buffer.byteLength(body),
+    );
+  });
+}
+
+interface SendResult {
+  readonly Failed?: readonly { readonly Id: string; readonly Code: string; readonly Message?: string }[];
+}
+
+async function sendBatch(
+  client: SqsClient,
+  { url }: QueuePlace,
+  bodies: readonly string[],
+): Promise<readonly (Error | null)[]> {
+  const Entries = bodies.map((MessageBody, i) => ({ Id: String(i), MessageBody }));
+  const { Failed = [] } = await persistently(() =>
+    client.call<SendResult>("SendMessageBatch", { QueueUrl: url, Entries }),
+  );
+  const errors = new Map(Failed.map(({ Id, Code, Message = "" }) => [Id, `${Code} ${Message}`]));
+  return bodies.map((_, i) => {
+    const error = errors.get(String(i));
+    return error === undefined ? null : new UnavailableError("service_unavailable", `a message was not sent: ${error}`);
+  });
+}
+
+async function persistently<T>(request: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await request();
+    } catch (error) {
+      if (attempt === ATTEMPTS) throw error;
+    }
+    await sleep((0.5 + Math.random() / 2) * PAUSE * 2 ** (attempt - 1));
+  }
+}

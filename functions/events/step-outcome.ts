@@ -1,0 +1,21 @@
+import { Refusal } from "../errors.ts";
+import type { Inbox } from "./messages.ts";
+
+type Why = (Inbox["order"] & { readonly type: "stock_refused" })["refusal"];
+
+/**
+ * Runs a step.
+ * @returns what others have to be told of it: that it is done, or why it is refused; "too late" where nobody has to be told
+ *   anything, since order has given the saga up, or ended it so long ago that no marker is left
+ */
+export async function outcomeOf(step: () => Promise<Refusal | undefined>): Promise<"done" | "too late" | Why> {
+  try {
+    const refusal = await step();
+    if (refusal === undefined) return "done";
+    const { code, message } = refusal;
+    return code === "step_compensated" ? "too late" : { code, message };
+  } catch (error) {
+    if (error instanceof Refusal && error.code === "saga_expired") return "too late";
+    throw error;
+  }
+}

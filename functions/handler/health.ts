@@ -1,0 +1,80 @@
+import type { APIGatewayProxyResult } from "aws-lambda";
+import { LogError } from "log-replay";
+import { OccError } from "redis-occ";
+import { json, type Answer } from "../http/answer.ts";
+import { errorAnswer } from "../http/error-answer.ts";
+import { openState, type Service } from "../state/open-state.ts";
+import { incoming, outgoingResult, type Incoming } from "./incoming.ts";
+
+/** Milliseconds that a service has to say how it is. */
+const PATIENCE = 1_000;
+
+/** What a monitor is told of a service. */
+export type Health =
+  | { readonly status: "serving"; readonly epoch: number }
+  | { readonly status: "restoring" | "unavailable"; readonly error: HealthError };
+
+export interface HealthError {
+  readonly code: string;
+  /** With the name of the setting that it is about. */
+  readonly message: string;
+  /** False where waiting does not help. */
+  readonly retryable: boolean;
+}
+
+/**
+ * GET /SERVICE/health: 200 with the state's epoch where the service can be read, behind the same checks as any other read; 503 with
+ * what is in the way where it cannot.
+ */
+export function health(service: Service) {
+  return answering(() => healthAnswer(service));
+}
+
+/** A handler for monitors: no key, no parameters, and nothing that has to be restored before it answers. */
+export function answering(answer: () => Promise<Answer>) {
+  return async (
+    event: unknown,
+    context?: { callbackWaitsForEmptyEventLoop: boolean },
+  ): Promise<APIGatewayProxyResult> => {
+    if (context) context.callbackWaitsForEmptyEventLoop = false;
+    return outgoingResult(await answer(), requestIn(event));
+  };
+}
+
+async function healthAnswer(service: Service): Promise<Answer> {
+  try {
+    const state = await openState(service);
+    await state.occ.read(["ready"], { timeout: PATIENCE });
+    return json({ status: "serving", epoch: state.epoch } satisfies Health);
+  } catch (error) {
+    const { retryAfter = 1 } = errorAnswer(error);
+    const said = healthError(service, error);
+    const body: Health = { status: said.code === "restoring" ? "restoring" : "unavailable", error: said };
+    return { ...json(body, 503), retryAfter };
+  }
+}
+
+function healthError({ name }: Service, error: unknown): HealthError {
+  const message = wordsOf(error);
+  if (error instanceof LogError)
+    return { code: error.code, message: `the log of ${name}: ${message}`, retryable: error.retryable };
+  if (error instanceof OccError)
+    return { code: error.code, message: `REDIS_URL_${name.toUpperCase()}: ${message}`, retryable: error.retryable };
+  return { code: "internal_error", message, retryable: true };
+}
+
+/** With what is behind it: a time that was up says nothing of what took it. */
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? "" : wordsOf(error.cause);
+  return cause === "" || error.message.includes(cause) ? error.message : `${error.message} (${cause})`;
+}
+
+/** Null where it is the host that asks, without a request. */
+function requestIn(event: unknown): Incoming | null {
+  try {
+    return incoming(event);
+  } catch {
+    return null;
+  }
+}

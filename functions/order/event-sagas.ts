@@ -1,0 +1,125 @@
+/** Checkouts that go on by events: who sends what is to be sent, again where it was lost, and who waits for the end. */
+import type { LoggedRedis } from "log-replay";
+import { processWide } from "log-replay/process-wide";
+import { sendEvents } from "../events/sender.ts";
+import { describe, log } from "../request-log.ts";
+import { resendAfter } from "../settings/configuration.ts";
+import { outbox } from "./outbox.ts";
+import { openOutcomes } from "./outcomes.ts";
+import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
+import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "./sagas.ts";
+
+/** Milliseconds of a request that are left to look at the record a last time. */
+const LAST_LOOK = 300;
+/** Milliseconds between two sendings of the same at most: the pause doubles each time. */
+const LONGEST_PAUSE = 60_000;
+/** Sagas of which a process knows when it has sent their events again. */
+const MOST_KNOWN = 10_000;
+
+/** When this process has sent a saga's events again, and how often. */
+class Resends {
+  readonly #sent = new Map<string, { readonly at: number; readonly times: number }>();
+
+  /** When they are to be sent again; milliseconds since 1970. Whoever compensates has made no progress that could be seen. */
+  due(id: string, saga: Saga): number {
+    const { at, times } = this.#sent.get(id) ?? { at: saga.state === "running" ? saga.startedAt : 0, times: 0 };
+    return at + Math.min(LONGEST_PAUSE, resendAfter() * 2 ** times);
+  }
+
+  note(id: string): void {
+    const times = (this.#sent.get(id)?.times ?? 0) + 1;
+    this.#sent.delete(id);
+    this.#sent.set(id, { at: Date.now(), times });
+    if (this.#sent.size > MOST_KNOWN) this.#sent.delete(this.#sent.keys().next().value ?? "");
+  }
+
+  forget(id: string): void {
+    this.#sent.delete(id);
+  }
+}
+
+const openResends = (): Promise<Resends> => processWide("shop:resends", async () => new Resends());
+
+/** Milliseconds since 1970 at which `pushOn` has something to do for the saga. */
+export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
+  if (saga.state === "running" && isOverdue(saga, Date.now())) return 0;
+  const due = (await openResends()).due(id, saga);
+  return saga.state === "running" ? Math.min(due, saga.deadline) : due;
+}
+
+/**
+ * Sends what the saga's record says, for whatever has made no progress; one that is past its deadline is given up first.
+ * @returns the saga as it was left
+ * @throws OccError and LogError where its state cannot be changed now, UnavailableError where a queue cannot be reached
+ */
+export async function pushOn(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
+  const journal = new SagaJournal(state);
+  const timeout = Math.max(1, deadline - Date.now());
+  const resends = await openResends();
+  let current = driven;
+  if (driven.saga.state === "running" && isOverdue(driven.saga, Date.now())) {
+    try {
+      current = await journal.abandoned(driven, UNDO_ALL, LATE, timeout);
+    } catch (error) {
+      if (!(error instanceof LostRaceError)) throw error;
+      const saga = await journal.read(driven.id, timeout);
+      if (saga === null || isSettled(saga)) return { id: driven.id, saga: saga ?? driven.saga };
+      current = { id: driven.id, saga };
+    }
+  }
+  resends.note(driven.id);
+  await sendEvents(outbox(current.id, current.saga));
+  return current;
+}
+
+/**
+ * Waits for the end of a saga that goes on by itself.
+ * @param started the saga where this request has begun it: its first events are sent here
+ * @param deadline of the request; milliseconds since 1970
+ * @returns the saga as it is then, settled or not; null where it is gone, undefined where it could not be looked at: it goes
+ *   on all the same, so that no trouble of this request may be told as one of the checkout's
+ */
+export async function awaitEnd(
+  state: LoggedRedis,
+  id: string,
+  started: Saga | null,
+  deadline: number,
+): Promise<Saga | null | undefined> {
+  const journal = new SagaJournal(state);
+  const resends = await openResends();
+  const last = deadline - LAST_LOOK;
+  const read = (): Promise<Saga | null | undefined> =>
+    orLog(id, () => journal.read(id, Math.max(1, deadline - Date.now())));
+  // Before anything is sent or read: what comes after that is heard.
+  const watch = await (await openOutcomes()).watch(id);
+  try {
+    if (started !== null) await orLog(id, () => sendEvents(outbox(id, started)));
+    let saga = started ?? (await read());
+    for (;;) {
+      if (saga === null || (saga && isSettled(saga)) || Date.now() >= last) return saga;
+      const driven = saga && { id, saga };
+      if (driven && (await nextPush(driven)) <= Date.now()) {
+        saga = (await orLog(id, () => pushOn(state, driven, deadline)))?.saga ?? saga;
+        continue;
+      }
+      const next = driven ? await nextPush(driven) : Date.now() + LAST_LOOK;
+      const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
+      if (news !== null && news !== "look") return news;
+      const found = await read();
+      if (found !== undefined) saga = found;
+    }
+  } finally {
+    watch.end();
+    resends.forget(id);
+  }
+}
+
+/** What cannot be done now is done by whoever looks next: the saga's record stays. @returns undefined where it failed */
+async function orLog<T>(saga: string, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    log("warn", "saga", { service: "order", saga, error: describe(error, false) });
+    return undefined;
+  }
+}

@@ -1,0 +1,27 @@
+import type { LoggedRedis } from "log-replay";
+import { metric } from "../request-log.ts";
+import { CLAIMS, type Claim } from "./orders.ts";
+import type { DrivenSaga } from "./saga-journal.ts";
+import { sagaKey, type Saga } from "./sagas.ts";
+
+/** Sagas that one round looks at, oldest first. */
+const MOST = 10_000;
+/** Milliseconds past its deadline from which a saga counts as stuck: a whole round before this one has not settled it. */
+const STUCK = 60_000;
+
+/** Every claim stands for a saga that is not settled. @param deadline milliseconds since 1970 */
+export async function openSagas(state: LoggedRedis, deadline: number): Promise<DrivenSaga[]> {
+  const options = { timeout: Math.max(1, deadline - Date.now()) };
+  const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, { limit: MOST, ...options }), options);
+  const ids = claims.flatMap((claim) => (claim ? [claim.saga] : []));
+  const sagas = await state.occ.read<Saga>(ids.map(sagaKey), options);
+  return ids.flatMap((id, i) => {
+    const saga = sagas[i];
+    return saga ? [{ id, saga }] : [];
+  });
+}
+
+/** For the alarm. */
+export function tellStuck(open: readonly DrivenSaga[]): void {
+  metric("order", "StuckSagas", open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length);
+}

@@ -1,0 +1,25 @@
+import type { About, Outgoing } from "../events/messages.ts";
+import type { Saga } from "./sagas.ts";
+
+/**
+ * What has to be told to whom of a saga as it stands. Its record is the outbox: what is lost on its way is sent again from
+ * here, and the others repeat what follows from it.
+ */
+export function outbox(saga: string, record: Saga): readonly Outgoing[] {
+  const { startedAt, order, traceparent, items, user, total } = record;
+  const about: About = { saga, startedAt, order, ...(traceparent === undefined ? {} : { traceparent }) };
+  switch (record.state) {
+    case "running": {
+      const lines = items.map(([item, quantity]): [string, number] => [item, quantity]);
+      return [{ to: "stock", message: { type: "checkout_started", ...about, lines, user, amount: total } }];
+    }
+    case "compensating":
+      return (record.undo ?? []).map((step): Outgoing =>
+        step === "charge"
+          ? { to: "payment", message: { type: "refund", ...about } }
+          : { to: "stock", message: { type: "release", ...about } },
+      );
+    default:
+      return [];
+  }
+}

@@ -1,0 +1,28 @@
+import { directClient } from "../calls/direct-client.ts";
+import { answering, type Health } from "../handler/health.ts";
+import { json } from "../http/answer.ts";
+
+/** Milliseconds that a service has for its answer. */
+const PATIENCE = 3_000;
+const SERVICES = { order: "/orders/health", stock: "/stock/health", payment: "/payment/health" };
+
+/** GET /health: the three services at once; 200 where each of them serves. */
+export const handler = answering(async () => {
+  const said = await Promise.all(
+    Object.entries(SERVICES).map(async ([name, path]) => [name, await ask(path)] as const),
+  );
+  const states = new Set(said.map(([, { status }]) => status));
+  const status = states.has("unavailable") ? "unavailable" : states.has("restoring") ? "restoring" : "serving";
+  const services = Object.fromEntries(said);
+  return status === "serving" ? json({ status, services }) : { ...json({ status, services }, 503), retryAfter: 1 };
+});
+
+async function ask(path: string): Promise<Health> {
+  try {
+    const { body } = await directClient({ method: "GET", path, timeout: PATIENCE });
+    return JSON.parse(body) as Health;
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return { status: "unavailable", error: { code: "service_unavailable", message, retryable: true } };
+  }
+}

@@ -1,0 +1,120 @@
+/** The queues of a shop whose checkouts go by events: of a server that is given, or of one that is started. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { writeFileAtomically } from "../atomic-file.ts";
+import type { Configuration } from "../configuration.ts";
+import type { DataFolder } from "../data-folder.ts";
+import type { Diagnostics } from "../diagnostics.ts";
+import type { Ledger } from "../ledger.ts";
+import { freePorts } from "../ports.ts";
+import { StartError } from "../start-error.ts";
+import { SupervisedProcess, type Child } from "../supervised-process.ts";
+import { createQueues } from "./create-queues.ts";
+
+const NAME = "queues";
+const PATIENCE_MS = 2_000;
+const START_ATTEMPTS = 5;
+
+export class Queues {
+  readonly #configuration: Configuration;
+  readonly #file: string;
+  readonly #ledger: Ledger;
+  readonly #diagnostics: Diagnostics;
+  readonly #onReadyAgain: () => void;
+  #started: SupervisedProcess | undefined;
+
+  /** @param onReadyAgain told when a server that had died is back, empty */
+  constructor(
+    configuration: Configuration,
+    folder: DataFolder,
+    ledger: Ledger,
+    diagnostics: Diagnostics,
+    onReadyAgain: () => void,
+  ) {
+    this.#configuration = configuration;
+    this.#file = join(folder.runDir, `${NAME}.url`);
+    this.#ledger = ledger;
+    this.#diagnostics = diagnostics;
+    this.#onReadyAgain = onReadyAgain;
+  }
+
+  /** @returns its address; of a further host that of the shop's own @throws StartError */
+  async start(): Promise<string> {
+    const { hostsOnly, givenQueues } = this.#configuration;
+    if (hostsOnly) return givenQueues ?? this.#readUrl();
+    const url = givenQueues ?? (await this.#startServer());
+    if (givenQueues !== undefined)
+      await createQueues({ endpoint: url, region: process.env["AWS_REGION"] || "us-east-1" }).catch(
+        (error: unknown) => {
+          throw new StartError(`SQS_ENDPOINT: ${describe(error)}`);
+        },
+      );
+    writeFileAtomically(this.#file, `${url}\n`);
+    return url;
+  }
+
+  async stop(): Promise<void> {
+    await this.#started?.stop(PATIENCE_MS);
+    if (!this.#configuration.hostsOnly) rmSync(this.#file, { force: true });
+  }
+
+  killNow(): void {
+    this.#started?.killNow();
+  }
+
+  /** Between the moment in which a port is found free and the start, somebody else may take it. */
+  async #startServer(): Promise<string> {
+    let problem = "";
+    for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
+      const [port = 0] = await freePorts(1);
+      const server = new SupervisedProcess(
+        queueServer(port, this.#diagnostics),
+        this.#ledger,
+        this.#diagnostics,
+        this.#onReadyAgain,
+      );
+      try {
+        await server.start();
+        this.#started = server;
+        return `http://127.0.0.1:${port}`;
+      } catch (error) {
+        problem = describe(error);
+        await server.stop(0);
+      }
+    }
+    throw new StartError(`the queue server did not start: ${problem}`);
+  }
+
+  #readUrl(): string {
+    try {
+      return readFileSync(this.#file, "utf8").trim();
+    } catch {
+      throw new StartError(`${this.#file} is missing: no shop with SAGA=events runs on this data folder`);
+    }
+  }
+}
+
+function queueServer(port: number, diagnostics: Diagnostics): Child {
+  let running: ReturnType<typeof spawn> | undefined;
+  return {
+    name: NAME,
+    spawn: () =>
+      (running = diagnostics.withOutput(NAME, (output) =>
+        spawn(process.execPath, [join(import.meta.dirname, "queue-server.ts"), String(port)], {
+          detached: true,
+          stdio: ["ignore", output, output, "ipc"],
+        }),
+      )),
+    async ready(signal) {
+      if (running === undefined) throw new Error("it was not started");
+      await once(running, "message", { signal });
+    },
+  };
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+}

@@ -1,0 +1,24 @@
+import { GoneError } from "../errors.ts";
+import type { LogStore } from "../stores/store.ts";
+import { assertSnapshotFormat, HEAD_BYTES } from "./snapshot.ts";
+
+/**
+ * Looks at the format of what a restore reads, before anything is claimed or cut. The store's own was looked at when it was
+ * opened, and that of segments is their epoch's.
+ * @throws FormatError; LogDamageError
+ */
+export async function assertKnownFormat(store: LogStore): Promise<void> {
+  await store.begins();
+  const snapshot = await store.snapshot();
+  if (snapshot === null) return;
+  try {
+    for await (const head of store.readSnapshot(snapshot, HEAD_BYTES)) {
+      assertSnapshotFormat(head, snapshot.name);
+      return;
+    }
+  } catch (error) {
+    // There is a newer one by now.
+    if (!(error instanceof GoneError)) throw error;
+    return assertKnownFormat(store);
+  }
+}

@@ -1,0 +1,110 @@
+/** Logs of every format that there ever was are read for ever; one of a format that is not known is left alone. */
+import { cp, readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { compact, createFileStore, FormatError, openFileStore, readHistory, stateAt } from "../../src/index.ts";
+import { planRepair, restoreTo } from "../../src/tools/index.ts";
+import { twoEpochs, verified } from "../tools/support.ts";
+import { textOf } from "../support/logs.ts";
+import { add, outcome, replayed, stage, stateOf } from "../support/stage.ts";
+
+const on = stage();
+const FIXTURES = join(import.meta.dirname, "..", "fixtures");
+
+/** What the golden logs hold: three epochs, a snapshot of commit 6, an archive. */
+const STATE = {
+  n: "12",
+  'k:é\n"\\🦊': JSON.stringify({ text: 'é\n\u0000"\\', list: [1, null, true, -1.5e-7], deep: { a: {} } }),
+  "i:1": "1",
+  "i:3": '"later"',
+  "k:last": "9007199254740991",
+};
+
+async function golden(name: string) {
+  const folder = await on.folder();
+  await cp(join(FIXTURES, name), folder, { recursive: true });
+  return { folder, store: await openFileStore({ folder }) };
+}
+
+describe.each(["format-1-unnamed", "format-1"])("the golden log %s", (name) => {
+  test("is sound, and gives its history, its past and its state", async () => {
+    const { store } = await golden(name);
+    expect(await verified(store)).toMatchObject({ findings: [], summary: { records: 8, epochs: 3 } });
+    expect(textOf(await stateAt(store))).toEqual(STATE);
+    expect(textOf(await stateAt(store, { n: 5 }))).toEqual({
+      ...{ n: "3", "i:1": "1", "i:3": "3" },
+      'k:é\n"\\🦊': STATE['k:é\n"\\🦊'],
+    });
+    const records = [];
+    for await (const record of readHistory(store)) records.push(record);
+    expect(records.map(({ epoch, n, op }) => [epoch, n, op])).toEqual([
+      [1, 1, "put"],
+      [1, 2, "group"],
+      [1, 3, "group"],
+      [1, 4, "group"],
+      [1, 5, "put"],
+      [2, 6, "put"],
+      [2, 7, "put"],
+      [3, 8, "put"],
+    ]);
+    expect(records[1]).toMatchObject({ saga: "s-1", note: { frame: { lines: 1 } }, set: { "i:1": 1, n: 1 } });
+  });
+
+  test("is restored from, gone on with, compacted and restored again", async () => {
+    const { folder, store } = await golden(name);
+    const state = on.open({ store, indexes: ["i:"] });
+    await state.ready();
+    expect(await stateOf(on.outside)).toMatchObject(STATE);
+    expect(await state.occ.transact(["n"], add("n"))).toBe(13);
+    await compact(store);
+    expect((await verified(store)).damages).toEqual([]);
+    expect(await replayed(on, folder)).toEqual({ ...STATE, n: "13" });
+  });
+});
+
+test("what is written names its format: the store, each beginning, the snapshot", async () => {
+  const { store } = await twoEpochs(on);
+  await compact(store);
+  const names = await readdir(store.folder);
+  for (const name of ["store.json", "begin-00000001.json", "begin-00000002.json"])
+    expect(JSON.parse(await readFile(join(store.folder, name), "utf8"))).toMatchObject({ format: 1 });
+  const snapshot = names.find((name) => name.startsWith("snapshot")) ?? "";
+  const lines = (await readFile(join(store.folder, snapshot), "utf8")).trimEnd().split("\n");
+  for (const line of [lines[0], lines.at(-1)]) expect(JSON.parse(line ?? "")).toMatchObject({ format: 1 });
+});
+
+describe("an unknown format is refused before anything is claimed or cut", () => {
+  test.each(["2", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
+    const { folder } = await golden("format-1");
+    const path = join(folder, "store.json");
+    await writeFile(path, (await readFile(path, "utf8")).replace('"format":1', `"format":${format}`));
+    expect(await outcome(openFileStore({ folder }))).toMatchObject({ code: "log_format", retryable: false });
+    expect(await outcome(createFileStore(folder))).toBeInstanceOf(FormatError);
+  });
+
+  test.each(["begin-00000003.json", "begin-00000001.json", "snapshot-00000002-0000000000000006.jsonl"])(
+    "of %s: nothing is restored, repaired, compacted or turned back",
+    async (name) => {
+      const { folder, store } = await golden("format-1");
+      await writeFile(join(folder, "segment-00000003-00000000-1-1-torn-1.jsonl"), '{"epoch":3,"n":9,');
+      const path = join(folder, name);
+      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"format":1', '"format":2'));
+      const before = await readdir(folder, { recursive: true });
+      const state = on.open({ store });
+      for (const use of [
+        () => state.ready(),
+        () => state.occ.transact(["n"], add("n")),
+        () => planRepair(store),
+        () => compact(store),
+        () => restoreTo({ store, moment: { n: 7 } }),
+      ])
+        expect(await outcome(use())).toMatchObject({
+          code: "log_format",
+          retryable: false,
+          message: expect.stringContaining("is of format 2, and this version reads up to 1") as unknown,
+        });
+      expect(await readdir(folder, { recursive: true })).toEqual(before);
+      expect(await on.outside.dbsize()).toBeLessThanOrEqual(1);
+    },
+  );
+});

@@ -1,0 +1,175 @@
+import { readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { openFileStore, type LogStore } from "../../src/index.ts";
+import { tampered } from "../support/tampered-store.ts";
+import { add, listener, outcome, replayed, stage, until } from "../support/stage.ts";
+
+const on = stage();
+
+/** A store that counts what is asked of it, and takes its time for each. */
+function counted(store: LogStore, milliseconds: number): { store: LogStore; count: () => number } {
+  let count = 0;
+  const slow = new Proxy(store, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== "function") return member;
+      const asked = member.bind(target) as (...args: unknown[]) => unknown;
+      if (["read", "readSnapshot", "createSegment"].includes(String(name))) return asked;
+      return async (...args: unknown[]) => {
+        count++;
+        await new Promise((resolve) => setTimeout(resolve, milliseconds));
+        return asked(...args);
+      };
+    },
+  });
+  return { store: slow, count: () => count };
+}
+
+describe("epochs that restores have left behind, one after the other", () => {
+  /** A log with one commit, and idle epochs up to the one named. */
+  async function idle(last: number): Promise<string> {
+    await on.outside.flushall();
+    const { folder } = await on.store();
+    const first = on.open({ store: await on.store(folder) });
+    await first.occ.transact(["n"], add("n"));
+    await first.close();
+    const name = (epoch: number): string => String(epoch).padStart(8, "0");
+    for (let from = 2; from <= last; from += 500)
+      await Promise.all(
+        Array.from({ length: Math.min(500, last + 1 - from) }, async (_, i) => {
+          const epoch = from + i;
+          await writeFile(join(folder, `claim-${name(epoch)}`), "");
+          await writeFile(join(folder, `begin-${name(epoch)}.json`), `{"parent":${epoch - 1},"cut":1}\n`);
+        }),
+      );
+    await on.outside.flushall();
+    return folder;
+  }
+
+  /** What a restore of it asks of the store. */
+  async function requestsOfRestore(folder: string): Promise<number> {
+    const { store, count } = counted(await openFileStore({ folder }), 0);
+    const state = on.open({ store, timeout: 60_000 });
+    expect(await state.occ.transact(["n"], add("n"))).toBe(2);
+    const asked = count();
+    await state.close();
+    return asked;
+  }
+
+  test("10,000 of them: a restore asks the store for no more than with 20, and they are tidied away", async () => {
+    const few = await requestsOfRestore(await idle(21));
+    const folder = await idle(10_001);
+    // A comparison or two more, where the machine is slow.
+    expect(await requestsOfRestore(folder)).toBeLessThan(few + 10);
+    await until(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      return (await readdir(folder)).filter((found) => /^(claim|begin)-/.test(found)).length <= 5;
+    }, 60_000);
+    expect((await (await on.store(folder)).begins()).size).toBe(2);
+    expect(await replayed(on, folder)).toEqual({ n: "2" });
+  }, 180_000);
+
+  test("a process that comes back in an epoch whose claim was tidied away does not take it for one that goes on", async () => {
+    const store = await on.store();
+    for (let epoch = 1; epoch <= 5; epoch++) await store.claim(epoch);
+    await store.forgetEpochs?.([], 5);
+    expect(await store.claims()).toEqual([5]);
+    for (const epoch of [1, 2, 3])
+      expect(await outcome(store.isSealed(epoch))).toMatchObject({ code: "log_unavailable" });
+    expect(await store.isSealed(4)).toBe(true);
+    expect(await store.isSealed(5)).toBe(false);
+  });
+});
+
+test("a restore that fails is tried again less and less often, by however many processes, and leaves few epochs", async () => {
+  const server = await on.ownRedis();
+  const { folder } = await on.store();
+  const first = on.open({ url: server.url, store: await on.store(folder) });
+  for (let i = 0; i < 50; i++)
+    await first.occ.transact([`k${i}`], () => ({ result: 0, set: { [`k${i}`]: "x".repeat(40_000) } }));
+  await first.close();
+  const client = on.connect(server.url);
+  await client.flushall();
+  const { used_memory: used = "0" } = Object.fromEntries(
+    (await client.info("memory")).split("\r\n").map((line) => line.split(":")),
+  ) as Record<string, string>;
+  await client.config("SET", "maxmemory", String(Number(used) + 1_000_000));
+
+  const events = listener();
+  const states = await Promise.all(
+    Array.from({ length: 5 }, async () =>
+      on.open({ url: server.url, store: await on.store(folder), onEvent: events.onEvent }),
+    ),
+  );
+  const started = performance.now();
+  await Promise.all(
+    states.map(async (state) => {
+      while (events.count("restore started") < 6) await outcome(state.occ.read(["k0"], { timeout: 500 }));
+    }),
+  );
+  // Five pauses lie between six restores, whoever makes them: 100 ms, 200 and so on, each at most a quarter shorter.
+  expect(performance.now() - started).toBeGreaterThan(0.75 * (100 + 200 + 400 + 800 + 1_600));
+  expect((await (await openFileStore({ folder })).claims()).length).toBe(1 + events.count("restore started"));
+  await client.config("SET", "maxmemory", "0");
+  expect(await states[0]?.occ.read(["k49"], { timeout: 20_000 })).toEqual(["x".repeat(40_000)]);
+}, 60_000);
+
+test("a log that is damaged is claimed once: whoever comes later finds the damage first", async () => {
+  const { folder } = await on.store();
+  const first = on.open({ store: await on.store(folder) });
+  for (let n = 1; n <= 3; n++) await first.occ.transact(["n"], add("n"));
+  await first.close();
+  const store = await on.store(folder);
+  const [segment] = await store.segments();
+  await writeFile(join(folder, segment?.name ?? ""), "damaged\n", { flag: "r+" });
+  await on.outside.flushall();
+  for (let i = 0; i < 4; i++) {
+    const state = on.open({ store: await on.store(folder) });
+    expect(await outcome(state.occ.read(["n"]))).toMatchObject({ code: "log_damaged" });
+    await state.close();
+  }
+  expect(await store.claims()).toEqual([1, 2]);
+});
+
+test("100 processes on a slow store, Redis lost under load: one restores, the others wait without asking the store", async () => {
+  const PROCESSES = 100;
+  const { folder } = await on.store();
+  const events = listener();
+  const stores = await Promise.all(
+    Array.from({ length: PROCESSES }, async () => counted(await openFileStore({ folder }), 20)),
+  );
+  const states = stores.map(({ store }) =>
+    on.open({ store, connections: 2, timeout: 30_000, onEvent: events.onEvent }),
+  );
+  const addAll = (): Promise<number[]> =>
+    Promise.all(states.map((state, i) => state.occ.transact([`n${i}`], add(`n${i}`))));
+  await addAll();
+  const before = stores.reduce((sum, { count }) => sum + count(), 0);
+  await on.outside.flushall();
+  expect(new Set(await addAll())).toEqual(new Set([2]));
+  expect(Math.max(...(await (await openFileStore({ folder })).claims()))).toBeLessThanOrEqual(3);
+  const asked = stores.reduce((sum, { count }) => sum + count(), 0) - before;
+  expect(asked).toBeLessThan(8 * PROCESSES);
+  expect(new Set(Object.values(await replayed(on, folder)))).toEqual(new Set(["2"]));
+}, 120_000);
+
+test("a slow restore keeps its lock as long as it gets on: nobody else claims meanwhile", async () => {
+  const { folder } = await on.store();
+  const first = on.open({ store: await on.store(folder) });
+  await first.occ.transact(["n"], add("n"));
+  await first.close();
+  await on.outside.flushall();
+  const slow = tampered(await on.store(folder), {
+    // Renewed every quarter of its life, by a count that it holds.
+    beforeSync: () => until(async () => Number((await on.outside.get("log:lock"))?.split(":")[1]) >= 8, 40_000),
+  });
+  const states = [slow, await on.store(folder), await on.store(folder)].map((store) =>
+    on.open({ store, lockTtl: 2_000, timeout: 50_000 }),
+  );
+  const [one, ...others] = states;
+  const reading = one?.occ.read(["n"]);
+  await until(async () => (await on.outside.get("log:lock")) !== null);
+  expect(await Promise.all([reading, ...others.map((state) => state.occ.read(["n"]))])).toEqual([[1], [1], [1]]);
+  expect(await (await on.store(folder)).claims()).toEqual([1, 2]);
+}, 60_000);

@@ -1,0 +1,145 @@
+import { expect, test } from "@jest/globals";
+import { CommandFailedError, OutcomeUnknownError, type Command, type View } from "../src/index.ts";
+import { EXEC } from "./support/commit-mode.ts";
+import { add, hookWith, outcome, stage, until } from "./support/stage.ts";
+
+const on = stage();
+
+const with_ = (...commands: Command[]) => ({ result: "done", commands });
+
+test("commands of a rule run with what it sets, after that and in their order", async () => {
+  const occ = on.client();
+  const heard: string[] = [];
+  const subscriber = on.connect(on.redis.url);
+  await subscriber.subscribe("news");
+  subscriber.on("message", (_channel, text) => heard.push(text));
+  await occ.transact(["n"], (view) => ({
+    ...add("n")(view),
+    commands: [
+      ["zadd", "board", 5, "ann"],
+      ["hset", "cart", "apple", "1", "raw", Buffer.from("x")],
+      ["publish", "news", "booked"],
+      ["expire", "n", 60],
+    ],
+  }));
+  expect(await on.outside.zscore("board", "ann")).toBe("5");
+  expect(await on.outside.hgetall("cart")).toEqual({ apple: "1", raw: "x" });
+  expect(await on.outside.ttl("n")).toBeGreaterThan(50);
+  await until(() => heard.length === 1);
+  expect(heard).toEqual(["booked"]);
+});
+
+test("a rule that only has commands counts as a write, and its EXEC in vain runs none of them", async () => {
+  const occ = on.client();
+  expect(await occ.transact([], () => with_(["incr", "i"]))).toBe("done");
+  expect(await occ.transactAlone([], () => with_(["incr", "i"]))).toBe("done");
+  expect(await on.outside.get("i")).toBe("2");
+});
+
+test("a later rule of a group sees what the commands before it made", async () => {
+  const occ = on.client();
+  const count = (view: View) => ({
+    result: view.sortedSet("board").size,
+    commands: [["zadd", "board", 1, `m${view.sortedSet("board").size}`]] satisfies Command[],
+  });
+  const results = await Promise.all(Array.from({ length: 5 }, () => occ.transact(["board"], count)));
+  expect([...results].sort()).toEqual([0, 1, 2, 3, 4]);
+  const [, read, blind] = await Promise.all([
+    occ.transact(["i"], () => with_(["set", "i", "41"])),
+    occ.transact(["i"], (view) => ({ result: view.get("i") })),
+    occ.transact([], () => ({ result: "last", set: { j: 1 } })),
+    occ.transact([], () => with_(["incr", "j"])),
+    occ.transact([], () => ({ result: "last", set: { j: 5 } })),
+  ]);
+  expect([read, blind]).toEqual([41, "last"]);
+  expect(await on.outside.get("j")).toBe("5");
+});
+
+test("commands on different keys share one EXEC", async () => {
+  const occ = on.client();
+  await Promise.all(
+    Array.from({ length: 50 }, (_, i) => occ.transact([`k${i}`], () => with_(["hincrby", `h${i}`, "f", 1]))),
+  );
+  expect(await on.calls(EXEC)).toBe(1);
+});
+
+test("a command that fails in EXEC is the error of its own transaction: others have their answers", async () => {
+  await on.outside.rpush("list", "x");
+  const occ = on.client();
+  const outcomes = await Promise.all([
+    outcome(occ.transact(["a"], add("a"))),
+    outcome(occ.transact(["b"], (view) => ({ ...add("b")(view), commands: [["zadd", "list", 1, "m"]] }))),
+    outcome(occ.transact(["a"], add("a"))),
+  ]);
+  expect([outcomes[0], outcomes[2]]).toEqual([1, 2]);
+  expect(outcomes[1]).toBeInstanceOf(CommandFailedError);
+  expect(outcomes[1]).toMatchObject({ unchanged: false, transient: false, retryable: false });
+  expect(await on.json("b")).toBe(1);
+});
+
+test("a command that Redis refuses is the error of its own transaction, which changes nothing", async () => {
+  const occ = on.client({ commit: "watch" });
+  const outcomes = await Promise.all([
+    outcome(occ.transact(["a"], add("a"))),
+    outcome(occ.transact(["b"], (view) => ({ ...add("b")(view), commands: [["zadd", "board"]] }))),
+    outcome(occ.transact(["c"], add("c"))),
+  ]);
+  expect([outcomes[0], outcomes[2]]).toEqual([1, 1]);
+  expect(outcomes[1]).toMatchObject({ code: "server_refused", unchanged: true, transient: false });
+  expect(await on.outside.exists("b")).toBe(0);
+});
+
+test.each<[Command]>([
+  [["multi"]],
+  [["EXEC"]],
+  [["watch", "k"]],
+  [["eval", "return 1", 0]],
+  [["flushall"]],
+  [["flushdb"]],
+  [["select", 1]],
+  [["subscribe", "news"]],
+  [["set", "occ:marker:x", "1"]],
+  [["del", "k", "occ:fence:x"]],
+  [["zadd", "k", NaN, "m"]],
+  [[] as unknown as Command],
+  ["incr i" as unknown as Command],
+])("%j is refused as a command of a rule", async (command) => {
+  const error = await outcome(on.client().transact([], () => ({ result: 0, set: { k: 1 }, commands: [command] })));
+  expect(error).toBeInstanceOf(TypeError);
+  expect(await on.outside.exists("k")).toBe(0);
+});
+
+test("a command that this package does not know is sent as it is", async () => {
+  const error = await outcome(on.client({ commit: "watch" }).transact([], () => with_(["json.set", "k", "$", "1"])));
+  expect(error).toMatchObject({ code: "server_refused" });
+});
+
+test("the answer of an EXEC with commands is lost: that it ran is known, what became of them is not", async () => {
+  const proxy = await on.proxy();
+  const occ = on.client({ url: proxy.url });
+  await occ.transact(["n"], add("n"));
+  const answer = outcome(occ.transact(["n"], (view) => ({ ...add("n")(view), commands: [["incr", "i"]] })));
+  const held = await proxy.catchNext(EXEC);
+  await held.deliver();
+  held.cut();
+  const error = await answer;
+  expect(error).toBeInstanceOf(OutcomeUnknownError);
+  expect([await on.json("n"), await on.outside.get("i")]).toEqual([2, "1"]);
+});
+
+test("a hook is told of commands and times to live, and may refuse them", async () => {
+  const told: unknown[] = [];
+  const occ = on.client({
+    hook: hookWith({
+      prepare(_images, meta, beyond) {
+        told.push(beyond);
+        if (beyond !== undefined) throw new TypeError("not here");
+        return meta;
+      },
+    }),
+  });
+  expect(await outcome(occ.transact([], () => with_(["incr", "i"])))).toEqual(new TypeError("not here"));
+  await occ.transact([], () => ({ result: 0, set: { a: 1 } }));
+  expect(told).toEqual([{ ttls: new Map(), commands: [["incr", "i"]] }, undefined]);
+  expect(await on.outside.exists("i")).toBe(0);
+});

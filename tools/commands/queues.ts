@@ -1,0 +1,69 @@
+import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
+import { ToolError } from "../exit.ts";
+import { confirmed, count, paint, print, printJson } from "../output.ts";
+import { Queue, type DeadLetter } from "../queues.ts";
+
+export interface QueuesOptions {
+  readonly json?: boolean;
+}
+
+/** What waits, what is worked on, how old the oldest is, and what could not be handled. */
+export async function queues(options: QueuesOptions): Promise<void> {
+  for (const service of SERVICES) {
+    const queue = new Queue(service);
+    try {
+      const [depth, oldest, letters] = await Promise.all([queue.depth(), queue.oldest(), queue.deadLetters()]);
+      await queue.putBack(letters);
+      if (options.json) {
+        await printJson({ service, ...depth, oldest: oldest ?? null, deadLetters: letters.map(toJson) });
+        continue;
+      }
+      const age =
+        oldest === null || oldest === undefined
+          ? ""
+          : `, the oldest for ${Math.round((Date.now() - oldest) / 1_000)} s`;
+      const dead = depth.dead === 0 ? "no dead letters" : paint("red", count(depth.dead, "dead letter"));
+      await print(`${service.padEnd(7)}  ${depth.waiting} waiting${age}, ${depth.inFlight} in flight, ${dead}`);
+      for (const letter of letters) await print(`         ${described(letter)}`);
+    } finally {
+      queue.close();
+    }
+  }
+}
+
+export interface RedriveOptions {
+  readonly yes?: boolean;
+}
+
+/** Has the dead letters of a service handled once more. */
+export async function redrive(service: string, { yes = false }: RedriveOptions): Promise<void> {
+  const name = SERVICES.find((candidate) => candidate === service);
+  if (name === undefined) throw new ToolError(`there is no service "${service}": ${SERVICES.join(", ")}`);
+  await redriveOf(name, yes);
+}
+
+async function redriveOf(service: ServiceName, yes: boolean): Promise<void> {
+  const queue = new Queue(service);
+  try {
+    const letters = await queue.deadLetters();
+    for (const letter of letters) await print(described(letter));
+    if (letters.length > 0 && !(await confirmed(`Send ${count(letters.length, "message")} to ${service} again?`, yes)))
+      return await queue.putBack(letters);
+    await queue.redrive(letters);
+    await print(`${service}: ${count(letters.length, "message")} sent again`);
+  } finally {
+    queue.close();
+  }
+}
+
+function described({ id, body, sentAt, receives }: DeadLetter): string {
+  const text = body.slice(body.indexOf("\n") + 1);
+  return `${new Date(sentAt).toISOString()}  ${id}  received ${receives} times  ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`;
+}
+
+const toJson = ({ id, body, sentAt, receives }: DeadLetter): object => ({
+  id,
+  sentAt: new Date(sentAt).toISOString(),
+  receives,
+  message: body.slice(body.indexOf("\n") + 1),
+});
