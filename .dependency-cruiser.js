@@ -24,7 +24,7 @@ export default {
       comment: "Each layer is useful to somebody who has never heard of orders.",
       severity: "error",
       from: { path: "^layers/" },
-      to: { path: "^(functions|host|bench|deploy|test|tools)/" },
+      to: { path: "^(console|functions|host|bench|deploy|test|tools)/" },
     },
     {
       name: "redis-occ-knows-no-log",
@@ -79,6 +79,20 @@ export default {
       severity: "error",
       from: { path: `^functions/(${services})/`, pathNot: "/test/" },
       to: { path: `^functions/((${services})/|services[.]ts$)`, pathNot: "^functions/$1/" },
+    },
+    {
+      name: "console-page",
+      comment: "The page runs in a browser: of the server it knows what it answers, as types.",
+      severity: "error",
+      from: { path: "^console/client/" },
+      to: { path: "^(console/server|functions|host|tools|layers)/", dependencyTypesNot: ["type-only"] },
+    },
+    {
+      name: "console-apart",
+      comment: "The console is for who asks for it: the functions and the host load nothing of it.",
+      severity: "error",
+      from: { path: "^(functions|host)/", pathNot: "/test/" },
+      to: { path: "^console/", dependencyTypesNot: ["type-only"] },
     },
     {
       name: "declared",

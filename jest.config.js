@@ -38,6 +38,7 @@ const all = [
   project("deploy", "deploy/test/*.test.ts"),
   project("bench", "bench/test/**/*.test.ts"),
   project("model", "model/test/**/*.test.ts"),
+  project("console", "console/test/**/*.test.ts"),
   project("tools", "tools/test/**/*.test.ts"),
   project("examples", "examples/test/**/*.test.ts"),
   {

@@ -3,7 +3,7 @@ const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type Level = (typeof LEVELS)[number];
 
 /**
- * One line of JSON on standard output. `fields` must hold no secret: no headers, no bodies.
+ * One line on standard output: JSON, and on a terminal for people. `fields` must hold no secret: no headers, no bodies.
  *
  * Lines are written once for each turn of the event loop, because a write for each line costs more than all the rest of
  * it. They are out before an invocation's answer has left the process and before a Lambda freezes; only a SIGKILL takes
@@ -12,16 +12,28 @@ export type Level = (typeof LEVELS)[number];
 export function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
   const threshold = LEVELS.indexOf((process.env["LOG_LEVEL"] || "info") as Level);
   if (LEVELS.indexOf(level) < threshold) return;
-  const head = `{"time":"${new Date().toISOString()}","level":"${level}","message":${JSON.stringify(message)}`;
+  const time = new Date().toISOString();
+  if (process.stdout.isTTY) return writeLine(forPeople(time, level, message, fields));
+  const head = `{"time":"${time}","level":"${level}","message":${JSON.stringify(message)}`;
   const rest = JSON.stringify(fields);
-  write(rest === "{}" ? `${head}}` : `${head},${rest.slice(1)}`);
+  writeLine(rest === "{}" ? `${head}}` : `${head},${rest.slice(1)}`);
+}
+
+/** On a terminal: what matters first, and no punctuation to read past. */
+function forPeople(time: string, level: Level, message: string, fields: Readonly<Record<string, unknown>>): string {
+  const { service = "", method, path, status, ms, ...rest } = fields;
+  const what = typeof method === "string" ? [method, path, status, ms, "ms"].join(" ") : message;
+  const notes = Object.entries(rest).map(
+    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  return [time.slice(11, 23), level.padEnd(5), String(service).padEnd(7), what, ...notes].join(" ");
 }
 
 const waiting: string[] = [];
 let flushesAtExit = false;
 
-/** @param line JSON */
-function write(line: string): void {
+/** Without the line's end. */
+export function writeLine(line: string): void {
   if (waiting.length === 0) {
     setImmediate(flush);
     if (!flushesAtExit) process.once("exit", flush);
@@ -32,20 +44,6 @@ function write(line: string): void {
 
 function flush(): void {
   if (waiting.length > 0) process.stdout.write(waiting.splice(0).join(""));
-}
-
-/**
- * One value of a metric, as a line that CloudWatch turns into one (its embedded metric format). It is written only
- * where METRICS_NAMESPACE says that somebody reads it.
- */
-export function metric(service: string, name: string, value: number): void {
-  const namespace = process.env["METRICS_NAMESPACE"];
-  if (!namespace) return;
-  const about = {
-    Timestamp: Date.now(),
-    CloudWatchMetrics: [{ Namespace: namespace, Dimensions: [["service"]], Metrics: [{ Name: name }] }],
-  };
-  write(JSON.stringify({ _aws: about, service, [name]: value }));
 }
 
 /** An error with what caused it, for the log; with its stack only if it was not expected. */

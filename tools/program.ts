@@ -3,6 +3,7 @@ import { parseMoment, type Moment } from "log-replay/tools";
 import { audit } from "./commands/audit.ts";
 import { backup } from "./commands/backup.ts";
 import { compactLogs } from "./commands/compact.ts";
+import type { ConsoleCommandOptions } from "./commands/console.ts";
 import { diffStates } from "./commands/diff.ts";
 import { follow } from "./commands/follow.ts";
 import { queues, redrive } from "./commands/queues.ts";
@@ -141,6 +142,19 @@ the keys of AWS say. Exit codes: 0 all is well, 1 something is wrong, 2 it could
   )
     .option("--json", "one JSON object, for programs")
     .action(audit);
+
+  command(
+    "console",
+    "the logs in a browser: checkouts, the three logs on one time line, any earlier state, the audit",
+    ["console", "console --port 9000", "console --shop http://127.0.0.1:8000"],
+  )
+    .option("--port <port>", "to listen on; 0 for any", natural, 8080)
+    .option("--host <address>", "to listen on; beyond this machine a token is needed", "127.0.0.1")
+    .option("--shop <url>", "of the shop that writes these logs, for what no log tells")
+    .action(async (options: ConsoleCommandOptions) =>
+      // Loaded only for this command: the others start without it.
+      (await import("./commands/console.ts")).openConsole(options),
+    );
 
   command(
     "queues",

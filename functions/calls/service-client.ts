@@ -8,6 +8,8 @@ export interface ServiceRequest {
   readonly body?: unknown;
   /** Milliseconds for the whole call. */
   readonly timeout: number;
+  /** W3C traceparent; empty for none. */
+  readonly trace?: string;
 }
 
 export interface ServiceResponse {
@@ -31,9 +33,13 @@ export interface Outgoing {
 }
 
 /** The body becomes text before anything is awaited, so that what its owner does with it later changes nothing. */
-export async function outgoing({ method, path, body }: ServiceRequest, options?: SignOptions): Promise<Outgoing> {
-  if (body === undefined) return { headers: {}, body: null };
+export async function outgoing(
+  { method, path, body, trace }: ServiceRequest,
+  options?: SignOptions,
+): Promise<Outgoing> {
+  const traced = trace ? { traceparent: trace } : {};
+  if (body === undefined) return { headers: traced, body: null };
   const text = JSON.stringify(body);
   const signature = sign({ method, path, body: text }, await signingSecret(Date.now()), Date.now(), options);
-  return { headers: { "content-type": "application/json", [SIGNATURE_HEADER]: signature }, body: text };
+  return { headers: { "content-type": "application/json", [SIGNATURE_HEADER]: signature, ...traced }, body: text };
 }

@@ -22,8 +22,11 @@ import {
   pathParameters,
   routePattern,
   type Incoming,
+  type RoutePattern,
   type RequestEvent,
 } from "./incoming.ts";
+import { requests, traced, type RequestMessage, type Work } from "../observe/channels.ts";
+import { traceIdOf, traceOfRequest, TRACEPARENT } from "../observe/trace-context.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: the longest that a request works, and what it leaves of the invocation's own time for its answer. */
@@ -38,14 +41,14 @@ export interface Call<Path = unknown, Body = unknown> {
   readonly state: LoggedRedis;
   /** Null where the caller sent no Idempotency-Key. */
   readonly idempotency: Idempotency | null;
-  /** Of the request, as W3C Trace Context has it; undefined where it has none. */
-  readonly traceparent: string | undefined;
   /** When the request came; milliseconds since 1970. */
   readonly now: number;
   /** By when it has to be answered; milliseconds since 1970. */
   readonly deadline: number;
   /** What the request log is to say besides the usual. */
   readonly notes: Record<string, unknown>;
+  /** W3C traceparent, for what the request asks of others and leaves to others. */
+  readonly trace: string;
 }
 
 type Entries = v.ObjectEntries;
@@ -77,6 +80,7 @@ interface Known {
   readonly notes: Record<string, unknown>;
   /** Null where the event is none that can be understood. */
   request: Incoming | null;
+  work?: Work;
 }
 
 interface Recorded {
@@ -111,8 +115,8 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
     reserve: RESERVE,
   });
 
-  const handler = middy<RequestEvent, APIGatewayProxyResult>(BOUNDED)
-    .use([requestLog(service), mappedErrors, understood, ...(bodySchema ? [signed] : []), restored])
+  const handled = middy<RequestEvent, APIGatewayProxyResult>(BOUNDED)
+    .use([requestLog(service, pattern), mappedErrors, understood, ...(bodySchema ? [signed] : []), restored])
     .handler(async (_event, context) => {
       const request = requestOf(context);
       const now = Date.now();
@@ -122,15 +126,41 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         body: (bodySchema ? parse(bodySchema, parseJson(bodyOf(request))) : {}) as Output<B>,
         state: await openState(service),
         idempotency: idempotencyOf(request, now, () => canonical(pattern, parameters)),
-        traceparent: traceparentOf(request),
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
         notes: recordOf(context).notes,
+        trace: recordOf(context).work?.trace ?? "",
       });
       await failPoint("answer.before");
       return outgoingResult(answer, request);
     });
+  const handler = (event: RequestEvent, context: Context): Promise<APIGatewayProxyResult> => {
+    const work = workOf(service, pattern, event, context);
+    recordOf(context).work = work;
+    return traced(work, () => handled(event, context));
+  };
   return Object.assign(handler, { [ROUTE]: route });
+}
+
+function workOf({ name }: Service, { method, resource }: RoutePattern, event: RequestEvent, context: Context): Work {
+  const given = traceparentOf(event);
+  const remote = traceIdOf(given) !== null;
+  return {
+    name: `${method} ${resource}`,
+    kind: "server",
+    attributes: { "shop.service": name, "http.request.method": method, "http.route": resource },
+    trace: remote ? (given ?? "") : traceOfRequest(context.awsRequestId),
+    remote,
+  };
+}
+
+/** Of an event of which it is not known yet whether it is a request. */
+function traceparentOf(event: RequestEvent): string | undefined {
+  try {
+    return headerValues(incoming(event), TRACEPARENT)[0];
+  } catch {
+    return undefined;
+  }
 }
 
 /** Inside of what maps errors: what is no request is told so. */
@@ -153,10 +183,16 @@ const mappedErrors: Middleware = {
 };
 
 /** One line for each request: what it was, what it came to, how long it took. */
-function requestLog({ name }: Service): Middleware {
+function requestLog({ name }: Service, { method, resource }: RoutePattern): Middleware {
   const write = ({ context, response, error }: middy.Request<RequestEvent, APIGatewayProxyResult>): void => {
     const status = response?.statusCode ?? 500;
-    const { started, notes, request } = recordOf(context);
+    const { started, notes, request, work } = recordOf(context);
+    const ms = Math.round((performance.now() - started) * 10) / 10;
+    if (work !== undefined) work.status = status;
+    // It is one, or empty: that was looked at when the request came.
+    const trace = work?.trace.slice(3, 35) ?? "";
+    if (requests.hasSubscribers)
+      requests.publish({ service: name, method, route: resource, status, ms } satisfies RequestMessage);
     if (error) notes["error"] = describe(error, status === 500);
     log(status >= 500 ? "error" : "info", "request", {
       service: name,
@@ -164,7 +200,8 @@ function requestLog({ name }: Service): Middleware {
       method: request?.method,
       path: request?.path,
       status,
-      ms: Math.round((performance.now() - started) * 10) / 10,
+      ms,
+      ...(trace === "" ? {} : { trace }),
       ...notes,
     });
   };
@@ -188,11 +225,6 @@ function idempotencyOf(request: Incoming, at: number, name: () => string): Idemp
     throw new Refusal("invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters");
   }
   return { key, request: name(), at };
-}
-
-function traceparentOf(request: Incoming): string | undefined {
-  const [value] = headerValues(request, "traceparent");
-  return value !== undefined && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(value) ? value : undefined;
 }
 
 function parseJson(body: string): unknown {

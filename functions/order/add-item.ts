@@ -20,7 +20,7 @@ export const handler = endpoint({
     return runCommand(call, {
       op: "add_item",
       keys: [orderRow, claim],
-      ask: () => priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now)),
+      ask: () => priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now), call.trace),
       decide: (view, price) => {
         const present = known(view.get<Order>(orderRow), order_id);
         assertFree(view.get<Claim>(claim), order_id);
@@ -35,9 +35,9 @@ export const handler = endpoint({
 /**
  * The refusal for an unknown item comes only after the order was looked at, in the same transaction as everything else.
  */
-async function priceOrRefusal(item: string, timeout: number): Promise<number | Refusal> {
+async function priceOrRefusal(item: string, timeout: number, trace: string): Promise<number | Refusal> {
   try {
-    return await peersBehind(directClient).priceOf(item, timeout);
+    return await peersBehind(directClient).priceOf(item, timeout, trace);
   } catch (error) {
     if (error instanceof Refusal) return error;
     throw error;

@@ -43,7 +43,7 @@ function newSagaId(): string {
 }
 
 /** Claims the order for a new saga, unless it is paid or claimed already, in one transaction. */
-async function claimOrder({ state, idempotency, traceparent, now, deadline }: Call, orderId: string): Promise<Lead> {
+async function claimOrder({ state, idempotency, trace, now, deadline }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
   const timeout = sagaMode() === "events" ? eventSagaTimeout() : sagaTimeout();
@@ -62,7 +62,7 @@ async function claimOrder({ state, idempotency, traceparent, now, deadline }: Ca
           const claim = view.get<Claim>(claimRow);
           if (claim !== null) return { result: { follow: claim.saga }, set: [], keep: { pending: claim.saga } };
           if (present.paid) return { result: { answer: PAID }, set: [], keep: PAID };
-          const started = start(saga, orderId, present, { now, timeout, traceparent });
+          const started = start(saga, orderId, present, { now, timeout, traceparent: trace || undefined });
           return { result: { started: { id: saga, saga: started.saga } }, set: started.set, keep: { pending: saga } };
         },
       }),

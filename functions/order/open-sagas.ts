@@ -1,5 +1,5 @@
 import type { LoggedRedis } from "log-replay";
-import { metric } from "../request-log.ts";
+import { stuck, type StuckMessage } from "../observe/channels.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 import { sagaKey, type Saga } from "./sagas.ts";
@@ -23,5 +23,6 @@ export async function openSagas(state: LoggedRedis, deadline: number): Promise<D
 
 /** For the alarm. */
 export function tellStuck(open: readonly DrivenSaga[]): void {
-  metric("order", "StuckSagas", open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length);
+  const late = open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length;
+  stuck.publish({ stuck: late } satisfies StuckMessage);
 }

@@ -4,19 +4,20 @@ import type { ServiceClient, ServiceRequest, ServiceResponse } from "../calls/se
 /** What the order service asks of the others. */
 export interface Peers {
   /** The item's price. @throws Refusal unknown_item; UnavailableError */
-  priceOf(item: string, timeout: number): Promise<number>;
+  priceOf(item: string, timeout: number, trace?: string): Promise<number>;
   /**
    * Executes or compensates a step.
+   * @param trace W3C traceparent; empty for none
    * @throws Refusal where the step is refused for good; UnavailableError where it was not done; AmbiguousError where it may have been
    */
-  step(path: string, body: object, timeout: number): Promise<void>;
+  step(path: string, body: object, timeout: number, trace?: string): Promise<void>;
 }
 
 /** The other services behind a client. */
 export function peersBehind(client: ServiceClient): Peers {
   return {
-    priceOf: async (item, timeout) => {
-      const request: ServiceRequest = { method: "GET", path: `/stock/find/${item}`, timeout };
+    priceOf: async (item, timeout, trace = "") => {
+      const request: ServiceRequest = { method: "GET", path: `/stock/find/${item}`, timeout, trace };
       // Whatever goes wrong with a read, it has changed nothing.
       const response = await client(request).catch((error: unknown) => {
         throw new UnavailableError("service_unavailable", "the stock service does not answer", { cause: error });
@@ -24,8 +25,8 @@ export function peersBehind(client: ServiceClient): Peers {
       if (response.status === 200) return (JSON.parse(response.body) as { price: number }).price;
       throw (response.status === 400 && refusalIn(response)) || unavailable(request, response);
     },
-    step: async (path, body, timeout) => {
-      const request: ServiceRequest = { method: "POST", path, body, timeout };
+    step: async (path, body, timeout, trace = "") => {
+      const request: ServiceRequest = { method: "POST", path, body, timeout, trace };
       const response = await client(request);
       if (response.status === 200) return;
       const refusal = response.status === 400 ? refusalIn(response) : null;

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type TaskRun } from "../handler/task.ts";
+import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
 import { sagaMode, stepTimeout } from "../settings/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
 import { openSagas, tellStuck } from "./open-sagas.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
-import { isOverdue, isSettled } from "./sagas.ts";
+import { isOverdue, isSettled, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** Sagas that are taken over at the same time. */
@@ -67,10 +68,20 @@ async function settleAll(state: TaskRun["state"], sagas: readonly DrivenSaga[], 
 async function settle(state: TaskRun["state"], driven: DrivenSaga, deadline: number): Promise<boolean> {
   try {
     const saga = await settleOverdue(state, driven, deadline);
-    log("info", "saga", { service: "order", saga: driven.id, state: saga.state });
+    log("info", "saga", { service: "order", ...traceNote(driven.saga), saga: driven.id, state: saga.state });
     return isSettled(saga);
   } catch (error) {
-    log("error", "saga", { service: "order", saga: driven.id, error: describe(error, true) });
+    log("error", "saga", {
+      service: "order",
+      ...traceNote(driven.saga),
+      saga: driven.id,
+      error: describe(error, true),
+    });
     return false;
   }
+}
+
+function traceNote({ traceparent }: Saga): { readonly trace?: string } {
+  const id = traceIdOf(traceparent);
+  return id === null ? {} : { trace: id };
 }

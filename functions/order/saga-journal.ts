@@ -1,9 +1,11 @@
 import type { LoggedRedis } from "log-replay";
 import { failPoint } from "../fail-points.ts";
+import { sagas, type SagaMessage } from "../observe/channels.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
 import {
   abandon,
   close,
+  isSettled,
   LostRaceError,
   NOT_ITS_ORDER,
   pay,
@@ -139,8 +141,15 @@ export class SagaJournal {
       { meta: { op: `saga_${to}`, saga: id }, timeout },
     );
     await failPoint(`saga.${point}.after`);
+    if (sagas.hasSubscribers && driven !== null) tellSettled(driven);
     return driven;
   }
+}
+
+function tellSettled({ id, saga }: DrivenSaga): void {
+  if (!isSettled(saga)) return;
+  const outcome = saga.state === "paid" ? "paid" : saga.failure?.kind === "refused" ? "refused" : "aborted";
+  sagas.publish({ saga: id, outcome, ms: Math.max(0, Date.now() - saga.startedAt) } satisfies SagaMessage);
 }
 
 function must(driven: DrivenSaga | null): DrivenSaga {

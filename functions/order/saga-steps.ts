@@ -1,4 +1,5 @@
 import { failPoint } from "../fail-points.ts";
+import { traced, type Work } from "../observe/channels.ts";
 import type { Peers } from "./peers.ts";
 import type { Saga } from "./sagas.ts";
 
@@ -33,7 +34,15 @@ function call(
 ): SagaStep["execute"] {
   return async (peers, id, saga, timeout) => {
     await failPoint(`saga.${name}.before`);
-    await peers.step(path, { saga: id, startedAt: saga.startedAt, ...more(saga) }, timeout);
+    const body = { saga: id, startedAt: saga.startedAt, ...more(saga) };
+    const work: Work = {
+      name,
+      kind: "client",
+      attributes: { "shop.saga": id },
+      trace: saga.traceparent ?? "",
+      remote: false,
+    };
+    await traced(work, ({ trace }) => peers.step(path, body, timeout, trace));
     await failPoint(`saga.${name}.after`);
   };
 }

@@ -29,7 +29,7 @@ export interface Saga {
   /** The steps whose effects have to be undone, in the order of undoing; durable before any of it starts. */
   readonly undo?: readonly string[];
   readonly failure?: Failure;
-  /** As W3C Trace Context has it; where the customer's request had one. */
+  /** W3C traceparent of the request that began it: whoever goes on with it belongs to the same trace. */
   readonly traceparent?: string;
 }
 

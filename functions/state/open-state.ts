@@ -1,6 +1,7 @@
 import { LoggedRedis } from "log-replay";
 import { processWide } from "log-replay/process-wide";
-import { log, metric } from "../request-log.ts";
+import { states, type StateMessage } from "../observe/channels.ts";
+import { log } from "../request-log.ts";
 import { stateConfiguration } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { openLogStore } from "./log-store.ts";
@@ -21,16 +22,26 @@ export const RESTORE_PATIENCE = 900;
 export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   return processWide(`shop:${name}`, async () => {
     const { redisUrl, commit, ...place } = stateConfiguration(name);
+    await observed();
+    const store = await openLogStore(place);
+    states.publish({ service: name, store: store.id } satisfies StateMessage);
     return new LoggedRedis({
+      name,
       url: redisUrl,
-      store: await openLogStore(place),
+      store,
       indexes,
       restorePatience: RESTORE_PATIENCE,
       commit,
-      onEvent: ({ event, ...fields }) => {
-        log("info", event, { service: name, ...fields });
-        if (event === "restore started") metric(name, "Restores", 1);
-      },
+      onEvent: ({ event, ...fields }) => log("info", event, { service: name, ...fields }),
     });
+  });
+}
+
+/** Those who listen to what the functions tell, where the environment asks for them: nothing of them is loaded else. */
+function observed(): Promise<void> {
+  return processWide("shop:observed", async () => {
+    const namespace = process.env["METRICS_NAMESPACE"];
+    if (namespace) (await import("../observe/embedded.ts")).embedMetrics(namespace);
+    if (process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]) (await import("../observe/spans.ts")).startSpans();
   });
 }

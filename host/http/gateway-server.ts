@@ -2,6 +2,7 @@ import { verify } from "../../functions/calls/signature.ts";
 import { internalSecret } from "../../functions/settings/configuration.ts";
 import { SERVICES } from "../../functions/settings/services.ts";
 import { numberOf } from "../../functions/settings/settings.ts";
+import { mount } from "../console/mount.ts";
 import type { Functions } from "../gateway/functions.ts";
 import { FunctionServer, type ServerOptions } from "./server.ts";
 
@@ -16,7 +17,13 @@ export function gatewayServer(functions: Functions, env: NodeJS.ProcessEnv = pro
     Object.fromEntries(
       await Promise.all(SERVICES.map(async (service) => [service, await problemOf(functions, service)] as const)),
     );
-  return new FunctionServer({ functions, admission, probe, isOwn: isOwn(env) });
+  const mounted = mount({
+    hostUrl: `http://127.0.0.1:${numberOf(env, "HTTP_PORT")}`,
+    resume: () => functions.invoke("order-resume-sagas", {}),
+    figures: () => server.figures,
+  });
+  const server: FunctionServer = new FunctionServer({ functions, admission, probe, isOwn: isOwn(env), mounted });
+  return server;
 }
 
 function isOwn(env: NodeJS.ProcessEnv): ServerOptions["isOwn"] {

@@ -14,6 +14,8 @@ import { bodyOf, isTooLarge, LARGEST_BODY, TOO_LARGE } from "./body.ts";
 import { requestTarget, routePath } from "./request-target.ts";
 
 export interface ServerOptions {
+  /** Answers what is for those who watch the host; false where a request is for the shop. */
+  readonly mounted?: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly functions: Functions;
   /** For clients' requests, and once more as much for the services' calls to each other. */
   readonly admission: AdmissionOptions;
@@ -120,11 +122,19 @@ export class FunctionServer {
     });
   }
 
+  get figures(): { readonly active: number; readonly queued: number } {
+    return {
+      active: this.#clients.active + this.#services.active,
+      queued: this.#clients.queued + this.#services.queued,
+    };
+  }
+
   /** Never rejects. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
       if (request.headers.host === undefined && request.httpVersionMinor > 0)
         return this.#refuse(response, "bad_request", "a request of HTTP/1.1 names its Host");
+      if (this.#options.mounted?.(request, response) === true) return;
       const target = requestTarget(request.url ?? "/");
       if (target === null) return this.#refuse(response, "bad_request", "the request's target is no path");
       if (target.path === "/ready") return await this.#ready(response);

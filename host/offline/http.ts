@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 import { numberOf } from "../../functions/settings/settings.ts";
 import { gatewayServer } from "../http/gateway-server.ts";
 import type { FunctionServer } from "../http/server.ts";
+import { observe } from "../observe/observe.ts";
 import { bundledFunctions } from "./bundled-functions.ts";
 
 /** Milliseconds: longer than a request works. */
@@ -27,6 +28,7 @@ export default class Http {
 
   async createServer(): Promise<void> {
     try {
+      await observe();
       this.#server = gatewayServer(await bundledFunctions(this.#codeDir));
     } catch (error) {
       // serverless-offline reports it, and goes on without: its supervisor would wait for ever.
@@ -46,6 +48,7 @@ export default class Http {
 
   async stop(): Promise<void> {
     await this.#server?.drain(DRAIN_PATIENCE);
+    await (await observe()).end().catch(() => undefined);
   }
 
   getServer(): FunctionServer | undefined {

@@ -12,6 +12,7 @@ import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
 import { gatewayServer } from "../http/gateway-server.ts";
 import type { FunctionServer } from "../http/server.ts";
+import { observe } from "../observe/observe.ts";
 import { outputMayBeLost } from "../output.ts";
 import type { HostMessage, Invoke } from "./messages.ts";
 import { startSchedules } from "./schedules.ts";
@@ -28,6 +29,7 @@ async function main(): Promise<void> {
   // each request.
   process.env = { ...process.env, ...description.environment };
   const functions = new Functions(description, importFrom(pathToFileURL(`${ROOT}/`).href, ".ts"));
+  await observe();
   await functions.loadAll();
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
@@ -66,6 +68,7 @@ async function stop(server: FunctionServer, endSchedules: () => void, endPolling
   endSchedules();
   await server.drain(DRAIN_PATIENCE);
   await endPolling();
+  await (await observe()).end().catch(() => undefined);
   await Promise.allSettled(services.map(async (service) => (await openState(service)).close({ drain: true })));
   process.exit(0);
 }

@@ -20,10 +20,18 @@ const SETTINGS = {
 };
 
 const { values } = parseArgs({
-  options: { fast: { type: "boolean", default: false }, help: { type: "boolean", default: false } },
+  options: {
+    fast: { type: "boolean", default: false },
+    console: { type: "boolean", default: false },
+    port: { type: "string", default: "8080" },
+    help: { type: "boolean", default: false },
+  },
 });
 if (values.help) {
   await print("npm run demo [-- --fast]   tells the story of the project on a shop of its own; --fast: without pauses");
+  await print(
+    "npm run demo -- --console [--port N]   a shop with customers, and a page on which you break it yourself",
+  );
   process.exit(0);
 }
 
@@ -39,10 +47,15 @@ try {
   await narrator.tell(
     "Three services, each with a Redis and a log of its own. They start now, in a folder of their own.",
   );
-  shop = await startShop("start", await freeHttpPort(), SETTINGS);
+  shop = await startShop(values.console ? "serve" : "start", await freeHttpPort(), {
+    ...SETTINGS,
+    // The console shows what each request came to.
+    ...(values.console ? { LOG_LEVEL: "info" } : {}),
+  });
   // Empty settings are taken from the data folder.
   Object.assign(process.env, SETTINGS, { DATA_DIR: shop.dataFolder });
-  await tellStory(shop, narrator);
+  if (values.console) await (await import("./console.ts")).showConsole(shop, Number(values.port), end.signal);
+  else await tellStory(shop, narrator);
 } catch (error) {
   if (!end.signal.aborted) process.stderr.write(`error: ${explain(error)}\n`);
   process.exitCode = 1;

@@ -29,3 +29,4 @@ export type {
 } from "./stores/store.ts";
 export { readHistory, stateAt, type Image, type PastState } from "./read/history.ts";
 export type { LogRecord, Position } from "./format/record.ts";
+export type { AppendMessage, RestoreMessage } from "./diagnostics.ts";

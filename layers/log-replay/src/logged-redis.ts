@@ -1,6 +1,7 @@
 import { ClosedError, Connection, Occ, TimeoutError, type CommitMode, type TransactOptions } from "redis-occ";
 import { compact, type CompactOptions, type CompactResult } from "./compact/compact.ts";
 import { isCompactionDue, type CompactThresholds } from "./compact/due.ts";
+import { restores, type RestoreMessage } from "./diagnostics.ts";
 import { GoneError, RestoringError } from "./errors.ts";
 import { GUARD, indexKey, isInternal } from "./redis/keys.ts";
 import { LogHook } from "./commit/log-hook.ts";
@@ -32,6 +33,8 @@ export interface LoggedRedisOptions {
   readonly onEvent?: (event: LogEvent) => void;
   /** The time that records carry. Default: the system's clock. */
   readonly now?: () => Date;
+  /** By which what is told on the diagnostics channels is told apart. */
+  readonly name?: string;
 }
 
 const KNOWN = new Set([
@@ -46,6 +49,7 @@ const KNOWN = new Set([
   "lockTtl",
   "onEvent",
   "now",
+  "name",
 ]);
 
 /**
@@ -81,12 +85,26 @@ export class LoggedRedis {
       commit = "watch",
       connections = 8,
     } = options;
-    const { restorePatience = Infinity, lockTtl = 3_000, onEvent = () => undefined, now = () => new Date() } = options;
+    const { restorePatience = Infinity, lockTtl = 3_000, now = () => new Date(), name } = options;
+    const onEvent = (event: LogEvent): void => {
+      if (restores.hasSubscribers) restores.publish({ ...event, store: store.id } satisfies RestoreMessage);
+      options.onEvent?.(event);
+    };
     this.#indexes = indexes;
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
     this.#hook = new LogHook({ store, open, indexes, commit, lockTtl, restorePatience, onEvent, now });
-    this.occ = new Occ({ url, hook: this.#hook, dedicated: true, timeout, roundTripTimeout, commit, connections });
+    const named = name === undefined ? {} : { name };
+    this.occ = new Occ({
+      url,
+      hook: this.#hook,
+      dedicated: true,
+      timeout,
+      roundTripTimeout,
+      commit,
+      connections,
+      ...named,
+    });
   }
 
   /** The epoch that this process last worked in; 0 before its first transaction or read. */

@@ -1,5 +1,6 @@
 import { JSON_CODEC, type Codec } from "./codec.ts";
 import { assertReadOnly, type Command } from "./command.ts";
+import { transactionChannel, type TransactionMessage } from "./diagnostics.ts";
 import { Committer } from "./committer.ts";
 import { checkSource, Connection, type ConnectionSource, type Reply } from "./connection.ts";
 import { ClosedError } from "./errors.ts";
@@ -52,6 +53,8 @@ export interface OccSettings {
   readonly roundTripTimeout?: number;
   /** Source of the jitter, from 0 to 1. Default Math.random. */
   readonly random?: () => number;
+  /** By which what is told on the diagnostics channels is told apart. */
+  readonly name?: string;
 }
 
 /** See `commit` of {@link OccOptions}. */
@@ -81,6 +84,7 @@ const KNOWN: ReadonlySet<string> = new Set<keyof OccOptions>([
   "timeout",
   "roundTripTimeout",
   "random",
+  "name",
 ]);
 const OF_CALL: ReadonlySet<string> = new Set(["timeout", "signal"]);
 const OF_TRANSACT: ReadonlySet<string> = new Set([...OF_CALL, "meta"]);
@@ -104,6 +108,7 @@ export class Occ<Keys = AnyKeys> {
   readonly #reader: Reader;
   readonly #timeout: number;
   readonly #codec: Codec;
+  readonly #name: string | undefined;
   /** Calls that have no answer yet. */
   #open = 0;
   #closing = false;
@@ -123,15 +128,17 @@ export class Occ<Keys = AnyKeys> {
       timeout = 10_000,
       roundTripTimeout = 2_000,
       random = Math.random,
+      name,
       ...source
     } = options;
     this.#timeout = timeout;
     this.#codec = codec;
+    this.#name = name;
     this.#pool = new Pool(
       laneOpener(commit, dedicated, () => Connection.open({ ...source, roundTripTimeout })),
       connections,
     );
-    this.#committer = new Committer({ pool: this.#pool, hook, dedicated, maxAttempts, random });
+    this.#committer = new Committer({ pool: this.#pool, hook, dedicated, maxAttempts, random, name });
     this.#group = new GroupCommit(this.#committer, hook);
     this.#reader = new Reader({ pool: this.#pool, hook, dedicated, random });
   }
@@ -151,8 +158,18 @@ export class Occ<Keys = AnyKeys> {
     options: TransactOptions = {},
   ): Promise<Result> {
     const transaction = this.#create(keys, decide, options);
-    this.#group.submit(transaction);
-    return (await this.#underWay(transaction.answer)) as Result;
+    return (await this.#told(transaction, () => {
+      this.#group.submit(transaction);
+      return this.#underWay(transaction.answer);
+    })) as Result;
+  }
+
+  /** Where somebody listens: its beginning and its end, in the caller's asynchronous context. */
+  #told(transaction: Transaction, run: () => Promise<unknown>): Promise<unknown> {
+    if (!transactionChannel.hasSubscribers) return run();
+    const message: TransactionMessage = { name: this.#name, meta: transaction.meta };
+    transaction.message = message;
+    return transactionChannel.tracePromise(run, message);
   }
 
   /**
@@ -166,8 +183,10 @@ export class Occ<Keys = AnyKeys> {
   ): Promise<Result> {
     const transaction = this.#create(keys, decide, options);
     const run = (transactions: readonly Transaction[]): void => void this.#committer.commit(transactions, run);
-    run([transaction]);
-    return (await this.#underWay(transaction.answer)) as Result;
+    return (await this.#told(transaction, () => {
+      run([transaction]);
+      return this.#underWay(transaction.answer);
+    })) as Result;
   }
 
   /**
@@ -193,8 +212,10 @@ export class Occ<Keys = AnyKeys> {
     checkFunction("decide", decide);
     const marker = markerOf(id);
     const transaction = this.#create([marker, ...keys], onceOnly(marker, decide as Decide<Result>, ttl), options);
-    this.#group.submit(transaction);
-    return (await this.#underWay(transaction.answer)) as Result;
+    return (await this.#told(transaction, () => {
+      this.#group.submit(transaction);
+      return this.#underWay(transaction.answer);
+    })) as Result;
   }
 
   /**

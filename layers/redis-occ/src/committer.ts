@@ -1,4 +1,5 @@
 import { attempt, type AttemptEnd, type AttemptOptions } from "./attempt.ts";
+import { attemptChannel, type AttemptMessage } from "./diagnostics.ts";
 import { backoff } from "./backoff.ts";
 import {
   ClosedError,
@@ -18,6 +19,7 @@ export interface CommitterOptions extends AttemptOptions {
   readonly pool: Pool<Lane>;
   readonly maxAttempts: number;
   readonly random: () => number;
+  readonly name: string | undefined;
 }
 
 /** Takes the transactions that have to start over. */
@@ -48,7 +50,7 @@ export class Committer {
     try {
       const end = await pool.with((lane) => {
         lent.begun = true;
-        return attempt(lane, this.#options, open);
+        return this.#attempt(lane, open);
       });
       await this.#proceed(end, open, again);
     } catch (error) {
@@ -56,6 +58,23 @@ export class Committer {
         // Something in it is refused for good: each by itself, so that it is the error of the one that asked for it.
         for (const transaction of open) await this.commit([transaction], again);
       } else await this.#startOver(open, error, again);
+    }
+  }
+
+  /** An attempt that tells of itself, where somebody listens. */
+  async #attempt(lane: Lane, open: readonly Transaction[]): Promise<AttemptEnd> {
+    if (!attemptChannel.hasSubscribers) return attempt(lane, this.#options, open);
+    const started = performance.now();
+    let outcome: AttemptMessage["outcome"] = "failed";
+    try {
+      const end = await attempt(lane, this.#options, open);
+      outcome = end.kind;
+      return end;
+    } finally {
+      const transactions = open.flatMap(({ message }) => (message === undefined ? [] : [message]));
+      const { name } = this.#options;
+      const told: AttemptMessage = { name, outcome, size: open.length, transactions, started, ended: performance.now() };
+      attemptChannel.publish(told);
     }
   }
 

@@ -23,3 +23,4 @@ export { RolledBackError, type Beyond, type CommitHook, type Premise, type Probe
 export type { AnyKeys, Json, KeyOf, ValueOf, ValuesOf } from "./key-map.ts";
 export { retry, type RetryOptions } from "./retry.ts";
 export type { CallOptions, Change, Changes, Decide, Decision, Expiring, TransactOptions, View } from "./rule.ts";
+export type { AttemptMessage, TransactionMessage } from "./diagnostics.ts";

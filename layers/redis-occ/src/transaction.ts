@@ -1,5 +1,6 @@
 import { JSON_CODEC, type Codec } from "./codec.ts";
 import { assertAddable } from "./command.ts";
+import type { TransactionMessage } from "./diagnostics.ts";
 import {
   AbortedError,
   DecodeError,
@@ -37,6 +38,8 @@ export class Transaction extends Waiting<unknown> {
   write: Write | null = null;
   /** Attempts in which another client had changed a key. */
   conflicts = 0;
+  /** What was told of it, where somebody listens. */
+  message: TransactionMessage | undefined;
   #sent = false;
   #verdict: Verdict | undefined;
   readonly #decide: Decide<unknown>;

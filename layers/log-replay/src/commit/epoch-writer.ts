@@ -1,3 +1,4 @@
+import { appends, type AppendMessage } from "../diagnostics.ts";
 import { failPoint } from "../fail-points.ts";
 import { encodeFrame } from "../format/frame.ts";
 import { keysOf, type Entry } from "../format/record.ts";
@@ -256,7 +257,7 @@ export class EpochWriter {
   async #write(entries: readonly Entry[]): Promise<void> {
     if (entries.length > 0) {
       this.#segment ??= this.#store.createSegment(this.epoch);
-      await this.#segment.append(encodeFrame(entries));
+      await this.#append(this.#segment, entries);
       await failPoint("append.after");
     }
     // Only now: a claim that came before this look may have cut the epoch off below the frame, and a later one will
@@ -264,6 +265,23 @@ export class EpochWriter {
     await this.#look();
     await failPoint("append.confirmed");
     if (this.#segment && this.#segment.size >= SEGMENT_BYTES) await this.#segment.roll();
+  }
+
+  async #append(segment: SegmentWriter, entries: readonly Entry[]): Promise<void> {
+    const frame = encodeFrame(entries);
+    if (!appends.hasSubscribers) return segment.append(frame);
+    const started = performance.now();
+    const tell = (error: unknown): void => {
+      const about = { store: this.#store.id, epoch: this.epoch, commits: entries.length, bytes: frame.length };
+      appends.publish({ ...about, started, ended: performance.now(), error } satisfies AppendMessage);
+    };
+    try {
+      await segment.append(frame);
+    } catch (error) {
+      tell(error);
+      throw error;
+    }
+    tell(null);
   }
 
   /** @throws EpochOverError if the next epoch is claimed */

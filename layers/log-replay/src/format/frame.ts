@@ -23,6 +23,8 @@ export interface FramedLine {
   readonly line: Buffer;
   /** Number of the line in its file, from 1. */
   readonly number: number;
+  /** Bytes of its file before it. */
+  readonly offset: number;
 }
 
 /** An intact frame of a segment, and how many bytes stand before it. */
@@ -110,12 +112,13 @@ export async function* readFrames(
       for (const line of worst(buffer, bad))
         onDamage(new LogDamageError(file, place.line + line, "a bad checksum in the middle of the log"));
       begun = frame[0]?.from ?? consumed;
-      const lines = toLines(buffer, frame, file, place.line + bad.length);
+      const offset = place.offset + begun - consumed;
+      const lines = toLines(buffer, frame, { offset, line: place.line + bad.length }, file);
       place.offset += end + 1 - consumed;
       place.line += spans.length;
       consumed = end + 1;
       spans = [];
-      yield { offset: place.offset - (consumed - begun), lines };
+      yield { offset, lines };
     }
     if (consumed > 0) last.keep(buffer.subarray(begun, consumed), place.offset - (consumed - begun));
     held.copyWithin(0, consumed, length);
@@ -178,12 +181,14 @@ function worst(buffer: Buffer, spans: readonly Span[]): number[] {
       ];
 }
 
-function toLines(buffer: Buffer, spans: readonly Span[], file: string, lineNumber: number): FramedLine[] {
+function toLines(buffer: Buffer, spans: readonly Span[], place: Place, file: string): FramedLine[] {
+  const begun = spans[0]?.from ?? 0;
   return spans.map(({ from, to }, i) => {
     const line = buffer.subarray(from, to);
     const position = positionOf(line);
-    if (position === null) throw new LogDamageError(file, lineNumber + i, "a line that is no record");
-    return { ...position, line, number: lineNumber + i };
+    const number = place.line + i;
+    if (position === null) throw new LogDamageError(file, number, "a line that is no record");
+    return { ...position, line, number, offset: place.offset + from - begun };
   });
 }
 

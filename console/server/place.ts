@@ -1,0 +1,41 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { LogStore } from "log-replay";
+import { logPlace } from "../../functions/settings/configuration.ts";
+import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
+import { openLogStore } from "../../functions/state/log-store.ts";
+import { dataFolder, openPlaces } from "../../tools/places.ts";
+
+/** One service's log. */
+export interface Place {
+  readonly service: ServiceName;
+  readonly store: LogStore;
+  /** The commit before the first one that the log still has. */
+  readonly base: () => number;
+}
+
+/** Where the console reads. */
+export interface Source {
+  /** For a person: a folder, or buckets. */
+  readonly described: string;
+  readonly stores: readonly { readonly service: ServiceName; readonly store: LogStore }[];
+  /** The folder with the request logs and the supervisor's notes; null where there is none. */
+  readonly runFolder: string | null;
+  /** Milliseconds between two looks at what was appended: a look at a bucket is a request that is paid for. */
+  readonly pause: number;
+}
+
+/** The shop's own logs: in S3 where LOG_BUCKET_ORDER and the like say so, else in DATA_DIR. @throws ToolError */
+export async function openSource(): Promise<Source> {
+  const buckets = SERVICES.filter((service) => logPlace(service).logBucket !== undefined);
+  if (buckets.length > 0) {
+    const stores = await Promise.all(
+      buckets.map(async (service) => ({ service, store: await openLogStore(logPlace(service)) })),
+    );
+    const described = buckets.map((service) => `s3://${logPlace(service).logBucket?.bucket}/${service}/`).join(" ");
+    return { described, stores, runFolder: null, pause: 5_000 };
+  }
+  const places = await openPlaces([]);
+  const runFolder = join(dataFolder(), "run");
+  return { described: dataFolder(), stores: places, runFolder: existsSync(runFolder) ? runFolder : null, pause: 200 };
+}

@@ -1,0 +1,77 @@
+import { verify, type Finding, type Law } from "log-replay/tools";
+import { orderLaw, paymentLaw, stockLaw, type Law as ShopLaw, type ShopRecord } from "../../tools/laws.ts";
+import type { Place } from "./place.ts";
+
+/** Findings of a service that are kept. */
+const MOST = 100;
+
+export interface VerifiedService {
+  readonly service: string;
+  /** Commits that were looked at. */
+  readonly done: number;
+  readonly damages: number;
+  readonly findings: readonly Finding[];
+  readonly ended: boolean;
+}
+
+export interface VerifyReport {
+  readonly state: "idle" | "running" | "done" | "failed";
+  /** When it ended, or began; milliseconds since 1970. */
+  readonly at: number | null;
+  readonly services: readonly VerifiedService[];
+  readonly problem: string | null;
+}
+
+const LAWS: Readonly<Record<string, ShopLaw>> = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
+
+/** Every checksum, every commit, every law: when somebody asks, and one run at a time for all who ask. */
+export class Verification {
+  readonly #places: readonly Place[];
+  #report: VerifyReport = { state: "idle", at: null, services: [], problem: null };
+
+  constructor(places: readonly Place[]) {
+    this.#places = places;
+  }
+
+  get report(): VerifyReport {
+    return this.#report;
+  }
+
+  start(): VerifyReport {
+    if (this.#report.state !== "running") void this.#run();
+    return this.#report;
+  }
+
+  /** Never rejects. */
+  async #run(): Promise<void> {
+    this.#report = { state: "running", at: Date.now(), services: [], problem: null };
+    try {
+      for (const place of this.#places) await this.#one(place);
+      this.#report = { ...this.#report, state: "done", at: Date.now() };
+    } catch (error) {
+      const problem = error instanceof Error ? error.message : String(error);
+      this.#report = { ...this.#report, state: "failed", problem };
+    }
+  }
+
+  async #one({ service, store }: Place): Promise<void> {
+    const before = this.#report.services;
+    let now: VerifiedService = { service, done: 0, damages: 0, findings: [], ended: false };
+    const tell = (more: Partial<VerifiedService>): void => {
+      now = { ...now, ...more };
+      this.#report = { ...this.#report, services: [...before, now] };
+    };
+    let done = 0;
+    const law: Law = (record, image) => {
+      if (++done % 1_000 === 0) tell({ done });
+      return LAWS[service]?.(record as unknown as ShopRecord, image as Parameters<ShopLaw>[1]) ?? [];
+    };
+    tell({});
+    const reading = verify(store, { law });
+    for (;;) {
+      const next = await reading.next();
+      if (next.done === true) return tell({ done: next.value.records, damages: next.value.damages, ended: true });
+      if (now.findings.length < MOST) tell({ findings: [...now.findings, next.value] });
+    }
+  }
+}

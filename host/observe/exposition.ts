@@ -1,0 +1,67 @@
+/** The metrics of this process as Prometheus reads them. Loaded when they are first asked for. */
+import { collectDefaultMetrics, Registry, type Metric as PromMetric } from "prom-client";
+import { METRICS, type Measures, type Metric, type MetricName, type Series } from "../../functions/observe/measures.ts";
+
+/** What the host knows by itself. */
+export interface HostFigures {
+  readonly active: number;
+  readonly queued: number;
+}
+
+export class Exposition {
+  readonly #registry = new Registry();
+
+  constructor(measures: Measures, figures: () => HostFigures) {
+    // Event loop delay, memory, garbage collection, file handles.
+    collectDefaultMetrics({ register: this.#registry });
+    for (const name of Object.keys(METRICS) as MetricName[])
+      this.#add(METRICS[name], () => samples(METRICS[name], measures.of(name)));
+    const gauge = (name: string, help: string): Metric => ({ name, help, type: "gauge", embedded: "", unit: "Count" });
+    this.#add(gauge("shop_requests_active", "Requests under way"), () => [{ labels: {}, value: figures().active }]);
+    this.#add(gauge("shop_requests_queued", "Requests that wait for their turn"), () => [
+      { labels: {}, value: figures().queued },
+    ]);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  /** The sums are kept elsewhere: the registry asks for them when it writes. */
+  #add({ name, help, type }: Metric, values: () => Sample[]): void {
+    const get = async (): Promise<object> => ({ name, help, type, values: values(), aggregator: "sum" });
+    this.#registry.registerMetric({ name, get } as unknown as PromMetric);
+  }
+}
+
+interface Sample {
+  readonly metricName?: string;
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+}
+
+function samples({ name, buckets }: Metric, series: readonly Series[]): Sample[] {
+  return series.flatMap((one) => {
+    const labels = parsed(one.labels);
+    if (one.counts === null || buckets === undefined) return [{ labels, value: one.value }];
+    let sum = 0;
+    const below = [...buckets, Infinity].map((le, i): Sample => {
+      sum += one.counts?.[i] ?? 0;
+      return { metricName: `${name}_bucket`, labels: { ...labels, le: le === Infinity ? "+Inf" : le }, value: sum };
+    });
+    return [
+      ...below,
+      { metricName: `${name}_sum`, labels, value: one.sum },
+      { metricName: `${name}_count`, labels, value: one.value },
+    ];
+  });
+}
+
+/** `service="order",route="…"`: values hold no quotes. */
+function parsed(labels: string): Record<string, string> {
+  return Object.fromEntries([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = "", value = ""]) => [name, value]));
+}

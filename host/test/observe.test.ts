@@ -1,0 +1,259 @@
+/** Metrics and traces of a real shop: what a scraper and a collector get, also where the host is killed in the middle. */
+import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { readFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { METRICS } from "../../functions/observe/measures.ts";
+import { freeHttpPort } from "../ports.ts";
+import { startShop, type RunningShop } from "../running-shop.ts";
+
+interface Exported {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly parentSpanId?: string;
+  readonly name: string;
+  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
+  /** Of the process that made it. */
+  readonly pid: number;
+}
+
+/** A collector that keeps what it gets: OTLP over HTTP, in JSON. */
+class Collector {
+  readonly spans: Exported[] = [];
+  readonly #server: Server;
+
+  constructor() {
+    this.#server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on("data", (chunk: Buffer) => chunks.push(chunk));
+      request.on("end", () => {
+        this.#take(JSON.parse(Buffer.concat(chunks).toString()) as Body);
+        response.writeHead(200, { "content-type": "application/json" }).end("{}");
+      });
+    });
+  }
+
+  async listen(): Promise<string> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  of(traceId: string): Exported[] {
+    return this.spans.filter((span) => span.traceId === traceId);
+  }
+
+  #take({ resourceSpans }: Body): void {
+    for (const { resource, scopeSpans } of resourceSpans) {
+      const pid = Number(resource.attributes.find(({ key }) => key === "process.pid")?.value.intValue);
+      for (const { spans } of scopeSpans) this.spans.push(...spans.map((span) => ({ ...span, pid })));
+    }
+  }
+}
+
+interface Body {
+  readonly resourceSpans: readonly {
+    readonly resource: { readonly attributes: readonly { key: string; value: { intValue?: number } }[] };
+    readonly scopeSpans: readonly { readonly spans: readonly Exported[] }[];
+  }[];
+}
+
+let shop: RunningShop;
+const collector = new Collector();
+
+beforeAll(async () => {
+  const endpoint = await collector.listen();
+  shop = await startShop("serve", await freeHttpPort(), {
+    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    OTEL_BSP_SCHEDULE_DELAY: "100",
+    SAGA_TIMEOUT_MS: "1500",
+  });
+}, 60_000);
+afterAll(async () => {
+  await shop.stop();
+  shop.removeData();
+  collector.close();
+});
+
+async function post(path: string, headers: Record<string, string> = {}): Promise<Record<string, string>> {
+  const response = await fetch(shop.url + path, { method: "POST", headers });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
+  return text.startsWith("{") ? (JSON.parse(text) as Record<string, string>) : {};
+}
+
+async function newOrder(): Promise<string> {
+  const { item_id } = await post("/stock/item/create/5");
+  const { user_id } = await post("/payment/create_user");
+  await post(`/stock/add/${item_id}/10`);
+  await post(`/payment/add_funds/${user_id}/100`);
+  const { order_id } = await post(`/orders/create/${user_id}`);
+  await post(`/orders/addItem/${order_id}/${item_id}/2`);
+  return order_id ?? "";
+}
+
+async function eventually<T>(look: () => T | Promise<T>, patience = 25_000): Promise<T> {
+  for (const end = Date.now() + patience; ; await sleep(50)) {
+    try {
+      return await look();
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
+  }
+}
+
+test("a checkout is one trace: the caller's, through all services, down to the group and the append", async () => {
+  const [trace, caller] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
+  await post(`/orders/checkout/${await newOrder()}`, { traceparent: `00-${trace}-${caller}-01` });
+  const spans = await eventually(() => {
+    const found = collector.of(trace);
+    expect(found.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        "POST /orders/checkout/{order_id}",
+        "transaction checkout",
+        "reserve",
+        "POST /stock/reserve",
+        "transaction reserve",
+        "charge",
+        "POST /payment/charge",
+        "transaction charge",
+        "transaction saga_paid",
+      ]),
+    );
+    return found;
+  });
+  const named = (name: string): Exported => spans.find((span) => span.name === name) as Exported;
+  const parentOf = (name: string): string | undefined =>
+    spans.find(({ spanId }) => spanId === named(name).parentSpanId)?.name;
+  expect(named("POST /orders/checkout/{order_id}").parentSpanId).toBe(caller);
+  expect(parentOf("reserve")).toBe("POST /orders/checkout/{order_id}");
+  expect(parentOf("POST /stock/reserve")).toBe("reserve");
+  expect(parentOf("transaction charge")).toBe("POST /payment/charge");
+  const { links = [], spanId } = named("transaction reserve");
+  const group = await eventually(() => {
+    const found = collector.spans.find((span) => links.some((link) => link.spanId === span.spanId));
+    if (found === undefined) throw new Error("the group has not come");
+    return found;
+  });
+  expect(group.name).toBe("group");
+  expect(group.links?.map((link) => link.spanId)).toContain(spanId);
+  expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["append", "restore"]));
+});
+
+test("one trace shows a checkout that a killed host began and another process ended", async () => {
+  const [trace, caller] = ["1bf7651916cd43dd8448eb211c80319c", "c7ad6b7169203331"];
+  const order = await newOrder();
+  const payment = shop.pidOf("redis-payment");
+  process.kill(payment, "SIGSTOP");
+  try {
+    const lost = post(`/orders/checkout/${order}`, { traceparent: `00-${trace}-${caller}-01` }).catch(() => undefined);
+    // What the host has sent by now is not lost with it.
+    await eventually(() => expect(collector.of(trace).map(({ name }) => name)).toContain("transaction reserve"));
+    process.kill(shop.pidOf("host"), "SIGKILL");
+    await lost;
+  } finally {
+    process.kill(payment, "SIGCONT");
+  }
+  const spans = await eventually(() => {
+    const found = collector.of(trace);
+    expect(found.map(({ name }) => name)).toEqual(
+      expect.arrayContaining([
+        "transaction checkout",
+        "take over checkout",
+        "refund",
+        "release",
+        "transaction saga_closed",
+      ]),
+    );
+    return found;
+  });
+  const pidOf = (name: string): number | undefined => spans.find((span) => span.name === name)?.pid;
+  expect(pidOf("take over checkout")).not.toBe(pidOf("transaction checkout"));
+  expect(pidOf("transaction saga_closed")).toBe(pidOf("take over checkout"));
+}, 60_000);
+
+test("the lines of all services about one checkout have one trace, its saga, and an id of their own", async () => {
+  const order = await newOrder();
+  const trace = "2cf7651916cd43dd8448eb211c80319c";
+  await post(`/orders/checkout/${order}`, { traceparent: `00-${trace}-b7ad6b7169203331-01` });
+  const lines = await eventually(() => {
+    const found = readFileSync(`${shop.dataFolder}/run/host.out`, "utf8")
+      .split("\n")
+      .filter((line) => line.includes(trace))
+      .map((line) => JSON.parse(line) as Record<string, string>);
+    expect(found.map(({ service }) => service).sort()).toEqual(["order", "payment", "stock"]);
+    return found;
+  });
+  expect(new Set(lines.map(({ saga }) => saga)).size).toBe(1);
+  expect(new Set(lines.map(({ requestId }) => requestId)).size).toBe(3);
+});
+
+test("the metrics count what was asked, and are all that the table promises", async () => {
+  const samples = async (): Promise<Map<string, number>> => {
+    const text = await (await fetch(`${shop.url}/metrics`)).text();
+    return new Map(
+      text.split("\n").flatMap((line) => {
+        const [, name = "", value] = /^([a-z_0-9]+(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
+        return value === undefined ? [] : [[name, Number(value)] as const];
+      }),
+    );
+  };
+  const before = await samples();
+  await post(`/orders/checkout/${await newOrder()}`);
+  const after = await samples();
+  const grown = (name: string): number => (after.get(name) ?? 0) - (before.get(name) ?? 0);
+  expect(grown(`shop_requests_total{service="order",route="POST /orders/checkout/{order_id}",status="200"}`)).toBe(1);
+  expect(grown(`shop_request_seconds_count{service="stock",route="POST /stock/reserve"}`)).toBe(1);
+  expect(grown(`shop_sagas_total{service="order",outcome="paid"}`)).toBe(1);
+  expect(grown(`shop_append_seconds_count{service="payment"}`)).toBe(3);
+  expect(grown(`shop_group_transactions_sum{service="payment"}`)).toBe(3);
+  expect(after.get(`shop_epoch{service="stock"}`)).toBeGreaterThan(0);
+  expect(after.get("shop_requests_active")).toBe(0);
+  expect(after.get("nodejs_eventloop_lag_p99_seconds")).toBeGreaterThan(0);
+  const text = await (await fetch(`${shop.url}/metrics`)).text();
+  for (const { name, type } of Object.values(METRICS)) expect(text).toContain(`# TYPE ${name} ${type}`);
+});
+
+test("the console is on the host's own address, and knows the shop", async () => {
+  const about = (await (await fetch(`${shop.url}/console/api/about`)).json()) as {
+    services: string[];
+    actions: { name: string }[];
+  };
+  expect(about.services).toEqual(["order", "stock", "payment"]);
+  expect(about.actions.map(({ name }) => name)).toEqual(["resume"]);
+  expect((await fetch(`${shop.url}/console/do/kill-host`, { method: "POST" })).status).toBe(404);
+  const token = readFileSync(`${shop.dataFolder}/secrets/console-token`, "utf8").trim();
+  const resumed = await fetch(`${shop.url}/console/do/resume`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${token}` },
+  });
+  expect(await resumed.json()).toEqual({ done: JSON.stringify({ settled: 0, open: 0 }) });
+  const elsewhere = await fetch(`${shop.url}/console/api/now`, { headers: { "x-forwarded-for": "203.0.113.1" } });
+  expect(elsewhere.status).toBe(401);
+});
+
+test("under npm start the console and the metrics are on the shop's own address as well", async () => {
+  const other = await startShop("start", await freeHttpPort(1), {});
+  try {
+    expect((await fetch(`${other.url}/stock/item/create/5`, { method: "POST" })).status).toBe(200);
+    const text = await (await fetch(`${other.url}/metrics`)).text();
+    expect(text).toContain(
+      `shop_requests_total{service="stock",route="POST /stock/item/create/{price}",status="200"} 1`,
+    );
+    expect((await fetch(`${other.url}/console/api/about`)).status).toBe(200);
+    const token = readFileSync(`${other.dataFolder}/secrets/console-token`, "utf8").trim();
+    const headers = { authorization: `Bearer ${token}` };
+    const resumed = await fetch(`${other.url}/console/do/resume`, { method: "POST", headers });
+    expect(await resumed.json()).toEqual({ done: JSON.stringify({ settled: 0, open: 0 }) });
+    // What is not for the console is for the shop.
+    expect((await fetch(`${other.url}/consoles`)).status).toBe(404);
+  } finally {
+    await other.stop();
+    other.removeData();
+  }
+}, 90_000);

@@ -1,0 +1,25 @@
+/**
+ * What happens, told on `node:diagnostics_channel` to whoever listens: for metrics and traces. It costs nothing while
+ * nobody does. Messages are read, and never changed.
+ */
+import { channel } from "node:diagnostics_channel";
+import type { LogEvent } from "./recover/recovery.ts";
+
+/** A frame that was appended, or was not. On `log-replay:append`. */
+export interface AppendMessage {
+  /** The store's id. */
+  readonly store: string;
+  readonly epoch: number;
+  readonly commits: number;
+  readonly bytes: number;
+  /** By `performance.now()`. */
+  readonly started: number;
+  readonly ended: number;
+  readonly error: unknown;
+}
+
+/** What a restore tells about itself. On `log-replay:restore`. */
+export type RestoreMessage = LogEvent & { readonly store: string };
+
+export const appends = channel("log-replay:append");
+export const restores = channel("log-replay:restore");

@@ -1,0 +1,39 @@
+import { join } from "node:path";
+import { readToken } from "../../console/server/access.ts";
+import { Console } from "../../console/server/console.ts";
+import { listen } from "../../console/server/listen.ts";
+import { openSource } from "../../console/server/place.ts";
+import { ShopProbe } from "../../console/server/shop-probe.ts";
+import { ShopView } from "../../console/server/shop-view.ts";
+import { ToolError } from "../exit.ts";
+import { print } from "../output.ts";
+import { dataFolder } from "../places.ts";
+
+export interface ConsoleCommandOptions {
+  readonly port: number;
+  readonly host: string;
+  /** Of a running shop, for its metrics. */
+  readonly shop?: string;
+}
+
+export async function openConsole({ port, host, shop }: ConsoleCommandOptions): Promise<void> {
+  if (shop !== undefined && !URL.canParse(shop)) throw new ToolError(`${shop} is not an address`);
+  const source = await openSource();
+  const view = new ShopView(source, new ShopProbe(shop?.replace(/\/+$/, "") ?? null));
+  const file = source.runFolder === null ? null : join(dataFolder(), "secrets", "console-token");
+  const token = readToken(process.env["CONSOLE_TOKEN"], file);
+  const made = new Console({ view, token, actions: {} });
+  const { server, port: listening } = await listen(made, host, port);
+  view.start();
+  const address = host.includes(":") ? `[${host}]` : host;
+  await print(`console of ${source.described}: http://${address}:${listening}/console/`);
+  if (!/^(127\.|::1$|localhost$)/.test(host))
+    await print(`from beyond this machine it asks for the token${file === null ? ` ${token}` : ` in ${file}`}`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
+  });
+  made.close();
+  server.close();
+  server.closeAllConnections();
+  await view.close();
+}

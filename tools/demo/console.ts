@@ -1,0 +1,33 @@
+/** `npm run demo -- --console`: a shop of its own with customers in it, and a page on which it can be broken. */
+import { randomBytes } from "node:crypto";
+import { Console } from "../../console/server/console.ts";
+import { localFaults } from "../../console/server/faults.ts";
+import { listen } from "../../console/server/listen.ts";
+import { openSource } from "../../console/server/place.ts";
+import { ShopProbe } from "../../console/server/shop-probe.ts";
+import { ShopView } from "../../console/server/shop-view.ts";
+import type { RunningShop } from "../../host/running-shop.ts";
+import { paint, print } from "../output.ts";
+import { keepBuying } from "./market.ts";
+
+const CUSTOMERS = 4;
+
+/** Resolves when the signal has ended it. The console is in this process: it outlives what is killed. */
+export async function showConsole(shop: RunningShop, port: number, signal: AbortSignal): Promise<void> {
+  const view = new ShopView(await openSource(), new ShopProbe(shop.url));
+  const token = randomBytes(24).toString("base64url");
+  const made = new Console({ view, token, actions: localFaults(shop.dataFolder) });
+  const { server, port: listening } = await listen(made, "127.0.0.1", port);
+  view.start();
+  await print(
+    `${paint("bold", `http://127.0.0.1:${listening}/console/break`)}   break it, and watch it come back; Ctrl-C ends it`,
+  );
+  try {
+    await keepBuying({ url: shop.url, customers: CUSTOMERS, signal });
+  } finally {
+    made.close();
+    server.close();
+    server.closeAllConnections();
+    await view.close();
+  }
+}
