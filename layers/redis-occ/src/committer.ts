@@ -73,7 +73,14 @@ export class Committer {
     } finally {
       const transactions = open.flatMap(({ message }) => (message === undefined ? [] : [message]));
       const { name } = this.#options;
-      const told: AttemptMessage = { name, outcome, size: open.length, transactions, started, ended: performance.now() };
+      const told: AttemptMessage = {
+        name,
+        outcome,
+        size: open.length,
+        transactions,
+        started,
+        ended: performance.now(),
+      };
       attemptChannel.publish(told);
     }
   }
