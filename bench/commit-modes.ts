@@ -69,7 +69,7 @@ async function run({ callers, key, alone }: Scenario, commit: CommitMode): Promi
   await Promise.all(Array.from({ length: callers }, (_, i) => caller(i)));
   const seconds = (performance.now() - started) / 1_000;
   const cpu = (await serverCpu()) - before;
-  occ.close();
+  await occ.close();
   await verify(
     Array.from({ length: callers }, (_, i) => key(i)),
     done,

@@ -118,10 +118,16 @@ export function launch({ httpPort, dataDir, environment, within = [] }: ShopOpti
     ...(process.env.SHOP_HOST === "serve" ? ["serve"] : []),
   ];
   const supervisor = spawn(command, words, {
-    env: { ...withoutShopVariables(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
+    env: { ...withoutShopVariables(), ...mode(), ...environment, DATA_DIR: dataDir, HTTP_PORT: String(httpPort) },
     stdio: ["ignore", "pipe", "pipe"],
   });
   return new Launched(supervisor);
+}
+
+/** Whether checkouts go by calls or by events is the choice of the test project, as the host is. */
+function mode(): NodeJS.ProcessEnv {
+  const { SAGA } = process.env;
+  return SAGA === undefined ? {} : { SAGA };
 }
 
 /** The test runner's own variables (npm's, jest's) would change what the shop does. */
