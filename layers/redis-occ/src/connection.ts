@@ -190,6 +190,14 @@ export class Connection {
     return reply;
   }
 
+  /** The command with the connection's `keyPrefix` before its keys: for one that stands among a script's arguments. */
+  prefixed(command: Command): Command {
+    const { keyPrefix } = this.#redis.options;
+    if (!keyPrefix) return command;
+    const { args } = new RedisCommand(command[0], command.slice(1), { keyPrefix });
+    return [command[0], ...(args as Command[number][])];
+  }
+
   close(): void {
     this.#broken = true;
     this.#redis.disconnect();

@@ -168,7 +168,7 @@ export class ScriptLane implements Lane {
       values.map(state).join(""),
       ...values.filter((value) => value !== null),
       ...collections.flatMap(({ kind, digest }) => [kind, digest]),
-      ...commands.flatMap((words) => [words.length, ...words]),
+      ...commands.flatMap((words) => [words.length, ...this.connection.prefixed(words)]),
     ];
     const count = 1 + keys.length + collections.length + (premise === undefined ? 0 : 1);
     const run = (): Promise<unknown> => this.connection.script(this.#sha, count, args);
