@@ -6,7 +6,6 @@ const occ = (mutant: Omit<Mutant, "project">): Mutant => ({
   ...mutant,
   file: `${SRC}/${mutant.file}`,
   project: "layers",
-  tests: `redis-occ/test/${mutant.tests}`,
 });
 
 export const OPTIMISTIC: readonly Mutant[] = [
@@ -16,7 +15,8 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `["watch", this.identity.fence, ...keys]`,
     after: `["watch", this.identity.fence, ...keys.slice(0, 256)]`,
     promise: ["No lost update", "A transaction sees one state at one instant"],
-    tests: "conflict",
+    tests: "redis-occ/test/conflict",
+    name: "a change of the last of hundreds of keys",
   }),
   occ({
     what: "the fence is watched only where there are no other keys",
@@ -24,7 +24,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `["watch", this.identity.fence, ...keys]`,
     after: `["watch", ...(keys.length > 0 ? keys : [this.identity.fence])]`,
     promise: "At most once",
-    tests: "connection-loss",
+    tests: "redis-occ/test/connection-loss",
     name: "an EXEC that reaches Redis",
   }),
   occ({
@@ -34,7 +34,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     after:
       "    if (write === null) {\n      transaction.conclude();\n      continue;\n    }\n    decided.push(transaction);\n    transaction.write = write;",
     promise: "Refusals are true",
-    tests: "conflict",
+    tests: "redis-occ/test/conflict",
     name: "a refusal rests on the state",
   }),
   occ({
@@ -43,7 +43,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `["set", lost.identity.fence, "touched", "EX", FENCE_TTL],`,
     after: `["echo", "OK"],`,
     promise: ["At most once", "the answer of EXEC is lost"],
-    tests: "connection-loss",
+    tests: "redis-occ/test/connection-loss",
     name: "an EXEC that reaches Redis",
   }),
   occ({
@@ -52,7 +52,8 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `for (const transaction of decided) transaction.markUnsent();\n    return { kind: "conflict" };`,
     after: `return { kind: "conflict" };`,
     promise: "Honest errors",
-    tests: "(conflict|errors|connection-loss|transact)\\.test",
+    tests: "redis-occ/test/conflict",
+    name: "a deadline that passes after a conflict",
   }),
   occ({
     what: "each transaction is a group of its own",
@@ -60,7 +61,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "return beyond === -1 ? this.#queue.length : Math.max(1, beyond);",
     after: "return beyond === -1 ? Math.min(1, this.#queue.length) : 1;",
     promise: "Hot keys are cheap inside a process",
-    tests: "(transact|hook)\\.test",
+    tests: "redis-occ/test/(transact|hook)\\.test",
   }),
   occ({
     what: "a hash is overwritten by a string",
@@ -68,7 +69,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `      if (found !== undefined) throw new WrongTypeError(key, found, "string");\n      written.set(`,
     after: "      written.set(",
     promise: "Nothing is overwritten in silence",
-    tests: "values",
+    tests: "redis-occ/test/values",
   }),
   occ({
     what: "a key that is only written is not looked at",
@@ -76,7 +77,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "if (present === 0) return false;",
     after: "if (present !== undefined) return false;",
     promise: "Nothing is overwritten in silence",
-    tests: "values",
+    tests: "redis-occ/test/values",
   }),
   occ({
     what: "a call has no timer",
@@ -84,7 +85,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "setTimeout(() => this.fail(this.expired(timeout)), timeout)",
     after: "setTimeout(() => undefined, timeout)",
     promise: "Every call ends",
-    tests: "hook\\.test",
+    tests: "redis-occ/test/hook\\.test",
     name: "a caller whose deadline passes while",
   }),
   occ({
@@ -93,7 +94,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "    cut = true;\n    redis.disconnect();",
     after: "    cut = false;",
     promise: ["Every call ends", "Redis hangs"],
-    tests: "pool",
+    tests: "redis-occ/test/pool",
     name: "a server that hangs is given up",
   }),
   occ({
@@ -103,7 +104,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     after:
       "((shared) => async () => new WatchLane(await (shared ??= open()), dedicated))(undefined as Promise<Connection> | undefined);",
     promise: "WATCH belongs to a connection",
-    tests: "conflict",
+    tests: "redis-occ/test/conflict",
   }),
   occ({
     what: "a connection reconnects by itself",
@@ -111,7 +112,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "    retryStrategy: () => null,",
     after: "    retryStrategy: () => 1,",
     promise: ["ioredis reconnects silently", "a connection breaks before EXEC"],
-    tests: "(pool|connection-loss)\\.test",
+    tests: "redis-occ/test/(pool|connection-loss)\\.test",
     name: "never reconnects by itself",
   }),
   occ({
@@ -121,7 +122,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
       "    // The connection may still WATCH, and a read would then find its MULTI aborted, so it is not lent again.\n    this.connection.close();",
     after: "    // Nothing is held.",
     promise: "A connection that failed between WATCH and EXEC",
-    tests: "pool",
+    tests: "redis-occ/test/pool",
     name: "a connection on which an attempt failed",
   }),
   occ({
@@ -130,7 +131,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `return told.markerSet ? "ran" : "not run";`,
     after: `return "not run";`,
     promise: ["A lost answer is not a failure", "At most once"],
-    tests: "connection-loss",
+    tests: "redis-occ/test/connection-loss",
     name: "a connection cut between EXEC and its answer",
   }),
   occ({
@@ -139,7 +140,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "    disconnectTimeout: 0,",
     after: "    disconnectTimeout: 20_000,",
     promise: "A server that hangs never closes its side",
-    tests: "pool",
+    tests: "redis-occ/test/pool",
     name: "a server that hangs is given up",
   }),
   occ({
@@ -148,7 +149,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "  if (failure !== undefined) {",
     after: "  if (failure === null) {",
     promise: "EXEC does not roll back",
-    tests: "hook-recall",
+    tests: "redis-occ/test/hook-recall",
     name: "a command that fails inside EXEC",
   }),
   occ({
@@ -157,7 +158,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "    assertJson(value);\n    return text;",
     after: "    return text;",
     promise: "NaN, Infinity, a Map",
-    tests: "values",
+    tests: "redis-occ/test/values",
   }),
   occ({
     what: "SET takes the time that a key has to live",
@@ -165,7 +166,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `return ["set", key, image, "KEEPTTL"];`,
     after: `return ["set", key, image];`,
     promise: ["SET drops the TTL of a key", "Nothing is overwritten in silence"],
-    tests: "values",
+    tests: "redis-occ/test/values",
   }),
   occ({
     what: "a server that was demoted is kept",
@@ -173,7 +174,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: `else if (known.message.startsWith("READONLY ")) return this.lose("the server is a replica by now", error);`,
     after: "",
     promise: "a Redis is demoted",
-    tests: "one-lost",
+    tests: "redis-occ/test/one-lost",
     name: "a server that was demoted",
   }),
   occ({
@@ -182,7 +183,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     before: "    if (item.lost) for (const other of this.#idle) other.close();",
     after: "",
     promise: "connections are cut without a word",
-    tests: "one-lost",
+    tests: "redis-occ/test/one-lost",
     name: "a silent cut",
   }),
 ];
