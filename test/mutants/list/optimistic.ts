@@ -104,7 +104,8 @@ export const OPTIMISTIC: readonly Mutant[] = [
     after:
       "((shared) => async () => new WatchLane(await (shared ??= open()), dedicated))(undefined as Promise<Connection> | undefined);",
     promise: "WATCH belongs to a connection",
-    tests: "redis-occ/test/conflict",
+    tests: "redis-occ/test/batch-and-read",
+    name: "a batch loses nothing",
   }),
   occ({
     what: "a connection reconnects by itself",

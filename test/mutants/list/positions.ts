@@ -124,13 +124,4 @@ export const POSITION: readonly Mutant[] = [
     promise: "the log's folder vanishes or is another one",
     tests: FOREIGN,
   }),
-  log({
-    what: "a replica is worked with",
-    file: "redis/dataset.ts",
-    before: `if (valueOf(info, "role") !== "master") {`,
-    after: `if (valueOf(info, "role") === "") {`,
-    promise: "a Redis is demoted",
-    tests: POSITIONS,
-    name: "a server that was demoted is given up",
-  }),
 ];

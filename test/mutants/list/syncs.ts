@@ -8,7 +8,7 @@ const sync = (what: string, file: string, before: string, after = ""): Mutant =>
   file: `${FILES}/${file}`,
   before,
   after,
-  promise: "power, or the kernel",
+  promise: ["power, or the kernel", "power fails"],
   project: "layers",
   tests: "power-loss",
 });
