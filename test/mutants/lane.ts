@@ -30,6 +30,15 @@ export const lanesPossible = (): number => (spawnSync("unshare", ["--net", "true
 /** What tests said, and the first of those that failed. */
 export type Outcome = { readonly passed: true } | { readonly passed: false; readonly failure: string };
 
+type Tests = Pick<Mutant, "project" | "tests" | "name" | "byHistories">;
+
+interface Run {
+  /** Null where it was killed. */
+  readonly code: number | null;
+  readonly output: string;
+  readonly hung: boolean;
+}
+
 export class Lane {
   readonly #folder: string;
   readonly #alone: boolean;
@@ -67,16 +76,35 @@ export class Lane {
   }
 
   /** Runs the tests that a mutant names in the tree as it is now. */
-  test({ project, tests, name }: Pick<Mutant, "project" | "tests" | "name">): Promise<Outcome> {
+  async test({ project, tests, name, byHistories = false }: Tests): Promise<Outcome> {
     const jest = [join("node_modules", ".bin", "jest"), "-w", "1", "--bail", "--selectProjects", project];
     jest.push("--testPathPatterns", tests, ...(name === undefined ? [] : ["--testNamePattern", literally(name)]));
-    const [program = "", ...args] = [...(this.#alone ? ALONE : []), ...jest];
+    const histories = join(this.#folder, ".histories");
+    rmSync(histories, { recursive: true, force: true });
+    const tested = await this.#run(jest, {
+      NODE_OPTIONS: "--experimental-vm-modules",
+      ...(project === "s3" ? { SHOP_DEPLOYED: "an S3 alone" } : {}),
+      ...(byHistories ? { HISTORIES_DIR: histories, SHOP_HOST: "serve" } : {}),
+    });
+    const ran = /^Tests: .*\d (passed|failed)/m.test(tested.output);
+    if (byHistories && ran) {
+      const checked = await this.#run(["npm", "run", "linearizability", "--", histories]);
+      const verdict = /^.*not linearizable \(.*$/m.exec(checked.output)?.[0] ?? checked.output.trim();
+      return checked.code === 0 ? { passed: true } : { passed: false, failure: verdict };
+    }
+    if (tested.code === 0 && ran) return { passed: true };
+    const failure = /^ +● (.*)$/m.exec(tested.output)?.[1] ?? "no test has run";
+    return { passed: false, failure: tested.hung ? "it hangs" : failure };
+  }
+
+  #run(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {
+    const [program = "", ...args] = [...(this.#alone ? ALONE : []), ...command];
     return new Promise((done, failed) => {
       const child = spawn(program, args, {
         cwd: this.#folder,
         stdio: ["ignore", "pipe", "pipe"],
         detached: true,
-        env: { ...process.env, NODE_OPTIONS: "--experimental-vm-modules" },
+        env: { ...process.env, ...environment },
       });
       let output = "";
       for (const stream of [child.stdout, child.stderr])
@@ -87,12 +115,10 @@ export class Lane {
         if (child.pid) process.kill(-child.pid, "SIGKILL");
       }, PATIENCE);
       child.once("error", failed);
-      // What a test leaves running may keep the pipes open.
+      // Not "close": what a test leaves running may keep the pipes open.
       child.once("exit", (code) => {
         clearTimeout(timer);
-        const ran = /^Tests: .*\d (passed|failed)/m.test(output);
-        const failure = hung ? "it hangs" : (/^ +● (.*)$/m.exec(output)?.[1] ?? "no test has run");
-        done(code === 0 && ran ? { passed: true } : { passed: false, failure });
+        setImmediate(() => done({ code, output, hung }));
       });
     });
   }

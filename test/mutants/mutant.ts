@@ -14,6 +14,11 @@ export interface Mutant {
   readonly tests: string;
   /** Part of a test's name, where the rest of its file takes long. */
   readonly name?: string;
+  /**
+   * True where not these tests have to notice, but the checker of linearizability (`npm run linearizability`), by the histories
+   * that they write.
+   */
+  readonly byHistories?: boolean;
 }
 
 /** The source with the change in it. @throws Error where the text to change is not there exactly once */

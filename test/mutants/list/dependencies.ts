@@ -42,4 +42,15 @@ export const DEPENDENCIES: readonly Mutant[] = [
     promise: "the log's folder is read-only",
     name: "a log folder that is read-only",
   }),
+  {
+    what: "the WATCH misses items: two hosts lose an update",
+    file: "layers/redis-occ/src/watch-lane.ts",
+    before: `["watch", this.identity.fence, ...keys]`,
+    after: `["watch", this.identity.fence, ...keys.filter((key) => !key.startsWith("item:"))]`,
+    promise: ["No lost update", "A transaction sees one state at one instant"],
+    project: "shop",
+    tests: "test/faults",
+    name: "three hosts: 300 checkouts",
+    byHistories: true,
+  },
 ];

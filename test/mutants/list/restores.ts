@@ -48,8 +48,8 @@ export const RESTORES: readonly Mutant[] = [
   log({
     what: "the lock of a restore has no end",
     file: "recover/lock.ts",
-    before: `["set", LOCK, tokenOf(token, 0), "NX", "PX", ttl],`,
-    after: `["set", LOCK, tokenOf(token, 0), "NX", "PX", 1_000 * ttl],`,
+    before: `["set", LOCK, next, "PX", this.#ttl];`,
+    after: `["set", LOCK, next];`,
     promise: "the process that restores dies or stalls",
     tests: "log-replay/test/commit/processes",
     name: "a process killed by SIGKILL in the middle of a restore",
