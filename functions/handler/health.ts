@@ -3,6 +3,7 @@ import { LogError } from "log-replay";
 import { OccError } from "redis-occ";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
+import type { ServiceName } from "../settings/services.ts";
 import { openState, type Service } from "../state/open-state.ts";
 import { incoming, outgoingResult, type Incoming } from "./incoming.ts";
 
@@ -57,10 +58,20 @@ async function healthAnswer(service: Service): Promise<Answer> {
 function healthError({ name }: Service, error: unknown): HealthError {
   const message = wordsOf(error);
   if (error instanceof LogError)
-    return { code: error.code, message: `the log of ${name}: ${message}`, retryable: error.retryable };
+    return {
+      code: error.code,
+      message: `${logSetting(name)}: the log of ${name}: ${message}`,
+      retryable: error.retryable,
+    };
   if (error instanceof OccError)
     return { code: error.code, message: `REDIS_URL_${name.toUpperCase()}: ${message}`, retryable: error.retryable };
   return { code: "internal_error", message, retryable: true };
+}
+
+/** Which says where the log is. */
+function logSetting(name: ServiceName): string {
+  const bucket = `LOG_BUCKET_${name.toUpperCase()}`;
+  return process.env[bucket] ? bucket : "DATA_DIR";
 }
 
 /** With what is behind it: a time that was up says nothing of what took it. */

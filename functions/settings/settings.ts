@@ -33,6 +33,11 @@ export function textOf(env: Environment, name: string): string | undefined {
   return env[name] || undefined;
 }
 
+/** The setting's words, or the table's where nothing is said. */
+export function textOrDefault(env: Environment, name: string): string {
+  return textOf(env, name) ?? String(settingOf(name).default);
+}
+
 /** A whole number from 1, where a host or a deployment has looked at its range before. @throws SettingError */
 export function positiveOf(env: Environment, name: string): number {
   const text = textOf(env, name);

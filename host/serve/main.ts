@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { services } from "../../functions/services.ts";
-import { numberOf } from "../../functions/settings/settings.ts";
+import { numberOf, textOrDefault } from "../../functions/settings/settings.ts";
 import { openState } from "../../functions/state/open-state.ts";
 import type { ServiceDescription } from "../gateway/description.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
   const server = gatewayServer(functions);
-  await server.listen(numberOf(process.env, "HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
+  await server.listen(numberOf(process.env, "HTTP_PORT"), textOrDefault(process.env, "HTTP_HOST"));
 
   const invoke = (name: string): Promise<unknown> =>
     functions.invoke(name, {
