@@ -1,6 +1,7 @@
 /** The process that serves the functions under `npm run serve`. Its settings come checked from the supervisor. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { services } from "../../functions/services.ts";
@@ -21,6 +22,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 
 /** Milliseconds: longer than a request works; the supervisor waits a little longer. */
 const DRAIN_PATIENCE = 11_000;
+/** Milliseconds for what nobody waits for, as a scheduled function whose Redis hangs: its next run goes on with it. */
+const LAST_PATIENCE = 2_000;
 
 async function main(): Promise<void> {
   outputMayBeLost();
@@ -52,7 +55,8 @@ async function main(): Promise<void> {
     );
   });
   const endPolling = await startPolling(functions, description);
-  process.once("SIGTERM", () => void stop(server, endSchedules, endPolling));
+  let stopping: Promise<void> | undefined;
+  process.on("SIGTERM", () => void (stopping ??= stop(server, endSchedules, endPolling)));
   tell({ serving: true });
 }
 
@@ -69,7 +73,8 @@ async function stop(server: FunctionServer, endSchedules: () => void, endPolling
   await server.drain(DRAIN_PATIENCE);
   await endPolling();
   await (await observe()).end().catch(() => undefined);
-  await Promise.allSettled(services.map(async (service) => (await openState(service)).close({ drain: true })));
+  const closed = services.map(async (service) => (await openState(service)).close({ drain: true }));
+  await Promise.race([Promise.allSettled(closed), sleep(LAST_PATIENCE)]);
   process.exit(0);
 }
 
