@@ -83,7 +83,7 @@ function operation({ name, method, route, path = {}, signedBody, answers }: Oper
     name: "Idempotency-Key",
     in: "header",
     required: false,
-    schema: { type: "string", pattern: "^[!-~]{1,255}$" },
+    schema: { type: "string", pattern: "^[!-+\\--~]{1,255}$" },
     description: "The same key and the same request give the first answer again.",
   };
   return {
