@@ -30,8 +30,6 @@ export interface Configuration {
 
 const DERIVED_PORT_DISTANCE = 10_000;
 const HIGHEST_PORT = 65_535;
-/** Milliseconds by which markers outlive a saga: a signature that is as old as it may be, and a clock that is as wrong. */
-const RETENTION_BEYOND_SAGA = 60_000;
 
 /** @throws StartError naming the variable, what it says and what it may say */
 export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration {
@@ -82,11 +80,14 @@ function checked(environment: NodeJS.ProcessEnv): Record<string, string> {
     if (oneOf !== undefined) settings[name] = choiceOf(environment, name);
     else if (typeof usual === "number") settings[name] = String(numberOf(environment, name));
   }
-  const [retention, saga] = [Number(settings["RETENTION_MS"]), Number(settings["SAGA_TIMEOUT_MS"])];
-  if (retention < saga + RETENTION_BEYOND_SAGA)
-    throw new StartError(
-      `RETENTION_MS=${retention} is less than SAGA_TIMEOUT_MS (${saga}) and ${RETENTION_BEYOND_SAGA} more: steps of checkouts that still run would be refused`,
-    );
+  for (const { name, beyond } of SETTINGS) {
+    if (beyond === undefined) continue;
+    const other = beyond[settings["SAGA"] === "events" ? "events" : "sync"];
+    if (Number(settings[name]) < Number(settings[other]) + beyond.by)
+      throw new StartError(
+        `${name}=${settings[name]} is less than ${other} (${settings[other]}) and ${beyond.by} more: steps of checkouts that still run would be refused`,
+      );
+  }
   return settings;
 }
 

@@ -91,6 +91,15 @@ test("a deployment passes on every setting of the functions that is not the host
   expect(functions.filter((name) => !local.includes(name) && !lambda.includes(`  ${name}:`))).toEqual([]);
 });
 
+test("serverless.yml writes no default of a setting a second time", () => {
+  const parameters = read("serverless.yml");
+  const repeated = SETTINGS.filter(({ name, default: usual }) => {
+    const parameter = name.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    return new RegExp(`^ +${parameter}: .*(^|\\W)${usual}(\\W|$)`, "m").test(parameters);
+  });
+  expect(repeated.map(({ name }) => name)).toEqual([]);
+});
+
 test("every status of an answer is in the table of docs/errors.md, and every one of the table is answered somewhere", () => {
   const answered = [
     ...[...read("functions/errors.ts").matchAll(/statusCode = (\d+)/g)],

@@ -11,6 +11,8 @@ export interface Setting {
   /** Of a whole number. */
   readonly least?: number;
   readonly most?: number;
+  /** The setting than which it is greater by at least so much, for each value of SAGA. */
+  readonly beyond?: { readonly sync: string; readonly events: string; readonly by: number };
   readonly unit?: string;
   readonly oneOf?: readonly string[];
   /** Of any other text. */
