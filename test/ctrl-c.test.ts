@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freeHttpPort } from "../host/test/support/shop.ts";
-import { processesWith, Terminal } from "./support/terminal.ts";
+import { leftWith, Terminal } from "./support/terminal.ts";
 
 const MINUTE = 60_000;
 const endings: (() => unknown)[] = [];
@@ -45,7 +45,7 @@ test.each(["serve", "start"])(
     process.kill(redis, "SIGCONT");
     expect((await asked).status).toBe(200);
     await terminal.ended;
-    expect(processesWith(folder)).toEqual([]);
+    expect(await leftWith(folder)).toEqual([]);
   },
   2 * MINUTE,
 );
@@ -62,7 +62,7 @@ test.each([
     await terminal.says(words, MINUTE);
     terminal.ctrlC();
     await terminal.ended;
-    expect(processesWith(folder)).toEqual([]);
+    expect(await leftWith(folder)).toEqual([]);
     expect(terminal.said).not.toMatch(/\n\s+at /);
   },
   2 * MINUTE,

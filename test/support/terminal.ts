@@ -46,8 +46,19 @@ export class Terminal {
 /** Whether there is `script`, which makes terminals. */
 export const HAS_TERMINALS = process.platform === "linux";
 
-/** All processes that were started with the words in their environment. */
-export function processesWith(words: string): string[] {
+/** Milliseconds that a process may take to end which nobody waits for. */
+const LINGERING = 3_000;
+
+/** The command lines of the processes that were started with the words in their environment, and do not end by themselves. */
+export async function leftWith(words: string): Promise<string[]> {
+  for (const end = performance.now() + LINGERING; ; await sleep(50)) {
+    const left = processesWith(words);
+    if (left.length === 0 || performance.now() > end)
+      return left.map((pid) => `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`);
+  }
+}
+
+function processesWith(words: string): string[] {
   return readdirSync("/proc").filter((pid) => {
     try {
       return (

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePorts } from "../../../host/ports.ts";
-import { processesWith, Terminal } from "../../../test/support/terminal.ts";
+import { leftWith, Terminal } from "../../../test/support/terminal.ts";
 
 const MINUTE = 60_000;
 
@@ -23,7 +23,7 @@ test(
       expect((await fetch(/ready: (\S+)/.exec(terminal.said)?.[1] + "/nowhere")).status).toBe(404);
       terminal.ctrlC();
       expect(await terminal.ended).toBe(0);
-      expect(processesWith(folder)).toEqual([]);
+      expect(await leftWith(folder)).toEqual([]);
       expect(terminal.said).not.toContain("while stopping");
     } finally {
       terminal.kill();
