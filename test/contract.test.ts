@@ -679,7 +679,7 @@ describe("while something is down", () => {
       process.kill(pid, "SIGCONT");
     }
     await untilServing([shop]);
-    await untilSettled(shop);
+    await untilSettled(shop, client);
   }
 
   function expectRetryable(answer: Answer): void {
