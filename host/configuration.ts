@@ -80,10 +80,11 @@ function checked(environment: NodeJS.ProcessEnv): Record<string, string> {
     if (oneOf !== undefined) settings[name] = choiceOf(environment, name);
     else if (typeof usual === "number") settings[name] = String(numberOf(environment, name));
   }
-  const [retention, saga] = [Number(settings["RETENTION_MS"]), Number(settings["SAGA_TIMEOUT_MS"])];
+  const limit = settings["SAGA"] === "events" ? "EVENT_SAGA_TIMEOUT_MS" : "SAGA_TIMEOUT_MS";
+  const [retention, saga] = [Number(settings["RETENTION_MS"]), Number(settings[limit])];
   if (retention < saga + RETENTION_BEYOND_SAGA)
     throw new StartError(
-      `RETENTION_MS=${retention} is less than SAGA_TIMEOUT_MS (${saga}) and ${RETENTION_BEYOND_SAGA} more: steps of checkouts that still run would be refused`,
+      `RETENTION_MS=${retention} is less than ${limit} (${saga}) and ${RETENTION_BEYOND_SAGA} more: steps of checkouts that still run would be refused`,
     );
   return settings;
 }
