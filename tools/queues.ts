@@ -30,6 +30,8 @@ export class Queue {
   readonly #client: SqsClient;
   readonly #url: string;
   readonly #deadUrl: string;
+  /** Whether it is the shop's own server on this machine, and none that is paid for each request. */
+  readonly isLocal: boolean;
 
   /** @throws ToolError where it is not known where the queues are */
   constructor(service: ServiceName) {
@@ -37,6 +39,7 @@ export class Queue {
       const { url, ...place } = queuePlace(service);
       this.#client = new SqsClient(place);
       this.#url = url;
+      this.isLocal = /^(127\.|\[::1\]$|localhost$)/.test(new URL(url).hostname);
       this.#deadUrl = process.env[`QUEUE_URL_${service.toUpperCase()}`]
         ? `${url}-dead`
         : url.replace(/[^/]+$/, deadLetterQueueName(service));
