@@ -3,6 +3,7 @@ import { expect, test } from "@jest/globals";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { textOrDefault } from "../../../functions/settings/settings.ts";
 import { freePorts } from "../../../host/ports.ts";
 import { leftWith, Terminal } from "../../../test/support/terminal.ts";
 
@@ -15,7 +16,7 @@ test(
     const [port = 0] = await freePorts(1);
     const terminal = new Terminal("npm run deploy:local", {
       DATA_DIR: join(folder, "data"),
-      EMULATOR: process.env["EMULATOR"] || "ministack",
+      EMULATOR: textOrDefault(process.env, "EMULATOR"),
       EMULATOR_PORT: String(port),
     });
     try {
