@@ -21,7 +21,7 @@ test(
     });
     try {
       await terminal.says("ready: ", 3 * MINUTE);
-      expect((await fetch(/ready: (\S+)/.exec(terminal.said)?.[1] + "/nowhere")).status).toBe(404);
+      expect((await fetch(`${/ready: (\S+)/.exec(terminal.said)?.[1] ?? ""}/nowhere`)).status).toBe(404);
       terminal.ctrlC();
       expect(await terminal.ended).toBe(0);
       expect(await leftWith(folder)).toEqual([]);
