@@ -1,0 +1,60 @@
+/** Checkouts by events. */
+import type { Mutant } from "../mutant.ts";
+
+const events = (mutant: Omit<Mutant, "project" | "tests">): Mutant => ({
+  ...mutant,
+  file: `functions/${mutant.file}`,
+  project: "functions",
+  tests: "functions/order/test/event-faults",
+});
+
+export const EVENTS: readonly Mutant[] = [
+  events({
+    what: "what a queue has lost is not sent again",
+    file: "order/event-sagas.ts",
+    before: "  await sendEvents(outbox(current.id, current.saga));\n",
+    after: "",
+    promise: ["the queue server dies with all it holds", "a queue loses it, or everything"],
+    name: "nobody waits any more, and the messages are gone",
+  }),
+  events({
+    what: "a message whose handling failed is deleted",
+    file: "events/consumer.ts",
+    before: "    return { batchItemFailures: failures.map(({ record }) => ({ itemIdentifier: record.messageId })) };",
+    after: "    return { batchItemFailures: [] };",
+    promise: ["another service is away", "whoever handles it dies"],
+    name: "a batch: its messages share a group commit",
+  }),
+  events({
+    what: "what follows from a step that is done already is not told again",
+    file: "events/step-outcome.ts",
+    before: `    if (refusal === undefined) return "done";`,
+    after: `    if (refusal === undefined) return (outcomeOf as { told?: boolean }).told ? "too late" : (((outcomeOf as { told?: boolean }).told = true), "done");`,
+    promise: "it comes twice, or a day late",
+    name: "what undoes it",
+  }),
+  events({
+    what: "a message that can never be handled is dropped",
+    file: "events/consumer.ts",
+    before: "    return { record, hopeless: error instanceof Refusal };",
+    after: "    return error instanceof Refusal ? null : { record, hopeless: false };",
+    promise: ["a message can never be handled", "it can never be handled"],
+    name: "poison",
+  }),
+  events({
+    what: "a message is handled whoever has signed it",
+    file: "events/seal.ts",
+    before: "  authenticate(signed(to, text), body.slice(0, Math.max(0, end)), await signingSecret(Date.now()));\n",
+    after: "",
+    promise: "it is not signed by a service of the shop",
+    name: "a message that none of the services has signed",
+  }),
+  events({
+    what: "a saga is over before both of those it told have answered",
+    file: "order/sagas.ts",
+    before: "const undo = current.undo.filter((name) => name !== step);",
+    after: "const undo: readonly string[] = [];",
+    promise: "another service is away",
+    name: "it is not over before both have answered",
+  }),
+];
