@@ -25,14 +25,16 @@ export const EVENTS: readonly Mutant[] = [
     promise: ["another service is away", "whoever handles it dies"],
     name: "a batch: its messages share a group commit",
   }),
-  events({
-    what: "what follows from a step that is done already is not told again",
-    file: "events/step-outcome.ts",
-    before: `    if (refusal === undefined) return "done";`,
-    after: `    if (refusal === undefined) return (outcomeOf as { told?: boolean }).told ? "too late" : (((outcomeOf as { told?: boolean }).told = true), "done");`,
+  {
+    what: "a message that comes twice is answered without the refusal that the first one had",
+    file: "functions/stock/reservations.ts",
+    before: `{ state: "released", ...(refusal ? { refusal } : {}) }`,
+    after: `{ state: "released" }`,
     promise: "it comes twice, or a day late",
-    name: "what undoes it",
-  }),
+    project: "functions",
+    tests: "functions/order/test/event-checkout",
+    name: "the refusal is the answer, and the stock is back",
+  },
   events({
     what: "a message that can never be handled is dropped",
     file: "events/consumer.ts",

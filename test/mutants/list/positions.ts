@@ -17,6 +17,17 @@ export const POSITION: readonly Mutant[] = [
     file: "protocol.ts",
     before: `  if (guard.run_id !== here.runId) return "restore";\n`,
     after: "",
+    promise: "Redis, its data, an older copy put back",
+    tests: "log-replay/test/protocol",
+    name: "what a guard is worth",
+  }),
+  log({
+    what: "a guard is believed wherever it is",
+    file: "protocol.ts",
+    before: `  if (guard.run_id !== here.runId) return "restore";
+  if (guard.replid === here.replid) return "fine";
+  return here.inherited ? "restore" : "compare";`,
+    after: `  return "fine";`,
     promise: [
       "an older copy of a Redis is put back",
       "Redis, its data, an older copy put back",
@@ -51,7 +62,7 @@ export const POSITION: readonly Mutant[] = [
     after: `  return "fine";`,
     promise: ["a Redis follows a replica that lags, and returns", "No transaction commits to a Redis"],
     tests: POSITIONS,
-    name: "it follows a replica that lags, and returns",
+    name: "under a process that has seen nothing of what is missing: it does not answer",
   }),
   log({
     what: "a new history is never the same data",
