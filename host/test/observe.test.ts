@@ -1,67 +1,12 @@
 /** Metrics and traces of a real shop: what a scraper and a collector get, also where the host is killed in the middle. */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { METRICS } from "../../functions/observe/measures.ts";
 import { freeHttpPort } from "../ports.ts";
 import { startShop, type RunningShop } from "../running-shop.ts";
-
-interface Exported {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
-  /** Of the process that made it. */
-  readonly pid: number;
-}
-
-/** A collector that keeps what it gets: OTLP over HTTP, in JSON. */
-class Collector {
-  readonly spans: Exported[] = [];
-  readonly #server: Server;
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", () => {
-        this.#take(JSON.parse(Buffer.concat(chunks).toString()) as Body);
-        response.writeHead(200, { "content-type": "application/json" }).end("{}");
-      });
-    });
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-
-  of(traceId: string): Exported[] {
-    return this.spans.filter((span) => span.traceId === traceId);
-  }
-
-  #take({ resourceSpans }: Body): void {
-    for (const { resource, scopeSpans } of resourceSpans) {
-      const pid = Number(resource.attributes.find(({ key }) => key === "process.pid")?.value.intValue);
-      for (const { spans } of scopeSpans) this.spans.push(...spans.map((span) => ({ ...span, pid })));
-    }
-  }
-}
-
-interface Body {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: readonly { key: string; value: { intValue?: number } }[] };
-    readonly scopeSpans: readonly { readonly spans: readonly Exported[] }[];
-  }[];
-}
+import { Collector, type Exported } from "./support/collector.ts";
 
 let shop: RunningShop;
 const collector = new Collector();
@@ -218,6 +163,20 @@ test("the metrics count what was asked, and are all that the table promises", as
   const text = await (await fetch(`${shop.url}/metrics`)).text();
   for (const { name, type } of Object.values(METRICS)) expect(text).toContain(`# TYPE ${name} ${type}`);
 });
+
+const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
+// Where everything has to be tested, it has to be there; elsewhere its absence is no failure.
+(hasPromtool || process.env["CI"] === "true" ? test : test.skip)(
+  "promtool, which Debian has in its package prometheus, finds nothing wrong with the metrics",
+  async () => {
+    await post(`/orders/checkout/${await newOrder()}`);
+    const input = await (await fetch(`${shop.url}/metrics`)).text();
+    const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input, encoding: "utf8" });
+    // Node's own metrics have names that prom-client has chosen.
+    const ours = stderr.split("\n").filter((line) => line.startsWith("shop_"));
+    expect({ ours, stdout, parsed: status !== 1 }).toEqual({ ours: [], stdout: "", parsed: true });
+  },
+);
 
 test("the console is on the host's own address, and knows the shop", async () => {
   const about = (await (await fetch(`${shop.url}/console/api/about`)).json()) as {

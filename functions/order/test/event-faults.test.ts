@@ -202,6 +202,16 @@ describe("messages that should not come", () => {
     expect(await stateOf(shop, poor)).toEqual({ paid: false, stock: 10, credit: 1 });
   });
 
+  test("as old as markers get, by a clock that differs from that of whoever has them dropped: no step is done", async () => {
+    const { item, user, order } = await basket(shop);
+    const about = { saga: "nearly", startedAt: Date.now() - 86_400_000 + 20_000, order };
+    await shop.queues.send("stock", { type: "checkout_started", ...about, lines: [[item, 3]], user, amount: 15 });
+    await shop.queues.send("payment", { type: "stock_reserved", ...about, user, amount: 15 });
+    await shop.queues.quiet();
+    expect(await stateOf(shop, { item, user, order })).toEqual(UNTOUCHED);
+    expect((await leftovers()).filter((key) => key.endsWith(":nearly"))).toEqual([]);
+  });
+
   test("a release and a refund that come first leave tombstones: the step that comes after them is never done", async () => {
     const goods = await basket(shop);
     const about = { saga: "backwards", startedAt: Date.now(), order: goods.order };
