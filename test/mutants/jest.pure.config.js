@@ -11,6 +11,7 @@ export default {
   modulePathIgnorePatterns,
   testMatch: [
     "<rootDir>/functions/*/test/{items,users,sagas,numbers-and-ids,refusals}*.test.ts",
-    "<rootDir>/layers/*/test/**/{frame,record,protocol,lost-exec.}*.test.ts",
+    "<rootDir>/layers/*/test/**/{frame,record,protocol}*.test.ts",
+    "<rootDir>/layers/redis-occ/test/lost-exec.test.ts",
   ],
 };

@@ -1,7 +1,7 @@
 /** What the rules of the payment say where they refuse: the code is for programs, the words are for people. */
 import { expect, test } from "@jest/globals";
 import { MAX_AMOUNT } from "../../numbers.ts";
-import { charge, refund } from "../charges.ts";
+import { charge, forget, refund, type Charge } from "../charges.ts";
 import { addFunds, hold, known, newUser, pay } from "../users.ts";
 
 const user = newUser(3, "g");
@@ -31,6 +31,28 @@ test("a step is refused in the words of its first refusal, and after its refund 
       message: "the charge of saga s was refunded",
     }) as unknown,
   });
+});
+
+test("what a marker that is refunded, refused, charged or not there comes to", () => {
+  const find = (): typeof user => user;
+  const charged: Charge = { state: "charged", user: "u", amount: 2, generation: "g" };
+  const refused: Charge = { state: "refused", code: "unknown_user", message: "" };
+  expect(refund("s", { state: "refunded" }, find)).toEqual([]);
+  expect(refund("s", refused, find)).toEqual([]);
+  expect(refund("s", null, find)).toEqual([["charge:s", { state: "refunded" }]]);
+  const held = { ...user, credit: 1, held: 2 };
+  expect(refund("s", charged, () => held)).toEqual([
+    ["user:u", user],
+    ["charge:s", { state: "refunded" }],
+  ]);
+  expect(forget("s", null, find)).toEqual([]);
+  expect(forget("s", refused, find)).toEqual([["charge:s", null]]);
+  expect(forget("s", charged, () => held)).toEqual([
+    ["user:u", { ...held, held: 0 }],
+    ["charge:s", null],
+  ]);
+  for (const other of [null, { ...held, generation: "another" }])
+    expect(forget("s", charged, () => other)).toEqual([["charge:s", null]]);
 });
 
 test("an error of the rules themselves is no refusal", () => {

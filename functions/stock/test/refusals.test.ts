@@ -2,7 +2,7 @@
 import { expect, test } from "@jest/globals";
 import { MAX_AMOUNT } from "../../numbers.ts";
 import { add, hold, known, newItem, subtract } from "../items.ts";
-import { release, reserve } from "../reservations.ts";
+import { forget, heldItems, release, reservationKey, reserve, type Reservation } from "../reservations.ts";
 
 const item = newItem(5, 3, "g");
 
@@ -34,6 +34,36 @@ test("a step is refused in the words of its first refusal, and after its release
   const why = { code: "unknown_user", message: "there is no user u" } as const;
   const told = release("s", null, () => null, why)[0]?.[1] as never;
   expect(reserve("s", [["a", 1]], told, () => item).refusal).toMatchObject(why);
+});
+
+test("what a marker that is released, refused, reserved or not there comes to", () => {
+  const find = (): typeof item => item;
+  const reserved: Reservation = {
+    state: "reserved",
+    lines: [
+      { item: "a", quantity: 1, generation: "g" },
+      { item: "a", quantity: 1, generation: "g" },
+    ],
+  };
+  const refused: Reservation = { state: "refused", code: "unknown_item", message: "" };
+  expect(release("s", { state: "released" }, find)).toEqual([]);
+  expect(release("s", refused, find)).toEqual([]);
+  expect(release("s", null, find)).toEqual([[reservationKey("s"), { state: "released" }]]);
+  const held = { ...item, stock: 1, held: 2 };
+  expect(release("s", reserved, () => held)).toEqual([
+    ["item:a", item],
+    ["reservation:s", { state: "released" }],
+  ]);
+  expect(forget("s", null, find)).toEqual([]);
+  expect(forget("s", refused, find)).toEqual([["reservation:s", null]]);
+  expect(forget("s", reserved, () => held)).toEqual([
+    ["item:a", { ...held, held: 0 }],
+    ["reservation:s", null],
+  ]);
+  for (const other of [null, { ...held, generation: "another" }])
+    expect(forget("s", reserved, () => other)).toEqual([["reservation:s", null]]);
+  expect([null, refused, { state: "released" } as const, reserved].map(heldItems)).toEqual([[], [], [], ["a", "a"]]);
+  expect(reserve("s", [["a", 1]], reserved, find)).toEqual({ set: [] });
 });
 
 test("an error of the rules themselves is no refusal", () => {

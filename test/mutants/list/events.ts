@@ -112,5 +112,6 @@ export const EVENTS: readonly Mutant[] = [
     promise: "a message is forged, or was signed for another queue",
     project: "functions",
     tests: "functions/order/test/event-faults",
+    name: "a message that none of the services has signed",
   },
 ];
