@@ -10,7 +10,7 @@ export default {
   extensionsToTreatAsEsm,
   modulePathIgnorePatterns,
   testMatch: [
-    "<rootDir>/functions/*/test/{items,users,sagas,numbers-and-ids}*.property.test.ts",
-    "<rootDir>/layers/*/test/**/{frame,record,protocol}*.test.ts",
+    "<rootDir>/functions/*/test/{items,users,sagas,numbers-and-ids,refusals}*.test.ts",
+    "<rootDir>/layers/*/test/**/{frame,record,protocol,lost-exec.}*.test.ts",
   ],
 };

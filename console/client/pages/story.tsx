@@ -53,9 +53,10 @@ function Told({ story }: { readonly story: Story }) {
             <KeyLink service="payment" name={`user:${saga.user}`} />
           </Fact>
           <Fact name="items">
-            {saga.items.map(([item, quantity]) => (
+            {saga.items.map(([item, quantity], i) => (
               <span key={item} class="lines">
-                {quantity} × <KeyLink service="stock" name={`item:${item}`} />{" "}
+                {i > 0 && ", "}
+                {quantity} × <KeyLink service="stock" name={`item:${item}`} />
               </span>
             ))}
           </Fact>
