@@ -8,12 +8,13 @@ import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { dataFolder } from "../tools/places.ts";
+import { dataFolder } from "../functions/settings/configuration.ts";
 import { readToken } from "./server/access.ts";
 import { answerError } from "./server/answer.ts";
 import { Console, type Action } from "./server/console.ts";
-import { localFaults } from "./server/faults.ts";
+import { localFaults } from "./server/faults/local-faults.ts";
 import { openSource } from "./server/place.ts";
+import { Queues, redriveOf } from "./server/queues.ts";
 import { ShopProbe } from "./server/shop-probe.ts";
 import { ShopView } from "./server/shop-view.ts";
 
@@ -32,10 +33,11 @@ async function main(): Promise<void> {
   process.once("disconnect", () => process.exit(0));
   const hostUrl = process.env["CONSOLE_HOST_URL"] ?? null;
   const source = await openSource();
-  const view = new ShopView(source, new ShopProbe(hostUrl));
+  const queues = Queues.open(source.runFolder);
+  const view = new ShopView(source, new ShopProbe(hostUrl), queues);
   const file = source.runFolder === null ? null : join(dataFolder(), "secrets", "console-token");
-  const actions: Record<string, Action> = { resume: { title: "Resume now", run: resume } };
-  if (process.env["CONSOLE_FAULTS"] === "1") Object.assign(actions, localFaults(dataFolder()));
+  const actions: Record<string, Action> = { resume: { title: "Resume now", run: resume }, ...redriveOf(queues) };
+  if (process.env["CONSOLE_FAULTS"] === "1") Object.assign(actions, localFaults(dataFolder(), view.happenings));
   const made = new Console({ view, token: readToken(process.env["CONSOLE_TOKEN"], file), actions });
 
   // The port is on loopback like any other program's: only who knows the secret may say for whom it asks.

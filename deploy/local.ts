@@ -6,11 +6,14 @@ import { spawn, spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
 import { readDescription } from "../host/gateway/description.ts";
 import { StartError } from "../host/start-error.ts";
+import { onStopSignals } from "../host/stop-signals.ts";
 import { emulatorNamed } from "./emulator/emulator.ts";
 import { LocalShop } from "./local-shop.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const { EMULATOR } = process.env;
+/** Exit code of a shell's command that Ctrl-C has ended. */
+const BROKEN_OFF = 130;
 
 if (!EMULATOR && spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0) {
   const compose = spawn("docker", ["compose", "up", "--wait"], { cwd: ROOT, stdio: "inherit" });
@@ -18,9 +21,11 @@ if (!EMULATOR && spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0
   if (process.exitCode === 0) await show("http://127.0.0.1:8000", "docker compose down removes it");
 } else {
   let shop: LocalShop | undefined;
-  // npm passes on the signal that the terminal has sent already: the second one must not end what the first has begun.
-  const stopped = new Promise<void>((done) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => done());
+  const stopped = new Promise<void>((stop) => {
+    onStopSignals(stop, () => {
+      shop?.killNow();
+      process.exit(BROKEN_OFF);
+    });
   });
   try {
     const dataDir = resolve(process.env["DATA_DIR"] || ".emulator/data");

@@ -21,6 +21,12 @@ const PAGES = [
   ["break", "Break it", "6"],
 ] as const;
 
+/** Something that a reader wants to be done to the shop: told by an event, since it may have to ask for the token first. */
+export interface Wish {
+  readonly action: string;
+  readonly argument?: string;
+}
+
 const KEYS = [
   ["1 – 6", "a page"],
   ["/", "search"],
@@ -39,14 +45,14 @@ function App() {
   const { value: about } = useAsked<About>("about", version);
   const [dialog, setDialog] = useState<"keys" | "token" | null>(null);
   const [told, setTold] = useState<string | null>(null);
-  const wanted = useRef<string | null>(null);
+  const wanted = useRef<Wish | null>(null);
 
-  const doIt = (action: string): void => {
-    wanted.current = action;
-    act(action).then(
+  const doIt = (wish: Wish): void => {
+    wanted.current = wish;
+    act(wish.action, wish.argument).then(
       (said) => {
         wanted.current = null;
-        setTold(`${action}: ${said}`);
+        setTold(`${wish.action}: ${said}`);
       },
       (error: unknown) =>
         setTold((error as { code?: string }).code === "token_required" ? null : (error as Error).message),
@@ -54,7 +60,7 @@ function App() {
   };
   useEffect(() => {
     const ask = (): void => setDialog("token");
-    const wish = (event: Event): void => doIt((event as CustomEvent<string>).detail);
+    const wish = (event: Event): void => doIt((event as CustomEvent<Wish>).detail);
     addEventListener("token-required", ask);
     addEventListener("act", wish);
     return () => {

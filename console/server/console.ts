@@ -12,8 +12,9 @@ export const PREFIX = "/console";
 
 /** Something that the console can do to the shop. */
 export interface Action {
-  /** For a person. */
+  /** For a person; a member of a group goes on with what the group's name begins: `Kill`, `the host`. */
   readonly title: string;
+  readonly group?: string;
   /** True where this machine may do it without the token: faults of a demonstration. */
   readonly open?: boolean;
   /** @returns what came of it, for a person */
@@ -103,7 +104,12 @@ export class Console {
       source: this.#view.source.described,
       services: [...this.#view.logs.keys()],
       requestLog: this.#view.requests !== null,
-      actions: Object.entries(this.#actions).map(([name, { title, open = false }]) => ({ name, title, open })),
+      actions: Object.entries(this.#actions).map(([name, { title, group = "", open = false }]) => ({
+        name,
+        title,
+        group,
+        open,
+      })),
       mayAct: this.#token.isIn(asked),
     };
   }

@@ -60,12 +60,11 @@ export class Live {
     try {
       await this.#view.look();
       const now = await this.#view.now();
-      const happenings = this.#view.happenings.all;
-      const latest = happenings.at(-1)?.at ?? 0;
-      const news = latest !== this.#happening;
-      this.#happening = latest;
+      const { version } = this.#view.happenings;
+      const news = version !== this.#happening;
+      this.#happening = version;
       this.#latest = `event: now\ndata: ${JSON.stringify(now)}\n\n`;
-      this.#tell(this.#latest + (news ? `event: happened\ndata: ${latest}\n\n` : ""));
+      this.#tell(this.#latest + (news ? `event: happened\ndata: ${version}\n\n` : ""));
     } catch {
       // The next one tries again.
     } finally {

@@ -23,6 +23,10 @@ export interface RequestLine {
   readonly ms?: number;
   readonly error?: string;
   readonly state?: string;
+  /** Of a message: what it asks for, and the milliseconds that it was in the queue. */
+  readonly type?: string;
+  readonly messageId?: string;
+  readonly waited?: number;
 }
 
 /** The request logs of a local shop: what the hosts have written between two times. Bounded: a file is entered by bisection. */

@@ -35,6 +35,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
     const since = whole(query, "since", 0, 8.64e15) ?? 0;
     return { happenings: view.happenings.all.filter(({ at }) => at > since) };
   },
+  "dead-letters": async (view, _query, [service = ""]) => (await view.queues?.deadLetters(service)) ?? null,
   log: logPage,
   record: async (view, _query, [service = "", n = ""]) => recordPage(logOf(view, service), commit(n)),
   ops: (view) => Object.fromEntries([...view.logs].map(([service, log]) => [service, [...log.ops.all].sort()])),

@@ -3,6 +3,7 @@ import { SAGAS } from "../../functions/order/sagas.ts";
 import { Audit } from "./audit.ts";
 import { Happenings } from "./happenings.ts";
 import type { Source } from "./place.ts";
+import type { QueueNow, Queues } from "./queues.ts";
 import { Rates, type Second } from "./rates.ts";
 import { RequestLines } from "./request-lines.ts";
 import { SagaTable, type SagaFilter } from "./saga-table.ts";
@@ -47,6 +48,8 @@ export interface Now {
   readonly window: Second & { readonly seconds: number };
   readonly services: readonly ServiceNow[];
   readonly open: readonly SagaLine[];
+  /** Null where checkouts go by calls. */
+  readonly queues: readonly QueueNow[] | null;
   readonly shop: Omit<ShopState, "services">;
   readonly conserved: { readonly violations: number; readonly at: number | null } | null;
   readonly memory: number;
@@ -62,6 +65,8 @@ export class ShopView {
   readonly audit: Audit;
   readonly verification: Verification;
   readonly requests: RequestLines | null;
+  /** Null where checkouts go by calls. */
+  readonly queues: Queues | null;
   readonly #probe: ShopProbe;
   readonly #end = new AbortController();
   #before = new Map<string, { readonly at: number; readonly last: number }>();
@@ -70,8 +75,9 @@ export class ShopView {
   #lookedAt = 0;
   readonly #selections = new Map<string, { readonly at: number; readonly rows: Uint32Array }>();
 
-  constructor(source: Source, probe: ShopProbe) {
+  constructor(source: Source, probe: ShopProbe, queues: Queues | null = null) {
     this.source = source;
+    this.queues = queues;
     this.#probe = probe;
     this.happenings = new Happenings(source.runFolder);
     this.requests = source.runFolder === null ? null : new RequestLines(source.runFolder);
@@ -92,6 +98,7 @@ export class ShopView {
 
   async close(): Promise<void> {
     this.#end.abort();
+    this.queues?.close();
     await this.#following;
   }
 
@@ -99,10 +106,10 @@ export class ShopView {
   async look(): Promise<void> {
     if (Date.now() - this.#lookedAt < LOOK_AGE) return;
     this.#lookedAt = Date.now();
-    await this.happenings.look();
     const before = this.#shop;
-    this.#shop = await this.#probe.look();
-    if (this.#probe.url !== null && before.up !== this.#shop.up && (before.up || this.happenings.all.length > 0)) {
+    [this.#shop] = await Promise.all([this.#probe.look(), this.happenings.look(), this.queues?.look()]);
+    // Where the supervisor's own notes are, they tell it better.
+    if (this.#probe.url !== null && this.source.runFolder === null && before.up !== this.#shop.up) {
       this.happenings.add({
         at: Date.now(),
         level: this.#shop.up ? "good" : "bad",
@@ -147,6 +154,7 @@ export class ShopView {
       window: { ...this.rates.sum(Math.floor(end / 1_000) - (live ? 1 : 0), WINDOW), seconds: WINDOW },
       services: [...this.logs.values()].map((log) => this.#serviceNow(log, at, ofHost)),
       open: await this.sagaLines(first),
+      queues: this.queues?.now ?? null,
       shop,
       conserved: report.result === null ? null : { violations: report.result.violations.length, at: report.at },
       memory: [...this.logs.values()].reduce((sum, { memory }) => sum + memory, this.sagas.memory),
@@ -181,13 +189,12 @@ export class ShopView {
         if (service !== "order" || !Object.keys(record.set).some((key) => key.startsWith(SAGAS))) return;
         for (const row of this.sagas.add(record)) this.rates.add(row);
       },
-      onEpoch: (epoch, cut) =>
-        this.happenings.add({
-          at: Date.now(),
-          level: "good",
-          service,
-          text: `${service}: epoch ${epoch} goes on from commit ${cut.toLocaleString("en")}`,
-        }),
+      // Where the hosts' own lines are, they tell why as well.
+      onEpoch: (epoch, cut) => {
+        if (this.source.runFolder !== null) return;
+        const text = `${service} restored: epoch ${epoch} goes on from commit ${cut.toLocaleString("en")}`;
+        this.happenings.add({ at: Date.now(), level: "good", service, text });
+      },
       onReset: () => {
         if (service === "order") {
           this.sagas.reset();

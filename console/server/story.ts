@@ -25,6 +25,8 @@ export interface Bar {
   readonly kind: "checkout" | "step" | "compensation" | "transition";
   readonly from: number;
   readonly to: number;
+  /** When the message was sent that it answers to; null where it answers to a request. */
+  readonly sent: number | null;
   /** When its transaction was committed; what stands before is time in queue, what follows is the append. */
   readonly committed: number | null;
   /** Of the request that it is; absent where only the log tells of it. */
@@ -111,25 +113,33 @@ function barsOf(records: readonly StoryRecord[], lines: readonly RequestLine[]):
     return next;
   };
   const bars: Bar[] = [];
-  const requests = lines
-    .filter(({ message, path, ms }) => message === "request" && path !== undefined && ms !== undefined)
-    .map((line) => ({ ...line, from: line.time - (line.ms ?? 0), name: nameOf(line.path ?? "") }))
+  const asked = lines
+    .filter(({ message, path, type, ms }) => ms !== undefined && (message === "request" ? path : type) !== undefined)
+    .map((line) => ({ ...line, from: line.time - (line.ms ?? 0) }))
     .sort((a, b) => a.from - b.from);
-  for (const { name, service = "", from, time, status = null, requestId = null, error = null } of requests) {
+  for (const line of asked) {
+    const { service = "", from, time, path, type = "", waited, status = null, error = null } = line;
+    // A message is named by what it tells; what is done about it, only the log says.
+    const wanted = path === undefined ? null : nameOf(path);
     const commit = records.find(
       (entry) =>
-        entry.service === service && entry.record["op"] === name && within(entry, from, time) && !used.has(entry),
+        entry.service === service &&
+        (wanted === null ? entry.record["op"] !== "checkout" : entry.record["op"] === wanted) &&
+        within(entry, from, time) &&
+        !used.has(entry),
     );
     if (commit !== undefined) used.add(commit);
+    const name = wanted ?? opOf(commit) ?? type;
     bars.push({
       service,
       name,
       kind: kindOf(name),
       from,
       to: time,
+      sent: waited === undefined ? null : from - waited,
       committed: commit === undefined ? null : Date.parse(commit.record.at),
       status,
-      requestId,
+      requestId: line.requestId ?? line.messageId ?? null,
       error,
       attempt: attempt(name),
       commit: commit === undefined ? null : { service, n: commit.n },
@@ -145,8 +155,9 @@ function barsOf(records: readonly StoryRecord[], lines: readonly RequestLine[]):
       service: entry.service,
       name,
       kind: kindOf(name),
-      from: requests.length > 0 ? at : Date.parse(records[i - 1]?.record.at ?? entry.record.at),
+      from: asked.length > 0 ? at : Date.parse(records[i - 1]?.record.at ?? entry.record.at),
       to: at,
+      sent: null,
       committed: at,
       status: null,
       requestId: null,
@@ -157,6 +168,10 @@ function barsOf(records: readonly StoryRecord[], lines: readonly RequestLine[]):
     });
   });
   return bars.sort((a, b) => a.from - b.from || b.to - a.to);
+}
+
+function opOf(entry: StoryRecord | undefined): string | null {
+  return entry === undefined ? null : String(entry.record["op"]);
 }
 
 function within({ record }: StoryRecord, from: number, to: number): boolean {

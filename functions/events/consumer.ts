@@ -79,7 +79,9 @@ async function handleRecord<M extends Message>(
   { now, deadline }: Pick<Work, "now" | "deadline">,
 ): Promise<Failure | null> {
   const started = performance.now();
-  const notes: Record<string, unknown> = {};
+  const sent = Number(record.attributes.SentTimestamp);
+  // How long it was in the queue, by the clocks of two machines; milliseconds.
+  const notes: Record<string, unknown> = sent > 0 ? { waited: Math.max(0, now - sent) } : {};
   const write = (level: "info" | "error"): void =>
     log(level, "event", {
       service: service.name,

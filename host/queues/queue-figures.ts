@@ -27,12 +27,15 @@ export class QueueFigures {
   readonly url: string;
   readonly deadUrl: string;
   readonly client: SqsClient;
+  /** Whether it is the shop's own server on this machine, and none that is paid for each request. */
+  readonly isLocal: boolean;
 
   /** @throws Error where it is not known where the queues are */
   constructor(service: ServiceName) {
     const { url, ...place } = queuePlace(service);
     this.client = new SqsClient(place);
     this.url = url;
+    this.isLocal = /^(127\.|\[::1\]$|localhost$)/.test(new URL(url).hostname);
     this.deadUrl = process.env[`QUEUE_URL_${service.toUpperCase()}`]
       ? `${url}-dead`
       : url.replace(/[^/]+$/, deadLetterQueueName(service));

@@ -155,7 +155,7 @@ test(
     const refused = await startRefused({ dataDir, httpPort: await freeHttpPort() });
     expect([refused.exitCode, refused.stderr.trim().split("\n")]).toEqual([
       1,
-      [expect.stringMatching(/^error: the log of stock: .*segment-.*\.jsonl:2/)],
+      [expect.stringMatching(/^error: DATA_DIR: the log of stock: .*segment-.*\.jsonl:2/)],
     ]);
   },
   2 * MINUTE,

@@ -3,11 +3,12 @@ import { readToken } from "../../console/server/access.ts";
 import { Console } from "../../console/server/console.ts";
 import { listen } from "../../console/server/listen.ts";
 import { openSource } from "../../console/server/place.ts";
+import { Queues, redriveOf } from "../../console/server/queues.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
 import { ShopView } from "../../console/server/shop-view.ts";
+import { dataFolder } from "../../functions/settings/configuration.ts";
 import { ToolError } from "../exit.ts";
 import { print } from "../output.ts";
-import { dataFolder } from "../places.ts";
 
 export interface ConsoleCommandOptions {
   readonly port: number;
@@ -19,10 +20,11 @@ export interface ConsoleCommandOptions {
 export async function openConsole({ port, host, shop }: ConsoleCommandOptions): Promise<void> {
   if (shop !== undefined && !URL.canParse(shop)) throw new ToolError(`${shop} is not an address`);
   const source = await openSource();
-  const view = new ShopView(source, new ShopProbe(shop?.replace(/\/+$/, "") ?? null));
+  const queues = Queues.open(source.runFolder);
+  const view = new ShopView(source, new ShopProbe(shop?.replace(/\/+$/, "") ?? null), queues);
   const file = source.runFolder === null ? null : join(dataFolder(), "secrets", "console-token");
   const token = readToken(process.env["CONSOLE_TOKEN"], file);
-  const made = new Console({ view, token, actions: {} });
+  const made = new Console({ view, token, actions: redriveOf(queues) });
   const { server, port: listening } = await listen(made, host, port);
   view.start();
   const address = host.includes(":") ? `[${host}]` : host;

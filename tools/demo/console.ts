@@ -1,7 +1,7 @@
 /** `npm run demo -- --console`: a shop of its own with customers in it, and a page on which it can be broken. */
 import { randomBytes } from "node:crypto";
 import { Console } from "../../console/server/console.ts";
-import { localFaults } from "../../console/server/faults.ts";
+import { localFaults } from "../../console/server/faults/local-faults.ts";
 import { listen } from "../../console/server/listen.ts";
 import { openSource } from "../../console/server/place.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
@@ -16,7 +16,7 @@ const CUSTOMERS = 4;
 export async function showConsole(shop: RunningShop, port: number, signal: AbortSignal): Promise<void> {
   const view = new ShopView(await openSource(), new ShopProbe(shop.url));
   const token = randomBytes(24).toString("base64url");
-  const made = new Console({ view, token, actions: localFaults(shop.dataFolder) });
+  const made = new Console({ view, token, actions: localFaults(shop.dataFolder, view.happenings) });
   const { server, port: listening } = await listen(made, "127.0.0.1", port);
   view.start();
   await print(

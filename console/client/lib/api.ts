@@ -19,8 +19,10 @@ export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
 }
 
 /** Does something to the shop. @throws ApiError token_required where that is not allowed without it */
-export async function act(action: string): Promise<string> {
-  const { done } = await read<{ done: string }>(await fetch(`/console/do/${action}`, { method: "POST" }));
+export async function act(action: string, argument = ""): Promise<string> {
+  const { done } = await read<{ done: string }>(
+    await fetch(`/console/do/${action}`, { method: "POST", body: argument }),
+  );
   return done;
 }
 

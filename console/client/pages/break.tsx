@@ -1,11 +1,11 @@
 /** Kill something, and watch it come back. Only on a shop that was started for that. */
 import { useState } from "preact/hooks";
 import type { AuditReport } from "../../server/audit.ts";
-import type { Happening } from "../../server/happenings.ts";
+import type { Happening } from "../../server/incidents.ts";
 import type { Second } from "../../server/rates.ts";
 import { Panel } from "../parts/bits.tsx";
 import { act, useAsked, useTick, type LiveState } from "../lib/api.ts";
-import { type About, Charts, Figures, Happened } from "./now.tsx";
+import { type About, type ActionOf, Charts, Figures, Happened } from "./now.tsx";
 
 export function BreakPage({ live, about }: { readonly live: LiveState; readonly about: About }) {
   const { now, happened } = live;
@@ -14,9 +14,13 @@ export function BreakPage({ live, about }: { readonly live: LiveState; readonly 
   const { value: told } = useAsked<{ happenings: Happening[] }>("happenings", happened);
   useAsked<AuditReport>("audit", tick);
   const [said, setSaid] = useState<readonly string[]>([]);
+  const [underWay, setUnderWay] = useState<readonly string[]>([]);
   const hurt = (name: string, title: string): void => {
     const tell = (text: string): void => setSaid((before) => [`${title}: ${text}`, ...before].slice(0, 5));
-    act(name).then(tell, (error: unknown) => tell(error instanceof Error ? error.message : String(error)));
+    setUnderWay((before) => [...before, name]);
+    act(name)
+      .then(tell, (error: unknown) => tell(error instanceof Error ? error.message : String(error)))
+      .finally(() => setUnderWay((before) => before.filter((one) => one !== name)));
   };
   return (
     <div class="breaking">
@@ -24,16 +28,26 @@ export function BreakPage({ live, about }: { readonly live: LiveState; readonly 
       <Panel title="Break it">
         <p class="explained">
           Customers are buying all the while. Take something away, and watch: what was answered stays true, what was
-          begun is ended, and it all adds up. Nobody helps.
+          begun is ended, and the audit goes on reading all three logs. Nobody helps.
         </p>
         <div class="faults">
-          {about.actions
-            .filter(({ open }) => open)
-            .map(({ name, title }) => (
-              <button key={name} type="button" class="fault" onClick={() => hurt(name, title)}>
-                {title}
-              </button>
-            ))}
+          {grouped(about.actions.filter(({ open }) => open)).map(([group, actions]) => (
+            <div key={group} role="group" aria-label={group}>
+              {group !== "" && <span class="lead">{group}</span>}
+              {actions.map(({ name, title }) => (
+                <button
+                  key={name}
+                  type="button"
+                  class="fault"
+                  disabled={underWay.includes(name)}
+                  onClick={() => hurt(name, `${group} ${title}`.trim())}
+                >
+                  {title}
+                  {underWay.includes(name) && " …"}
+                </button>
+              ))}
+            </div>
+          ))}
         </div>
         <ol class="said" aria-live="polite">
           {said.map((line) => (
@@ -48,4 +62,11 @@ export function BreakPage({ live, about }: { readonly live: LiveState; readonly 
       <Happened happenings={told?.happenings ?? []} now={now?.at ?? Date.now()} />
     </div>
   );
+}
+
+/** In the order in which their first members come. */
+function grouped(actions: readonly ActionOf[]): [group: string, actions: ActionOf[]][] {
+  const groups = new Map<string, ActionOf[]>();
+  for (const action of actions) groups.set(action.group, [...(groups.get(action.group) ?? []), action]);
+  return [...groups];
 }

@@ -32,11 +32,12 @@ export function LogPage({ place, now, services }: { place: Place; now: Now | nul
   const filter = asked.toString();
   const follows = query.get("follow") === "1";
   const latest = (now?.services ?? []).map((of) => `${of.service}:${of.last}`).join();
-  const [head, setHead] = useState("");
+  // What comes later does not move what somebody reads: the list holds where it was when its filter was chosen.
+  const [held, setHeld] = useState({ filter, head: "" });
+  const head = follows || held.filter !== filter || held.head === "" ? latest : held.head;
   useEffect(() => {
-    if (latest !== "" && (follows || head === "")) setHead(latest);
-  }, [latest, follows, head]);
-  useEffect(() => setHead(""), [filter]);
+    if (held.filter !== filter || held.head !== head) setHeld({ filter, head });
+  }, [filter, head, held]);
   const { value, error } = useAsked<Page>(
     head === "" ? null : `log?${filter}&head=${head}&count=0`,
     `${head}${useSearching()}`,
@@ -108,7 +109,7 @@ export function LogPage({ place, now, services }: { place: Place; now: Now | nul
                 ? `${count(total)} found, ${count(value?.left ?? 0)} to search`
                 : `${count(total)} records`}
             {!follows && (value?.newer ?? 0) + newer(head, latest) > 0 && (
-              <button type="button" class="newer" onClick={() => setHead(latest)}>
+              <button type="button" class="newer" onClick={() => setHeld({ filter, head: latest })}>
                 {count(newer(head, latest))} newer ↑
               </button>
             )}

@@ -1,17 +1,19 @@
 /** What the shop does at this moment. */
 import { useMemo } from "preact/hooks";
 import type { AuditReport } from "../../server/audit.ts";
-import type { Happening } from "../../server/happenings.ts";
+import type { Happening } from "../../server/incidents.ts";
 import type { Second } from "../../server/rates.ts";
 import type { Now, ServiceNow } from "../../server/shop-view.ts";
 import { Kbd, Panel, SagaLink, Service, standing, State } from "../parts/bits.tsx";
 import { Chart } from "../parts/chart.tsx";
+import { QueuesPanel } from "../parts/queues.tsx";
 import { useAsked, useTick, type LiveState } from "../lib/api.ts";
 import { ago, brief, bytes, count, duration, rate, time } from "../lib/format.ts";
 import { hrefTo } from "../lib/route.ts";
 
 const STEP = 2;
 const POINTS = 150;
+const LEAST_POINTS = 30;
 
 export function NowPage({ live, about }: { readonly live: LiveState; readonly about: About }) {
   const { now, happened } = live;
@@ -28,6 +30,13 @@ export function NowPage({ live, about }: { readonly live: LiveState; readonly ab
       <Figures now={now} />
       <Charts seconds={series?.seconds ?? []} />
       <Services now={now} />
+      {now.queues !== null && (
+        <QueuesPanel
+          queues={now.queues}
+          now={now.at}
+          redrivable={about.actions.some(({ name }) => name === "redrive")}
+        />
+      )}
       <div class="pair">
         <Open now={now} resumable={about.actions.some(({ name }) => name === "resume")} />
         <Happened happenings={told?.happenings ?? []} now={now.at} />
@@ -36,11 +45,18 @@ export function NowPage({ live, about }: { readonly live: LiveState; readonly ab
   );
 }
 
+export interface ActionOf {
+  readonly name: string;
+  readonly title: string;
+  readonly group: string;
+  readonly open: boolean;
+}
+
 export interface About {
   readonly source: string;
   readonly services: readonly string[];
   readonly requestLog: boolean;
-  readonly actions: readonly { readonly name: string; readonly title: string; readonly open: boolean }[];
+  readonly actions: readonly ActionOf[];
   readonly mayAct: boolean;
 }
 
@@ -66,7 +82,7 @@ export function Figures({ now }: { readonly now: Now }) {
         tone={checkouts.stuck > 0 ? "bad" : undefined}
       />
       <Figure
-        label={conserved === null ? "audit is reading" : "stock and credit"}
+        label={conserved === null ? "audit is reading" : `stock and credit, ${ago(conserved.at ?? now.at, now.at)}`}
         href={hrefTo("audit")}
         value={
           conserved === null ? "…" : conserved.violations === 0 ? "conserved" : `${conserved.violations} violations`
@@ -106,7 +122,14 @@ function Figure(props: {
 
 const whole = (value: number): string => (value >= 1_000 ? `${value / 1_000}k` : String(Math.round(value * 10) / 10));
 
-export function Charts({ seconds }: { readonly seconds: readonly Second[] }) {
+/** From where on there is something to see, but a minute at least: a shop that has just been opened is no flat line. */
+function sinceAnything(all: readonly Second[]): readonly Second[] {
+  const first = all.findIndex(({ started, paid, refused, aborted }) => started + paid + refused + aborted > 0);
+  return all.slice(Math.max(0, Math.min(first < 0 ? 0 : first - 1, all.length - LEAST_POINTS)));
+}
+
+export function Charts({ seconds: all }: { readonly seconds: readonly Second[] }) {
+  const seconds = useMemo(() => sinceAnything(all), [all]);
   const [rates, times] = useMemo(() => {
     const at = seconds.map((second) => second.at / 1_000);
     const paid = seconds.map((second) => second.paid / STEP);
@@ -157,7 +180,7 @@ function Services({ now }: { readonly now: Now }) {
       aside={
         shop.up && shop.active !== null ? (
           <span>
-            {count(shop.active)} requests under way, {count(shop.queued ?? 0)} in queue
+            requests: {count(shop.active)} under way, {count(shop.queued ?? 0)} in queue
             {shop.loopDelay !== null && `, event loop ${duration(shop.loopDelay)} late`}
           </span>
         ) : undefined
@@ -220,7 +243,7 @@ function Open({ now, resumable }: { readonly now: Now; readonly resumable: boole
           <button
             type="button"
             class="quiet"
-            onClick={() => dispatchEvent(new CustomEvent("act", { detail: "resume" }))}
+            onClick={() => dispatchEvent(new CustomEvent("act", { detail: { action: "resume" } }))}
           >
             Resume now
           </button>

@@ -33,7 +33,7 @@ function isSettled({ saga }: Story): boolean {
 
 function Told({ story }: { readonly story: Story }) {
   const { saga, bars, records, drivers, trace } = story;
-  const from = Math.min(...bars.map((bar) => bar.from));
+  const from = Math.min(...bars.map((bar) => bar.sent ?? bar.from));
   const to = Math.max(...bars.map((bar) => bar.to), from + 1);
   const [chosen, setChosen] = useState(0);
   const bar = bars[chosen];
@@ -153,6 +153,12 @@ function Waterfall(props: {
               {bar.attempt > 1 && <sup>{bar.attempt}</sup>}
             </span>
             <span class="bar-track">
+              {bar.sent !== null && (
+                <span
+                  class="in-queue"
+                  style={{ left: percent(bar.sent), width: `${(100 * (bar.from - bar.sent)) / span}%` }}
+                />
+              )}
               <span
                 class="bar"
                 style={{ left: percent(bar.from), width: `max(3px, ${(100 * (bar.to - bar.from)) / span}%)` }}
@@ -193,6 +199,11 @@ function Under({ bar }: { readonly bar: Bar }) {
       class="under"
     >
       <dl class="facts">
+        {bar.sent !== null && (
+          <Fact name="sent">
+            {time(bar.sent)} <span class="soft">{duration(bar.from - bar.sent)} in queue</span>
+          </Fact>
+        )}
         <Fact name="from">{time(bar.from)}</Fact>
         {bar.committed !== null && (
           <Fact name="committed">
@@ -200,10 +211,14 @@ function Under({ bar }: { readonly bar: Bar }) {
           </Fact>
         )}
         <Fact name="answered">
-          {bar.status === null ? "only the log tells of it" : `${bar.status} after ${duration(bar.to - bar.from)}`}
+          {bar.status !== null
+            ? `${bar.status} after ${duration(bar.to - bar.from)}`
+            : bar.sent !== null
+              ? `after ${duration(bar.to - bar.from)}`
+              : "only the log tells of it"}
         </Fact>
         {bar.requestId !== null && (
-          <Fact name="request">
+          <Fact name={bar.sent === null ? "request" : "message"}>
             <span class="mono">{bar.requestId}</span>
           </Fact>
         )}

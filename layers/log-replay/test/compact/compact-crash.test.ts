@@ -98,7 +98,7 @@ test("ten compactions at once come to one snapshot and the same state", async ()
 });
 
 describe("a compaction and a recovery at once", () => {
-  test.each(["beforeRead", "beforeSync", "beforeBegin", "afterBegin"] as const)(
+  test.each(["afterBegins", "beforeRead", "beforeSync", "beforeBegin", "afterBegin"] as const)(
     "folded and archived under a restore that is at %s: it starts again, and the state is right",
     async (place) => {
       const store = await history();
@@ -111,7 +111,7 @@ describe("a compaction and a recovery at once", () => {
       await ready.reached;
       const recovering: Tampering = {};
       const stop = door();
-      recovering[place] = stop.reach;
+      recovering.beforeClaim = () => (recovering[place] = stop.reach);
       const state = on.open({ store: tampered(store, recovering) });
       const restored = state.ready();
       await stop.reached;

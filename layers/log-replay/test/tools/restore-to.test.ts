@@ -128,3 +128,13 @@ test("a Redis with other data is not wiped", async () => {
   await expect(restoreTo({ store, moment: { n: 2 }, url: other.url })).rejects.toThrow("it will not be wiped");
   expect(await client.get("precious")).toBe("1");
 });
+
+test("a replica is refused, and no epoch is claimed for it", async () => {
+  const { store } = await twoEpochs(on);
+  const replica = await on.ownRedis({ args: ["--dir", await on.folder()] });
+  await on.connect(replica.url).replicaof("127.0.0.1", on.redis.port);
+  await expect(restoreTo({ store, moment: { n: 2 }, url: replica.url })).rejects.toMatchObject({
+    code: "redis_replica",
+  });
+  expect(await store.claims()).toEqual([1, 2]);
+});
