@@ -265,6 +265,30 @@ describe("messages that should not come", () => {
   });
 });
 
+test("what follows from it cannot be sent: the message comes again, and what it did is not done twice", async () => {
+  const { item, user, order } = await basket(shop);
+  const { handler } = (await import("../../stock/on-events.ts")) as unknown as {
+    handler: (event: SQSEvent, context: unknown) => Promise<SQSBatchResponse>;
+  };
+  const about = { saga: "unsent", startedAt: Date.now(), order };
+  const message = {
+    type: "checkout_started" as const,
+    ...about,
+    lines: [[item, 3] as [string, number]],
+    user,
+    amount: 15,
+  };
+  const record = recordOf({ MessageId: "m", Body: await seal({ to: "stock", message }) });
+  const gone = shop.queues.loseAll(2_500);
+  await sleep(300);
+  for (let times = 0; times < 2; times++)
+    expect(await handler({ Records: [record] }, lambdaContext("stock-on-events", 4_000))).toEqual({
+      batchItemFailures: [{ itemIdentifier: "m" }],
+    });
+  await gone;
+  expect(await stockOf(shop, item)).toBe(7);
+});
+
 test("a batch: its messages share a group commit; the one that fails comes again, the others do not", async () => {
   const [item, user] = [await newItem(shop, { stock: 100, price: 1 }), await newUser(shop, 100)];
   const order = await newOrder(shop, user, [[item, 1]]);
