@@ -1,7 +1,8 @@
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Console, type Action } from "../../server/console.ts";
+import type { Action } from "../../server/action.ts";
+import { Console } from "../../server/console.ts";
 import { listen } from "../../server/listen.ts";
 import { ShopProbe } from "../../server/shop-probe.ts";
 import { ShopView } from "../../server/shop-view.ts";
