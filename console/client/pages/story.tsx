@@ -79,7 +79,9 @@ function Told({ story }: { readonly story: Story }) {
           )}
           {trace !== null && (
             <Fact name="trace">
-              <span class="mono">{trace}</span>
+              <a class="mono" href={hrefTo("sagas", { text: trace })}>
+                {trace}
+              </a>
             </Fact>
           )}
         </dl>

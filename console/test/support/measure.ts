@@ -23,7 +23,7 @@ const cpu = (): number => process.cpuUsage().user + process.cpuUsage().system;
 const before = { memory: process.memoryUsage().rss, cpu: cpu() };
 const opened = await openConsole(shop);
 const began = performance.now();
-await caughtUp(opened.view, shop).catch(() => caughtUp(opened.view, shop).catch(() => caughtUp(opened.view, shop)));
+await caughtUp(opened.view, shop, 600_000);
 const now = await opened.get<{ memory: number }>("now");
 say(
   `indexed in ${((performance.now() - began) / 1_000).toFixed(1)} s (${((cpu() - before.cpu) / 1e6).toFixed(1)} s of CPU)`,

@@ -61,11 +61,11 @@ export async function eventually<T>(look: () => Promise<T> | T, patience = 10_00
 }
 
 /** Until the console has read all that was written. */
-export async function caughtUp(view: ShopView, shop: Pick<MadeShop, "logs">): Promise<void> {
+export async function caughtUp(view: ShopView, shop: Pick<MadeShop, "logs">, patience = 10_000): Promise<void> {
   await eventually(() => {
     for (const service of SERVICES) {
       const [read, written] = [view.logs.get(service)?.last, shop.logs[service].n];
       if (read !== written) throw new Error(`${service}: ${read} of ${written}`);
     }
-  });
+  }, patience);
 }
