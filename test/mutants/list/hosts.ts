@@ -59,9 +59,8 @@ export const HOSTS: readonly Mutant[] = [
   host({
     what: "a start on a damaged log goes on trying and says nothing",
     file: "recovery.ts",
-    before:
-      "      if (final !== undefined && isStart) throw new StartError(final.message);\n      for (const { message } of problems) this.#say(message);\n",
-    after: "",
+    before: "      if (final !== undefined && isStart) throw new StartError(final.message);\n",
+    after: "      if (final !== undefined && isStart) return;\n",
     promise: "the log is damaged",
     tests: "host/test/start-explains",
     name: "a log that is damaged ends the start",
