@@ -17,9 +17,16 @@ exports.checkSettings = (environment) => {
     if (oneOf && !oneOf.includes(value)) throw new Error(`${name}=${value} is not one of ${oneOf.join(", ")}`);
     if (least !== undefined && !(/^\d+$/.test(value) && Number(value) >= least && Number(value) <= most))
       throw new Error(`${name}=${value} is not a whole number from ${least} to ${most} ${unit}`.trimEnd());
+    if (name === "CORS_ORIGINS" && value !== "*" && !value.split(",").every(isOrigin))
+      throw new Error(`${name}=${value} is neither * nor origins like https://shop.example with commas between them`);
     if (beyond === undefined) continue;
     const other = beyond[said("SAGA") === "events" ? "events" : "sync"];
     if (Number(value) < Number(said(other) || exports.defaults[other]) + beyond.by)
       throw new Error(`${name}=${value} is less than ${other} and ${beyond.by} more`);
   }
 };
+
+/** As browsers send it. */
+function isOrigin(text) {
+  return URL.canParse(text) && new URL(text).origin === text;
+}

@@ -76,7 +76,7 @@ function read(environment: NodeJS.ProcessEnv): Configuration {
 function checked(environment: NodeJS.ProcessEnv): Record<string, string> {
   const settings: Record<string, string> = {};
   for (const { name, of, oneOf, default: usual } of SETTINGS) {
-    if (of === "both") continue;
+    if (of === "both" || of === "deployment") continue;
     if (oneOf !== undefined) settings[name] = choiceOf(environment, name);
     else if (typeof usual === "number") settings[name] = String(numberOf(environment, name));
   }

@@ -50,16 +50,33 @@ test.each(["serve", "start"])(
   2 * MINUTE,
 );
 
-test.each([
-  ["npm run demo", "They start now"],
-  ["npm run demo", "A checkout that succeeds"],
-  ["npm run bench -- --scale 0.05 --scenario distinct-orders", "distinct-orders  serve"],
+type Reached = (terminal: Terminal, port: number) => Promise<void>;
+
+const said =
+  (words: string): Reached =>
+  (terminal) =>
+    terminal.says(words, MINUTE);
+/** Some seconds into its first measurement. */
+const measuring: Reached = async (_terminal, port) => {
+  const isReady = async (): Promise<boolean> =>
+    fetch(`http://127.0.0.1:${port}/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (!(await isReady())) await sleep(50);
+  await sleep(2_000);
+};
+
+test.each<[string, string, Reached]>([
+  ["npm run demo", "while its shop starts", said("They start now")],
+  ["npm run demo", "in the middle of the story", said("A checkout that succeeds")],
+  ["npm run bench -- --scenario distinct-orders", "while it measures", measuring],
 ])(
-  "%s ends, and leaves nothing behind (%s)",
-  async (command, words) => {
+  "%s ends %s, and leaves nothing behind",
+  async (command, _when, reached) => {
     const [folder, port] = [temporaryFolder(), await freeHttpPort()];
     const terminal = inTerminal(command, folder, { HTTP_PORT: String(port) });
-    await terminal.says(words, MINUTE);
+    await reached(terminal, port);
     terminal.ctrlC();
     await terminal.ended;
     expect(await leftWith(folder)).toEqual([]);

@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "node:querystring";
 import { COOKIE, isForeign, isLocal, Token, type Asked } from "./access.ts";
+import type { Action } from "./action.ts";
 import { answer, answerError, answerJson } from "./answer.ts";
 import { assets } from "./assets.ts";
 import { Live } from "./live.ts";
@@ -9,17 +10,6 @@ import { BadRequestError, ROUTES } from "./routes.ts";
 import type { ShopView } from "./shop-view.ts";
 
 export const PREFIX = "/console";
-
-/** Something that the console can do to the shop. */
-export interface Action {
-  /** For a person; a member of a group goes on with what the group's name begins: `Kill`, `the host`. */
-  readonly title: string;
-  readonly group?: string;
-  /** True where this machine may do it without the token: faults of a demonstration. */
-  readonly open?: boolean;
-  /** @returns what came of it, for a person */
-  readonly run: (argument: string) => Promise<string>;
-}
 
 export interface ConsoleOptions {
   readonly view: ShopView;

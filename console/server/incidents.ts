@@ -154,5 +154,5 @@ function serviceOf(name: string): string | null {
 }
 
 function seconds(milliseconds: number): string {
-  return `${(Math.max(0, milliseconds) / 1_000).toFixed(1)} s`;
+  return milliseconds < 100 ? `${Math.max(0, milliseconds)} ms` : `${(milliseconds / 1_000).toFixed(1)} s`;
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SERVICES } from "../../functions/settings/services.ts";
 import { Queue, type DeadLetter } from "../../tools/queues.ts";
-import type { Action } from "./console.ts";
+import type { Action } from "./action.ts";
 
 export interface QueueNow {
   readonly service: string;

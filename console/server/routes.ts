@@ -9,7 +9,7 @@ import { keyHistory, keysAt, logRows, recordPage } from "./views.ts";
 
 /** Rows of a page at most. */
 const MOST_ROWS = 200;
-const MOST_VERSIONS = 200;
+const MOST_VERSIONS = 50;
 
 /** A request that makes no sense: 400, with these words. */
 export class BadRequestError extends Error {

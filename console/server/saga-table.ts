@@ -1,3 +1,4 @@
+import { traceIdOf } from "../../functions/observe/trace-context.ts";
 import { SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import type { LogRecord } from "log-replay/tools";
 import { Column, hash, Words } from "./columns.ts";
@@ -28,7 +29,7 @@ export interface SagaRow {
 
 export interface SagaFilter {
   readonly state?: "open" | "stuck" | SagaState | "refused" | "aborted" | "taken-over";
-  /** An order's or a user's id, a code of a failure, or the beginning of a checkout's id. */
+  /** An order's, a user's, a request's or a trace's id, a code of a failure, or the beginning of a checkout's id. */
   readonly text?: string;
   readonly order?: string;
   readonly user?: string;
@@ -40,7 +41,7 @@ export interface SagaFilter {
   readonly sort?: "newest" | "slowest";
 }
 
-/** All checkouts of the order service's log, in about 110 bytes each. */
+/** All checkouts of the order service's log, in about 120 bytes each. */
 export class SagaTable {
   readonly failures = new Words();
   /** Those that are not settled, by id. */
@@ -86,6 +87,7 @@ export class SagaTable {
       columns.id.push(hash(id));
       columns.order.push(hash(saga.order));
       columns.user.push(hash(saga.user));
+      columns.trace.push(hash(traceIdOf(saga.traceparent) ?? ""));
       columns.startedAt.push(saga.startedAt);
       columns.deadline.push(saga.deadline);
       columns.total.push(saga.total);
@@ -195,12 +197,14 @@ export class SagaTable {
   }
 
   #about(text: string): (row: number) => boolean {
-    const { order, user, failure, name } = this.#columns;
+    const { order, user, trace, failure, name } = this.#columns;
     const wanted = hash(text);
+    // A request that came without a trace has its own id as one.
+    const wantedTrace = hash(text.replaceAll("-", "").toLowerCase());
     const code = this.failures.find(text);
     const letters = Buffer.from(text.slice(0, ID_BYTES), "latin1");
     return (row) => {
-      if (order.at(row) === wanted || user.at(row) === wanted) return true;
+      if (order.at(row) === wanted || user.at(row) === wanted || trace.at(row) === wantedTrace) return true;
       if (code !== undefined && failure.at(row) === code + 1) return true;
       for (let i = 0; i < letters.length; i++) if (name.at(row * ID_BYTES + i) !== letters[i]) return false;
       return letters.length > 0;
@@ -218,6 +222,8 @@ class SagaColumns {
   readonly name = new Column(Uint8Array);
   readonly order = new Column(Float64Array);
   readonly user = new Column(Float64Array);
+  /** Of the request that began it. */
+  readonly trace = new Column(Float64Array);
   readonly startedAt = new Column(Float64Array);
   readonly deadline = new Column(Float64Array);
   readonly endedAt = new Column(Float64Array);

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { buildApp } from "fauxqs";
-import { createS3Store } from "log-replay/s3";
+import { createS3Store, openS3Store } from "log-replay/s3";
 import { copyLog } from "log-replay/tools";
 import { credentials, newBucket, REGION } from "../../layers/log-replay/test/support/s3-server.ts";
 import type { AuditReport } from "../server/audit.ts";
@@ -28,11 +28,13 @@ beforeAll(async () => {
   shop = await MadeShop.create();
   for (let i = 0; i < 60; i++) shop.checkout();
   await shop.flush();
-  for (const service of SERVICES)
-    await copyLog(
-      shop.logs[service].store,
-      await createS3Store({ endpoint, bucket, region: REGION, credentials, prefix: `${service}/` }),
-    );
+  for (const service of SERVICES) {
+    const place = { endpoint, bucket, region: REGION, credentials, prefix: `${service}/` };
+    await copyLog(shop.logs[service].store, async () => {
+      await createS3Store(place);
+      return openS3Store(place);
+    });
+  }
   program = spawn(process.execPath, [join(ROOT, "tools", "shoplog.mjs"), "console", "--port", "0"], {
     stdio: ["ignore", "pipe", "inherit"],
     env: {
@@ -51,7 +53,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   program.kill();
-  await once(program, "exit");
+  if (program.exitCode === null) await once(program, "exit");
   await s3.close();
   shop.remove();
 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { compact, readHistory, stateAt, type LogRecord } from "log-replay";
 import type { LogRow, RecordPage } from "../server/views.ts";
 import type { Story } from "../server/story.ts";
-import { MadeShop, SERVICES, type ServiceName } from "./support/logs.ts";
+import { MadeShop, SERVICES, traceOf, type ServiceName } from "./support/logs.ts";
 import { caughtUp, eventually, openConsole, type Opened } from "./support/opened.ts";
 
 let shop: MadeShop;
@@ -157,6 +157,9 @@ describe("the checkouts", () => {
   });
 
   test.each([
+    [`text=${traceOf(42)}`, ["42"]],
+    // As the id of a request is written that came without a trace.
+    [`text=${traceOf(42).replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-")}`, ["42"]],
     ["text=s0000000000000000007", ["70", "71", "72", "73", "74", "75", "76", "77", "78", "79"]],
     ["order=o123", ["123"]],
     ["atleast=6000&until=2026-01-31T12:00:20Z", ["29", "59", "89", "119"]],

@@ -11,7 +11,14 @@ test("what is left as it is can be deployed, and what is not known yet is not ju
   const numbersAndChoices = SETTINGS.filter(({ least, oneOf }) => least !== undefined || oneOf !== undefined);
   expect(numbersAndChoices.length).toBeGreaterThan(10);
   const { LAMBDA_PORT: _, ...usual } = Object.fromEntries(numbersAndChoices.map(({ name }) => [name, defaults[name]]));
-  for (const environment of [usual, {}, { RETENTION_MS: "" }, { SAGA: { Ref: "Mode" } }])
+  for (const environment of [
+    usual,
+    {},
+    { RETENTION_MS: "" },
+    { SAGA: { Ref: "Mode" } },
+    { CORS_ORIGINS: "*" },
+    { CORS_ORIGINS: "https://a.example,http://b:1" },
+  ])
     expect(() => checkSettings(environment)).not.toThrow();
 });
 
@@ -21,6 +28,8 @@ test.each([
   [{ RETENTION_MS: "130000", SAGA: "events" }, /^RETENTION_MS=130000 is less than EVENT_SAGA_TIMEOUT_MS/],
   [{ STEP_TIMEOUT_MS: "10000" }, /^STEP_TIMEOUT_MS=10000 .* to 9500 milliseconds$/],
   [{ BATCH_LIMIT: "many" }, /^BATCH_LIMIT=many is not a whole number/],
+  [{ CORS_ORIGINS: "https://shop.example, http://localhost:3000" }, /^CORS_ORIGINS=.* is neither/],
+  [{ CORS_ORIGINS: "https://shop.example/" }, /^CORS_ORIGINS=.* is neither/],
   [{ SAGA: "both" }, /^SAGA=both is not one of sync, events/],
   [{ LOG_LEVEL: "loud" }, /^LOG_LEVEL=loud is not one of/],
 ])("%j is refused before anything is deployed", (environment, words) => {

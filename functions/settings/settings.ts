@@ -3,8 +3,8 @@ import table from "./settings.json" with { type: "json" };
 
 export interface Setting {
   readonly name: string;
-  /** Who reads it: the host that runs the functions, the functions, or both. */
-  readonly of: "host" | "functions" | "both";
+  /** Who reads it: the host that runs the functions, the functions, both, or what deploys them to an emulator. */
+  readonly of: "host" | "functions" | "both" | "deployment";
   /** A value, or words where it depends on others. */
   readonly default: string | number;
   readonly meaning: string;

@@ -1,5 +1,6 @@
 /** Metrics and traces of a real shop: what a scraper and a collector get, also where the host is killed in the middle. */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { METRICS } from "../../functions/observe/measures.ts";
@@ -162,6 +163,20 @@ test("the metrics count what was asked, and are all that the table promises", as
   const text = await (await fetch(`${shop.url}/metrics`)).text();
   for (const { name, type } of Object.values(METRICS)) expect(text).toContain(`# TYPE ${name} ${type}`);
 });
+
+const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
+// Where everything has to be tested, it has to be there; elsewhere its absence is no failure.
+(hasPromtool || process.env["CI"] === "true" ? test : test.skip)(
+  "promtool, which Debian has in its package prometheus, finds nothing wrong with the metrics",
+  async () => {
+    await post(`/orders/checkout/${await newOrder()}`);
+    const input = await (await fetch(`${shop.url}/metrics`)).text();
+    const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input, encoding: "utf8" });
+    // Node's own metrics have names that prom-client has chosen.
+    const ours = stderr.split("\n").filter((line) => line.startsWith("shop_"));
+    expect({ ours, stdout, parsed: status !== 1 }).toEqual({ ours: [], stdout: "", parsed: true });
+  },
+);
 
 test("the console is on the host's own address, and knows the shop", async () => {
   const about = (await (await fetch(`${shop.url}/console/api/about`)).json()) as {

@@ -57,7 +57,10 @@ async function expectEnd({ launched, line, after }: Start, words: RegExp): Promi
 async function expectWaiting({ launched, url, line, after }: Start, words: RegExp): Promise<void> {
   expect(line).toMatch(words);
   expect(after).toBeLessThan(SOON);
-  const { services } = (await (await fetch(`${url}/ready`)).json()) as { services: Record<string, string | null> };
+  const ready = (): Promise<Response | null> => fetch(`${url}/ready`).catch(() => null);
+  let answer = await ready();
+  for (; answer === null; answer = await ready()) await sleep(50);
+  const { services } = (await answer.json()) as { services: Record<string, string | null> };
   expect(Object.values(services)).toContainEqual(
     expect.stringMatching(new RegExp(words.source.replace("^waiting: ", "^"))),
   );

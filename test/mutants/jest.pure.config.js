@@ -10,7 +10,8 @@ export default {
   extensionsToTreatAsEsm,
   modulePathIgnorePatterns,
   testMatch: [
-    "<rootDir>/functions/*/test/{items,users,sagas,numbers-and-ids}*.property.test.ts",
+    "<rootDir>/functions/*/test/{items,users,sagas,numbers-and-ids,refusals}*.test.ts",
     "<rootDir>/layers/*/test/**/{frame,record,protocol}*.test.ts",
+    "<rootDir>/layers/redis-occ/test/lost-exec.test.ts",
   ],
 };

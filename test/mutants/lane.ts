@@ -21,6 +21,8 @@ const LEFT_OUT = new Set([
 ]);
 /** Milliseconds: a mutant that makes its tests hang is found, too. */
 const PATIENCE = 5 * 60_000;
+/** Milliseconds for what a command has said before its end. */
+const LAST_WORDS = 2_000;
 
 /** A namespace of the network for each lane, where the machine allows it: tests beside each other could take each other's ports. */
 const ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
@@ -114,12 +116,14 @@ export class Lane {
         hung = true;
         if (child.pid) process.kill(-child.pid, "SIGKILL");
       }, PATIENCE);
-      child.once("error", failed);
-      // Not "close": what a test leaves running may keep the pipes open.
-      child.once("exit", (code) => {
+      const ended = (code: number | null): void => {
         clearTimeout(timer);
-        setImmediate(() => done({ code, output, hung }));
-      });
+        done({ code, output, hung });
+      };
+      child.once("error", failed);
+      child.once("close", ended);
+      // What a test leaves running may keep the pipes open.
+      child.once("exit", (code) => setTimeout(() => ended(code), LAST_WORDS).unref());
     });
   }
 

@@ -83,7 +83,8 @@ function operation({ name, method, route, path = {}, signedBody, answers }: Oper
     name: "Idempotency-Key",
     in: "header",
     required: false,
-    schema: { type: "string", pattern: "^[!-+\\--~]{1,255}$" },
+    // One that comes twice is joined by a comma on its way.
+    schema: { type: "string", pattern: "^([!-+\\--~]{1,255})(, ?\\1)*$" },
     description: "The same key and the same request give the first answer again.",
   };
   return {

@@ -82,7 +82,7 @@ export function Figures({ now }: { readonly now: Now }) {
         tone={checkouts.stuck > 0 ? "bad" : undefined}
       />
       <Figure
-        label={conserved === null ? "audit is reading" : `stock and credit, ${ago(conserved.at ?? now.at, now.at)}`}
+        label={conserved === null ? "audit is reading" : `audited ${ago(conserved.at ?? now.at, now.at)}`}
         href={hrefTo("audit")}
         value={
           conserved === null ? "…" : conserved.violations === 0 ? "conserved" : `${conserved.violations} violations`
@@ -218,7 +218,7 @@ function ServiceRow({ service: of }: { readonly service: ServiceNow }) {
           <Service name={of.service} />
         </a>
       </th>
-      <td class="n">{of.epoch}</td>
+      <td class="n">{of.epoch === 0 ? "–" : of.epoch}</td>
       <td class="n">
         <a href={hrefTo(`log/${of.service}/${of.last}`)}>{count(of.last)}</a>
       </td>

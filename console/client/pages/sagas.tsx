@@ -56,7 +56,7 @@ export function SagasPage({ place }: { readonly place: Place }) {
           />
           <Search
             label="Find a checkout"
-            placeholder="id, order, user or code"
+            placeholder="id, order, user, trace, code"
             value={query.get("text") ?? ""}
             onChange={(text) => adjust({ text })}
           />

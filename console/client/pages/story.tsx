@@ -53,9 +53,10 @@ function Told({ story }: { readonly story: Story }) {
             <KeyLink service="payment" name={`user:${saga.user}`} />
           </Fact>
           <Fact name="items">
-            {saga.items.map(([item, quantity]) => (
+            {saga.items.map(([item, quantity], i) => (
               <span key={item} class="lines">
-                {quantity} × <KeyLink service="stock" name={`item:${item}`} />{" "}
+                {i > 0 && ", "}
+                {quantity} × <KeyLink service="stock" name={`item:${item}`} />
               </span>
             ))}
           </Fact>
@@ -78,7 +79,9 @@ function Told({ story }: { readonly story: Story }) {
           )}
           {trace !== null && (
             <Fact name="trace">
-              <span class="mono">{trace}</span>
+              <a class="mono" href={hrefTo("sagas", { text: trace })}>
+                {trace}
+              </a>
             </Fact>
           )}
         </dl>

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { SERVICES } from "../../../functions/settings/services.ts";
-import type { Action } from "../console.ts";
+import type { Action } from "../action.ts";
 import type { Happenings } from "../happenings.ts";
 import { canFillDisk, fillDisk } from "./full-disk.ts";
 import { putOlderBack } from "./older-redis.ts";

@@ -58,6 +58,11 @@ class LogWriter {
   }
 }
 
+/** Of the request that began a checkout. */
+export function traceOf(number: number): string {
+  return (number + 1).toString(16).padStart(32, "a");
+}
+
 export interface MadeCheckout {
   readonly id: string;
   readonly state: "paid" | "refused" | "aborted" | "running";
@@ -119,6 +124,7 @@ export class MadeShop {
       total: 10,
       startedAt: this.time,
       deadline: this.time + 5_000,
+      traceparent: `00-${traceOf(number)}-00000000000000a1-01`,
     };
     const saga = (more: object): Record<string, unknown> => ({ [`saga:${id}`]: { ...base, ...more } });
     const claim = (held: boolean): Record<string, unknown> => ({ [`claim:o${number}`]: held ? { saga: id } : null });

@@ -4,6 +4,7 @@
  *   npm run bench:console [-- RECORDS]
  */
 import { performance } from "node:perf_hooks";
+import { hasBrowser, launch, openPage } from "./browser.ts";
 import { MadeShop, SERVICES } from "./logs.ts";
 import { caughtUp, openConsole } from "./opened.ts";
 
@@ -22,7 +23,7 @@ const cpu = (): number => process.cpuUsage().user + process.cpuUsage().system;
 const before = { memory: process.memoryUsage().rss, cpu: cpu() };
 const opened = await openConsole(shop);
 const began = performance.now();
-await caughtUp(opened.view, shop).catch(() => caughtUp(opened.view, shop).catch(() => caughtUp(opened.view, shop)));
+await caughtUp(opened.view, shop, 600_000);
 const now = await opened.get<{ memory: number }>("now");
 say(
   `indexed in ${((performance.now() - began) / 1_000).toFixed(1)} s (${((cpu() - before.cpu) / 1e6).toFixed(1)} s of CPU)`,
@@ -62,5 +63,50 @@ for (let left = 1; left > 0;) ({ left } = await opened.get<{ left: number }>("lo
 say(
   `a text, in all lines    ${((performance.now() - start) / 1_000).toFixed(1)} s, and found ones are shown meanwhile`,
 );
+if (hasBrowser) await inBrowser();
 await opened.close();
 shop.remove();
+
+/** What somebody sees: until a page has its content, and the longest that it answers to nobody while it is scrolled. */
+async function inBrowser(): Promise<void> {
+  const browser = await launch();
+  const { page } = await openPage(browser);
+  // Each task that keeps the page from answering for longer than 50 ms, as browsers report it.
+  await page.addInitScript(
+    "window.longest = 0; new PerformanceObserver((list) => { for (const { duration } of list.getEntries()) window.longest = Math.max(window.longest, duration); }).observe({ type: 'longtask', buffered: true });",
+  );
+  const looked = async (name: string, path: string, content: string, act?: () => Promise<void>): Promise<void> => {
+    const from = performance.now();
+    await page.goto(opened.url + path);
+    await page.getByText(content).filter({ visible: true }).first().waitFor();
+    const shown = performance.now() - from;
+    await act?.();
+    const longest = await page.evaluate<number>("window.longest");
+    say(
+      `${name.padEnd(22)} seen after ${shown.toFixed(0)} ms, longest task ${longest === 0 ? "under 50" : longest.toFixed(0)} ms`,
+    );
+  };
+  const scroll = async (): Promise<void> => {
+    await page.getByRole("grid").focus();
+    for (const key of ["PageDown", "PageDown", "PageDown", "End", "PageUp", "Home"]) {
+      await page.keyboard.press(key);
+      // Until what is there now is no placeholder.
+      await page.getByRole("gridcell").filter({ visible: true }).nth(20).waitFor();
+    }
+    await page.mouse.move(600, 500);
+    for (let i = 0; i < 20; i++) await page.mouse.wheel(0, 4_000);
+  };
+  say("in the browser:");
+  await looked("now", "", "conserved");
+  await looked("checkouts, scrolled", "sagas", "paid", scroll);
+  await looked("the slowest ones", "sagas?sort=slowest", "aborted", scroll);
+  await looked("log, scrolled", "log", "saga paid", scroll);
+  await looked("a checkout", `sagas/${shop.checkouts[2_000]?.id}`, "charge");
+  await looked("state, by the slider", "state?service=stock&prefix=item:&key=item:3", "item:3", async () => {
+    await page.getByRole("slider").focus();
+    for (const key of ["Home", "PageUp", "PageUp", "End"]) await page.keyboard.press(key);
+    await page.locator(".present").getByText("stock").waitFor();
+  });
+  await looked("audit", "audit", "spent in checkouts");
+  await browser.close();
+}

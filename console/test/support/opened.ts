@@ -1,7 +1,8 @@
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Console, type Action } from "../../server/console.ts";
+import type { Action } from "../../server/action.ts";
+import { Console } from "../../server/console.ts";
 import { listen } from "../../server/listen.ts";
 import { ShopProbe } from "../../server/shop-probe.ts";
 import { ShopView } from "../../server/shop-view.ts";
@@ -60,11 +61,11 @@ export async function eventually<T>(look: () => Promise<T> | T, patience = 10_00
 }
 
 /** Until the console has read all that was written. */
-export async function caughtUp(view: ShopView, shop: Pick<MadeShop, "logs">): Promise<void> {
+export async function caughtUp(view: ShopView, shop: Pick<MadeShop, "logs">, patience = 10_000): Promise<void> {
   await eventually(() => {
     for (const service of SERVICES) {
       const [read, written] = [view.logs.get(service)?.last, shop.logs[service].n];
       if (read !== written) throw new Error(`${service}: ${read} of ${written}`);
     }
-  });
+  }, patience);
 }

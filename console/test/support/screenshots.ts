@@ -9,7 +9,11 @@ import { launch, openPage } from "./browser.ts";
 
 const FOLDER = join(import.meta.dirname, "..", "..", "..", "docs", "images");
 
-const shop = await startShop("serve", await freeHttpPort(), { SAGA_TIMEOUT_MS: "3000", LOG_LEVEL: "info" });
+const shop = await startShop("serve", await freeHttpPort(), {
+  SAGA_TIMEOUT_MS: "3000",
+  LOG_LEVEL: "info",
+  CONSOLE_FAULTS: "1",
+});
 const end = new AbortController();
 const buying = keepBuying({ url: shop.url, customers: 5, signal: end.signal });
 const browser = await launch();
@@ -28,6 +32,10 @@ try {
   process.kill(shop.pidOf("redis-stock"), "SIGKILL");
   await sleep(12_000);
   await picture("", "console-now");
+  await page.goto(`${shop.url}/console/break`);
+  await page.getByRole("group", { name: "Put back" }).getByRole("button", { name: "payment's Redis" }).click();
+  await sleep(8_000);
+  await page.screenshot({ path: join(FOLDER, "console-break.png") });
   const asked = await fetch(`${shop.url}/console/api/sagas?state=refused&count=1`);
   const { rows } = (await asked.json()) as { rows: { id: string }[] };
   await picture(`sagas/${rows[0]?.id ?? ""}`, "console-checkout");

@@ -3,6 +3,7 @@ import { expect, test } from "@jest/globals";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { textOrDefault } from "../../../functions/settings/settings.ts";
 import { freePorts } from "../../../host/ports.ts";
 import { leftWith, Terminal } from "../../../test/support/terminal.ts";
 
@@ -15,12 +16,12 @@ test(
     const [port = 0] = await freePorts(1);
     const terminal = new Terminal("npm run deploy:local", {
       DATA_DIR: join(folder, "data"),
-      EMULATOR: process.env["EMULATOR"] || "ministack",
+      EMULATOR: textOrDefault(process.env, "EMULATOR"),
       EMULATOR_PORT: String(port),
     });
     try {
       await terminal.says("ready: ", 3 * MINUTE);
-      expect((await fetch(/ready: (\S+)/.exec(terminal.said)?.[1] + "/nowhere")).status).toBe(404);
+      expect((await fetch(`${/ready: (\S+)/.exec(terminal.said)?.[1] ?? ""}/nowhere`)).status).toBe(404);
       terminal.ctrlC();
       expect(await terminal.ended).toBe(0);
       expect(await leftWith(folder)).toEqual([]);

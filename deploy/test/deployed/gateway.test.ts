@@ -19,7 +19,7 @@ import { deployedShop } from "../../../test/support/shop-under-test.ts";
 const MINUTES = 60_000;
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
-const emulator = emulatorNamed(process.env["EMULATOR"] || "ministack");
+const emulator = emulatorNamed();
 const folder = mkdtempSync(join(tmpdir(), "shop-gateway-"));
 const shop = deployedShop(process.env["SHOP_DEPLOYED"] ?? "", process.env["SHOP_DATA_DIR"] ?? "");
 let ports: { emulator: number; gateway: number };

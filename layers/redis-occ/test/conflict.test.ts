@@ -76,7 +76,7 @@ test("a change of the last of hundreds of keys is noticed as well", async () => 
   const keys = Array.from({ length: 400 }, (_, i) => `k${i}`);
   void beforeExec(proxy, () => on.outside.set("k399", "9"));
   const sum = await occ.transactAlone(keys, (view) => {
-    const total = keys.reduce((sum, key) => sum + (view.get<number>(key) ?? 0), 0);
+    const total = keys.reduce((before, key) => before + (view.get<number>(key) ?? 0), 0);
     return { result: total, set: { total } };
   });
   expect(sum).toBe(9);

@@ -9,10 +9,10 @@ const shop = (mutant: Omit<Mutant, "project" | "tests">): Mutant => ({
 
 export const DEPENDENCIES: readonly Mutant[] = [
   shop({
-    what: "a Redis that takes 50 ms for an answer is lost",
-    file: "layers/log-replay/src/logged-redis.ts",
-    before: "      roundTripTimeout = 2_000,",
-    after: "      roundTripTimeout = 50,",
+    what: "a request gives up after a tenth of a second",
+    file: "functions/handler/endpoint.ts",
+    before: "export const PATIENCE = 10_000;",
+    after: "export const PATIENCE = 100;",
     promise: "a Redis is slow",
     name: "a Redis that is slow",
   }),
@@ -27,20 +27,12 @@ export const DEPENDENCIES: readonly Mutant[] = [
     name: "a full disk",
   }),
   shop({
-    what: "a folder that is not there any more is written to",
-    file: "layers/log-replay/src/stores/file/segment.ts",
-    before: "    if (found !== undefined && found.ino === this.#inode && found.size >= this.#size) return;",
-    after: "    if (found === undefined || found.ino === this.#inode) return;",
-    promise: "the log's folder vanishes",
-    name: "a log folder that vanishes",
-  }),
-  shop({
     what: "an error of the file system is a bug",
     file: "layers/log-replay/src/stores/file/durable-files.ts",
     before: "    if (codeOf(error) === undefined) throw error;",
     after: "    if (codeOf(error) !== null) throw error;",
-    promise: "the log's folder is read-only",
-    name: "a log folder that is read-only",
+    promise: ["the log's folder is read-only", "the log's folder vanishes"],
+    name: "a log folder that",
   }),
   {
     what: "the WATCH misses items: two hosts lose an update",

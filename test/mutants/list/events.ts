@@ -91,4 +91,14 @@ export const EVENTS: readonly Mutant[] = [
     promise: "a message comes a day late",
     name: "as old as markers get",
   }),
+  {
+    what: "a checkout that is not over in its request's time is told as one that failed",
+    file: "functions/order/checkout.ts",
+    before: 'if (saga !== null && sagaMode() === "events")',
+    after: "if (false)",
+    promise: "a service hangs",
+    project: "functions",
+    tests: "functions/order/test/event-checkout",
+    name: "a checkout that takes longer than its request",
+  },
 ];

@@ -193,4 +193,14 @@ export const S3: readonly Mutant[] = [
     promise: "a log was edited, or transferred as text",
     name: "a damaged segment and a spoilt beginning are repaired",
   }),
+  {
+    what: "a segment in the archive has another name than in the log",
+    file: `${SRC}/read/segment-cursor.ts`,
+    before: `return name.slice(name.lastIndexOf("/") + 1).replace(/\\.jsonl$/, "");`,
+    after: `return name.slice(name.lastIndexOf("/") + 1);`,
+    promise: "`readHistory(store, { from? })`",
+    project: "s3",
+    tests: "log-replay/test/stores/s3-store",
+    name: "a history that is read while a compaction archives",
+  },
 ];

@@ -97,7 +97,7 @@ export const RESTORES: readonly Mutant[] = [
     after: "",
     promise: "A restore gives the same state from the same log",
     tests: COMPACT_CRASH,
-    name: "folded and archived under a restore",
+    name: "folded and archived, all of it",
   }),
   log({
     what: "segments are archived before the snapshot is in place",

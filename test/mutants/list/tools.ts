@@ -77,7 +77,7 @@ export const TOOLS: readonly Mutant[] = [
     promise: "`restore [service...] --at MOMENT`",
     project: "layers",
     tests: "log-replay/test/tools/restore-to",
-    name: "another recovery that ends the epoch in the middle of it",
+    name: "without a Redis, a recovery that ends the epoch",
   },
 ];
 
