@@ -39,7 +39,8 @@ module.exports = async ({ resolveVariable }) => {
       Type: "AWS::IAM::Policy",
       Properties: {
         PolicyName: `${name}-events`,
-        Roles: [{ Ref: `${capital(name)}Role` }],
+        // Who may use queues signs what goes into them.
+        Roles: [{ Ref: `${capital(name)}SigningRole` }],
         PolicyDocument: {
           Version: "2012-10-17",
           Statement: [

@@ -46,7 +46,7 @@ export class Client {
    * @param urls may have a path, which the routes' own paths follow
    * @param connections for each host
    * @param attempts of a request that a process which is just starting answers by 503, or one that has asked such a process: it
-   *   changed nothing
+   *   changed nothing; or by 202, where a checkout by events waits for such a process: it is the same one
    */
   constructor(urls: readonly string[], connections = 64, attempts = 1) {
     this.#attempts = attempts;
@@ -71,7 +71,7 @@ export class Client {
   async send(request: Request): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await this.#sendOnce(request);
-      const starting = answer.status === 503 && STARTING.has(errorCode(answer));
+      const starting = answer.status === 202 || (answer.status === 503 && STARTING.has(errorCode(answer)));
       if (!starting || attempt >= this.#attempts) return answer;
       await sleep(Number(answer.retryAfter) * 1_000);
     }

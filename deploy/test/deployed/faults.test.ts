@@ -36,9 +36,12 @@ test(
     expect(check(market.before, answers, after)).toEqual([]);
     const paid = [...after.orders.values()].filter((order) => order.paid).length;
     expect(after.items.get(market.item)?.stock).toBe(10 - paid);
-    // A machine that is too slow for a saga's time rolls some back. All the others are sold.
-    expect(paid).toBe(statuses(answers).filter((status) => status === 200).length);
-    expect(paid + statuses(answers).filter((status) => status >= 500).length).toBeGreaterThanOrEqual(10);
+    const answered = (...wanted: readonly number[]): number =>
+      statuses(answers).filter((status) => wanted.includes(status)).length;
+    // A machine that is too slow for a saga's time rolls some back, or by events is told of it later. All the others are sold.
+    expect(paid).toBeGreaterThanOrEqual(answered(200));
+    expect(paid).toBeLessThanOrEqual(answered(200, 202));
+    expect(paid + answered(500, 502, 503, 504)).toBeGreaterThanOrEqual(10);
   },
   4 * MINUTES,
 );

@@ -75,15 +75,18 @@ describe.each([
     expect((await checkout(goods.order)).status).toBe(200);
   });
 
-  test("it is not over before both have answered: until then the order stays claimed", async () => {
+  test("it is not over before both have answered: until then the order stays claimed, and a charge that is told late pays nothing", async () => {
     const goods = await basket(shop);
     shop.queues.repeat = repeated;
-    const { saga } = await stuckAt("payment_charged", goods);
+    const { saga, open } = await stuckAt("payment_charged", goods);
     const refund = shop.queues.gate();
-    shop.queues.next("refund", refund.fault);
+    shop.queues.always("refund", refund.fault);
     const resuming = shop.run("order/resume-sagas", 4_000);
     await refund.reached;
     await sleep(300);
+    expect(await stateOfSaga(saga)).toBe("compensating");
+    open();
+    await sleep(200);
     expect(await stateOfSaga(saga)).toBe("compensating");
     expect(await shop.post(`/orders/addItem/${goods.order}/${goods.item}/1`)).toMatchObject({ status: 409 });
     refund.open();

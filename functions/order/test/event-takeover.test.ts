@@ -213,6 +213,49 @@ describe.each([
   });
 });
 
+describe("SAGA is changed while a checkout is open", () => {
+  afterEach(() => void (process.env["SAGA"] = "events"));
+
+  test("from events to sync: past its time the saga is undone by calls", async () => {
+    const goods = await basket(shop);
+    const { driven } = await beginSaga(shop, goods);
+    await goOnUntil(driven, "payment_charged");
+    process.env["SAGA"] = "sync";
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await settledAs(driven)).toBe("failed");
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+    expect((await checkout(goods.order)).status).toBe(200);
+    await shop.queues.quiet();
+    expect(await stateOf(shop, goods)).toEqual(PAID);
+  });
+
+  test("from events to sync, half undone: what is left is undone by calls", async () => {
+    const goods = await basket(shop);
+    const { driven, journal } = await beginSaga(shop, goods);
+    await goOnUntil(driven, "payment_charged");
+    await goOnUntil(await journal.abandoned(driven, UNDO_ALL, LATE, 500), "stock_released");
+    process.env["SAGA"] = "sync";
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await settledAs(driven)).toBe("failed");
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
+  test("from sync to events: within its time the saga is paid by events, past it undone", async () => {
+    const [soon, late] = [await basket(shop), await basket(shop)];
+    const [{ driven: first }, { driven: second }] = [await beginSaga(shop, soon, 60_000), await beginSaga(shop, late)];
+    for (const { driven, goods } of [
+      { driven: first, goods: soon },
+      { driven: second, goods: late },
+    ]) {
+      const step = { saga: driven.id, startedAt: driven.saga.startedAt };
+      expect((await shop.signed("/stock/reserve", { ...step, lines: [[goods.item, 3]] })).status).toBe(200);
+    }
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 2, open: 0 });
+    expect(await stateOf(shop, soon)).toEqual(PAID);
+    expect(await stateOf(shop, late)).toEqual(UNTOUCHED);
+  });
+});
+
 test("a transition that another one has overtaken is not made: whoever compares an older version loses", async () => {
   const goods = await basket(shop);
   const { driven, journal } = await beginSaga(shop, goods, 60_000);

@@ -73,7 +73,7 @@ export const EVENTS: readonly Mutant[] = [
     before: "if (current?.version !== expected.version || current.state !== state)",
     after: 'if (current?.version !== expected.version || (current.state !== state && state !== "running"))',
     promise: "a checkout does not end in its own time",
-    name: "payment_charged has not come",
+    name: "it is not over before both have answered",
   }),
   events({
     what: "a release that comes before its reservation leaves no tombstone",
