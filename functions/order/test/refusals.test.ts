@@ -1,8 +1,23 @@
 /** What the rules of the orders and their checkouts say where they refuse: the code is for programs, the words are for people. */
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import { MAX_AMOUNT } from "../../numbers.ts";
 import { addItem, assertFree, claimKey, CLAIMS, known, MAX_LINES, newOrder, orderKey } from "../orders.ts";
-import { isSettled, LATE, NOT_ITS_ORDER, SAGAS, sagaKey, start, undone, UNDO_ALL, type Saga } from "../sagas.ts";
+import {
+  abandon,
+  close,
+  isOverdue,
+  isSettled,
+  LATE,
+  NOT_ITS_ORDER,
+  pay,
+  SAGAS,
+  sagaKey,
+  start,
+  stepsToUndo,
+  undone,
+  UNDO_ALL,
+  type Saga,
+} from "../sagas.ts";
 
 const order = newOrder("u", "g");
 const full = { ...order, items: Array.from({ length: MAX_LINES }, (_, i) => [`i${i}`, 1] as const) };
@@ -75,4 +90,93 @@ test("a saga keeps the trace of the request that began it, where that had one", 
   const filled = { ...order, items: [["a", 1]] as const };
   expect(start("s", "o", filled, { now: 0, timeout: 1, traceparent: "t" }).saga.traceparent).toBe("t");
   expect(start("s", "o", filled, { now: 0, timeout: 1 }).saga).not.toHaveProperty("traceparent");
+});
+
+describe("each transition writes these rows and no others", () => {
+  const row = { ...order, items: [["a", 1]] as const, total: 5 };
+  const { saga, set } = start("s", "o", row, { now: 10, timeout: 7 });
+  const own = { saga: "s" };
+  const compensating: Saga = { ...saga, state: "compensating", version: 2, undo: ["reserve"], failure: LATE };
+  const failed: Saga = { ...saga, state: "failed", version: 2, failure: LATE };
+
+  test("start", () => {
+    expect(saga).toEqual({
+      order: "o",
+      generation: "g",
+      user: "u",
+      items: [["a", 1]],
+      total: 5,
+      state: "running",
+      version: 1,
+      startedAt: 10,
+      deadline: 17,
+    });
+    expect(set).toEqual([
+      ["saga:s", saga],
+      ["claim:o", own],
+    ]);
+  });
+
+  test("pay", () => {
+    const paid: Saga = { ...saga, state: "paid", version: 2 };
+    expect(pay("s", saga, saga, row, own)).toEqual({
+      saga: paid,
+      set: [
+        ["saga:s", paid],
+        ["order:o", { ...row, paid: true, checkout: "s" }],
+        ["claim:o", null],
+      ],
+    });
+    expect(pay("s", saga, saga, row, null)).toBeNull();
+    expect(pay("s", saga, saga, row, { saga: "other" })).toBeNull();
+    expect(pay("s", saga, saga, null, own)).toBeNull();
+    expect(pay("s", saga, saga, { ...row, generation: "other" }, own)).toBeNull();
+    expect(() => pay("s", saga, null, row, own)).toThrow("the saga is gone");
+    expect(() => pay("s", saga, paid, row, own)).toThrow("the saga is paid");
+    expect(() => pay("s", saga, { ...saga, version: 2 }, row, own)).toThrow("the saga is running");
+    expect(() => pay("s", saga, { ...saga, state: "failed" }, row, own)).toThrow("the saga is failed");
+  });
+
+  test("abandon, with something to undo and without", () => {
+    expect(abandon("s", saga, saga, row, own, ["reserve"], LATE)).toEqual({
+      saga: compensating,
+      set: [["saga:s", compensating]],
+    });
+    expect(abandon("s", saga, saga, row, own, [], LATE)).toEqual({
+      saga: failed,
+      set: [
+        ["saga:s", failed],
+        ["claim:o", null],
+        ["order:o", { ...row, checkout: "s" }],
+      ],
+    });
+    expect(() => abandon("s", saga, compensating, row, own, [], LATE)).toThrow("the saga is compensating");
+  });
+
+  test("close frees and marks the order only where it is still this checkout's", () => {
+    const closed: Saga = { ...compensating, state: "failed", version: 3 };
+    const rows = (...args: Parameters<typeof close>): unknown => close(...args).set;
+    expect(close("s", compensating, compensating, row, own)).toEqual({
+      saga: closed,
+      set: [
+        ["saga:s", closed],
+        ["claim:o", null],
+        ["order:o", { ...row, checkout: "s" }],
+      ],
+    });
+    const alone = [["saga:s", closed]];
+    expect(rows("s", compensating, compensating, row, { saga: "other" })).toEqual(alone);
+    expect(rows("s", compensating, compensating, row, null)).toEqual(alone);
+    const freed = [...alone, ["claim:o", null]];
+    expect(rows("s", compensating, compensating, { ...row, generation: "other" }, own)).toEqual(freed);
+    expect(rows("s", compensating, compensating, null, own)).toEqual(freed);
+    expect(() => rows("s", compensating, closed, row, own)).toThrow("the saga is failed");
+    expect(undone("s", compensating, row, own, "reserve").set).toEqual(rows("s", compensating, compensating, row, own));
+  });
+
+  test("when others may take it over, and what they have to undo", () => {
+    expect([16, 17, 18, 2, 3, 4].map((now) => isOverdue(saga, now))).toEqual([false, true, true, true, false, false]);
+    expect(stepsToUndo(["charge", "reserve"], true)).toEqual(["reserve"]);
+    expect(stepsToUndo(["charge", "reserve"], false)).toEqual(["charge", "reserve"]);
+  });
 });

@@ -101,4 +101,12 @@ export const EVENTS: readonly Mutant[] = [
     tests: "functions/order/test/event-checkout",
     name: "a checkout that takes longer than its request",
   },
+  events({
+    what: "a message for one service is taken by another",
+    file: "events/seal.ts",
+    before: "path: `/${to}`,",
+    after: "path: `/${to.slice(0, 0)}`,",
+    promise: "a message is forged, or was signed for another queue",
+    name: "a message that none of the services has signed",
+  }),
 ];

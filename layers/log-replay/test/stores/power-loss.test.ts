@@ -63,6 +63,12 @@ test("so is every further one", async () => {
   expect(await appended()).toEqual(["one\ntwo\n"]);
 });
 
+test("so is the first one of a further segment", async () => {
+  await done("append to two segments");
+  lose();
+  expect(await appended()).toEqual(["one\n", "two\n"]);
+});
+
 test("a claim is there", async () => {
   await done("claim");
   lose();

@@ -15,6 +15,12 @@ const acts = {
     await segment.append(frame("one"));
     await segment.append(frame("two"));
   },
+  "append to two segments": async () => {
+    const segment = (await store()).createSegment(1);
+    await segment.append(frame("one"));
+    await segment.roll();
+    await segment.append(frame("two"));
+  },
   "append without syncing the data": async () => (await store("os")).createSegment(1).append(frame("one")),
   "append without syncing the name": async () => {
     const file = await open(join(folder, "segment-00000001-a-1-1-a-1.jsonl"), "ax");
