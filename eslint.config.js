@@ -11,6 +11,7 @@ export default tseslint.config(
       "**/.data/",
       "**/.layers/",
       "**/.packages/",
+      "**/.stryker-tmp/",
       "**/.emulator/",
       "**/coverage/",
     ],

@@ -5,8 +5,8 @@ const project = (name, match, globals = {}) => ({
   testEnvironment: "node",
   globals,
   extensionsToTreatAsEsm: [".ts"],
-  // Packages that are built for publication have the names of the layers.
-  modulePathIgnorePatterns: ["<rootDir>/.packages/"],
+  // What is built for publication, and a copy in which mutants are tried, have the names of the layers.
+  modulePathIgnorePatterns: ["<rootDir>/.packages/", "<rootDir>/.stryker-tmp/"],
   transform: {
     "^.+\\.ts$": [
       "@swc/jest",

@@ -32,11 +32,14 @@ async function main(): Promise<number> {
   }
   const targets: Target[] = [];
   const load = Load.start();
-  const cleanUp = async (): Promise<void> => {
-    load.stop();
-    for (const { own } of targets) await own?.stop();
-    for (const { own } of targets) own?.removeData();
-  };
+  // Once: what is broken off comes to its end here as well.
+  let cleaned: Promise<void> | undefined;
+  const cleanUp = (): Promise<void> =>
+    (cleaned ??= (async () => {
+      load.stop();
+      for (const { own } of targets) await own?.stop();
+      for (const { own } of targets) own?.removeData();
+    })());
   onStopSignals(
     () => void cleanUp().then(() => process.exit(BROKEN_OFF)),
     () => process.exit(BROKEN_OFF),

@@ -4,6 +4,13 @@ import { type Figures, median, medianFigures } from "./load/figures.ts";
 
 export type Unit = "/s" | "s" | "MB" | "%";
 
+/** How something went on: numbers of each kind, one after the other. */
+export interface Timeline {
+  /** Seconds between two of them. */
+  readonly every: number;
+  readonly series: Readonly<Record<string, readonly number[]>>;
+}
+
 /** One thing that was measured, in one round on one target. */
 export interface Row {
   /** The same words in every round and for every target. */
@@ -11,6 +18,8 @@ export interface Row {
   readonly value: number;
   readonly unit: Unit;
   readonly figures?: Figures;
+  /** For a picture; of what is measured once. */
+  readonly timeline?: Timeline;
   /** What else was counted. */
   readonly note?: string;
   /** What was answered and turned out not to be true, in any of the rounds. */

@@ -8,7 +8,7 @@ import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { dataFolder } from "../tools/places.ts";
+import { dataFolder } from "../functions/settings/configuration.ts";
 import type { Action } from "./server/action.ts";
 import { readToken } from "./server/access.ts";
 import { answerError } from "./server/answer.ts";

@@ -10,7 +10,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const name = process.env["EMULATOR"] || "ministack";
+const settings = JSON.parse(readFileSync(join(root, "functions", "settings", "settings.json"), "utf8"));
+const { default: usual, oneOf } = settings.find((setting) => setting.name === "EMULATOR");
+const name = process.env["EMULATOR"] || usual;
 const requirements = join(root, "deploy", "emulator", `${name}.txt`);
 const folder = join(root, ".emulator", name);
 const venv = join(folder, "venv");
@@ -28,7 +30,7 @@ try {
 }
 
 function install() {
-  if (!existsSync(requirements)) throw new Error(`EMULATOR is ${name}: there is no deploy/emulator/${name}.txt`);
+  if (!oneOf.includes(name)) throw new Error(`EMULATOR=${name} is not one of ${oneOf.join(", ")}`);
   const wanted = readFileSync(requirements, "utf8");
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === wanted) return;
   process.stderr.write(`installing the emulator of AWS into .emulator/${name} ...\n`);

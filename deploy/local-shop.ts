@@ -22,6 +22,8 @@ export class LocalShop {
   readonly #port: number;
   readonly #emulator: Emulator;
   readonly #undo = new Undo();
+  #redis: RedisServers | undefined;
+  #server: SupervisedProcess | undefined;
   #stackIsLeft = false;
   #stopping: Promise<void> | undefined;
 
@@ -47,25 +49,25 @@ export class LocalShop {
     await requireFreePort(this.#port, "EMULATOR_PORT");
 
     // Nobody has to be told when a Redis is back: the next request finds it empty, and restores it.
-    const redis = new RedisServers(
+    const redis = (this.#redis = new RedisServers(
       readConfiguration({ DATA_DIR: folder.path }),
       folder,
       ledger,
       diagnostics,
       () => undefined,
-    );
+    ));
     this.#undo.push(() => redis.stop());
     const urls = await redis.start(readSecrets(folder, true).redisPassword);
 
     const state = join(folder.path, "emulator");
     rmSync(state, { recursive: true, force: true });
     mkdirSync(state, { recursive: true });
-    const server = new SupervisedProcess(
+    const server = (this.#server = new SupervisedProcess(
       this.#emulator.child(this.#port, state, diagnostics),
       ledger,
       diagnostics,
       () => undefined,
-    );
+    ));
     this.#undo.push(() => server.stop(EMULATOR_PATIENCE_MS));
     await server.start().catch((error: unknown) => {
       throw new StartError(`the emulator did not start: ${(error as Error).message}`);
@@ -78,6 +80,12 @@ export class LocalShop {
     this.#stopping ??= this.#undo.run();
     await this.#stopping;
     return !this.#stackIsLeft;
+  }
+
+  /** What is started, without the orderly end: all of it is gone with the emulator. */
+  killNow(): void {
+    this.#server?.killNow();
+    this.#redis?.killNow();
   }
 
   async #deploy(urls: Record<Service, string>, folder: string): Promise<string> {

@@ -4,31 +4,38 @@
  */
 import { spawn, spawnSync } from "node:child_process";
 import { join, resolve } from "node:path";
+import { numberOf, SettingError } from "../functions/settings/settings.ts";
 import { readDescription } from "../host/gateway/description.ts";
 import { StartError } from "../host/start-error.ts";
+import { onStopSignals } from "../host/stop-signals.ts";
 import { emulatorNamed } from "./emulator/emulator.ts";
 import { LocalShop } from "./local-shop.ts";
 
 const ROOT = join(import.meta.dirname, "..");
-const { EMULATOR } = process.env;
+/** Exit code of a shell's command that Ctrl-C has ended. */
+const BROKEN_OFF = 130;
 
-if (!EMULATOR && spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0) {
+if (!process.env["EMULATOR"] && spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0) {
   const compose = spawn("docker", ["compose", "up", "--wait"], { cwd: ROOT, stdio: "inherit" });
   process.exitCode = await new Promise<number>((done) => compose.once("close", (code) => done(code ?? 1)));
   if (process.exitCode === 0) await show("http://127.0.0.1:8000", "docker compose down removes it");
 } else {
   let shop: LocalShop | undefined;
-  // npm passes on the signal that the terminal has sent already: the second one must not end what the first has begun.
-  const stopped = new Promise<void>((done) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => done());
+  const stopped = new Promise<void>((stop) => {
+    onStopSignals(stop, () => {
+      shop?.killNow();
+      process.exit(BROKEN_OFF);
+    });
   });
   try {
     const dataDir = resolve(process.env["DATA_DIR"] || ".emulator/data");
-    shop = new LocalShop(emulatorNamed(EMULATOR || "ministack"), dataDir, Number(process.env["EMULATOR_PORT"] || 4566));
+    shop = new LocalShop(emulatorNamed(), dataDir, numberOf(process.env, "EMULATOR_PORT"));
     await show(await shop.start(), "Ctrl-C removes it");
     await stopped;
   } catch (error) {
-    process.stderr.write(`error: ${error instanceof StartError ? error.message : String((error as Error).stack)}\n`);
+    process.stderr.write(
+      `error: ${error instanceof StartError || error instanceof SettingError ? error.message : String((error as Error).stack)}\n`,
+    );
     process.exitCode = 1;
   }
   await shop?.stop();

@@ -12,12 +12,15 @@ const POLL_MS = 200;
 /** @param env on top of this process's own @throws Error with what it said */
 export async function osls(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
   // It packs into folders of the project: two at once would take each other's archives.
-  const release = args[0] === "remove" ? () => undefined : await waitForLock();
+  const removes = args[0] === "remove";
+  const release = removes ? () => undefined : await waitForLock();
   try {
     const child = spawn(process.execPath, [join(ROOT, "node_modules", "serverless", "bin", "serverless.js"), ...args], {
       cwd: ROOT,
       env: { ...process.env, ...env, SLS_TELEMETRY_DISABLED: "1", SLS_NOTIFICATIONS_MODE: "off", NO_COLOR: "1" },
       stdio: ["ignore", "pipe", "pipe"],
+      // Ctrl-C asks for the removal, and must not end it.
+      detached: removes,
     });
     let said = "";
     child.stdout.on("data", (bytes: Buffer) => (said += bytes.toString()));

@@ -5,6 +5,7 @@
  */
 const { buildLayers } = require("./layers.cjs");
 const { addPreflights } = require("./preflights.cjs");
+const { checkSettings } = require("./settings.cjs");
 
 /** What a checkout in progress and its rollback need: they must not wait behind the public traffic. */
 const SAGA_FUNCTIONS =
@@ -29,7 +30,9 @@ module.exports = class Deployment {
   }
 
   async #layers() {
-    addPreflights(this.#serverless.service.functions, this.#parameter.corsOrigins);
+    const { service } = this.#serverless;
+    if (this.#parameter.platform === "lambda") checkSettings(service.provider.environment);
+    addPreflights(service.functions, this.#parameter.corsOrigins);
     if (this.#parameter.packaging === "apart") await buildLayers();
     if (this.#serverless.processedInput.commands[0] === "deploy") return;
     // AWS is asked whether a layer is deployed already; packing alone needs no account.

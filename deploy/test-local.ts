@@ -12,7 +12,9 @@ import { LocalShop } from "./local-shop.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 
-const emulator = emulatorNamed(process.env["EMULATOR"] || "ministack");
+const emulator = emulatorNamed();
+// For the tests of CORS.
+process.env["CORS_ORIGINS"] ??= "https://shop.example,http://localhost:3000";
 const dataDir = mkdtempSync(join(tmpdir(), "shop-deployed-"));
 const [port = 0] = await freePorts(1);
 const shop = new LocalShop(emulator, dataDir, port);

@@ -15,6 +15,7 @@ export function sum(what: string, ...amounts: readonly number[]): number {
 
 /** The product of amounts that are in range. @throws Refusal where it is not itself in range */
 export function product(what: string, a: number, b: number): number {
-  if (a !== 0 && b > MAX_AMOUNT / a) throw new Refusal("amount_out_of_range", `${what} would exceed ${MAX_AMOUNT}`);
+  // Where a is 0 that is infinite.
+  if (b > MAX_AMOUNT / a) throw new Refusal("amount_out_of_range", `${what} would exceed ${MAX_AMOUNT}`);
   return a * b;
 }

@@ -1,3 +1,5 @@
+import { textOrDefault } from "./settings/settings.ts";
+
 /** The severity of a line. LOG_LEVEL lets through the level that it names and all to its right. */
 const LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -10,7 +12,7 @@ export type Level = (typeof LEVELS)[number];
  * those of the last turn.
  */
 export function log(level: Level, message: string, fields: Readonly<Record<string, unknown>> = {}): void {
-  const threshold = LEVELS.indexOf((process.env["LOG_LEVEL"] || "info") as Level);
+  const threshold = LEVELS.indexOf(textOrDefault(process.env, "LOG_LEVEL") as Level);
   if (LEVELS.indexOf(level) < threshold) return;
   const time = new Date().toISOString();
   if (process.stdout.isTTY) return writeLine(forPeople(time, level, message, fields));

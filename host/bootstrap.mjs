@@ -21,19 +21,25 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
+import { connect, createServer } from "node:net";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { findRedisServer, MINIMUM_REDIS_VERSION } from "./redis-binary.mjs";
 
 const MINIMUM_NODE_VERSION = 20;
+/** In the project's folder. */
+const LOCK = ".bootstrap.lock";
 const LOCK_POLL_MS = 200;
+/** Longer than two starts need to remove the same lock. */
+const SETTLE_MS = 100;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const flags = new Set(process.argv.slice(2));
 
 try {
   requireNode();
-  installPackages();
+  await installPackages();
   if (!flags.has("--no-build")) build();
   if (!flags.has("--no-redis") && startsRedis()) await installRedis();
 } catch (error) {
@@ -56,7 +62,7 @@ function requireNode() {
  * holds the lock's hash; it is written only for an install that is whole, whatever npm says of it. An install by hand
  * counts too, if node_modules/.package-lock.json, which npm writes last, agrees with the lock.
  */
-function installPackages() {
+async function installPackages() {
   const lock = readFileSync(join(root, "package-lock.json"));
   const stamp = join(modules, ".installed-from-lock");
   // The platform belongs to it, because a folder may be shared between machines.
@@ -65,7 +71,7 @@ function installPackages() {
   const isWhole = () => npmSaysComplete(lock) && nodeRuns();
   if (isStamped()) return;
   if (isWhole()) return writeIfPossible(stamp, wanted);
-  alone(() => {
+  await alone(() => {
     // Another start may have done it meanwhile.
     if (isStamped()) return;
     if (ignoresScripts())
@@ -98,45 +104,55 @@ function ignoresScripts() {
 }
 
 /**
- * One start at a time changes the project's folder: another one waits for it.
+ * One start at a time changes the project's folder: another one waits for it. The lock is a socket, because whether it answers
+ * tells whether its owner lives, also where that is in another container, and nothing else can have taken its place.
  * @param {() => void} work
  */
-function alone(work) {
-  const file = join(root, ".bootstrap.lock");
-  for (let said = false; !take(file); said = true) {
-    if (!said) progress("another start is installing what is missing: waiting for it ...");
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, LOCK_POLL_MS);
+async function alone(work) {
+  // The path of a socket has 100 characters at most.
+  process.chdir(root);
+  let waited = false;
+  for (let isStale = false; !(await take(isStale));) {
+    isStale = !(await answers());
+    if (isStale) rmSync(LOCK, { force: true });
+    else await sleep(LOCK_POLL_MS);
+    if (!isStale && !waited) progress("another start is installing what is missing: waiting for it ...");
+    waited ||= !isStale;
   }
   try {
     work();
   } finally {
-    rmSync(file, { force: true });
+    rmSync(LOCK, { force: true });
   }
 }
 
-/** @param {string} file @returns {boolean} false while a start that is alive has it */
-function take(file) {
+/**
+ * @param {boolean} afterStale whether others may just be removing the same lock of one that is gone
+ * @returns {Promise<boolean>} false while another start has it
+ */
+async function take(afterStale) {
+  const server = createServer((client) => client.destroy()).unref();
   try {
-    writeFileSync(file, String(process.pid), { flag: "wx" });
-    return true;
+    await new Promise((resolve, reject) => server.once("error", reject).listen(LOCK, () => resolve(undefined)));
   } catch (error) {
-    if (/** @type {NodeJS.ErrnoException} */ (error).code !== "EEXIST")
-      throw new Error(`packages are missing, and ${root} cannot be written: npm ci, as its owner`);
+    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
+    if (code === "EADDRINUSE") return false;
+    if (!isWritable(root))
+      throw new Error(`packages are missing, and ${root} cannot be written: npm ci, as its owner`, { cause: error });
+    return true; // a file system without sockets
   }
-  const owner = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
-  // Empty: it is being written just now.
-  if (owner > 0 && !isAlive(owner)) rmSync(file, { force: true });
-  return false;
+  if (!afterStale) return true;
+  const { ino } = statSync(LOCK);
+  await sleep(SETTLE_MS);
+  return statSync(LOCK, { throwIfNoEntry: false })?.ino === ino;
 }
 
-/** @param {number} pid */
-function isAlive(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return /** @type {NodeJS.ErrnoException} */ (error).code === "EPERM";
-  }
+/** @returns {Promise<boolean>} */
+function answers() {
+  return new Promise((resolve) => {
+    const socket = connect(LOCK, () => resolve(true)).once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
 }
 
 /** @param {Buffer} lock */

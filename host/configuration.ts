@@ -2,7 +2,8 @@
 import { isIP, isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { SERVICES, type ServiceName as Service } from "../functions/settings/services.ts";
-import { choiceOf, numberOf, SettingError, SETTINGS, textOf } from "../functions/settings/settings.ts";
+import { dataFolder } from "../functions/settings/configuration.ts";
+import { choiceOf, numberOf, SettingError, SETTINGS, textOf, textOrDefault } from "../functions/settings/settings.ts";
 import { StartError } from "./start-error.ts";
 
 export { SERVICES, type Service };
@@ -29,8 +30,6 @@ export interface Configuration {
 
 const DERIVED_PORT_DISTANCE = 10_000;
 const HIGHEST_PORT = 65_535;
-/** Milliseconds by which markers outlive a saga: a signature that is as old as it may be, and a clock that is as wrong. */
-const RETENTION_BEYOND_SAGA = 60_000;
 
 /** @throws StartError naming the variable, what it says and what it may say */
 export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration {
@@ -44,22 +43,23 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
 
 function read(environment: NodeJS.ProcessEnv): Configuration {
   const httpPort = numberOf(environment, "HTTP_PORT");
-  const httpHost = hostOf(textOf(environment, "HTTP_HOST") ?? "127.0.0.1");
+  const httpHost = hostOf(textOrDefault(environment, "HTTP_HOST"));
   const lambdaPort = numberOf(environment, "LAMBDA_PORT", besides(httpPort));
   if (lambdaPort === httpPort)
     throw new StartError(`LAMBDA_PORT=${lambdaPort} is HTTP_PORT as well: two servers, two ports`);
-  const url = `http://${bracketed(reachable(httpHost))}:${httpPort}`;
+  const url = urlOf(httpHost, httpPort);
   const settings = checked(environment);
-  const gateway = gatewayOf(textOf(environment, "GATEWAY_URL"));
+  const gateway = gatewayOf(httpAddress("GATEWAY_URL", textOf(environment, "GATEWAY_URL")));
+  httpAddress("OTEL_EXPORTER_OTLP_ENDPOINT", textOf(environment, "OTEL_EXPORTER_OTLP_ENDPOINT"));
   return {
     httpHost,
     httpPort,
     url,
     lambdaPort,
-    dataDir: resolve(environment["DATA_DIR"] || ".data"),
+    dataDir: resolve(dataFolder(environment)),
     hostsOnly: choiceOf(environment, "HOSTS_ONLY") === "1",
     givenRedis: givenRedis(environment),
-    givenQueues: queueEndpoint(textOf(environment, "SQS_ENDPOINT")),
+    givenQueues: httpAddress("SQS_ENDPOINT", textOf(environment, "SQS_ENDPOINT")),
     settings: {
       ...settings,
       // Who names a gateway wants the calls between the services to go through it.
@@ -76,15 +76,18 @@ function read(environment: NodeJS.ProcessEnv): Configuration {
 function checked(environment: NodeJS.ProcessEnv): Record<string, string> {
   const settings: Record<string, string> = {};
   for (const { name, of, oneOf, default: usual } of SETTINGS) {
-    if (of === "both") continue;
+    if (of === "both" || of === "deployment") continue;
     if (oneOf !== undefined) settings[name] = choiceOf(environment, name);
     else if (typeof usual === "number") settings[name] = String(numberOf(environment, name));
   }
-  const [retention, saga] = [Number(settings["RETENTION_MS"]), Number(settings["SAGA_TIMEOUT_MS"])];
-  if (retention < saga + RETENTION_BEYOND_SAGA)
-    throw new StartError(
-      `RETENTION_MS=${retention} is less than SAGA_TIMEOUT_MS (${saga}) and ${RETENTION_BEYOND_SAGA} more: steps of checkouts that still run would be refused`,
-    );
+  for (const { name, beyond } of SETTINGS) {
+    if (beyond === undefined) continue;
+    const other = beyond[settings["SAGA"] === "events" ? "events" : "sync"];
+    if (Number(settings[name]) < Number(settings[other]) + beyond.by)
+      throw new StartError(
+        `${name}=${settings[name]} is less than ${other} (${settings[other]}) and ${beyond.by} more: steps of checkouts that still run would be refused`,
+      );
+  }
   return settings;
 }
 
@@ -133,6 +136,11 @@ function hostOf(text: string): string {
   throw new StartError(`HTTP_HOST=${text} is neither an address nor a name`);
 }
 
+/** By which programs on this machine reach a server. @param host IPv6 without brackets */
+export function urlOf(host: string, port: number): string {
+  return `http://${bracketed(reachable(host))}:${port}`;
+}
+
 /** Who listens on every address is reached on loopback. */
 function reachable(host: string): string {
   if (host === "0.0.0.0") return "127.0.0.1";
@@ -144,13 +152,17 @@ function bracketed(host: string): string {
 }
 
 /** Without the slash at its end, which each path brings with it. */
-function gatewayOf(text: string | undefined): string | undefined {
+function httpAddress(name: string, text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   if (!/^https?:\/\/./.test(text) || !URL.canParse(text))
-    throw new StartError(`GATEWAY_URL=${text} is not an address like http://127.0.0.1:8000`);
-  if (/[?#]/.test(text))
-    throw new StartError(`GATEWAY_URL=${text} has a query or a fragment: the services' paths follow it`);
+    throw new StartError(`${name}=${text} is not an address like http://127.0.0.1:8000`);
   return text.replace(/\/+$/, "");
+}
+
+function gatewayOf(address: string | undefined): string | undefined {
+  if (address !== undefined && /[?#]/.test(address))
+    throw new StartError(`GATEWAY_URL=${address} has a query or a fragment: the services' paths follow it`);
+  return address;
 }
 
 /** `*`, or origins as browsers send them, with commas between them. */
@@ -166,13 +178,6 @@ function corsOrigins(text = ""): string {
     );
   }
   return origins.join(",");
-}
-
-function queueEndpoint(endpoint: string | undefined): string | undefined {
-  if (endpoint === undefined) return undefined;
-  if (!/^https?:\/\/./.test(endpoint) || !URL.canParse(endpoint))
-    throw new StartError(`SQS_ENDPOINT=${endpoint} is not an address like http://127.0.0.1:9324`);
-  return endpoint.replace(/\/+$/, "");
 }
 
 /** The port that is taken besides one, where none is named: the Lambda endpoint of the emulator. */

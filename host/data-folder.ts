@@ -25,7 +25,7 @@ export function openDataFolder(path: string): DataFolder {
     mkdirSync(runDir, { recursive: true, mode: 0o700 });
     chmodSync(runDir, 0o700);
   } catch (error) {
-    throw new StartError(`the data folder ${path} cannot be used: ${(error as Error).message}`);
+    throw new StartError(`DATA_DIR: the data folder ${path} cannot be used: ${(error as Error).message}`);
   }
   return {
     path,
@@ -63,7 +63,7 @@ function readSecret(file: string, create: boolean): string {
     secret = readFileSync(file, "utf8").trim();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT")
-      throw new StartError(`${file} cannot be read: ${(error as Error).message}`);
+      throw new StartError(`DATA_DIR: ${(error as Error).message}`);
     if (!create) throw new StartError(`${file} is missing: no shop has been started on this data folder`);
   }
   if (secret !== "") return secret;

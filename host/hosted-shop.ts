@@ -6,6 +6,7 @@ import { type Configuration, SERVICES } from "./configuration.ts";
 import { type DataFolder, openDataFolder, readSecrets } from "./data-folder.ts";
 import { Diagnostics } from "./diagnostics.ts";
 import type { FunctionHost } from "./function-host.ts";
+import { lookAtGiven } from "./given-redis.ts";
 import { Ledger } from "./ledger.ts";
 import { type Release, takeLock } from "./lock.ts";
 import { openLogStores } from "./log-stores.ts";
@@ -65,6 +66,7 @@ export class HostedShop {
     };
     this.#redis = new RedisServers(this.#configuration, folder, ledger, diagnostics, recover);
     this.#undo.push(() => this.#redis?.stop());
+    void lookAtGiven(this.#configuration.givenRedis, diagnostics);
     const urls = hostsOnly ? this.#redis.readUrls() : await this.#redis.start(secrets.redisPassword);
     this.#abortIfStopping();
 

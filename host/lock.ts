@@ -53,7 +53,7 @@ export async function takeLock(file: string, { busy, lost = () => undefined }: L
     }
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw new StartError(`${file} cannot be written: ${(error as Error).message}`);
+    throw new StartError(`DATA_DIR: ${file} cannot be written: ${(error as Error).message}`);
   }
   throw new StartError(`${file} changes all the time: other starts are under way`);
 }

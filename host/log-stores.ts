@@ -54,9 +54,10 @@ function verify(folder: DataFolder, service: Service, expected: string): void {
 }
 
 function readManifest(file: string): LogStores | undefined {
-  if (!existsSync(file)) return undefined;
+  const content = readIfThere(file);
+  if (content === undefined) return undefined;
   try {
-    const value = JSON.parse(readFileSync(file, "utf8")) as Partial<LogStores>;
+    const value = JSON.parse(content) as Partial<LogStores>;
     if (SERVICES.every((service) => typeof value[service] === "string")) return value as LogStores;
   } catch {
     // Said below.
@@ -65,11 +66,23 @@ function readManifest(file: string): LogStores | undefined {
 }
 
 function readIdentity(folder: DataFolder, service: Service): string | undefined {
+  const content = readIfThere(join(folder.logDir(service), "store.json"));
+  if (content === undefined) return undefined;
   try {
-    const { id } = JSON.parse(readFileSync(join(folder.logDir(service), "store.json"), "utf8")) as { id?: unknown };
+    const { id } = JSON.parse(content) as { id?: unknown };
     return typeof id === "string" ? id : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** @throws StartError where it is there and cannot be read: that is no new shop */
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw new StartError(`DATA_DIR: ${(error as Error).message}`);
   }
 }
 

@@ -4,6 +4,8 @@
  *
  *   node host/main.ts [serve]
  */
+import { resolve } from "node:path";
+import { dataFolder } from "../functions/settings/configuration.ts";
 import { readConfiguration } from "./configuration.ts";
 import { HostedShop, type MakeFunctionHost } from "./hosted-shop.ts";
 import { outputMayBeLost } from "./output.ts";
@@ -37,10 +39,13 @@ function fail(error: unknown): void {
   void stop(1);
 }
 
-/** What the system refuses (a full disk, a folder of somebody else's) is no bug: its one line says which file. */
+/** What the system refuses (a full disk, a folder of somebody else's) is no bug: its one line says which file, and whose setting. */
 function said(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error instanceof StartError || "syscall" in error ? error.message : (error.stack ?? error.message);
+  if (error instanceof StartError) return error.message;
+  const { syscall, path = "" } = error as NodeJS.ErrnoException;
+  if (syscall === undefined) return error.stack ?? error.message;
+  return path.startsWith(`${resolve(dataFolder())}/`) ? `DATA_DIR: ${error.message}` : error.message;
 }
 
 async function main(): Promise<void> {

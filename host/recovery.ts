@@ -11,7 +11,7 @@ import { StartError } from "./start-error.ts";
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 /** When a restore that is under way is asked for the first time what keeps it, and how often then. */
-const FIRST_LOOK_MS = 1_500;
+const FIRST_LOOK_MS = 300;
 const LOOK_MS = 2_500;
 /** The same words are said again after this time. */
 const REPEAT_MS = 10_000;
@@ -99,7 +99,8 @@ export class Recovery {
       );
       const final = problems.find(({ retryable }) => !retryable);
       if (final !== undefined && isStart) throw new StartError(final.message);
-      for (const { message } of problems) this.#say(message);
+      // A restore that is under way is no trouble yet when it is first looked at.
+      for (const { code, message } of problems) if (pause !== FIRST_LOOK_MS || code !== "restoring") this.#say(message);
     }
   }
 

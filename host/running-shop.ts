@@ -48,6 +48,7 @@ export class RunningShop {
       cwd: join(import.meta.dirname, ".."),
       env: {
         ...process.env,
+        HTTP_HOST: "127.0.0.1",
         HTTP_PORT: String(this.#port),
         DATA_DIR: this.dataFolder,
         LOG_LEVEL: process.env["LOG_LEVEL"] || "info",

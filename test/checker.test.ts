@@ -162,6 +162,9 @@ describe("the laws of the logs", () => {
     });
     expect(checkLaws([start("a", 1)], orderLaw)).toEqual([]);
     expect(checkLaws([start("a", 1), start("b", 2)], orderLaw).join()).toMatch(/second saga/);
+    // A word of the log is no name of what every object has.
+    for (const op of ["constructor", "__proto__", "toString"])
+      expect(checkLaws([{ ...start("a", 1), op }], orderLaw).join()).toMatch(/saga a: none running/);
   });
 
   test("a saga with only one of its effects, an open one, and an effect without a saga are found", () => {

@@ -236,6 +236,25 @@ describe("orders", () => {
     }
   });
 
+  test("GET /orders/checkout tells of the order's latest checkout: there is none, it was refused, it was paid", async () => {
+    const { item, order } = await sale({ stock: 1 });
+    const path = `/orders/checkout/${order}`;
+    expectError(await get(path), 400, "no_checkout");
+    expectError(await get("/orders/checkout/nobody"), 400, "unknown_order");
+    expectError(await post(path), 400, "insufficient_stock");
+    const refused = JSON.parse((await get(path)).body) as { saga_id: string };
+    expect(refused).toEqual({
+      saga_id: expect.stringMatching(/^s[A-Za-z0-9_-]{20}$/),
+      state: "failed",
+      failure: { code: "insufficient_stock", message: expect.any(String) },
+    });
+    expectText(await post(`/stock/add/${item}/9`), "10");
+    expectText(await post(path), "paid");
+    const paid = JSON.parse((await get(path)).body) as { saga_id: string };
+    expect(paid).toEqual({ saga_id: expect.any(String), state: "paid" });
+    expect(paid.saga_id).not.toBe(refused.saga_id);
+  });
+
   test("a checkout without enough stock is refused and takes no credit", async () => {
     const { user, item, order } = await sale({ stock: 1 });
     expectError(await post(`/orders/checkout/${order}`), 400, "insufficient_stock");
@@ -679,7 +698,7 @@ describe("while something is down", () => {
       process.kill(pid, "SIGCONT");
     }
     await untilServing([shop]);
-    await untilSettled(shop);
+    await untilSettled(shop, client);
   }
 
   function expectRetryable(answer: Answer): void {

@@ -36,7 +36,8 @@ test("the Grafana dashboard asks for metrics that a host has", () => {
     there.add(name);
     if (type === "histogram") for (const part of ["_bucket", "_sum", "_count"]) there.add(name + part);
   }
-  for (const name of ["shop_requests_active", "shop_requests_queued"]) there.add(name);
+  const ofHosts = ["requests_active", "requests_queued", "queue_messages", "queue_oldest_seconds"];
+  for (const name of ofHosts) there.add(`shop_${name}`);
   const { panels } = JSON.parse(readFileSync(join(ROOT, "deploy", "grafana", "shop.json"), "utf8")) as {
     panels: { targets: { expr: string }[] }[];
   };
@@ -65,12 +66,20 @@ test("the alarms watch metrics that the functions write", async () => {
   expect(own.map(({ Properties }) => Properties.MetricName ?? "").filter((name) => !embedded.has(name))).toEqual([]);
 });
 
-test("docs/operate.md tells of each alarm of the stack what to do", async () => {
+test("docs/operate.md tells of each alarm of the stack what to do, also of checkouts by events", async () => {
   const text = readFileSync(join(ROOT, "docs", "operate.md"), "utf8");
-  const make = require(join(ROOT, "deploy", "resources", "alarms.cjs")) as (
-    context: object,
-  ) => Promise<{ Resources: object }>;
-  const { Resources } = await make({ resolveVariable: async () => "x" });
-  const kinds = new Set(Object.keys(Resources).map((name) => name.replace(/^.*(Replays|Fails)$/, "$1")));
+  const alarms = await Promise.all(
+    ["alarms.cjs", "queues.cjs"].map(async (file) => {
+      const make = require(join(ROOT, "deploy", "resources", file)) as (
+        context: object,
+      ) => Promise<{ Resources: Record<string, Resource> }>;
+      const { Resources } = await make({
+        resolveVariable: async (name: string) => (name === "param:saga" ? "events" : "x"),
+      });
+      return Object.entries(Resources).flatMap(([name, { Type }]) => (Type === "AWS::CloudWatch::Alarm" ? [name] : []));
+    }),
+  );
+  const kinds = new Set(alarms.flat().map((name) => name.replace(/^.*(Replays|Fails|QueueOld|DeadLettersAny)$/, "$1")));
+  expect(kinds).toContain("DeadLettersAny");
   expect([...kinds].filter((kind) => !text.includes(`\`${kind}\``) && !text.includes(`\`…${kind}\``))).toEqual([]);
 });

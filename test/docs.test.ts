@@ -65,8 +65,8 @@ test("docs/configuration.md's table of settings is the table that hosts and func
 
 test("every variable that hosts and functions read is a setting, or made by the host or the deployment; and every setting is read", () => {
   const made =
-    /^(INTERNAL_SECRET|INTERNAL_SECRET_ARN|LOG_STORE_\w*|LOG_BUCKET_\w*|METRICS_NAMESPACE|OTEL_\w+|AWS_\w+|ESBUILD_WORK_FOLDER|NODE_\w+|PATH|JEST_WORKER_ID|DEBIAN_FRONTEND|SHOP_\w+|npm_\w+)$/;
-  const sources = ["host", "functions"]
+    /^(INTERNAL_SECRET|INTERNAL_SECRET_ARN|LOG_STORE_\w*|LOG_BUCKET_\w*|QUEUE_URL_\w*|METRICS_NAMESPACE|OTEL_SERVICE_NAME|OTEL_BSP_\w+|CONSOLE_HOST_URL|NO_COLOR|INVOCATION_FD|TMPDIR|LAMBDA_TASK_ROOT|AWS_\w+|ESBUILD_WORK_FOLDER|NODE_\w+|PATH|JEST_WORKER_ID|DEBIAN_FRONTEND|SHOP_\w+|npm_\w+)$/;
+  const sources = ["host", "functions", "console", "tools", "deploy"]
     .flatMap(list)
     .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !/(^|\/)test\//.test(name))
     .map(read)
@@ -87,8 +87,17 @@ test("every variable that hosts and functions read is a setting, or made by the 
 test("a deployment passes on every setting of the functions that is not the host's own to choose", () => {
   const lambda = read("deploy/lambda.yml");
   const local = ["DISPATCH", "COMMIT_MODE"];
-  const functions = SETTINGS.filter(({ of }) => of !== "host").map(({ name }) => name);
+  const functions = SETTINGS.filter(({ of }) => of === "functions" || of === "both").map(({ name }) => name);
   expect(functions.filter((name) => !local.includes(name) && !lambda.includes(`  ${name}:`))).toEqual([]);
+});
+
+test("serverless.yml writes no default of a setting a second time", () => {
+  const parameters = read("serverless.yml");
+  const repeated = SETTINGS.filter(({ name, default: usual }) => {
+    const parameter = name.toLowerCase().replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+    return new RegExp(`^ +${parameter}: .*(^|\\W)${usual}(\\W|$)`, "m").test(parameters);
+  });
+  expect(repeated.map(({ name }) => name)).toEqual([]);
 });
 
 test("every status of an answer is in the table of docs/errors.md, and every one of the table is answered somewhere", () => {

@@ -9,7 +9,8 @@ import { startShop, type Shop } from "../host/test/support/shop.ts";
 import { until } from "./support/cluster.ts";
 import { Client } from "./support/http.ts";
 import { violations } from "./support/invariants.ts";
-import { Load, openMarket } from "./support/market.ts";
+import { withRedis } from "./support/live-state.ts";
+import { eachOf, Load, openMarket } from "./support/market.ts";
 
 const MINUTES = 60_000;
 const ROOT = join(import.meta.dirname, "..");
@@ -35,6 +36,8 @@ async function shoplog(...args: readonly string[]): Promise<string> {
   return stdout;
 }
 
+const isPaid = async (path: string): Promise<boolean> => (await client.get(path)).body.includes('"state":"paid"');
+
 test(
   "the queue server is killed with all that it holds, three times under load: nothing is lost, and every checkout is settled",
   async () => {
@@ -59,11 +62,37 @@ test(
     const pid = shop.pid("redis-payment");
     process.kill(pid, "SIGSTOP");
     const paths = Array.from({ length: 20 }, (_, i) => `/orders/checkout/${i}`);
-    const answers = Promise.all(paths.map((path) => client.post(path)));
+    const answers = Promise.all(paths.map((path) => fetch(shop.url + path, { method: "POST" })));
     setTimeout(() => process.kill(pid, "SIGCONT"), 12_000);
-    expect(new Set((await answers).map(({ status }) => status))).toEqual(new Set([202]));
-    for (const path of paths)
-      await until(`${path} is paid`, async () => (await client.get(path)).body.includes('"state":"paid"'));
+    for (const [i, { status, headers }] of (await answers).entries())
+      expect([status, headers.get("location"), headers.get("retry-after")]).toEqual([202, paths[i], "1"]);
+    for (const path of paths) await until(`${path} is paid`, () => isPaid(path));
+  },
+  5 * MINUTES,
+);
+
+test(
+  "payment's function fails for 30 s: checkouts wait, none is refused or rolled back, and all are paid soon after",
+  async () => {
+    for (const path of ["/stock/batch_init/1/1000/1", "/payment/batch_init/1/1000", "/orders/batch_init/40/1/1/1"])
+      await client.insist({ method: "POST", path });
+    const limit = (bytes: number) =>
+      withRedis(shop.redisUrl("payment"), (redis) => redis.config("SET", "maxmemory", bytes));
+    // Each charge is refused by the server at once: the function throws, and its messages come again.
+    await limit(1);
+    const end = Date.now() + 30_000;
+    const paths = Array.from({ length: 40 }, (_, i) => `/orders/checkout/${i}`);
+    const statuses = new Set<number>();
+    await eachOf(paths, paths.length, async (path) => {
+      while (Date.now() < end) statuses.add((await client.post(path)).status);
+    });
+    expect(statuses).toEqual(new Set([202]));
+    await limit(0);
+    const back = Date.now();
+    for (const path of paths) await until(`${path} is paid`, () => isPaid(path));
+    // What has failed often comes again after a pause as long as the trouble was.
+    expect(Date.now() - back).toBeLessThan(45_000);
+    expect((await shoplog("queues")).match(/no dead letters/g)).toHaveLength(3);
   },
   5 * MINUTES,
 );

@@ -111,7 +111,7 @@ test(
       Array.from({ length: 20 }, () => ({ name: "checkout", order })),
     );
     expect(countOf(answers)).toEqual({ "400 insufficient_credit": 20 });
-    await untilSettled(shop);
+    await untilSettled(shop, client);
     const { items, users } = await stateOf(client, market);
     expect([items.get(market.item)?.stock, users.get("0")]).toEqual([100, 4]);
   },

@@ -55,7 +55,7 @@ async function replaced(shop: Shop, name: string): Promise<void> {
 }
 
 test(
-  "the reader of its output has ended (npm run serve | head): a child that dies is started again, and its end is orderly",
+  "its reader has ended, as head does: a child that dies is started again, and its end is orderly",
   async () => {
     const shop = await startShop({ environment: { LOG_LEVEL: "error" } });
     await post(shop, "/stock/batch_init/1/5/1");

@@ -160,13 +160,13 @@ function accountLaw(accounts: Accounts, { op, set }: ShopRecord, before: (key: s
 }
 
 /** From which state to which a saga may go by which operation. */
-const TRANSITIONS: Readonly<Record<string, readonly string[]>> = {
-  checkout: ["none running"],
-  saga_paid: ["running paid"],
-  saga_abandoned: ["running compensating", "running failed"],
-  saga_closed: ["compensating failed"],
-  saga_undone: ["compensating compensating", "compensating failed"],
-};
+const TRANSITIONS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["checkout", ["none running"]],
+  ["saga_paid", ["running paid"]],
+  ["saga_abandoned", ["running compensating", "running failed"]],
+  ["saga_closed", ["compensating failed"]],
+  ["saga_undone", ["compensating compensating", "compensating failed"]],
+]);
 
 export const orderLaw: Law = ({ op, saga: id, set }, before) => {
   const problems: string[] = [];
@@ -184,7 +184,7 @@ export const orderLaw: Law = ({ op, saga: id, set }, before) => {
   if (saga === undefined) return problems;
   const was = before(`saga:${id ?? ""}`);
   const transition = `${was === null ? "none" : String(was["state"])} ${String(saga["state"])}`;
-  if (TRANSITIONS[op]?.includes(transition) !== true) problems.push(`saga ${id}: ${transition}`);
+  if (TRANSITIONS.get(op)?.includes(transition) !== true) problems.push(`saga ${id}: ${transition}`);
   if (saga["version"] !== Number(was?.["version"] ?? 0) + 1)
     problems.push(`saga ${id}: version ${String(was?.["version"])} is followed by ${String(saga["version"])}`);
   const claim = before(`claim:${String(saga["order"])}`);

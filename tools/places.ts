@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RepairableStore } from "log-replay";
 import { services } from "../functions/services.ts";
-import { logPlace } from "../functions/settings/configuration.ts";
+import { dataFolder, logPlace } from "../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../functions/settings/services.ts";
 import { openLogStore } from "../functions/state/log-store.ts";
 import type { Service } from "../functions/state/open-state.ts";
@@ -17,10 +17,6 @@ export interface Place {
   readonly store: RepairableStore;
   /** Prefixes of the keys that its state can list. */
   readonly indexes: readonly string[];
-}
-
-export function dataFolder(): string {
-  return process.env["DATA_DIR"] || ".data";
 }
 
 /**

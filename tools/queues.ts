@@ -1,7 +1,6 @@
 /** The queues of a shop whose checkouts go by events, for the tools. */
-import { SqsClient } from "../functions/events/sqs-client.ts";
-import { deadLetterQueueName, queuePlace } from "../functions/settings/configuration.ts";
 import type { ServiceName } from "../functions/settings/services.ts";
+import { QueueFigures } from "../host/queues/queue-figures.ts";
 import { ToolError } from "./exit.ts";
 
 export interface DeadLetter {
@@ -27,57 +26,23 @@ interface Message {
 }
 
 export class Queue {
-  readonly #client: SqsClient;
-  readonly #url: string;
-  readonly #deadUrl: string;
-  /** Whether it is the shop's own server on this machine, and none that is paid for each request. */
-  readonly isLocal: boolean;
+  readonly figures: QueueFigures;
 
   /** @throws ToolError where it is not known where the queues are */
   constructor(service: ServiceName) {
     try {
-      const { url, ...place } = queuePlace(service);
-      this.#client = new SqsClient(place);
-      this.#url = url;
-      this.isLocal = /^(127\.|\[::1\]$|localhost$)/.test(new URL(url).hostname);
-      this.#deadUrl = process.env[`QUEUE_URL_${service.toUpperCase()}`]
-        ? `${url}-dead`
-        : url.replace(/[^/]+$/, deadLetterQueueName(service));
+      this.figures = new QueueFigures(service);
     } catch (error) {
       throw new ToolError(`${(error as Error).message} Only a shop with SAGA=events has queues.`, { cause: error });
     }
-  }
-
-  /** @returns messages that wait, and messages that somebody works on */
-  async depth(): Promise<{ waiting: number; inFlight: number; dead: number }> {
-    const [own, dead] = await Promise.all([this.#attributes(this.#url), this.#attributes(this.#deadUrl)]);
-    return {
-      waiting: Number(own["ApproximateNumberOfMessages"]),
-      inFlight: Number(own["ApproximateNumberOfMessagesNotVisible"]),
-      dead: Number(dead["ApproximateNumberOfMessages"]) + Number(dead["ApproximateNumberOfMessagesNotVisible"]),
-    };
-  }
-
-  /**
-   * When the oldest message that waits was sent, in milliseconds since 1970; null where none does, undefined where the server
-   * does not tell: SQS does by a metric only, the shop's own server by a page.
-   */
-  async oldest(): Promise<number | null | undefined> {
-    const { origin, pathname } = new URL(this.#url);
-    const name = pathname.split("/").at(-1) ?? "";
-    const answer = await fetch(`${origin}/_fauxqs/queues/${name}`).catch(() => null);
-    if (answer?.ok !== true) return undefined;
-    const { messages } = (await answer.json()) as { messages: { ready: { sentTimestamp: number }[] } };
-    const sent = messages.ready.map(({ sentTimestamp }) => sentTimestamp);
-    return sent.length === 0 ? null : Math.min(...sent);
   }
 
   /** Dead letters that nobody looks at just now; they are out of sight for a while. */
   async deadLetters(visibility = LOOK_SECONDS): Promise<DeadLetter[]> {
     const letters: DeadLetter[] = [];
     for (;;) {
-      const { Messages = [] } = await this.#client.call<{ Messages?: readonly Message[] }>("ReceiveMessage", {
-        QueueUrl: this.#deadUrl,
+      const { Messages = [] } = await this.figures.client.call<{ Messages?: readonly Message[] }>("ReceiveMessage", {
+        QueueUrl: this.figures.deadUrl,
         MaxNumberOfMessages: MOST,
         VisibilityTimeout: visibility,
         MessageSystemAttributeNames: ["All"],
@@ -100,7 +65,8 @@ export class Queue {
     await this.#inBatches(
       letters,
       ({ handle }, Id) => ({ Id, ReceiptHandle: handle, VisibilityTimeout: 0 }),
-      (Entries) => this.#client.call("ChangeMessageVisibilityBatch", { QueueUrl: this.#deadUrl, Entries }),
+      (Entries) =>
+        this.figures.client.call("ChangeMessageVisibilityBatch", { QueueUrl: this.figures.deadUrl, Entries }),
     );
   }
 
@@ -109,17 +75,17 @@ export class Queue {
     await this.#inBatches(
       letters,
       ({ body }, Id) => ({ Id, MessageBody: body }),
-      (Entries) => this.#client.call("SendMessageBatch", { QueueUrl: this.#url, Entries }),
+      (Entries) => this.figures.client.call("SendMessageBatch", { QueueUrl: this.figures.url, Entries }),
     );
     await this.#inBatches(
       letters,
       ({ handle }, Id) => ({ Id, ReceiptHandle: handle }),
-      (Entries) => this.#client.call("DeleteMessageBatch", { QueueUrl: this.#deadUrl, Entries }),
+      (Entries) => this.figures.client.call("DeleteMessageBatch", { QueueUrl: this.figures.deadUrl, Entries }),
     );
   }
 
   close(): void {
-    this.#client.close();
+    this.figures.close();
   }
 
   /** @throws ToolError where the server refuses one of them */
@@ -133,13 +99,5 @@ export class Queue {
       const { Failed = [] } = (await call(entries)) as { Failed?: readonly { readonly Message?: string }[] };
       if (Failed.length > 0) throw new ToolError(`the queue has refused ${Failed.length}: ${Failed[0]?.Message ?? ""}`);
     }
-  }
-
-  async #attributes(QueueUrl: string): Promise<Record<string, string>> {
-    const { Attributes } = await this.#client.call<{ Attributes: Record<string, string> }>("GetQueueAttributes", {
-      QueueUrl,
-      AttributeNames: ["All"],
-    });
-    return Attributes;
   }
 }

@@ -59,6 +59,7 @@ function plotsOf({ targets, lines }: Report): Plot[] {
       "requests a second",
       rates.filter((line) => !loops.includes(line)),
     ),
+    ...lines.filter(({ rows }) => rows.some((row) => row?.timeline)).map((line) => timelineOf(line, targets)),
     ...withLatency.map(({ what, rows }) => ({
       title: `latency: ${what}`,
       unit: "ms",
@@ -70,6 +71,27 @@ function plotsOf({ targets, lines }: Report): Plot[] {
       logarithmic: true,
     })),
   ];
+}
+
+/** Of all targets in one picture, each kind of each a line; a name for every fifth place. */
+function timelineOf({ what, rows }: Line, targets: readonly string[]): Plot {
+  const series = targets.flatMap((target, i) =>
+    Object.entries(rows[i]?.timeline?.series ?? {}).map(([kind, values]) => ({ label: `${target}: ${kind}`, values })),
+  );
+  const every = rows.find((row) => row?.timeline)?.timeline?.every ?? 1;
+  const places = Math.max(...series.map(({ values }) => values.length));
+  const names = Array.from({ length: places }, (_, i) => (i % 5 === 0 ? `${i * every} s` : ""));
+  return {
+    title: what,
+    unit: "checkouts",
+    names,
+    series: series.map((one) => padded(one, places)),
+    logarithmic: false,
+  };
+}
+
+function padded({ label, values }: Plot["series"][number], length: number): Plot["series"][number] {
+  return { label, values: Array.from({ length }, (_, i) => values[i] ?? null) };
 }
 
 /** Runs in the page. */

@@ -60,5 +60,6 @@ export function table({ conditions, targets, lines }: Report): string {
 
 export function shown(value: number, unit: Row["unit"]): string {
   if (unit === "s") return `${value.toFixed(2)} s`;
+  if (unit === "%") return `${value.toFixed(1)} %`;
   return unit === "MB" ? `${value.toFixed(0)} MB` : `${Math.round(value).toLocaleString("en")}/s`;
 }

@@ -1,12 +1,11 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { figures } from "../load/figures.ts";
 import type { Bench, Row, Scenario } from "../rows.ts";
 import { range, Shop } from "../shop.ts";
 import { commitsOf, perCheckout } from "../meters.ts";
 
-const STOCK = 1_000_000_000;
-const CREDIT = 1_000_000_000;
-const PRICE = 1;
+export const STOCK = 1_000_000_000;
+export const CREDIT = 1_000_000_000;
+export const PRICE = 1;
 /** Items of an order: two that are drawn, or one twice. */
 const QUANTITY = 2;
 
@@ -25,7 +24,7 @@ interface Checkouts {
   readonly rate?: number;
 }
 
-const DISTINCT: Variant = { items: 1_000, users: 1_000 };
+export const DISTINCT: Variant = { items: 1_000, users: 1_000 };
 
 /** Orders of a round at this many connections: some seconds' worth. */
 const ORDERS: Readonly<Record<number, number>> = { 1: 1_000, 10: 3_000, 50: 6_000, 200: 10_000 };
@@ -108,53 +107,6 @@ export const randomOrders: Scenario = {
         unit: "/s",
         figures: measured,
         note: `${((100 * firsts) / draws).toFixed(0)} % of them the first of their order`,
-      },
-    ];
-  },
-};
-
-/** Seconds that payment is stopped. */
-const STOPPED = 30;
-
-export const paymentStopped: Scenario = {
-  name: "payment-stopped",
-  about: `payment's Redis stands still for ${STOPPED} s while checkouts come at 50 a second`,
-  needsOwn: true,
-  once: true,
-  async run(bench) {
-    const { own } = bench.target;
-    if (own === undefined) throw new Error(`${bench.target.name} was not started by the benchmark`);
-    const shop = new Shop(bench);
-    const seconds = Math.max(2, Math.round(STOPPED * bench.scale));
-    const orders = 50 * (seconds + 10);
-    await shop.post(`/stock/batch_init/${DISTINCT.items}/${STOCK}/${PRICE}`);
-    await shop.post(`/payment/batch_init/${DISTINCT.users}/${CREDIT}`);
-    await shop.post(`/orders/batch_init/${orders}/${DISTINCT.items}/${DISTINCT.users}/${PRICE}`);
-    const paths = range(orders).map((id) => `/orders/checkout/${id}`);
-    const load = bench.load.run({ url: bench.target.url, method: "POST", connections: 1_000, paths, rate: 50 });
-    const payment = own.pidOf("redis-payment");
-    await sleep(2_000);
-    process.kill(payment, "SIGSTOP");
-    await sleep(seconds * 1_000);
-    process.kill(payment, "SIGCONT");
-    const resumed = performance.now();
-    const { statuses } = await load;
-    const isOpen = async (): Promise<boolean> =>
-      (await shop.read<{ paid: boolean }>(paths.map((path) => path.replace("checkout", "find")))).some(
-        ({ paid }, id) => !paid && (statuses[id] === 202 || statuses[id] === 0),
-      );
-    while (await isOpen()) await sleep(250);
-    const drained = (performance.now() - resumed) / 1_000;
-    const paid = (await shop.read<{ paid: boolean }>(paths.map((path) => path.replace("checkout", "find")))).filter(
-      (order) => order.paid,
-    ).length;
-    const count = (status: number): number => statuses.filter((one) => one === status).length;
-    return [
-      {
-        what: `paid of ${orders} checkouts, payment stopped for ${seconds} s`,
-        value: (100 * paid) / orders,
-        unit: "%",
-        note: `answered 200: ${count(200)}, 202: ${count(202)}, 503: ${count(503)}; the last is paid ${drained.toFixed(1)} s after payment goes on`,
       },
     ];
   },

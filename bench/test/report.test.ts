@@ -49,6 +49,14 @@ const report: Report = {
       ],
     },
     { scenario: "s", what: "memory", rows: [undefined, { what: "memory", value: 20, unit: "MB" }] },
+    {
+      scenario: "s",
+      what: "paid",
+      rows: [
+        { what: "paid", value: 25, unit: "%", timeline: { every: 1, series: { paid: [0, 1] } } },
+        { what: "paid", value: 100, unit: "%", timeline: { every: 1, series: { paid: [0, 2, 4] } } },
+      ],
+    },
   ],
 };
 
@@ -57,6 +65,7 @@ test("the table has a line for each target, with its ratio to the first", () => 
   expect(lines[3]).toMatch(/^checkouts +first +100\/s +1\.00 +3\.0 +5\.0 +5\.0 +0: 1, 200: 2, 503: 1 +25 %$/);
   expect(lines[4]).toMatch(/^ +second +250\/s +2\.50$/);
   expect(lines[5]).toMatch(/ +second +20 MB$/);
+  expect(lines[6]).toMatch(/^paid +first +25\.0 % +1\.00$/);
 });
 
 test("the page loads nothing from elsewhere, and no text of a report ends up as markup", () => {
@@ -64,6 +73,21 @@ test("the page loads nothing from elsewhere, and no text of a report ends up as 
   expect(html).not.toMatch(/(src|href)=|@import|url\(http/);
   expect(html).toContain("2 cores &lt;/script>");
   expect(html.split("</script>")).toHaveLength(3);
+});
+
+test("what goes on in time is one picture with a line for each target", () => {
+  const plots = JSON.parse(/const plots = (\[.*\]);/.exec(page(report))?.[1] ?? "") as {
+    title: string;
+    names: string[];
+    series: { label: string; values: (number | null)[] }[];
+  }[];
+  expect(plots.find(({ title }) => title === "paid")).toMatchObject({
+    names: ["0 s", "", ""],
+    series: [
+      { label: "first: paid", values: [0, 1, null] },
+      { label: "second: paid", values: [0, 2, 4] },
+    ],
+  });
 });
 
 test("options: what does not exist or makes no sense is an error that names it", () => {

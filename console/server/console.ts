@@ -1,8 +1,8 @@
 /** The console as a handler of HTTP requests below /console. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { parse } from "node:querystring";
-import type { Action } from "./action.ts";
 import { COOKIE, isForeign, isLocal, Token, type Asked } from "./access.ts";
+import type { Action } from "./action.ts";
 import { answer, answerError, answerJson } from "./answer.ts";
 import { assets } from "./assets.ts";
 import { Live } from "./live.ts";

@@ -4,7 +4,8 @@ import type { LogStore } from "log-replay";
 import { logPlace } from "../../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
 import { openLogStore } from "../../functions/state/log-store.ts";
-import { dataFolder, openPlaces } from "../../tools/places.ts";
+import { dataFolder } from "../../functions/settings/configuration.ts";
+import { openPlaces } from "../../tools/places.ts";
 
 /** One service's log. */
 export interface Place {

@@ -44,7 +44,7 @@ export class Queues {
 
   private constructor(queues: readonly (readonly [string, Queue])[]) {
     this.#queues = queues;
-    this.#pause = queues.every(([, { isLocal }]) => isLocal) ? PAUSE : PAUSE_FAR;
+    this.#pause = queues.every(([, { figures }]) => figures.isLocal) ? PAUSE : PAUSE_FAR;
   }
 
   /** As they were at the last look; of a queue that did not answer then there is nothing. */
@@ -100,9 +100,9 @@ export function redriveOf(queues: Queues | null): Record<string, Action> {
   return { redrive: { title: "Redrive", run } };
 }
 
-async function lookAt(service: string, queue: Queue): Promise<QueueNow | null> {
+async function lookAt(service: string, { figures }: Queue): Promise<QueueNow | null> {
   try {
-    const [depth, oldest] = await Promise.all([queue.depth(), queue.oldest()]);
+    const [depth, oldest] = await Promise.all([figures.depth(), figures.oldest()]);
     return { service, ...depth, oldest: oldest ?? null };
   } catch {
     return null;

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { SERVICES } from "../../functions/settings/services.ts";
 
 /** What a running host says of itself, of what no log tells. */
 export interface ShopState {
@@ -55,7 +56,7 @@ export class ShopProbe {
       const events = (metrics.get(count) ?? 0) - (last.get(count) ?? 0);
       return events > 0 ? ((metrics.get(sum) ?? 0) - (last.get(sum) ?? 0)) / events : null;
     };
-    const services = ["order", "stock", "payment"].map((service) => {
+    const services = SERVICES.map((service) => {
       const append = mean("shop_append_seconds", service);
       return [
         service,

@@ -3,7 +3,7 @@
  * Where checkouts go by events (`saga`): a queue for each service, one beside it for what cannot be handled, and who may use
  * them. Nothing where they go by calls.
  */
-const SERVICES = ["order", "stock", "payment"];
+const { SERVICES } = require("../services.cjs");
 /** Whom each service tells something. */
 const TELLS = { order: ["stock", "payment"], stock: ["order", "payment"], payment: ["order", "stock"] };
 /** Seconds: six times what the function may take, as AWS advises. */

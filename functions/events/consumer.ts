@@ -7,6 +7,8 @@ import { Refusal, ShopError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { parse } from "../http/parameters.ts";
 import { timeLeft } from "../handler/time-left.ts";
+import { traced, type Work as Traced } from "../observe/channels.ts";
+import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
 import { openState, type Service } from "../state/open-state.ts";
 import type { About, Outgoing } from "./messages.ts";
@@ -90,13 +92,16 @@ async function handleRecord<M extends Message>(
   try {
     const message = parse(schema, parseJson(await unseal(service.name, record.body)));
     const { type, saga, traceparent } = message;
-    Object.assign(notes, { type, saga }, traceparent === undefined ? {} : { traceparent });
-    await whileItPasses(Math.min(deadline, now + TRIES_WITHIN), async () => {
-      const state = await openState(service);
-      await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
-      const following = await handle(message, { state, now, deadline, notes });
-      await sendEvents(following);
-    });
+    const trace = traceIdOf(traceparent);
+    Object.assign(notes, { type, saga }, trace === null ? {} : { trace });
+    await traced(processing(service, message, record), () =>
+      whileItPasses(Math.min(deadline, now + TRIES_WITHIN), async () => {
+        const state = await openState(service);
+        await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
+        const following = await handle(message, { state, now, deadline, notes });
+        await sendEvents(following);
+      }),
+    );
     write("info");
     return null;
   } catch (error) {
@@ -105,6 +110,22 @@ async function handleRecord<M extends Message>(
     write("error");
     return { record, hopeless: error instanceof Refusal };
   }
+}
+
+/** It goes on with the trace of whoever has sent the message. */
+function processing({ name }: Service, { type, saga, traceparent }: Message, { messageId }: SQSRecord): Traced {
+  return {
+    name: `process ${type}`,
+    kind: "consumer",
+    attributes: {
+      "messaging.system": "aws_sqs",
+      "messaging.message.id": messageId,
+      "shop.service": name,
+      "shop.saga": saga,
+    },
+    trace: traceparent ?? "",
+    remote: traceIdOf(traceparent) !== null,
+  };
 }
 
 /** @throws Refusal invalid_body */

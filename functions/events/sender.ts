@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { processWide } from "log-replay/process-wide";
 import { UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { traced, type Work } from "../observe/channels.ts";
 import { queuePlace, type QueuePlace } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { Batcher } from "./batcher.ts";
@@ -21,12 +22,29 @@ export async function sendEvents(events: readonly Outgoing[]): Promise<void> {
   if (events.length === 0) return;
   await failPoint("event.send.before");
   await Promise.all(
-    events.map(async (event) => {
-      const [batcher, body] = await Promise.all([batcherTo(event.to), seal(event)]);
-      await batcher.add(body);
-    }),
+    events.map((event) =>
+      traced(sending(event), async ({ trace }) => {
+        const [batcher, body] = await Promise.all([batcherTo(event.to), seal(withTrace(event, trace))]);
+        await batcher.add(body);
+      }),
+    ),
   );
   await failPoint("event.send.after");
+}
+
+/** Sending belongs to the work of which it is a part, and whoever gets the message goes on with its trace. */
+function sending({ to, message }: Outgoing): Work {
+  return {
+    name: `send ${message.type}`,
+    kind: "producer",
+    attributes: { "messaging.system": "aws_sqs", "messaging.destination.name": to, "shop.saga": message.saga },
+    trace: message.traceparent ?? "",
+    remote: false,
+  };
+}
+
+function withTrace(event: Outgoing, trace: string): Outgoing {
+  return trace === "" ? event : ({ ...event, message: { ...event.message, traceparent: trace } } as Outgoing);
 }
 
 /** One for the process, however many functions are in it: what they send at the same time goes together. */

@@ -217,12 +217,16 @@ function requestLog({ name }: Service, { method, resource }: RoutePattern): Midd
 }
 
 function idempotencyOf(request: Incoming, at: number, name: () => string): Idempotency | null {
-  const keys = headerValues(request, "idempotency-key");
-  const [key] = keys;
-  if (key === undefined) return null;
-  if (keys.length > 1) throw new Refusal("invalid_idempotency_key", "a request has one Idempotency-Key");
+  const lines = headerValues(request, "idempotency-key");
+  if (lines.length === 0) return null;
+  // Whoever stands in between may join several lines by commas, as payload 2.0 does: so a comma is no part of a key.
+  const [key = "", ...others] = new Set(lines.flatMap((line) => line.split(",").map((part) => part.trim())));
+  if (others.length > 0) throw new Refusal("invalid_idempotency_key", "a request has one Idempotency-Key");
   if (!/^[\x21-\x7e]{1,255}$/.test(key)) {
-    throw new Refusal("invalid_idempotency_key", "an Idempotency-Key has 1 to 255 visible ASCII characters");
+    throw new Refusal(
+      "invalid_idempotency_key",
+      "an Idempotency-Key has 1 to 255 visible ASCII characters, and no comma among them",
+    );
   }
   return { key, request: name(), at };
 }

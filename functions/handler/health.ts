@@ -3,6 +3,7 @@ import { LogError } from "log-replay";
 import { OccError } from "redis-occ";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
+import type { ServiceName } from "../settings/services.ts";
 import { openState, type Service } from "../state/open-state.ts";
 import { incoming, outgoingResult, type Incoming } from "./incoming.ts";
 
@@ -56,11 +57,18 @@ async function healthAnswer(service: Service): Promise<Answer> {
 
 function healthError({ name }: Service, error: unknown): HealthError {
   const message = wordsOf(error);
-  if (error instanceof LogError)
-    return { code: error.code, message: `the log of ${name}: ${message}`, retryable: error.retryable };
-  if (error instanceof OccError)
-    return { code: error.code, message: `REDIS_URL_${name.toUpperCase()}: ${message}`, retryable: error.retryable };
-  return { code: "internal_error", message, retryable: true };
+  if (!(error instanceof LogError || error instanceof OccError))
+    return { code: "internal_error", message, retryable: true };
+  const { code, retryable } = error;
+  return { code, message: `${settingsOf(name, error)}: ${message}`, retryable };
+}
+
+/** Which settings it is about: where Redis is, where the log is, or both where they do not belong together. */
+function settingsOf(name: ServiceName, { code }: LogError | OccError): string {
+  const [redis, bucket] = [`REDIS_URL_${name.toUpperCase()}`, `LOG_BUCKET_${name.toUpperCase()}`];
+  const log = `${process.env[bucket] ? bucket : "DATA_DIR"}: the log of ${name}`;
+  if (code === "log_mismatch") return `${redis}, ${log}`;
+  return code.startsWith("log_") || code === "restoring" ? log : redis;
 }
 
 /** With what is behind it: a time that was up says nothing of what took it. */

@@ -60,12 +60,16 @@ export function incoming(event: unknown): Incoming {
 /**
  * Those that the gateway took out of the path; where it took none out, as a load balancer or a route for everything does, those that
  * the pattern finds.
- * @throws UnknownPathError where the path is another function's
+ * @throws UnknownPathError where the path or the method is another function's
  */
 export function pathParameters(
   { event, method, path }: Incoming,
   pattern: RoutePattern,
 ): Readonly<Record<string, string | undefined>> {
+  const unknown = (): UnknownPathError =>
+    new UnknownPathError(`this function serves ${pattern.method} ${pattern.resource}`);
+  // A route for all methods leads here as well.
+  if (method !== pattern.method) throw unknown();
   const given = "pathParameters" in event ? event.pathParameters : null;
   if (given) return given;
   const parts = (path.length > 1 && path.endsWith("/") ? path.slice(0, -1) : path).split("/");
@@ -75,8 +79,7 @@ export function pathParameters(
     found[segment.slice(1, -1)] = decoded(parts[i] ?? "");
     return true;
   });
-  if (!fits || parts.length !== pattern.segments.length || method !== pattern.method)
-    throw new UnknownPathError(`this function serves ${pattern.method} ${pattern.resource}`);
+  if (!fits || parts.length !== pattern.segments.length) throw unknown();
   return found;
 }
 

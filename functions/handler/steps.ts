@@ -28,11 +28,13 @@ export interface SagaStart {
 export const sagas = v.pipe(v.array(Id), v.minLength(1), v.maxLength(100));
 
 /**
- * Markers are dropped after the retention, so a step of an older saga could no longer tell that it has run before.
+ * Markers are dropped after the retention, so a step of an older saga could no longer tell that it has run before. A message
+ * may wait in a queue until just then, and whoever has markers dropped has a clock of their own: so a step is refused as long
+ * before that as clocks may differ, which is as long as a signature is valid.
  * @throws Refusal saga_expired
  */
 export function assertRecent({ saga, startedAt }: SagaStart, now: number, retention: number): void {
-  if (now - startedAt > retention)
+  if (now - startedAt > retention - VALIDITY)
     throw new Refusal("saga_expired", `saga ${saga} is older than the retention of markers`);
 }
 
@@ -41,7 +43,7 @@ export function assertRecent({ saga, startedAt }: SagaStart, now: number, retent
  * there then needs no marker, which nobody would ever drop.
  */
 export function isForgotten({ startedAt }: SagaStart, now: number, retention: number): boolean {
-  return now - startedAt > retention + VALIDITY;
+  return now - startedAt > retention;
 }
 
 /** A refused step is answered after its refusal is durable: the marker of it is written like any other. */

@@ -37,7 +37,7 @@ export interface StateMessage {
 /** A stretch of work that is traced. A listener puts its own traceparent into `trace`, for what the work asks of others. */
 export interface Work {
   readonly name: string;
-  readonly kind: "server" | "client" | "internal";
+  readonly kind: "server" | "client" | "internal" | "producer" | "consumer";
   readonly attributes: Readonly<Record<string, string | number>>;
   /** W3C traceparent: of whoever asked for it, and then its own. */
   trace: string;

@@ -22,7 +22,13 @@ import type { AppendMessage, RestoreMessage } from "log-replay";
 import type { AttemptMessage, TransactionMessage } from "redis-occ";
 import type { StateMessage, Work } from "./channels.ts";
 
-const KINDS = { server: SpanKind.SERVER, client: SpanKind.CLIENT, internal: SpanKind.INTERNAL } as const;
+const KINDS = {
+  server: SpanKind.SERVER,
+  client: SpanKind.CLIENT,
+  internal: SpanKind.INTERNAL,
+  producer: SpanKind.PRODUCER,
+  consumer: SpanKind.CONSUMER,
+} as const;
 
 /** Carries the active span through asynchronous calls. Its own, since the channels have to enter it. */
 const active = new AsyncLocalStorage<Context>();

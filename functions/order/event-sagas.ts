@@ -2,6 +2,8 @@
 import type { LoggedRedis } from "log-replay";
 import { processWide } from "log-replay/process-wide";
 import { sendEvents } from "../events/sender.ts";
+import { traced, type Work } from "../observe/channels.ts";
+import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
 import { resendAfter } from "../settings/configuration.ts";
 import { outbox } from "./outbox.ts";
@@ -52,7 +54,20 @@ export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
  * @returns the saga as it was left
  * @throws OccError and LogError where its state cannot be changed now, UnavailableError where a queue cannot be reached
  */
-export async function pushOn(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
+export function pushOn(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
+  const { traceparent: trace = "" } = driven.saga;
+  // It belongs to the trace of the request that began it, whoever goes on with it.
+  const work: Work = {
+    name: "resume checkout",
+    kind: "internal",
+    attributes: { "shop.service": "order", "shop.saga": driven.id },
+    trace,
+    remote: traceIdOf(trace) !== null,
+  };
+  return traced(work, () => push(state, driven, deadline));
+}
+
+async function push(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
   const journal = new SagaJournal(state);
   const timeout = Math.max(1, deadline - Date.now());
   const resends = await openResends();

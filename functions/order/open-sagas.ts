@@ -1,5 +1,6 @@
 import type { LoggedRedis } from "log-replay";
 import { stuck, type StuckMessage } from "../observe/channels.ts";
+import { traceIdOf } from "../observe/trace-context.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 import { sagaKey, type Saga } from "./sagas.ts";
@@ -25,4 +26,10 @@ export async function openSagas(state: LoggedRedis, deadline: number): Promise<D
 export function tellStuck(open: readonly DrivenSaga[]): void {
   const late = open.filter(({ saga }) => saga.deadline < Date.now() - STUCK).length;
   stuck.publish({ stuck: late } satisfies StuckMessage);
+}
+
+/** For the request log: the trace of the request that began it. */
+export function traceNote({ traceparent }: Saga): { readonly trace?: string } {
+  const id = traceIdOf(traceparent);
+  return id === null ? {} : { trace: id };
 }

@@ -1,4 +1,5 @@
 import { AmbiguousError, Refusal, UnavailableError, type RefusalCode } from "../errors.ts";
+import { stepAnswer } from "../handler/steps.ts";
 import type { ServiceClient, ServiceRequest, ServiceResponse } from "../calls/service-client.ts";
 
 /** What the order service asks of the others. */
@@ -22,13 +23,15 @@ export function peersBehind(client: ServiceClient): Peers {
       const response = await client(request).catch((error: unknown) => {
         throw new UnavailableError("service_unavailable", "the stock service does not answer", { cause: error });
       });
-      if (response.status === 200) return (JSON.parse(response.body) as { price: number }).price;
+      const price = response.status === 200 ? priceIn(response) : null;
+      if (price !== null) return price;
       throw (response.status === 400 && refusalIn(response)) || unavailable(request, response);
     },
     step: async (path, body, timeout, trace = "") => {
       const request: ServiceRequest = { method: "POST", path, body, timeout, trace };
       const response = await client(request);
-      if (response.status === 200) return;
+      // Of a 200 that is somebody else's nobody knows whether the step was done.
+      if (response.status === 200 && response.body === DONE.body) return;
       const refusal = response.status === 400 ? refusalIn(response) : null;
       if (refusal !== null && !TOO_LATE.has(refusal.code)) throw refusal;
       // 503 says that nothing was changed; 403 and 404 come from before the step.
@@ -43,6 +46,19 @@ export function peersBehind(client: ServiceClient): Peers {
  * nothing about its effect.
  */
 const TOO_LATE: ReadonlySet<RefusalCode> = new Set(["saga_expired", "step_compensated"]);
+
+/** What a step is answered with. */
+const DONE = stepAnswer(undefined);
+
+/** Null where the answer is not the service's own but of something in its place. */
+function priceIn({ body }: ServiceResponse): number | null {
+  try {
+    const { price } = JSON.parse(body) as { readonly price: unknown };
+    return Number.isSafeInteger(price) && Number(price) >= 0 ? Number(price) : null;
+  } catch {
+    return null;
+  }
+}
 
 /** Null where a 400 is not the service's own but of something on the way there. */
 function refusalIn({ body }: ServiceResponse): Refusal | null {

@@ -3,7 +3,7 @@ import type { TaskRun } from "../handler/task.ts";
 import { describe, log } from "../request-log.ts";
 import { resendAfter } from "../settings/configuration.ts";
 import { nextPush, pushOn } from "./event-sagas.ts";
-import { openSagas, tellStuck } from "./open-sagas.ts";
+import { openSagas, tellStuck, traceNote } from "./open-sagas.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 
 /** Milliseconds between two looks, at first; doubled each time, up to the time after which events are sent again. */
@@ -33,8 +33,13 @@ async function push(state: TaskRun["state"], driven: DrivenSaga, deadline: numbe
   try {
     if ((await nextPush(driven)) > Date.now()) return;
     const { saga } = await pushOn(state, driven, deadline);
-    log("info", "saga", { service: "order", saga: driven.id, state: saga.state });
+    log("info", "saga", { service: "order", ...traceNote(driven.saga), saga: driven.id, state: saga.state });
   } catch (error) {
-    log("error", "saga", { service: "order", saga: driven.id, error: describe(error, true) });
+    log("error", "saga", {
+      service: "order",
+      ...traceNote(driven.saga),
+      saga: driven.id,
+      error: describe(error, true),
+    });
   }
 }

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type TaskRun } from "../handler/task.ts";
-import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
 import { sagaMode, stepTimeout } from "../settings/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
-import { openSagas, tellStuck } from "./open-sagas.ts";
+import { openSagas, tellStuck, traceNote } from "./open-sagas.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
-import { isOverdue, isSettled, type Saga } from "./sagas.ts";
+import { isOverdue, isSettled } from "./sagas.ts";
 import { order } from "./service.ts";
 
 /** Sagas that are taken over at the same time. */
@@ -79,9 +78,4 @@ async function settle(state: TaskRun["state"], driven: DrivenSaga, deadline: num
     });
     return false;
   }
-}
-
-function traceNote({ traceparent }: Saga): { readonly trace?: string } {
-  const id = traceIdOf(traceparent);
-  return id === null ? {} : { trace: id };
 }

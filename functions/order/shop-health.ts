@@ -19,8 +19,10 @@ export const handler = answering(async () => {
 
 async function ask(path: string): Promise<Health> {
   try {
-    const { body } = await directClient({ method: "GET", path, timeout: PATIENCE });
-    return JSON.parse(body) as Health;
+    const { status, body } = await directClient({ method: "GET", path, timeout: PATIENCE });
+    const said = JSON.parse(body) as Partial<Health> | null;
+    if (said?.status !== undefined) return said as Health;
+    throw new Error(`${path} answered ${status}`); // somebody else in its place
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     return { status: "unavailable", error: { code: "service_unavailable", message, retryable: true } };

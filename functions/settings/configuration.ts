@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServiceName } from "./services.ts";
-import { choiceOf, positiveOf } from "./settings.ts";
+import { choiceOf, positiveOf, textOrDefault } from "./settings.ts";
 
 /** Where the log of one service is. */
 export interface LogPlace {
@@ -85,11 +85,16 @@ export interface QueuePlace {
 
 /** @throws Error naming the variable that is missing */
 export function queuePlace(service: ServiceName, env: NodeJS.ProcessEnv = process.env): QueuePlace {
-  const region = env["AWS_REGION"] || "us-east-1";
+  const region = queueRegion(env);
   const url = env[`QUEUE_URL_${service.toUpperCase()}`];
   if (url) return { url, endpoint: env["SQS_ENDPOINT"] || new URL(url).origin, region };
   const endpoint = setting(env, "SQS_ENDPOINT", "run/queues.url").replace(/\/$/, "");
   return { url: `${endpoint}/${LOCAL_ACCOUNT}/${queueName(service)}`, endpoint, region };
+}
+
+/** That of the queues, which a server on this machine does not care about. */
+export function queueRegion(env: NodeJS.ProcessEnv = process.env): string {
+  return env["AWS_REGION"] || "us-east-1";
 }
 
 /** The account that queues belong to where there is none. */
@@ -142,6 +147,7 @@ function setting(env: NodeJS.ProcessEnv, name: string, file: string): string {
   }
 }
 
-function dataFolder(env: NodeJS.ProcessEnv): string {
-  return env["DATA_DIR"] || ".data";
+/** Where everything of a shop is that is on this machine. */
+export function dataFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return textOrDefault(env, "DATA_DIR");
 }

@@ -3,14 +3,16 @@ import table from "./settings.json" with { type: "json" };
 
 export interface Setting {
   readonly name: string;
-  /** Who reads it: the host that runs the functions, the functions, or both. */
-  readonly of: "host" | "functions" | "both";
+  /** Who reads it: the host that runs the functions, the functions, both, or what deploys them to an emulator. */
+  readonly of: "host" | "functions" | "both" | "deployment";
   /** A value, or words where it depends on others. */
   readonly default: string | number;
   readonly meaning: string;
   /** Of a whole number. */
   readonly least?: number;
   readonly most?: number;
+  /** The setting than which it is greater by at least so much, for each value of SAGA. */
+  readonly beyond?: { readonly sync: string; readonly events: string; readonly by: number };
   readonly unit?: string;
   readonly oneOf?: readonly string[];
   /** Of any other text. */
@@ -31,6 +33,11 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** The setting's words, or undefined where nothing is said: empty is unset. */
 export function textOf(env: Environment, name: string): string | undefined {
   return env[name] || undefined;
+}
+
+/** The setting's words, or the table's where nothing is said. */
+export function textOrDefault(env: Environment, name: string): string {
+  return textOf(env, name) ?? String(settingOf(name).default);
 }
 
 /** A whole number from 1, where a host or a deployment has looked at its range before. @throws SettingError */

@@ -49,6 +49,8 @@ export class Admission {
    * @throws OverloadedError before `work` was called; else what `work` throws
    */
   async run<T>(work: () => Promise<T>, client: Connection): Promise<T> {
+    // It may have waited behind others on its connection.
+    if (client.destroyed) throw new OverloadedError("the client has left");
     if (this.#active >= this.#options.concurrency) await this.#turn(client);
     else this.#active++;
     try {
@@ -61,7 +63,7 @@ export class Admission {
   #turn(client: Connection): Promise<void> {
     const { queue, patience } = this.#options;
     if (this.#queue.size >= queue) return Promise.reject(new OverloadedError(`${queue} requests wait already`));
-    if (client.readableEnded || client.destroyed) return Promise.reject(new OverloadedError("the client has left"));
+    if (client.readableEnded) return Promise.reject(new OverloadedError("the client has left"));
     return new Promise((resolve, reject) => {
       const leave = (why: string): void => {
         settle();

@@ -1,7 +1,8 @@
 import { verify } from "../../functions/calls/signature.ts";
 import { internalSecret } from "../../functions/settings/configuration.ts";
 import { SERVICES } from "../../functions/settings/services.ts";
-import { numberOf } from "../../functions/settings/settings.ts";
+import { numberOf, textOrDefault } from "../../functions/settings/settings.ts";
+import { urlOf } from "../configuration.ts";
 import { mount } from "../console/mount.ts";
 import type { Functions } from "../gateway/functions.ts";
 import { FunctionServer, type ServerOptions } from "./server.ts";
@@ -18,7 +19,7 @@ export function gatewayServer(functions: Functions, env: NodeJS.ProcessEnv = pro
       await Promise.all(SERVICES.map(async (service) => [service, await problemOf(functions, service)] as const)),
     );
   const mounted = mount({
-    hostUrl: `http://127.0.0.1:${numberOf(env, "HTTP_PORT")}`,
+    hostUrl: urlOf(textOrDefault(env, "HTTP_HOST"), numberOf(env, "HTTP_PORT")),
     resume: () => functions.invoke("order-resume-sagas", {}),
     figures: () => server.figures,
   });

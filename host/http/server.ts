@@ -5,6 +5,7 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyResult } from "aws-lambda";
+import { SIGNATURE_HEADER } from "../../functions/calls/signature.ts";
 import { toResult } from "../../functions/http/answer.ts";
 import { corsHeaders, preflightHeaders } from "../../functions/http/cors.ts";
 import type { Functions, Target } from "../gateway/functions.ts";
@@ -40,8 +41,6 @@ const REQUEST_WITHIN = 30_000;
 const KEEP_ALIVE = 65_000;
 /** Connections that wait to be accepted. */
 const BACKLOG = 2_048;
-/** On the services' calls to each other. */
-const SIGNATURE = "x-shop-signature";
 
 const CLIENT_ERRORS: Readonly<Record<string, GatewayCode>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -175,7 +174,7 @@ export class FunctionServer {
       });
     // Monitors are told how it is also where everybody else has to wait.
     if (found.isHealth) return run();
-    const signature = request.headers[SIGNATURE];
+    const signature = request.headers[SIGNATURE_HEADER];
     const own = typeof signature === "string" && isOwn({ method, path, body: body ?? "", signature });
     return (own ? this.#services : this.#clients).run(run, socket);
   }

@@ -1,6 +1,9 @@
 /** The metrics of this process as Prometheus reads them. Loaded when they are first asked for. */
 import { collectDefaultMetrics, Registry, type Metric as PromMetric } from "prom-client";
 import { METRICS, type Measures, type Metric, type MetricName, type Series } from "../../functions/observe/measures.ts";
+import { sagaMode } from "../../functions/settings/configuration.ts";
+import { SERVICES } from "../../functions/settings/services.ts";
+import { QueueFigures } from "../queues/queue-figures.ts";
 
 /** What the host knows by itself. */
 export interface HostFigures {
@@ -21,6 +24,32 @@ export class Exposition {
     this.#add(gauge("shop_requests_queued", "Requests that wait for their turn"), () => [
       { labels: {}, value: figures().queued },
     ]);
+    if (sagaMode() === "events") this.#addQueues(gauge);
+  }
+
+  /** Each scrape asks the queues. Of one that does not answer nothing is said. */
+  #addQueues(gauge: (name: string, help: string) => Metric): void {
+    const queues = SERVICES.map((service) => ({ service, figures: new QueueFigures(service) }));
+    this.#add(gauge("shop_queue_messages", "Messages of checkouts by events, by what they wait for"), async () => {
+      const depths = await Promise.all(queues.map(({ figures }) => figures.depth().catch(() => null)));
+      return queues.flatMap(({ service }, i) => {
+        const { waiting, inFlight, dead } = depths[i] ?? {};
+        return Object.entries({ waiting, in_flight: inFlight, dead }).flatMap(([state, value]) =>
+          value === undefined ? [] : [{ labels: { service, state }, value }],
+        );
+      });
+    });
+    this.#add(
+      gauge("shop_queue_oldest_seconds", "How long ago the oldest of a queue's messages was sent"),
+      async () => {
+        const oldest = await Promise.all(queues.map(({ figures }) => figures.oldest()));
+        return queues.flatMap(({ service }, i) => {
+          const sentAt = oldest[i];
+          if (sentAt === undefined) return [];
+          return [{ labels: { service }, value: sentAt === null ? 0 : Math.max(0, Date.now() - sentAt) / 1_000 }];
+        });
+      },
+    );
   }
 
   get contentType(): string {
@@ -32,8 +61,8 @@ export class Exposition {
   }
 
   /** The sums are kept elsewhere: the registry asks for them when it writes. */
-  #add({ name, help, type }: Metric, values: () => Sample[]): void {
-    const get = async (): Promise<object> => ({ name, help, type, values: values(), aggregator: "sum" });
+  #add({ name, help, type }: Metric, values: () => Sample[] | Promise<Sample[]>): void {
+    const get = async (): Promise<object> => ({ name, help, type, values: await values(), aggregator: "sum" });
     this.#registry.registerMetric({ name, get } as unknown as PromMetric);
   }
 }

@@ -10,8 +10,9 @@ const settings = require("../../functions/settings/settings.json");
 const OWN = ["INTERNAL_SECRET", "LOG_STORE_ORDER", "LOG_STORE_STOCK", "LOG_STORE_PAYMENT"];
 
 module.exports = () => {
-  const names = settings.filter(({ of }) => of !== "host").map(({ name }) => name);
+  const names = settings.filter(({ of }) => of === "functions" || of === "both").map(({ name }) => name);
   const environment = Object.fromEntries([...names, ...OWN].map((name) => [name, process.env[name] ?? ""]));
   // Absolute, since `serverless invoke local` changes the working directory.
-  return { ...environment, DATA_DIR: resolve(join(__dirname, "..", ".."), environment.DATA_DIR || ".data") };
+  const { default: usual } = settings.find(({ name }) => name === "DATA_DIR");
+  return { ...environment, DATA_DIR: resolve(join(__dirname, "..", ".."), environment.DATA_DIR || usual) };
 };

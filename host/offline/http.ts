@@ -3,7 +3,7 @@
  * `npm run serve`, so that both hosts keep one contract. Bundles, schedules and the Lambda API stay serverless-offline's.
  */
 import { resolve } from "node:path";
-import { numberOf } from "../../functions/settings/settings.ts";
+import { numberOf, textOrDefault } from "../../functions/settings/settings.ts";
 import { gatewayServer } from "../http/gateway-server.ts";
 import type { FunctionServer } from "../http/server.ts";
 import { observe } from "../observe/observe.ts";
@@ -43,7 +43,7 @@ export default class Http {
   create404Route(): void {}
 
   async start(): Promise<void> {
-    await this.#server?.listen(numberOf(process.env, "HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
+    await this.#server?.listen(numberOf(process.env, "HTTP_PORT"), textOrDefault(process.env, "HTTP_HOST"));
   }
 
   async stop(): Promise<void> {

@@ -47,7 +47,7 @@ export function offlineHost(
             [
               ...MEMORY_FLAGS,
               "--import",
-              join(import.meta.dirname, "preload.ts"),
+              new URL("preload.ts", import.meta.url).href, // a path with a % would be taken for an escape
               join(ROOT, "node_modules", "serverless", "bin", "serverless.js"),
               "offline",
               "--stage",

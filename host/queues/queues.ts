@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { queueRegion } from "../../functions/settings/configuration.ts";
 import { writeFileAtomically } from "../atomic-file.ts";
 import type { Configuration } from "../configuration.ts";
 import type { DataFolder } from "../data-folder.ts";
@@ -46,11 +47,9 @@ export class Queues {
     if (hostsOnly) return givenQueues ?? this.#readUrl();
     const url = givenQueues ?? (await this.#startServer());
     if (givenQueues !== undefined)
-      await createQueues({ endpoint: url, region: process.env["AWS_REGION"] || "us-east-1" }).catch(
-        (error: unknown) => {
-          throw new StartError(`SQS_ENDPOINT: ${describe(error)}`);
-        },
-      );
+      await createQueues({ endpoint: url, region: queueRegion() }).catch((error: unknown) => {
+        throw new StartError(`SQS_ENDPOINT: ${describe(error)}`);
+      });
     writeFileAtomically(this.#file, `${url}\n`);
     return url;
   }

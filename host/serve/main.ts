@@ -1,10 +1,11 @@
 /** The process that serves the functions under `npm run serve`. Its settings come checked from the supervisor. */
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { services } from "../../functions/services.ts";
-import { numberOf } from "../../functions/settings/settings.ts";
+import { numberOf, textOrDefault } from "../../functions/settings/settings.ts";
 import { openState } from "../../functions/state/open-state.ts";
 import type { ServiceDescription } from "../gateway/description.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
@@ -21,6 +22,8 @@ const ROOT = join(import.meta.dirname, "..", "..");
 
 /** Milliseconds: longer than a request works; the supervisor waits a little longer. */
 const DRAIN_PATIENCE = 11_000;
+/** Milliseconds for what nobody waits for, as a scheduled function whose Redis hangs: its next run goes on with it. */
+const LAST_PATIENCE = 2_000;
 
 async function main(): Promise<void> {
   outputMayBeLost();
@@ -34,7 +37,7 @@ async function main(): Promise<void> {
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
 
   const server = gatewayServer(functions);
-  await server.listen(numberOf(process.env, "HTTP_PORT"), process.env["HTTP_HOST"] ?? "127.0.0.1");
+  await server.listen(numberOf(process.env, "HTTP_PORT"), textOrDefault(process.env, "HTTP_HOST"));
 
   const invoke = (name: string): Promise<unknown> =>
     functions.invoke(name, {
@@ -52,7 +55,8 @@ async function main(): Promise<void> {
     );
   });
   const endPolling = await startPolling(functions, description);
-  process.once("SIGTERM", () => void stop(server, endSchedules, endPolling));
+  let stopping: Promise<void> | undefined;
+  process.on("SIGTERM", () => void (stopping ??= stop(server, endSchedules, endPolling)));
   tell({ serving: true });
 }
 
@@ -69,7 +73,8 @@ async function stop(server: FunctionServer, endSchedules: () => void, endPolling
   await server.drain(DRAIN_PATIENCE);
   await endPolling();
   await (await observe()).end().catch(() => undefined);
-  await Promise.allSettled(services.map(async (service) => (await openState(service)).close({ drain: true })));
+  const closed = services.map(async (service) => (await openState(service)).close({ drain: true }));
+  await Promise.race([Promise.allSettled(closed), sleep(LAST_PATIENCE)]);
   process.exit(0);
 }
 

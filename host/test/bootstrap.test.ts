@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 
 const HOST = join(import.meta.dirname, "..");
@@ -119,10 +120,33 @@ test("two starts at once on a fresh clone: one installs, the other waits for it"
   );
   expect(both.map(({ stderr }) => stderr.includes("npm ci")).sort()).toEqual([false, true]);
   expect(npmCalls()).toHaveLength(1);
-  // One that was killed blocks nobody.
+});
+
+test("a start that was killed while it installed blocks nobody, whoever has its pid now", async () => {
+  program("npm", `[ "$1" = config ] || { : > begun; sleep 5; }`);
+  const killed = execFile(process.execPath, [join(clone, "host", "bootstrap.mjs"), ...PACKAGES_ONLY], {
+    env: { PATH: bin },
+  });
+  while (!existsSync(join(clone, "begun"))) await sleep(10);
+  killed.kill("SIGKILL");
+  program("npm", NPM);
+  expect(bootstrap(PACKAGES_ONLY)).toMatchObject({ exitCode: 0, stderr: expect.not.stringContaining("waiting") });
   rmSync(join(clone, "node_modules"), { recursive: true });
-  writeFileSync(join(clone, ".bootstrap.lock"), String(spawnSync("true").pid));
+  writeFileSync(join(clone, ".bootstrap.lock"), String(process.pid)); // as earlier versions wrote it
   expect(bootstrap(PACKAGES_ONLY).exitCode).toBe(0);
+  expect(existsSync(join(clone, ".bootstrap.lock"))).toBe(false);
+});
+
+test("ten starts at once where one was killed before: one installs", async () => {
+  program("npm", `[ "$1" = config ] || sleep 1\n${NPM}`);
+  writeFileSync(join(clone, ".bootstrap.lock"), "");
+  const started = Array.from({ length: 10 }, () =>
+    promisify(execFile)(process.execPath, [join(clone, "host", "bootstrap.mjs"), ...PACKAGES_ONLY], {
+      env: { PATH: bin },
+    }),
+  );
+  await Promise.all(started);
+  expect(npmCalls()).toHaveLength(1);
 });
 
 (process.getuid?.() === 0 ? test : test.skip)(

@@ -29,3 +29,16 @@ test("DISPATCH=http: they are called through the gateway", async () => {
 test("a GATEWAY_URL that is given is used: where nobody is there, a checkout changes nothing and is 503", async () => {
   expect(await checkout({ GATEWAY_URL: NOBODY })).toBe(503);
 }, 90_000);
+
+test("a host with one place serves what asks another of its services through HTTP: the call has a place of its own", async () => {
+  const shop = await startShop({ environment: { DISPATCH: "http", MAX_CONCURRENCY: "1" } });
+  try {
+    const post = async (path: string): Promise<string> => (await fetch(shop.url + path, { method: "POST" })).text();
+    for (const path of ["/stock/batch_init/1/5/3", "/payment/batch_init/1/9"]) await post(path);
+    const { order_id: order } = JSON.parse(await post("/orders/create/0")) as { order_id: string };
+    expect(await post(`/orders/addItem/${order}/0/1`)).toBe("3");
+    expect(await post(`/orders/checkout/${order}`)).toBe("paid");
+  } finally {
+    await shop.stop();
+  }
+}, 120_000);

@@ -2,67 +2,11 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { METRICS } from "../../functions/observe/measures.ts";
 import { freeHttpPort } from "../ports.ts";
 import { startShop, type RunningShop } from "../running-shop.ts";
-
-interface Exported {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly parentSpanId?: string;
-  readonly name: string;
-  readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
-  /** Of the process that made it. */
-  readonly pid: number;
-}
-
-/** A collector that keeps what it gets: OTLP over HTTP, in JSON. */
-class Collector {
-  readonly spans: Exported[] = [];
-  readonly #server: Server;
-
-  constructor() {
-    this.#server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on("data", (chunk: Buffer) => chunks.push(chunk));
-      request.on("end", () => {
-        this.#take(JSON.parse(Buffer.concat(chunks).toString()) as Body);
-        response.writeHead(200, { "content-type": "application/json" }).end("{}");
-      });
-    });
-  }
-
-  async listen(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.#server.close();
-    this.#server.closeAllConnections();
-  }
-
-  of(traceId: string): Exported[] {
-    return this.spans.filter((span) => span.traceId === traceId);
-  }
-
-  #take({ resourceSpans }: Body): void {
-    for (const { resource, scopeSpans } of resourceSpans) {
-      const pid = Number(resource.attributes.find(({ key }) => key === "process.pid")?.value.intValue);
-      for (const { spans } of scopeSpans) this.spans.push(...spans.map((span) => ({ ...span, pid })));
-    }
-  }
-}
-
-interface Body {
-  readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: readonly { key: string; value: { intValue?: number } }[] };
-    readonly scopeSpans: readonly { readonly spans: readonly Exported[] }[];
-  }[];
-}
+import { Collector, type Exported } from "./support/collector.ts";
 
 let shop: RunningShop;
 const collector = new Collector();

@@ -331,6 +331,26 @@ test("who waits too long gives its place in the queue back: after many of them t
   for (let i = 0; i < 3; i++) expect((await post(`${url}/run/3`)).status).toBe(200);
 });
 
+test("a request behind another one on a connection that is gone is not begun", async () => {
+  const { handler, reached, open } = gated();
+  const runs: string[] = [];
+  const counted: Handler = (event, context) => (
+    runs.push((event as APIGatewayProxyEvent).path),
+    handler(event, context)
+  );
+  const { url, port, server } = await serve(counted);
+  const socket = connect(port, "127.0.0.1");
+  socket.write("POST /run/1 HTTP/1.1\r\nhost: x\r\n\r\nPOST /run/2 HTTP/1.1\r\nhost: x\r\n\r\n");
+  await reached(1);
+  socket.resetAndDestroy(); // who only closes its side may wait for both answers
+  await once(socket, "close");
+  await fetch(`${url}/ready`);
+  open();
+  while (server.figures.active > 0) await sleep(1);
+  await fetch(`${url}/ready`);
+  expect(runs).toEqual(["/run/1"]);
+});
+
 test("a queued request whose client has left is not begun, and its place is free at once", async () => {
   const { handler, reached, open } = gated();
   const runs: string[] = [];

@@ -1,12 +1,13 @@
 import { afterEach, expect, test } from "@jest/globals";
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freeHttpPort, type Shop, startRefused, startShop, temporaryFolder } from "./support/shop.ts";
 import { SERVICES } from "../../functions/settings/services.ts";
 
+const ROOT = join(import.meta.dirname, "..", "..");
 const CHILDREN = ["redis-order", "redis-stock", "redis-payment", "host"];
 const running: Shop[] = [];
 
@@ -134,6 +135,29 @@ test("a pid on file that another process has now is left alone", async () => {
   await sleep(100);
   await start({ dataDir }); // a SIGTERM to this process's group would end the test run
 }, 120_000);
+
+test.each(["start", "serve"])(
+  "npm %s works in a folder whose name has what stands for something else in a URL",
+  async (host) => {
+    const folder = temporaryFolder();
+    const root = join(folder, "a#b %41?c");
+    for (const part of ["console", "deploy", "docs", "functions", "host", "tools", "package.json", "serverless.yml"])
+      cpSync(join(ROOT, part), join(root, part), { recursive: true, filter: (path) => !path.endsWith("/test") });
+    symlinkSync(join(ROOT, "node_modules"), join(root, "node_modules"));
+    const before = process.env["SHOP_HOST"];
+    try {
+      process.env["SHOP_HOST"] = host;
+      const shop = await startShop({ root });
+      expect((await fetch(`${shop.url}/stock/item/create/5`, { method: "POST" })).status).toBe(200);
+      expect(await shop.stop()).toBe(0);
+    } finally {
+      if (before === undefined) delete process.env["SHOP_HOST"];
+      else process.env["SHOP_HOST"] = before;
+      rmSync(folder, { recursive: true });
+    }
+  },
+  90_000,
+);
 
 test.each([
   ["LAMBDA_PORT", "eighty"],

@@ -31,6 +31,11 @@ describe("settings that cannot work are refused before anything is started", () 
       { RETENTION_MS: "130000", SAGA_TIMEOUT_MS: "100000" },
       /^RETENTION_MS=130000 is less than SAGA_TIMEOUT_MS/,
     ],
+    [
+      "a retention shorter than a checkout by events",
+      { SAGA: "events", RETENTION_MS: "600000" },
+      /^RETENTION_MS=600000 is less than EVENT_SAGA_TIMEOUT_MS \(600000\)/,
+    ],
     ["a step longer than a request", { STEP_TIMEOUT_MS: "10000" }, /^STEP_TIMEOUT_MS=10000 .* to 9500/],
     ["one port for two servers", { HTTP_PORT: "8000", LAMBDA_PORT: "8000" }, /^LAMBDA_PORT=8000 is HTTP_PORT/],
     [
@@ -150,7 +155,7 @@ test(
     const refused = await startRefused({ dataDir, httpPort: await freeHttpPort() });
     expect([refused.exitCode, refused.stderr.trim().split("\n")]).toEqual([
       1,
-      [expect.stringMatching(/^error: the log of stock: .*segment-.*\.jsonl:2/)],
+      [expect.stringMatching(/^error: DATA_DIR: the log of stock: .*segment-.*\.jsonl:2/)],
     ]);
   },
   2 * MINUTE,

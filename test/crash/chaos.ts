@@ -2,9 +2,9 @@
  * A monkey in a shop that keeps selling. After each of its visits everything must be true, and every checkout must be
  * settled soon.
  */
-import { until } from "../support/cluster.ts";
+import { until, untilSettled } from "../support/cluster.ts";
 import { violations } from "../support/invariants.ts";
-import { openClaims, withRedis } from "../support/live-state.ts";
+import { withRedis } from "../support/live-state.ts";
 import { Load, openMarket } from "../support/market.ts";
 import { BY_EVENTS } from "./faults/catalogue.ts";
 import { OlderCopies, redisArguments } from "./older.ts";
@@ -78,7 +78,7 @@ async function visit(
   await load.stop();
   const problems: string[] = [];
   const left = Math.max(0, settleWithin - (performance.now() - lastFault));
-  await until("settled", async () => (await openClaims(shop.redisUrl("order"))) === 0, left).catch(() => {
+  await untilSettled(shop, shop.client, left).catch(() => {
     problems.push(`checkouts are open ${settleWithin} ms after the last fault`);
   });
   const settledAfter = performance.now() - lastFault;

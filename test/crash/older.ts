@@ -46,12 +46,14 @@ export class OlderCopies {
   /**
    * The same process loads the copy: it and the history of its data keep their names. Nobody commits meanwhile: that is among
    * the layer's limits.
+   * @param meanwhile done while the copy is there and nobody serves
    */
-  async reload(service: Service): Promise<void> {
+  async reload(service: Service, meanwhile: () => void = () => undefined): Promise<void> {
     await Promise.all(this.#shop.hosts.map((host) => host.kill()));
     this.#putDump(service);
     await withRedis(this.#shop.redisUrl(service), (redis) => redis.call("debug", "reload", "nosave"));
     rmSync(this.#dump(service), { force: true });
+    meanwhile();
     await Promise.all(this.#shop.hosts.map((host) => host.start()));
   }
 

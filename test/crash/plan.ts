@@ -79,9 +79,14 @@ function wayTo(point: FailPoint): readonly Fault[] {
   if (point.startsWith("cut.")) return [{ point: "append.before", action: "torn", nth: 4 }];
   if (point.startsWith("fence."))
     return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
-  // By events it is the message that is later than the saga's own time.
+  // By events it is the message that is later than the saga's own time, and so is each that is sent in its place.
   if (BY_EVENTS && /^saga[.](abandoned|refund|release|closed)[.]/.test(point))
-    return [{ point: "saga.charge.before", action: "delay", nth: 1, ms: 3_000 }];
+    return Array.from({ length: 24 }, (_, i) => ({
+      point: "saga.charge.before",
+      action: "delay",
+      nth: i + 1,
+      ms: 2_500,
+    }));
   // The driver is later than its saga's deadline, so whoever resumes it undoes both steps.
   if (/^saga[.](abandoned|refund|release|closed)[.]/.test(point))
     return [{ point: "saga.charge.after", action: "delay", nth: 1, ms: 1_500 }];

@@ -16,14 +16,30 @@ const LEFT_OUT = new Set([
   ".layers",
   ".data",
   ".cache",
+  ".packages",
+  ".stryker-tmp",
 ]);
 /** Milliseconds: a mutant that makes its tests hang is found, too. */
 const PATIENCE = 5 * 60_000;
+/** Milliseconds for what a command has said before its end. */
+const LAST_WORDS = 2_000;
 
 /** A namespace of the network for each lane, where the machine allows it: tests beside each other could take each other's ports. */
 const ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
 
 export const lanesPossible = (): number => (spawnSync("unshare", ["--net", "true"]).status === 0 ? 2 : 1);
+
+/** What tests said, and the first of those that failed. */
+export type Outcome = { readonly passed: true } | { readonly passed: false; readonly failure: string };
+
+type Tests = Pick<Mutant, "project" | "tests" | "name" | "byHistories">;
+
+interface Run {
+  /** Null where it was killed. */
+  readonly code: number | null;
+  readonly output: string;
+  readonly hung: boolean;
+}
 
 export class Lane {
   readonly #folder: string;
@@ -49,48 +65,74 @@ export class Lane {
     }
   }
 
-  /** Whether the mutant's tests fail with it. */
-  async finds(mutant: Mutant): Promise<boolean> {
+  /** What the mutant's tests say of it. */
+  async tryOut(mutant: Mutant): Promise<Outcome> {
     const path = join(this.#folder, mutant.file);
     const source = readFileSync(path, "utf8");
     writeFileSync(path, mutate(mutant, source));
     try {
-      return !(await this.passes(mutant));
+      return await this.test(mutant);
     } finally {
       writeFileSync(path, source);
     }
   }
 
-  /** Whether the tests that a mutant names pass in the tree as it is now. */
-  passes({ project, tests }: Pick<Mutant, "project" | "tests">): Promise<boolean> {
-    const jest = [
-      join("node_modules", ".bin", "jest"),
-      "-w",
-      "1",
-      "--bail",
-      "--selectProjects",
-      project,
-      "--testPathPatterns",
-      tests,
-    ];
-    const [program = "", ...args] = [...(this.#alone ? ALONE : []), ...jest];
+  /** Runs the tests that a mutant names in the tree as it is now. */
+  async test({ project, tests, name, byHistories = false }: Tests): Promise<Outcome> {
+    const jest = [join("node_modules", ".bin", "jest"), "-w", "1", "--bail", "--selectProjects", project];
+    jest.push("--testPathPatterns", tests, ...(name === undefined ? [] : ["--testNamePattern", literally(name)]));
+    const histories = join(this.#folder, ".histories");
+    rmSync(histories, { recursive: true, force: true });
+    const tested = await this.#run(jest, {
+      NODE_OPTIONS: "--experimental-vm-modules",
+      ...(project === "s3" ? { SHOP_DEPLOYED: "an S3 alone" } : {}),
+      ...(byHistories ? { HISTORIES_DIR: histories, SHOP_HOST: "serve" } : {}),
+    });
+    const ran = /^Tests: .*\d (passed|failed)/m.test(tested.output);
+    if (byHistories && ran) {
+      const checked = await this.#run(["npm", "run", "linearizability", "--", histories]);
+      const verdict = /^.*not linearizable \(.*$/m.exec(checked.output)?.[0] ?? checked.output.trim();
+      return checked.code === 0 ? { passed: true } : { passed: false, failure: verdict };
+    }
+    if (tested.code === 0 && ran) return { passed: true };
+    const failure = /^ +● (.*)$/m.exec(tested.output)?.[1] ?? "no test has run";
+    return { passed: false, failure: tested.hung ? "it hangs" : failure };
+  }
+
+  #run(command: readonly string[], environment: Readonly<Record<string, string>> = {}): Promise<Run> {
+    const [program = "", ...args] = [...(this.#alone ? ALONE : []), ...command];
     return new Promise((done, failed) => {
       const child = spawn(program, args, {
         cwd: this.#folder,
-        stdio: "ignore",
+        stdio: ["ignore", "pipe", "pipe"],
         detached: true,
-        env: { ...process.env, NODE_OPTIONS: "--experimental-vm-modules" },
+        env: { ...process.env, ...environment },
       });
-      const timer = setTimeout(() => child.pid && process.kill(-child.pid, "SIGKILL"), PATIENCE);
-      child.once("error", failed);
-      child.once("exit", (code) => {
+      let output = "";
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding("utf8").on("data", (text: string) => (output += text));
+      let hung = false;
+      const timer = setTimeout(() => {
+        hung = true;
+        if (child.pid) process.kill(-child.pid, "SIGKILL");
+      }, PATIENCE);
+      const ended = (code: number | null): void => {
         clearTimeout(timer);
-        done(code === 0);
-      });
+        done({ code, output, hung });
+      };
+      child.once("error", failed);
+      child.once("close", ended);
+      // What a test leaves running may keep the pipes open.
+      child.once("exit", (code) => setTimeout(() => ended(code), LAST_WORDS).unref());
     });
   }
 
   close(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** A part of a test's name, as a pattern. */
+function literally(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&");
 }

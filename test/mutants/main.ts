@@ -4,55 +4,69 @@
  *
  *   npm run mutants                                # all of them; first the tests as they are
  *   npm run mutants -- --minutes 5 --seed 7        # as many as that time allows, in an order that follows from the seed
- *   npm run mutants -- --only power-loss           # those whose file, words, promise or tests have this
+ *   npm run mutants -- --only power-loss           # those whose file, words, promise or tests have this; more than once: or this
+ *   npm run mutants -- --lanes 1                   # copies of the tree at the same time; 2, where the machine has namespaces
+ *
+ * Mutants of the store in S3 are tried where S3_ENDPOINT names one (`npm run deploy:local` prints that of its emulator).
  *
  * Exit code 1: a change was not found. The report names it and its promise.
  */
 import { parseArgs } from "node:util";
 import { Random } from "../crash/support/random.ts";
-import { Lane, lanesPossible } from "./lane.ts";
+import { Lane, lanesPossible, type Outcome } from "./lane.ts";
 import { MUTANTS } from "./list.ts";
-import type { Mutant } from "./mutant.ts";
+import { promisesOf, type Mutant } from "./mutant.ts";
 
 const { values } = parseArgs({
-  options: { minutes: { type: "string" }, seed: { type: "string", default: "1" }, only: { type: "string" } },
+  options: {
+    minutes: { type: "string" },
+    seed: { type: "string", default: "1" },
+    only: { type: "string", multiple: true },
+    lanes: { type: "string" },
+  },
 });
 const { only } = values;
 const until = values.minutes === undefined ? Infinity : Date.now() + Number(values.minutes) * 60_000;
-const wanted = MUTANTS.filter(
+/** Those of the store in S3 need one. */
+const possible = MUTANTS.filter(({ project }) => project !== "s3" || process.env["S3_ENDPOINT"] !== undefined);
+const wanted = possible.filter(
   (mutant) =>
-    only === undefined || [mutant.file, mutant.what, mutant.promise, mutant.tests].some((text) => text.includes(only)),
+    only === undefined ||
+    [mutant.file, mutant.what, mutant.tests, ...promisesOf(mutant)].some((text) =>
+      only.some((word) => text.includes(word)),
+    ),
 );
 const queue = new Random(Number(values.seed)).shuffled(wanted)[Symbol.iterator]();
 const survivors: Mutant[] = [];
-const sound = new Map<string, Promise<boolean>>();
+const sound = new Map<string, Promise<Outcome>>();
 let tried = 0;
 
 /** Tests that fail anyway find nothing. In a sample they were run just before, by `npm test`. */
-function areSound(lane: Lane, { project, tests }: Mutant): Promise<boolean> {
-  if (until !== Infinity) return Promise.resolve(true);
-  const name = `${project} ${tests}`;
-  const known = sound.get(name) ?? lane.passes({ project, tests });
-  sound.set(name, known);
+function unharmed(lane: Lane, mutant: Mutant): Promise<Outcome> {
+  if (until !== Infinity) return Promise.resolve({ passed: true });
+  const { project, tests, name = "", byHistories = false } = mutant;
+  const key = `${project} ${tests} ${name} ${byHistories}`;
+  const known = sound.get(key) ?? lane.test(mutant);
+  sound.set(key, known);
   return known;
 }
 
 async function work(lane: Lane): Promise<void> {
   for (let next = queue.next(); next.done !== true && Date.now() < until; next = queue.next()) {
     const mutant = next.value;
-    const unharmed = await areSound(lane, mutant);
+    const before = await unharmed(lane, mutant);
     const started = Date.now();
-    const found = unharmed && (await lane.finds(mutant));
+    const after = before.passed ? await lane.tryOut(mutant) : before;
     tried++;
-    const verdict = found ? "found" : unharmed ? "NOT FOUND" : "its tests fail without it";
-    process.stdout.write(
-      `${verdict.padEnd(10)} ${String(Math.round((Date.now() - started) / 1000)).padStart(4)} s  ${mutant.what} (${mutant.file})\n`,
-    );
-    if (!found) survivors.push(mutant);
+    const verdict = after.passed ? "NOT FOUND" : before.passed ? "found" : "fails without it";
+    const seconds = String(Math.round((Date.now() - started) / 1000)).padStart(4);
+    process.stdout.write(`${verdict.padEnd(10)} ${seconds} s  ${mutant.what} (${mutant.file})\n`);
+    if (!after.passed) process.stdout.write(`                   by: ${after.failure}\n`);
+    if (after.passed || !before.passed) survivors.push(mutant);
   }
 }
 
-const count = lanesPossible();
+const count = values.lanes === undefined ? lanesPossible() : Number(values.lanes);
 const lanes = Array.from({ length: count }, () => new Lane(count > 1));
 try {
   await Promise.all(lanes.map(work));
@@ -60,8 +74,10 @@ try {
   for (const lane of lanes) lane.close();
 }
 for (const { what, file, promise } of survivors)
-  process.stdout.write(`\nnot found: ${what} (${file})\n  it breaks: ${promise}\n`);
+  process.stdout.write(`\nnot found: ${what} (${file})\n  it breaks: ${[promise].flat().join("; ")}\n`);
 process.stdout.write(
   `\n${tried} of ${wanted.length} changes tried, ${tried - survivors.length} found, seed ${values.seed}\n`,
 );
+if (possible.length < MUTANTS.length)
+  process.stdout.write(`${MUTANTS.length - possible.length} need an S3, which S3_ENDPOINT names\n`);
 process.exitCode = survivors.length > 0 || tried === 0 ? 1 : 0;

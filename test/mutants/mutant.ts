@@ -7,11 +7,18 @@ export interface Mutant {
   /** Stands once in the file. */
   readonly before: string;
   readonly after: string;
-  /** Words of a guarantee, as the README or docs/ have them: the beginning of a row's first cell, or of a list's item. */
-  readonly promise: string;
+  /** Words of guarantees, as the documents have them: the beginning of a row's first cell, or of a list's item. */
+  readonly promise: string | readonly string[];
   /** The project of jest.config.js, and the part of a path that its test files have. */
   readonly project: string;
   readonly tests: string;
+  /** Part of a test's name, where the rest of its file takes long. */
+  readonly name?: string;
+  /**
+   * True where not these tests have to notice, but the checker of linearizability (`npm run linearizability`), by the histories
+   * that they write.
+   */
+  readonly byHistories?: boolean;
 }
 
 /** The source with the change in it. @throws Error where the text to change is not there exactly once */
@@ -20,3 +27,6 @@ export function mutate({ file, before, after }: Mutant, source: string): string 
   if (parts.length !== 2) throw new Error(`${file} has this ${parts.length - 1} times, not once: ${before}`);
   return parts.join(after);
 }
+
+/** The promises that a mutant breaks. */
+export const promisesOf = ({ promise }: Mutant): readonly string[] => [promise].flat();

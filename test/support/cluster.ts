@@ -81,9 +81,25 @@ export async function untilServing(shops: readonly Shop[]): Promise<void> {
   }
 }
 
-/** No checkout is open any more, and nobody has asked for that. */
-export async function untilSettled(shop: Pick<Shop, "redisUrl">): Promise<void> {
-  await until("every open saga is settled", async () => (await openClaims(shop.redisUrl("order"))) === 0);
+/**
+ * No checkout is open any more, and nobody has asked for that. A Redis in which no claim is left may be one that holds older
+ * data: it is believed once the order service has committed to it.
+ */
+export async function untilSettled(
+  shop: Pick<Shop, "redisUrl">,
+  client: Client,
+  within: number = PATIENCE,
+): Promise<void> {
+  const noneOpen = async (): Promise<boolean> => (await openClaims(shop.redisUrl("order"))) === 0;
+  await until(
+    "every open saga is settled",
+    async () => {
+      if (!(await noneOpen())) return false;
+      await client.insist({ method: "POST", path: "/orders/create/nobody" });
+      return noneOpen();
+    },
+    within,
+  );
 }
 
 export async function until(what: string, holds: () => boolean | Promise<boolean>, within = PATIENCE): Promise<void> {

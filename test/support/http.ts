@@ -20,6 +20,8 @@ export interface Request {
   readonly body?: string;
 }
 
+const STARTING: ReadonlySet<string> = new Set(["restoring", "service_unavailable"]);
+
 /** No connection was made: the request was never sent, and nothing can have come of it. */
 export class UnreachedError extends Error {
   override readonly name = "UnreachedError";
@@ -43,7 +45,8 @@ export class Client {
   /**
    * @param urls may have a path, which the routes' own paths follow
    * @param connections for each host
-   * @param attempts of a request that is answered 503 `restoring`, as each process that is just starting may: it changed nothing
+   * @param attempts of a request that a process which is just starting answers by 503, or one that has asked such a process: it
+   *   changed nothing
    */
   constructor(urls: readonly string[], connections = 64, attempts = 1) {
     this.#attempts = attempts;
@@ -68,8 +71,8 @@ export class Client {
   async send(request: Request): Promise<Answer> {
     for (let attempt = 1; ; attempt++) {
       const answer = await this.#sendOnce(request);
-      const restoring = answer.status === 503 && errorCode(answer) === "restoring";
-      if (!restoring || attempt >= this.#attempts) return answer;
+      const starting = answer.status === 503 && STARTING.has(errorCode(answer));
+      if (!starting || attempt >= this.#attempts) return answer;
       await sleep(Number(answer.retryAfter) * 1_000);
     }
   }

@@ -25,7 +25,7 @@ export async function violations(
   market: Market,
   attempts: readonly Attempt[],
 ): Promise<string[]> {
-  await untilSettled(shop);
+  await untilSettled(shop, client);
   const after = await stateOf(client, market);
   writeHistories(market.before, attempts, after);
   return [
@@ -37,7 +37,7 @@ export async function violations(
 
 /** What does not depend on what was asked: each log by itself, the logs together, and the live state against them. */
 export async function stateViolations(shop: Shop, client: Client): Promise<string[]> {
-  await untilSettled(shop);
+  await untilSettled(shop, client);
   // A commit that nobody waits for any more goes into the log with the next one.
   for (const path of ["/stock/item/create/1", "/payment/create_user", "/orders/create/nobody"])
     await client.insist({ method: "POST", path });

@@ -6,9 +6,9 @@ import { openSource } from "../../console/server/place.ts";
 import { Queues, redriveOf } from "../../console/server/queues.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
 import { ShopView } from "../../console/server/shop-view.ts";
+import { dataFolder } from "../../functions/settings/configuration.ts";
 import { ToolError } from "../exit.ts";
 import { print } from "../output.ts";
-import { dataFolder } from "../places.ts";
 
 export interface ConsoleCommandOptions {
   readonly port: number;

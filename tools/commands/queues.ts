@@ -12,7 +12,8 @@ export async function queues(options: QueuesOptions): Promise<void> {
   for (const service of SERVICES) {
     const queue = new Queue(service);
     try {
-      const [depth, oldest, letters] = await Promise.all([queue.depth(), queue.oldest(), queue.deadLetters()]);
+      const { figures } = queue;
+      const [depth, oldest, letters] = await Promise.all([figures.depth(), figures.oldest(), queue.deadLetters()]);
       await queue.putBack(letters);
       if (options.json) {
         await printJson({ service, ...depth, oldest: oldest ?? null, deadLetters: letters.map(toJson) });
@@ -23,7 +24,7 @@ export async function queues(options: QueuesOptions): Promise<void> {
           ? ""
           : `, the oldest for ${Math.round((Date.now() - oldest) / 1_000)} s`;
       const dead = depth.dead === 0 ? "no dead letters" : paint("red", count(depth.dead, "dead letter"));
-      await print(`${service.padEnd(7)}  ${depth.waiting} waiting${age}, ${depth.inFlight} in flight, ${dead}`);
+      await print(`${service.padEnd(7)}  ${depth.waiting} waiting, ${depth.inFlight} in flight${age}, ${dead}`);
       for (const letter of letters) await print(`         ${described(letter)}`);
     } finally {
       queue.close();

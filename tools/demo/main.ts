@@ -19,6 +19,9 @@ const SETTINGS = {
   GATEWAY_URL: "",
 };
 
+/** Exit code of a shell's command that Ctrl-C has ended. */
+const BROKEN_OFF = 130;
+
 const { values } = parseArgs({
   options: {
     fast: { type: "boolean", default: false },
@@ -38,7 +41,7 @@ if (values.help) {
 const end = new AbortController();
 onStopSignals(
   () => end.abort(),
-  () => undefined,
+  () => process.exit(BROKEN_OFF),
 );
 let shop: RunningShop | undefined;
 try {

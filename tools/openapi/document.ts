@@ -12,22 +12,34 @@ const ROOT = join(import.meta.dirname, "..", "..");
 
 type Schema = Readonly<Record<string, unknown>>;
 
+/** What a function was made from. Nothing where it takes no parameters and changes nothing. */
 interface Described {
+  readonly route?: string;
   readonly path?: v.ObjectEntries;
   readonly signedBody?: v.ObjectEntries;
+}
+
+interface Operation extends Described {
+  readonly name: string;
+  readonly method: string;
+  readonly resource: string;
+  readonly answers: Answers;
 }
 
 /** @throws Error where a function has a route and is not described in answers.ts */
 export async function openApiDocument(): Promise<Schema> {
   const { functions } = await readDescription(ROOT, "offline");
-  const paths: Record<string, Record<string, Schema>> = {};
+  const described: Operation[] = [];
   for (const { name, handler, routes } of functions) {
-    for (const { method, resource } of routes) {
+    for (const route of routes) {
       const answers = ANSWERS[name];
       if (answers === undefined) throw new Error(`${name} is not described in tools/openapi/answers.ts`);
-      (paths[resource] ??= {})[method.toLowerCase()] = operation(name, method, await describedBy(handler), answers);
+      described.push({ name, ...route, ...(await describedBy(handler)), answers });
     }
   }
+  const paths: Record<string, Record<string, Schema>> = {};
+  for (const one of described)
+    (paths[one.resource] ??= {})[one.method.toLowerCase()] = operation(one, linksOf(one, described));
   return {
     openapi: "3.1.0",
     info: { title: "Checkouts that survive crashes", version: "1.0.0", license: { name: "MIT", identifier: "MIT" } },
@@ -40,14 +52,26 @@ export async function openApiDocument(): Promise<Schema> {
   };
 }
 
-/** What the function was made from; nothing for those that take no parameters. */
 async function describedBy(handler: string): Promise<Described> {
   const file = join(ROOT, `${handler.slice(0, handler.lastIndexOf("."))}.ts`);
   const loaded = (await import(pathToFileURL(file).href)) as { readonly handler: { readonly [ROUTE]?: Described } };
   return loaded.handler[ROUTE] ?? {};
 }
 
-function operation(name: string, method: string, { path = {}, signedBody }: Described, answers: Answers): Schema {
+/** Where an id that an answer gives can be used: each operation that has it in its path, by its name. */
+function linksOf({ path = {}, answers: { body } }: Operation, all: readonly Operation[]): Schema {
+  const given = Object.keys((body["properties"] as Schema | undefined) ?? {}).filter(
+    (name) => !Object.hasOwn(path, name),
+  );
+  const links = given.flatMap((id) =>
+    all
+      .filter((other) => Object.hasOwn(other.path ?? {}, id))
+      .map(({ name }) => [name, { operationId: name, parameters: { [id]: `$response.body#/${id}` } }] as const),
+  );
+  return Object.fromEntries(links);
+}
+
+function operation({ name, method, route, path = {}, signedBody, answers }: Operation, links: Schema): Schema {
   const keyed = method === "POST" && signedBody === undefined;
   const parameters = Object.entries(path).map(([parameter, schema]) => ({
     name: parameter,
@@ -59,7 +83,8 @@ function operation(name: string, method: string, { path = {}, signedBody }: Desc
     name: "Idempotency-Key",
     in: "header",
     required: false,
-    schema: { type: "string", pattern: "^[!-~]{1,255}$" },
+    // One that comes twice is joined by a comma on its way.
+    schema: { type: "string", pattern: "^([!-+\\--~]{1,255})(, ?\\1)*$" },
     description: "The same key and the same request give the first answer again.",
   };
   return {
@@ -78,16 +103,20 @@ function operation(name: string, method: string, { path = {}, signedBody }: Desc
         }),
     responses: responses(
       parameters.map(({ schema }) => schema),
-      keyed,
-      signedBody !== undefined,
+      { isEndpoint: route !== undefined, keyed, signed: signedBody !== undefined },
       answers,
+      links,
     ),
   };
 }
 
 /** Of what comes in. A check that has no counterpart there is left out. */
 function jsonSchema(schema: v.GenericSchema): Schema {
-  const { $schema: _, ...described } = toJsonSchema(schema, { errorMode: "ignore", typeMode: "input" });
+  const { $schema: _, ...described } = toJsonSchema(schema, {
+    target: "draft-2020-12",
+    errorMode: "ignore",
+    typeMode: "input",
+  });
   return described;
 }
 
@@ -100,18 +129,35 @@ function pathSchema(schema: v.GenericSchema): Schema {
   return minimum === undefined ? jsonSchema(schema) : { type: "integer", minimum, maximum };
 }
 
-function responses(parameters: readonly Schema[], keyed: boolean, signed: boolean, answers: Answers): Schema {
+interface Kind {
+  /** It is one of the functions that look at all of a request. */
+  readonly isEndpoint: boolean;
+  readonly keyed: boolean;
+  readonly signed: boolean;
+}
+
+function responses(
+  parameters: readonly Schema[],
+  { isEndpoint, keyed, signed }: Kind,
+  answers: Answers,
+  links: Schema,
+): Schema {
   const numbers = parameters.some(({ type }) => type === "integer");
   const ids = parameters.some(({ type }) => type === "string");
   const codes: (RefusalCode | "bad_request")[] = [
     "bad_request",
     ...(numbers ? (["invalid_number"] as const) : []),
-    ...(ids ? (["invalid_id"] as const) : []),
-    ...(keyed ? (["invalid_idempotency_key"] as const) : []),
+    // What is signed has its ids in the body.
+    ...(ids || signed ? (["invalid_id"] as const) : []),
+    ...(isEndpoint ? (["invalid_idempotency_key"] as const) : []),
     ...answers.codes,
   ];
   return {
-    200: { description: answers.summary, content: { [answers.type]: { schema: answers.body } } },
+    200: {
+      description: answers.summary,
+      content: { [answers.type]: { schema: answers.body } },
+      ...(Object.keys(links).length === 0 ? {} : { links }),
+    },
     ...(answers.goesOn ? { 202: GOES_ON } : {}),
     400: error("Refused: nothing was changed", codes),
     ...shared(404, 408, 413, 417, 429, 431, 500, 502, 504),
@@ -126,8 +172,17 @@ const LATER = { "Retry-After": { schema: { type: "string", pattern: "^\\d+$" }, 
 
 const GOES_ON: Schema = {
   description: "By events only: it goes on after the request, and ends by itself",
-  headers: { Location: { schema: { type: "string" }, description: "where its state can be read" } },
-  content: { "text/plain": { schema: { type: "string" } } },
+  headers: { Location: { schema: { type: "string" }, description: "where its state can be read" }, ...LATER },
+  content: {
+    "application/json": {
+      schema: {
+        type: "object",
+        properties: { saga_id: { type: "string" }, state: { enum: ["running", "compensating"] } },
+        required: ["saga_id", "state"],
+        additionalProperties: false,
+      },
+    },
+  },
 };
 
 /** What may come of any request, by status. */

@@ -95,7 +95,7 @@ function compile(target: string): void {
     extends: "../../tsconfig.base.json",
     compilerOptions: {
       target: "es2023",
-      lib: ["es2023", "esnext.disposable"],
+      lib: ["es2023", "es2024.string", "esnext.disposable"],
       rootDir: "src",
       outDir: "dist",
       inlineSources: true,

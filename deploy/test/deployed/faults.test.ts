@@ -31,7 +31,7 @@ test(
     const answers = await eachOf(market.orders, AT_ONCE, (order) =>
       history.attempt(client, { name: "checkout", order }),
     );
-    await untilSettled(shop);
+    await untilSettled(shop, client);
     const after = await stateOf(client, market);
     expect(check(market.before, answers, after)).toEqual([]);
     const paid = [...after.orders.values()].filter((order) => order.paid).length;
@@ -51,7 +51,7 @@ test(
     const operations: Operation[] = Array.from({ length: AT_ONCE }, () => ({ name: "checkout", order }));
     const answers = await eachOf(operations, AT_ONCE, (operation) => new History().attempt(client, operation));
     expect(new Set(answers.map(({ answer }) => answer?.body)).size).toBe(1);
-    await untilSettled(shop);
+    await untilSettled(shop, client);
     const { items, users, orders } = await stateOf(client, market);
     const { paid } = orders.get(order) ?? {};
     expect([items.get(market.item)?.stock, users.get("0")]).toEqual(paid === true ? [9, 0] : [10, 5]);
@@ -72,7 +72,7 @@ test(
     await load.sold;
     await load.stop();
     await untilServing([shop]);
-    await untilSettled(shop);
+    await untilSettled(shop, client);
     expect(check(market.before, load.history.attempts, await stateOf(client, market))).toEqual([]);
   },
   8 * MINUTES,

@@ -19,7 +19,7 @@ import { deployedShop } from "../../../test/support/shop-under-test.ts";
 const MINUTES = 60_000;
 const ROOT = join(import.meta.dirname, "..", "..", "..");
 
-const emulator = emulatorNamed(process.env["EMULATOR"] || "ministack");
+const emulator = emulatorNamed();
 const folder = mkdtempSync(join(tmpdir(), "shop-gateway-"));
 const shop = deployedShop(process.env["SHOP_DEPLOYED"] ?? "", process.env["SHOP_DATA_DIR"] ?? "");
 let ports: { emulator: number; gateway: number };
@@ -72,14 +72,23 @@ async function asked(method: string, path: string): Promise<{ status: number; bo
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
+/** @returns the item's id. A process that has just started may ask for patience. */
+async function created(price: number): Promise<string> {
+  let id: unknown;
+  await until("an item is made", async () => {
+    ({ item_id: id } = (await asked("POST", `/stock/item/create/${price}`)).body);
+    return id !== undefined;
+  });
+  return String(id);
+}
+
 test(
   "where the emulator is restarted alone, the shop is deployed again, and is a new one",
   async () => {
     await until("the gateway listens", async () => (await asked("GET", "/stock/find/x")).status > 0);
     expect((await asked("POST", "/stock/item/create/5")).status).toBe(503);
     await until("it has deployed", () => said.includes("ready: "), 4 * MINUTES);
-    const { body } = await asked("POST", "/stock/item/create/5");
-    const item = String(body["item_id"]);
+    const item = await created(5);
     expect((await asked("GET", `/stock/find/${item}`)).body).toEqual({ stock: 0, price: 5 });
 
     await killEmulator();
@@ -87,8 +96,7 @@ test(
     await startEmulator();
     await until("it has deployed again", () => said.split("ready: ").length === 3, 4 * MINUTES);
     expect((await asked("GET", `/stock/find/${item}`)).body).toMatchObject({ error: { code: "unknown_item" } });
-    const again = await asked("POST", "/stock/item/create/7");
-    expect((await asked("GET", `/stock/find/${String(again.body["item_id"])}`)).body).toEqual({ stock: 0, price: 7 });
+    expect((await asked("GET", `/stock/find/${await created(7)}`)).body).toEqual({ stock: 0, price: 7 });
     const redis = new Redis(`${shop.redisUrl("stock")}/1`);
     expect(await redis.exists(`item:${item}`)).toBe(0);
     redis.disconnect();

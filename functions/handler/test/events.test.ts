@@ -115,6 +115,29 @@ describe.each(forms)("an event of %s form", (_form, event) => {
   });
 });
 
+test.each(forms)(
+  "two keys that %s form joins into one line are refused, one that came twice is one",
+  async (_form, event) => {
+    const key = newKey();
+    for (const joined of [`${key},${newKey()}`, `${key}, ${newKey()}`])
+      expect(codeOf(await invoke(event("1", joined)))).toEqual([400, "invalid_idempotency_key"]);
+    expect((await invoke(event("1", `${key},${key}`))).body).toBe("11");
+    expect((await invoke(event("1", `${key}, ${key}`))).body).toBe("11");
+    expect((await shop.get(`/stock/find/${item}`)).json).toEqual({ stock: 11, price: 1 });
+  },
+);
+
+test.each([
+  ["payload 2.0", () => payload2("1", null)],
+  ["a load balancer's", () => loadBalancer("1", {}, true)],
+])("an event of %s form with another method, from a route for all of them, does nothing", async (_form, event) => {
+  for (const method of ["GET", "PUT", "HEAD", "OPTIONS"]) {
+    const other = JSON.parse(JSON.stringify(event()).replaceAll('"POST"', `"${method}"`)) as unknown;
+    expect(codeOf(await invoke(other))).toEqual([404, "unknown_path"]);
+  }
+  expect((await shop.get(`/stock/find/${item}`)).json).toEqual({ stock: 10, price: 1 });
+});
+
 test("a load balancer that sends lists is answered in lists", async () => {
   const result = await invoke(loadBalancer("1", {}, true));
   expect(result).toMatchObject({

@@ -135,6 +135,7 @@ describe.each([
     ["was done and its answer is lost", dropAnswer],
     ["is lost on its way", breakBefore],
     ["fails with 500", insteadOf(500)],
+    ["sits behind a 200 of somebody else", insteadOf(200)],
     ["was done and fails with 500", after(500)],
     ["fails with 504", insteadOf(504)],
     ["was done and fails with 502", after(502)],
@@ -222,6 +223,7 @@ describe.each([
     test.each([
       ["503", insteadOf(503)],
       ["500", insteadOf(500)],
+      ["200 of somebody else", insteadOf(200)],
       ["a lost answer", dropAnswer],
       ["a lost request", breakBefore],
       ["400 from a proxy", insteadOf(400)],

@@ -118,6 +118,8 @@ describe("POST /orders/addItem", () => {
     ["answers 500", insteadOf(500)],
     ["answers 504", insteadOf(504)],
     ["sits behind a proxy's 400", insteadOf(400)],
+    ["sits behind a 200 of somebody else", insteadOf(200)],
+    ["sits behind a 200 with a price that is none", insteadOf(200, { price: "5" })],
   ] as const)("stock %s: 503 to be retried, never 400, and nothing changes", async (_how, fault) => {
     const { order, item } = await basket(shop);
     shop.hurry();

@@ -3,11 +3,12 @@ import { FAIL_POINT_HOOK } from "redis-occ/fail-points";
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, delay, hangAfter, insteadOf } from "../../test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
+import { beginSaga } from "../../test/support/begun.ts";
 import { Shop } from "../../test/support/shop.ts";
-import { claimKey, orderKey, type Order } from "../orders.ts";
+import { claimKey } from "../orders.ts";
 import { SagaJournal, type DrivenSaga } from "../saga-journal.ts";
 import { CHECKOUT } from "../saga-steps.ts";
-import { LostRaceError, sagaKey, start, type Failure, type Saga } from "../sagas.ts";
+import { LostRaceError, sagaKey, type Failure, type Saga } from "../sagas.ts";
 import { peersBehind } from "../peers.ts";
 import { httpClient } from "../../calls/http-client.ts";
 
@@ -20,23 +21,8 @@ const [RESERVE, CHARGE, REFUND] = ["/stock/reserve", "/payment/charge", "/paymen
 const FAILURE: Failure = { kind: "aborted", code: "checkout_aborted", message: "a test's" };
 const [reserve, charge] = CHECKOUT as [(typeof CHECKOUT)[number], (typeof CHECKOUT)[number]];
 const peers = peersBehind(httpClient);
-let sagas = 0;
 
-/** Writes a saga's intent, as a checkout does, and drives it no further. @param timeout milliseconds until others may take it over */
-async function begun(
-  goods: Basket,
-  timeout = 0,
-  now = Date.now() - 1,
-): Promise<{ driven: DrivenSaga; journal: SagaJournal }> {
-  const state = await shop.state("order");
-  const id = `begun-${++sagas}`;
-  const saga = await state.occ.transact([orderKey(goods.order)], (view) => {
-    const started = start(id, goods.order, view.get<Order>(orderKey(goods.order))!, { now, timeout });
-    return { result: started.saga, set: started.set };
-  });
-  return { driven: { id, saga }, journal: new SagaJournal(state) };
-}
-
+const begun = (goods: Basket, timeout?: number, now?: number) => beginSaga(shop, goods, timeout, now);
 const settledAs = async ({ id }: DrivenSaga): Promise<string | undefined> =>
   (await shop.row<Saga>("order", sagaKey(id)))?.state;
 

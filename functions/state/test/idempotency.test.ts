@@ -282,6 +282,15 @@ describe("what asks to be sent again may be sent again with its key", () => {
   });
 });
 
+test("a key that was used for another batch is told before a batch is refused for its numbers", async () => {
+  const key = newKey();
+  expect((await shop.post("/orders/batch_init/1/1/1/1", key)).status).toBe(200);
+  const beyond = `/orders/batch_init/1/1/1/${Number.MAX_SAFE_INTEGER}`;
+  expect(await shop.post(beyond, key)).toMatchObject({ status: 422 });
+  expect(await shop.post(beyond, newKey())).toMatchObject({ status: 400, code: "amount_out_of_range" });
+  expect(await shop.post(beyond)).toMatchObject({ status: 400, code: "amount_out_of_range" });
+});
+
 test("an answer is kept in the same transaction as its effect", async () => {
   const item = await newItem(shop, { stock: 0, price: 1 });
   const state = await shop.state("stock");

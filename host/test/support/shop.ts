@@ -23,6 +23,8 @@ export interface ShopOptions {
   environment?: Record<string, string>;
   /** A command that runs the command that follows it. */
   within?: readonly string[];
+  /** The project's folder, where it is not this one. */
+  root?: string;
 }
 
 export interface Shop {
@@ -110,11 +112,11 @@ export function temporaryFolder(): string {
 }
 
 /** Starts it, and waits for nothing. */
-export function launch({ httpPort, dataDir, environment, within = [] }: ShopOptions): Launched {
+export function launch({ httpPort, dataDir, environment, within = [], root = ROOT }: ShopOptions): Launched {
   const [command = NODE, ...words] = [
     ...within,
     NODE,
-    join(ROOT, "host", "main.ts"),
+    join(root, "host", "main.ts"),
     ...(process.env.SHOP_HOST === "serve" ? ["serve"] : []),
   ];
   const supervisor = spawn(command, words, {

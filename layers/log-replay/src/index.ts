@@ -11,7 +11,7 @@ export {
   StoreMismatchError,
   StoreUnavailableError,
 } from "./errors.ts";
-export { LoggedRedis, type LoggedRedisOptions } from "./logged-redis.ts";
+export { LoggedRedis, type CompactionOptions, type LoggedRedisOptions } from "./logged-redis.ts";
 export { compact, type CompactOptions, type CompactProgress, type CompactResult } from "./compact/compact.ts";
 export { isCompactionDue, type CompactThresholds } from "./compact/due.ts";
 export { isInternal } from "./redis/keys.ts";

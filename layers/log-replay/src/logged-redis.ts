@@ -31,11 +31,24 @@ export interface LoggedRedisOptions {
   readonly lockTtl?: number;
   /** Told what a restore does. */
   readonly onEvent?: (event: LogEvent) => void;
+  /**
+   * Looks now and then whether the log is to be compacted, and does it: for processes that live long. A schedule of one's own calls
+   * `compactWhenDue` instead. Default: nobody looks.
+   */
+  readonly compaction?: CompactionOptions;
   /** The time that records carry. Default: the system's clock. */
   readonly now?: () => Date;
   /** By which what is told on the diagnostics channels is told apart. */
   readonly name?: string;
 }
+
+/** See `compactWhenDue`. */
+export interface CompactionOptions extends CompactThresholds {
+  /** Milliseconds between two looks. Default a minute. */
+  readonly every?: number;
+}
+
+const COMPACTION_EVERY = 60_000;
 
 const KNOWN = new Set([
   "url",
@@ -47,6 +60,7 @@ const KNOWN = new Set([
   "commit",
   "connections",
   "lockTtl",
+  "compaction",
   "onEvent",
   "now",
   "name",
@@ -72,6 +86,7 @@ export class LoggedRedis {
   readonly #store: LogStore;
   readonly #closing = new AbortController();
   #compacting: Promise<CompactResult> | undefined;
+  readonly #schedule: NodeJS.Timeout | undefined;
 
   /** @throws TypeError for an option that does not exist or makes no sense */
   constructor(options: LoggedRedisOptions) {
@@ -94,6 +109,7 @@ export class LoggedRedis {
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
     this.#hook = new LogHook({ store, open, indexes, commit, lockTtl, restorePatience, onEvent, now });
+    if (options.compaction !== undefined) this.#schedule = this.#compactNowAndThen(options.compaction, onEvent);
     const named = name === undefined ? {} : { name };
     this.occ = new Occ({
       url,
@@ -170,12 +186,26 @@ export class LoggedRedis {
     return await this.#compacting;
   }
 
+  #compactNowAndThen(
+    { every = COMPACTION_EVERY, ...thresholds }: CompactionOptions,
+    onEvent: (event: LogEvent) => void,
+  ) {
+    const look = (): void => {
+      this.compactWhenDue(thresholds).catch((error: unknown) => {
+        // The next look comes anyway; what is compacted by then stays so.
+        if (!this.#closing.signal.aborted) onEvent({ event: "compaction failed", error });
+      });
+    };
+    return setInterval(look, every).unref();
+  }
+
   /**
    * Closes connections and files. What was executed is appended to the log and answered; all else that is under way ends with an
    * error. With `drain` it goes on to its answer, or to its timeout, first. `await using` does it so.
    */
   async close({ drain = false }: { readonly drain?: boolean } = {}): Promise<void> {
     this.#closing.abort(new ClosedError());
+    clearInterval(this.#schedule);
     await this.occ.close({ drain });
     await this.#compacting?.catch(() => undefined);
     await this.#hook.close();
@@ -190,7 +220,7 @@ export class LoggedRedis {
 function validate(given: LoggedRedisOptions): void {
   if (typeof (given as unknown) !== "object" || (given as unknown) === null)
     throw new TypeError("options must be an object");
-  const { store, indexes = [], lockTtl = 1, restorePatience = Infinity, ...options } = given;
+  const { store, indexes = [], lockTtl = 1, restorePatience = Infinity, compaction, ...options } = given;
   for (const name of Object.keys(options)) {
     if (!KNOWN.has(name)) throw new TypeError(`unknown option ${name}`);
   }
@@ -199,10 +229,17 @@ function validate(given: LoggedRedisOptions): void {
       "url must carry no keyPrefix: the whole database belongs to the state, and is wiped before a restore",
     );
   if (typeof (store as LogStore | undefined)?.id !== "string") throw new TypeError("store must be a log store");
+  if (compaction !== undefined) validateCompaction(compaction);
   if (!Number.isInteger(lockTtl) || lockTtl < 1)
     throw new TypeError("lockTtl must be a whole number of milliseconds from 1");
   if (!(restorePatience > 0)) throw new TypeError("restorePatience must be a positive number of milliseconds");
   if (indexes.some((prefix) => prefix === "" || isInternal(prefix))) {
     throw new TypeError("indexes must be prefixes of keys, and none that begins with log: or occ:");
   }
+}
+
+function validateCompaction({ bytes, age, every = 1, ...others }: CompactionOptions): void {
+  for (const name of Object.keys(others)) throw new TypeError(`unknown option ${name} of compaction`);
+  for (const [name, value] of Object.entries({ bytes, age, every }))
+    if (!(value > 0)) throw new TypeError(`${name} of compaction must be a positive number`);
 }

@@ -2,7 +2,7 @@ import { AsyncLocalStorage, createHook } from "node:async_hooks";
 import { expect, test } from "@jest/globals";
 import { backoff } from "../src/backoff.ts";
 import { ConflictError } from "../src/index.ts";
-import { EXEC } from "./support/commit-mode.ts";
+import { EXEC, READ } from "./support/commit-mode.ts";
 import { add, beforeExec, outcome, stage } from "./support/stage.ts";
 
 const on = stage();
@@ -68,6 +68,31 @@ test("a change of an undeclared key that the rule asked for is noticed as well",
   });
   expect(seen).toEqual([null, 9]);
   expect(await on.json("copy")).toBe(9);
+});
+
+test("a change of the last of hundreds of keys is noticed as well", async () => {
+  const proxy = await on.proxy();
+  const occ = on.client({ url: proxy.url });
+  const keys = Array.from({ length: 400 }, (_, i) => `k${i}`);
+  void beforeExec(proxy, () => on.outside.set("k399", "9"));
+  const sum = await occ.transactAlone(keys, (view) => {
+    const total = keys.reduce((before, key) => before + (view.get<number>(key) ?? 0), 0);
+    return { result: total, set: { total } };
+  });
+  expect(sum).toBe(9);
+  expect(await on.json("total")).toBe(9);
+});
+
+test("a deadline that passes after a conflict and before the next EXEC: nothing was changed, and the caller is told so", async () => {
+  const proxy = await on.proxy();
+  const occ = on.client({ url: proxy.url });
+  void beforeExec(proxy, async () => {
+    proxy.catchAll(READ, () => undefined);
+    await on.outside.incr("n");
+  });
+  const error = await outcome(occ.transact(["n"], add("n"), { timeout: 500 }));
+  expect(error).toMatchObject({ code: "timeout", unchanged: true });
+  expect(await on.outside.get("n")).toBe("1");
 });
 
 test("a transaction that collides in each of maxAttempts attempts ends with a ConflictError that counts them, and changed nothing", async () => {

@@ -80,19 +80,27 @@ test("two answers in a row are lost: each is settled by its own marker", async (
   expect(await on.json("n")).toBe(3);
 });
 
-test("an EXEC that reaches Redis after the client declared it not run does not run any more", async () => {
-  const proxy = await on.proxy();
-  const occ = on.client({ url: proxy.url, roundTripTimeout: 100 });
-  const caught = proxy.catchNext(EXEC);
-  let runs = 0;
-  // It watches nothing that its repetition changes, so only the fence can stop the late EXEC.
-  const answer = occ.transact([], () => (++runs > 1 ? refuse("no longer") : { result: "done", set: { late: true } }));
-  const held = await caught;
-  expect(await outcome(answer)).toEqual(new Error("no longer"));
-  const reply = await held.deliver();
-  expect(reply).toMatch(/[*$]-1\r\n$/);
-  expect(await on.outside.exists("late")).toBe(0);
-});
+test.each([
+  ["no key", []],
+  ["a key that stays as it is", ["seen"]],
+])(
+  "an EXEC that reaches Redis after the client declared it not run does not run any more (it read %s)",
+  async (_name, keys) => {
+    const proxy = await on.proxy();
+    const occ = on.client({ url: proxy.url, roundTripTimeout: 100 });
+    const caught = proxy.catchNext(EXEC);
+    let runs = 0;
+    // It watches nothing that its repetition changes, so only the fence can stop the late EXEC.
+    const answer = occ.transact(keys, () =>
+      ++runs > 1 ? refuse("no longer") : { result: "done", set: { late: true } },
+    );
+    const held = await caught;
+    expect(await outcome(answer)).toEqual(new Error("no longer"));
+    const reply = await held.deliver();
+    expect(reply).toMatch(/[*$]-1\r\n$/);
+    expect(await on.outside.exists("late")).toBe(0);
+  },
+);
 
 test("an EXEC that reaches Redis late does not undo what was written since", async () => {
   const proxy = await on.proxy();

@@ -8,7 +8,7 @@ const sync = (what: string, file: string, before: string, after = ""): Mutant =>
   file: `${FILES}/${file}`,
   before,
   after,
-  promise: "power, or the kernel",
+  promise: ["power, or the kernel", "power fails"],
   project: "layers",
   tests: "power-loss",
 });
@@ -16,6 +16,12 @@ const sync = (what: string, file: string, before: string, after = ""): Mutant =>
 export const SYNCS: readonly Mutant[] = [
   sync("a frame's data", "segment.ts", `if (this.#durability === "always") await file.datasync();`),
   sync("the name of a segment", "segment.ts", "if (this.#size === 0) await syncFolder(dirname(path));"),
+  sync(
+    "the name of a further segment",
+    "segment.ts",
+    "if (this.#size === 0) await syncFolder(dirname(path));",
+    "if (this.#size === 0 && this.#count === 1) await syncFolder(dirname(path));",
+  ),
   sync("a file that is written as a whole", "durable-files.ts", "await file.sync();"),
   sync("the name of a claim", "store.ts", `await syncFolder(this.#folder);\n      await failPoint("claim.after");`),
   sync("the name of a beginning", "store.ts", `await syncFolder(this.#folder);\n      await failPoint("begin.after");`),

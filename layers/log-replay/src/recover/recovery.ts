@@ -20,7 +20,8 @@ export type LogEvent =
   | { readonly event: "restore started"; readonly epoch: number }
   | { readonly event: "restore progress"; readonly epoch: number; readonly records: number; readonly of: number }
   | { readonly event: "restored"; readonly epoch: number; readonly records: number; readonly ms: number }
-  | { readonly event: "torn frame cut"; readonly segment: string; readonly copy: string };
+  | { readonly event: "torn frame cut"; readonly segment: string; readonly copy: string }
+  | { readonly event: "compaction failed"; readonly error: unknown };
 
 export interface RecoveryOptions {
   readonly store: LogStore;
@@ -252,7 +253,9 @@ async function assertOurs(connection: Connection, store: LogStore, guard: Guard 
     throw new StoreMismatchError(`Redis holds the state of log ${String(origin)}, this is log ${store.id}`);
   }
   if (origin === null && (await holdsForeignKey(connection))) {
-    throw new StoreMismatchError("Redis holds data that is of no log; it will not be wiped");
+    throw new StoreMismatchError(
+      "Redis holds data that is of no log; it will not be wiped: adopt of log-replay/tools makes a log of it",
+    );
   }
   if (guard === null) return;
   const highest = (await store.claims()).at(-1) ?? 0;

@@ -1,4 +1,5 @@
 /** Reading, checking, repairing and turning back a log, from outside the services that write it. */
+export { adopt, type Adopted, type AdoptOptions } from "./adopt.ts";
 export { commitAt, type CommitAt } from "./commit-at.ts";
 export { copyLog, type Copied } from "./copy.ts";
 export { diff, type Compared, type Difference } from "./diff.ts";

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { OutcomeUnknownError } from "redis-occ";
 import { compact, openFileStore, stateAt, StoreUnavailableError, type LogStore } from "../../src/index.ts";
+import { encodeFrame } from "../../src/format/frame.ts";
 import { append, begun, entry, textOf } from "../support/logs.ts";
 import { run } from "../support/processes.ts";
 import { add, outcome, replayed, segmentsIn, stage, stateOf, waits } from "../support/stage.ts";
@@ -98,7 +99,7 @@ test("ten compactions at once come to one snapshot and the same state", async ()
 });
 
 describe("a compaction and a recovery at once", () => {
-  test.each(["beforeRead", "beforeSync", "beforeBegin", "afterBegin"] as const)(
+  test.each(["afterBegins", "beforeRead", "beforeSync", "beforeBegin", "afterBegin"] as const)(
     "folded and archived under a restore that is at %s: it starts again, and the state is right",
     async (place) => {
       const store = await history();
@@ -111,7 +112,7 @@ describe("a compaction and a recovery at once", () => {
       await ready.reached;
       const recovering: Tampering = {};
       const stop = door();
-      recovering[place] = stop.reach;
+      recovering.beforeClaim = () => (recovering[place] = stop.reach);
       const state = on.open({ store: tampered(store, recovering) });
       const restored = state.ready();
       await stop.reached;
@@ -125,6 +126,33 @@ describe("a compaction and a recovery at once", () => {
       expect(await replayed(on, store.folder)).toEqual(before);
     },
   );
+
+  test("folded and archived, all of it, between a restore's look for a snapshot and its list of segments: nothing is lost", async () => {
+    const store = await on.store();
+    await begun(store, 1, { parent: 0, cut: 0 });
+    const frame = encodeFrame([1, 2, 3].map((n) => entry(1, n, { n })));
+    // Its writer is gone, so no segment is left behind that would tell that something is missing.
+    expect((await run("append-and-die.ts", [store.folder, "1", frame.toString("base64")])).signal).toBe("SIGKILL");
+    const folding: Tampering = {};
+    const ready = door();
+    folding.beforeInstall = ready.reach;
+    const compacting = compact(tampered(await openFileStore({ folder: store.folder }), folding));
+    await ready.reached;
+    const recovering: Tampering = {};
+    const stop = door();
+    // The first beginnings that are read behind the claim: the snapshot was looked for, the segments are yet to be listed.
+    recovering.beforeClaim = () => (recovering.afterBegins = stop.reach);
+    const state = on.open({ store: tampered(store, recovering) });
+    const restored = state.ready();
+    await stop.reached;
+    ready.open();
+    expect(await compacting).toMatchObject({ archived: 1 });
+    delete recovering.afterBegins;
+    stop.open();
+    await restored;
+    expect(await stateOf(on.outside)).toEqual({ n: "3" });
+    expect((await store.begins()).get(2)).toEqual({ parent: 1, cut: 3 });
+  });
 
   test("a recovery that claims while a compaction reads: the compaction leaves everything as it is", async () => {
     const store = await history();

@@ -103,6 +103,7 @@ describe("a stale Redis, an older copy of the data put back, is never obeyed", (
       .multi()
       .set("n", "1000")
       .xadd("log:tail", "1-2", "r", entry(1, 2, { n: 1000 }).body)
+      .set("log:last", "2")
       .exec();
     const state = on.open({ url, store: await on.store(folder) });
     expect(await state.occ.read(["n"])).toEqual([6]);

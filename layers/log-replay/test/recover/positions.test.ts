@@ -70,6 +70,26 @@ describe("data that go back in the same server process", () => {
     expect(await problems(folder)).toEqual([]);
   }, 60_000);
 
+  test("the same, under a process that has seen nothing of what is missing: it does not answer from the older data", async () => {
+    const { a, atA, b, atB } = await twoServers();
+    const { folder } = await on.store();
+    const writer = on.open({ url: a.url, store: await on.store(folder) });
+    const reader = on.open({ url: a.url, store: await on.store(folder) });
+    await writer.occ.transact(["n"], add("n"));
+    await atB.replicaof("127.0.0.1", a.port);
+    await linkIsUp(atB);
+    expect(await writer.occ.transact(["n"], add("n"))).toBe(2);
+    await until(async () => (await atB.get("n")) === "2");
+    await atB.replicaof("NO", "ONE");
+    expect(await reader.occ.read(["n"])).toEqual([2]);
+    expect(await writer.occ.transact(["n"], add("n"))).toBe(3);
+    await writer.close();
+    await atA.replicaof("127.0.0.1", b.port);
+    await linkIsUp(atA);
+    await atA.replicaof("NO", "ONE");
+    expect(await reader.occ.read(["n"])).toEqual([3]);
+  }, 60_000);
+
   test.each([
     ["emptied and restored from a dump of its keys", true],
     ["restored from a dump of its keys, over what was there", false],

@@ -41,7 +41,7 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const writing = proxy.catchNext("mset");
     const ready = state.ready();
     const held = await writing;
-    return { store, held, ready, events };
+    return { store, held, ready, events, proxy };
   }
 
   test("a lock that expires in the middle of a restore: another one starts over, and the first writes nothing more", async () => {
@@ -61,6 +61,19 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const { store, held, ready, events } = await inTheMiddle(60_000);
     await on.outside.set("log:lock", "a thief", "PX", 300);
     held.pass();
+    await ready;
+    expect(events.events.filter(({ event }) => event === "restore started")).toHaveLength(2);
+    expect(events.count("restored")).toBe(1);
+    expect(await replayed(on, store.folder)).toEqual(await stateOf(on.outside));
+  });
+
+  test("a lock that is stolen between two chunks: its loser writes none of those that are left", async () => {
+    const { store, held, ready, events, proxy } = await inTheMiddle(60_000);
+    const next = proxy.catchNext("watch");
+    held.pass();
+    const watching = await next;
+    await on.outside.set("log:lock", "a thief", "PX", 300);
+    watching.pass();
     await ready;
     expect(events.events.filter(({ event }) => event === "restore started")).toHaveLength(2);
     expect(events.count("restored")).toBe(1);

@@ -431,7 +431,9 @@ describe("snapshots and archive in S3", () => {
     const { open } = await newPlace();
     const store = await open();
     await begun(store, 1);
-    for (let n = 1; n <= 20; n += 2) await append(store, 1, [entry(1, n, { n })], [entry(1, n + 1, { n: n + 1 })]);
+    // Larger than what is fetched ahead: each second frame is asked for when it is gone.
+    const set = (n: number) => ({ n, padding: "x".repeat(100_000) });
+    for (let n = 1; n <= 20; n += 2) await append(store, 1, [entry(1, n, set(n))], [entry(1, n + 1, set(n + 1))]);
     await begun(store, 2, { parent: 1, cut: 20 });
     const reading = readHistory(store);
     const seen = [(await reading.next()).value as { n: number }];

@@ -114,6 +114,24 @@ test("another recovery that ends the epoch in the middle of it: it starts over, 
   expect(await replayed(on, store.folder)).toEqual({ n: "2" });
 });
 
+test("without a Redis, a recovery that ends the epoch in the middle of it: it starts over, and is done", async () => {
+  const { store, first } = await twoEpochs(on);
+  const tampering: Tampering = {};
+  const slow = tampered(await on.store(store.folder), tampering);
+  const stop = door();
+  tampering.beforeAppend = stop.reach;
+  const restoring = restoreTo({ store: slow, moment: { n: 2 } });
+  await stop.reached;
+  await on.outside.flushall();
+  await first.occ.transact(["m"], add("m"));
+  await first.close();
+  delete tampering.beforeAppend;
+  stop.open();
+  await restoring;
+  expect((await verified(store)).damages).toEqual([]);
+  expect(await replayed(on, store.folder)).toEqual({ n: "2" });
+});
+
 test("a moment that the history does not have changes nothing", async () => {
   const { store } = await twoEpochs(on);
   await expect(restoreTo({ store, moment: { n: 99 }, url: on.redis.url })).rejects.toThrow(RangeError);
@@ -127,4 +145,14 @@ test("a Redis with other data is not wiped", async () => {
   await client.set("precious", "1");
   await expect(restoreTo({ store, moment: { n: 2 }, url: other.url })).rejects.toThrow("it will not be wiped");
   expect(await client.get("precious")).toBe("1");
+});
+
+test("a replica is refused, and no epoch is claimed for it", async () => {
+  const { store } = await twoEpochs(on);
+  const replica = await on.ownRedis({ args: ["--dir", await on.folder()] });
+  await on.connect(replica.url).replicaof("127.0.0.1", on.redis.port);
+  await expect(restoreTo({ store, moment: { n: 2 }, url: replica.url })).rejects.toMatchObject({
+    code: "redis_replica",
+  });
+  expect(await store.claims()).toEqual([1, 2]);
 });

@@ -13,7 +13,9 @@ export interface Page {
   readonly next: string | undefined;
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
+const ENTITIES: ReadonlyMap<string, string> = new Map(
+  Object.entries({ amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" }),
+);
 
 /** @throws TypeError where it is no listing */
 export function parseListing(xml: string): Page {
@@ -38,7 +40,7 @@ function element(xml: string, name: string): string | undefined {
   return text?.replace(
     /&(?:#(\d+)|#x([0-9a-f]+)|(\w+));/gi,
     (whole, decimal?: string, hex?: string, named?: string) => {
-      if (named !== undefined) return ENTITIES[named] ?? whole;
+      if (named !== undefined) return ENTITIES.get(named) ?? whole;
       return String.fromCodePoint(decimal === undefined ? Number.parseInt(hex ?? "", 16) : Number(decimal));
     },
   );

@@ -1,0 +1,26 @@
+import { orderKey, type Order } from "../../order/orders.ts";
+import { SagaJournal, type DrivenSaga } from "../../order/saga-journal.ts";
+import { start } from "../../order/sagas.ts";
+import type { Basket } from "./goods.ts";
+import type { Shop } from "./shop.ts";
+
+let sagas = 0;
+
+/**
+ * Writes a saga's intent, as a checkout does, and does no more for it.
+ * @param timeout milliseconds until others may take it over
+ */
+export async function beginSaga(
+  shop: Shop,
+  goods: Basket,
+  timeout = 0,
+  now = Date.now() - 1,
+): Promise<{ driven: DrivenSaga; journal: SagaJournal }> {
+  const state = await shop.state("order");
+  const id = `begun-${++sagas}`;
+  const saga = await state.occ.transact([orderKey(goods.order)], (view) => {
+    const started = start(id, goods.order, view.get<Order>(orderKey(goods.order))!, { now, timeout });
+    return { result: started.saga, set: started.set };
+  });
+  return { driven: { id, saga }, journal: new SagaJournal(state) };
+}
