@@ -6,7 +6,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { RunningShop } from "../host/running-shop.ts";
+import type * as running from "../host/running-shop.ts";
 import { Load } from "./load/load.ts";
 import { range } from "./shop.ts";
 
@@ -18,7 +18,7 @@ const [other, rounds = "90", connections = "50"] = process.argv.slice(2);
 if (other === undefined) throw new Error("which other copy of the sources?");
 const count = WARM_UP + Number(rounds);
 
-const shops: RunningShop[] = [];
+const shops: running.RunningShop[] = [];
 const load = Load.start();
 try {
   for (const [i, folder] of [join(import.meta.dirname, ".."), resolve(other)].entries())
@@ -26,7 +26,8 @@ try {
   const costs: [here: number, there: number][] = [];
   for (let round = 0; round < count; round++) {
     const cost: [number, number] = [0, 0];
-    for (const i of round % 2 === 0 ? [0, 1] : [1, 0]) cost[i as 0 | 1] = await slice(shops[i] as RunningShop, round);
+    for (const i of round % 2 === 0 ? [0, 1] : [1, 0])
+      cost[i as 0 | 1] = await slice(shops[i] as running.RunningShop, round);
     if (round >= WARM_UP) costs.push(cost);
   }
   const sum = (which: 0 | 1): number => costs.reduce((total, cost) => total + cost[which], 0);
@@ -45,10 +46,8 @@ try {
   }
 }
 
-async function open(folder: string, i: number): Promise<RunningShop> {
-  const { startShop } = (await import(
-    pathToFileURL(join(folder, "host", "running-shop.ts")).href
-  )) as typeof import("../host/running-shop.ts");
+async function open(folder: string, i: number): Promise<running.RunningShop> {
+  const { startShop } = (await import(pathToFileURL(join(folder, "host", "running-shop.ts")).href)) as typeof running;
   const shop = await startShop("serve", Number(process.env["HTTP_PORT"] || 8_600) + 2 * i);
   for (const path of [
     `/stock/batch_init/${ROWS}/1000000000/1`,
@@ -62,7 +61,7 @@ async function open(folder: string, i: number): Promise<RunningShop> {
 }
 
 /** @returns milliseconds of CPU */
-async function slice(shop: RunningShop, round: number): Promise<number> {
+async function slice(shop: running.RunningShop, round: number): Promise<number> {
   const pid = shop.pidOf("host");
   const before = nanoseconds(pid);
   const paths = range(SLICE).map((i) => `/orders/checkout/${round * SLICE + i}`);
