@@ -157,7 +157,7 @@ function workOf({ name }: Service, { method, resource }: RoutePattern, event: Re
 /** Of an event of which it is not known yet whether it is a request. */
 function traceparentOf(event: RequestEvent): string | undefined {
   try {
-    return headerValues(incoming(event), TRACEPARENT)[0];
+    return headerValues({ event }, TRACEPARENT)[0];
   } catch {
     return undefined;
   }

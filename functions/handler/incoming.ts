@@ -92,7 +92,7 @@ export function canonical(
 }
 
 /** The different values of a header, whatever the case of its name and however many lines it had. */
-export function headerValues({ event }: Incoming, name: string): readonly string[] {
+export function headerValues({ event }: Pick<Incoming, "event">, name: string): readonly string[] {
   const lists = ("multiValueHeaders" in event && event.multiValueHeaders) || null;
   // API Gateway's own test console sends null.
   const headers: Readonly<Record<string, string | string[] | undefined>> = lists ?? event.headers ?? {};

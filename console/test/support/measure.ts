@@ -97,7 +97,7 @@ async function inBrowser(): Promise<void> {
     for (let i = 0; i < 20; i++) await page.mouse.wheel(0, 4_000);
   };
   say("in the browser:");
-  await looked("now", "", "conserved");
+  await looked("now", "", "checkouts/s");
   await looked("checkouts, scrolled", "sagas", "paid", scroll);
   await looked("the slowest ones", "sagas?sort=slowest", "aborted", scroll);
   await looked("log, scrolled", "log", "saga paid", scroll);
@@ -107,6 +107,6 @@ async function inBrowser(): Promise<void> {
     for (const key of ["Home", "PageUp", "PageUp", "End"]) await page.keyboard.press(key);
     await page.locator(".present").getByText("stock").waitFor();
   });
-  await looked("audit", "audit", "spent in checkouts");
+  await looked("audit", "audit", "Conservation");
   await browser.close();
 }
