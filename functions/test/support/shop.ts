@@ -223,4 +223,15 @@ export class Shop {
       client.disconnect();
     }
   }
+
+  /** How many keys it has, the log's own too, without those that end by themselves in a while. */
+  async lasting(name: Name): Promise<number> {
+    const client = new Redis(this.redis[name].url);
+    try {
+      const lives = await Promise.all((await client.keys("*")).map((key) => client.pttl(key)));
+      return lives.filter((life) => life === -1).length;
+    } finally {
+      client.disconnect();
+    }
+  }
 }
