@@ -44,6 +44,7 @@ test("each refusal has its code, and names what it is about", () => {
   ];
   for (const [rule, code, message] of refusals) expect(rule).toThrow(expect.objectContaining({ code, message }));
   expect(() => assertFree(null, "o")).not.toThrow();
+  expect(known(order, "o")).toBe(order);
 });
 
 test("rows have keys of their own, by which the indexes find them", () => {
@@ -73,7 +74,8 @@ test("what is said of checkouts that nobody refused", () => {
 test("a saga ends when the last of its steps is undone, and each counts once", () => {
   const { saga: begun } = start("s", "o", { ...order, items: [["a", 1]] }, { now: 0, timeout: 1 });
   const saga: Saga = { ...begun, state: "compensating", version: 2, undo: ["charge", "reserve"], failure: LATE };
-  const first = undone("s", saga, order, { saga: "s" }, "reserve").saga;
+  const { saga: first, set } = undone("s", saga, order, { saga: "s" }, "reserve");
+  expect(set).toEqual([["saga:s", first]]);
   expect(first).toEqual({ ...saga, version: 3, undo: ["charge"] });
   expect(() => undone("s", first, order, { saga: "s" }, "reserve")).toThrow(
     "the saga is compensating, and does not wait for its reserve to be undone",
