@@ -79,9 +79,10 @@ function wayTo(point: FailPoint): readonly Fault[] {
   if (point.startsWith("cut.")) return [{ point: "append.before", action: "torn", nth: 4 }];
   if (point.startsWith("fence."))
     return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
-  // By events it is the message that is later than the saga's own time, and so is each that is sent in its place.
+  // By events it is the message that is later than the saga's own time, and so is each that is sent in its place, and each of them
+  // once more where all are repeated.
   if (BY_EVENTS && /^saga[.](abandoned|refund|release|closed)[.]/.test(point))
-    return Array.from({ length: 24 }, (_, i) => ({
+    return Array.from({ length: 120 }, (_, i) => ({
       point: "saga.charge.before",
       action: "delay",
       nth: i + 1,
