@@ -72,14 +72,14 @@ async function asked(method: string, path: string): Promise<{ status: number; bo
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 }
 
-/** @returns the item's id. A process that has just started may ask for patience. */
-async function created(price: number): Promise<string> {
-  let id: unknown;
-  await until("an item is made", async () => {
-    ({ item_id: id } = (await asked("POST", `/stock/item/create/${price}`)).body);
-    return id !== undefined;
+/** As `asked`, with patience for a process that has just started. */
+async function answered(method: string, path: string): Promise<Record<string, unknown>> {
+  let body: Record<string, unknown> = {};
+  await until(`${path} is answered`, async () => {
+    ({ body } = await asked(method, path));
+    return (body["error"] as { code?: string } | undefined)?.code !== "restoring";
   });
-  return String(id);
+  return body;
 }
 
 test(
@@ -88,15 +88,16 @@ test(
     await until("the gateway listens", async () => (await asked("GET", "/stock/find/x")).status > 0);
     expect((await asked("POST", "/stock/item/create/5")).status).toBe(503);
     await until("it has deployed", () => said.includes("ready: "), 4 * MINUTES);
-    const item = await created(5);
-    expect((await asked("GET", `/stock/find/${item}`)).body).toEqual({ stock: 0, price: 5 });
+    const item = String((await answered("POST", "/stock/item/create/5"))["item_id"]);
+    expect(await answered("GET", `/stock/find/${item}`)).toEqual({ stock: 0, price: 5 });
 
     await killEmulator();
     expect((await asked("GET", `/stock/find/${item}`)).status).toBe(503);
     await startEmulator();
     await until("it has deployed again", () => said.split("ready: ").length === 3, 4 * MINUTES);
-    expect((await asked("GET", `/stock/find/${item}`)).body).toMatchObject({ error: { code: "unknown_item" } });
-    expect((await asked("GET", `/stock/find/${await created(7)}`)).body).toEqual({ stock: 0, price: 7 });
+    expect(await answered("GET", `/stock/find/${item}`)).toMatchObject({ error: { code: "unknown_item" } });
+    const { item_id: again } = await answered("POST", "/stock/item/create/7");
+    expect(await answered("GET", `/stock/find/${String(again)}`)).toEqual({ stock: 0, price: 7 });
     const redis = new Redis(`${shop.redisUrl("stock")}/1`);
     expect(await redis.exists(`item:${item}`)).toBe(0);
     redis.disconnect();
