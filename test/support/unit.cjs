@@ -7,7 +7,8 @@ const { readFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
 
 const IMPORT = /^(?:import|export)\s[^;]*?from\s+"([^"]+)"/gm;
-const STARTS = "node:child_process";
+/** What starts processes: Node, and what drives a browser. */
+const STARTS = new Set(["node:child_process", "playwright-core"]);
 
 /** @param {string[]} paths @returns {{ filtered: string[] }} */
 module.exports = async (paths) => ({ filtered: paths.filter((path) => !startsProcesses(path)) });
@@ -18,6 +19,6 @@ function startsProcesses(path, seen = new Set()) {
   seen.add(path);
   const imports = [...readFileSync(path, "utf8").matchAll(IMPORT)].map(([, name]) => name);
   return imports.some(
-    (name) => name === STARTS || (/^[.].*[.]ts$/.test(name) && startsProcesses(join(dirname(path), name), seen)),
+    (name) => STARTS.has(name) || (/^[.].*[.]ts$/.test(name) && startsProcesses(join(dirname(path), name), seen)),
   );
 }
