@@ -10,7 +10,8 @@ export abstract class Waiting<Answer> {
   #answered = false;
   readonly #timer: NodeJS.Timeout;
   readonly #signal: AbortSignal | undefined;
-  readonly #abort = (): void => this.fail(this.aborted(this.#signal?.reason));
+  /** Undefined where there is no signal: most have none. */
+  readonly #abort: (() => void) | undefined;
   #resolve!: (answer: Answer) => void;
   #reject!: (error: unknown) => void;
 
@@ -23,6 +24,7 @@ export abstract class Waiting<Answer> {
     this.#timer = setTimeout(() => this.fail(this.expired(timeout)), timeout);
     this.#signal = signal;
     if (signal === undefined) return;
+    this.#abort = () => this.fail(this.aborted(signal.reason));
     if (signal.aborted) this.#finishEarly();
     else signal.addEventListener("abort", this.#abort);
   }
@@ -52,7 +54,7 @@ export abstract class Waiting<Answer> {
     if (this.#answered) return false;
     this.#answered = true;
     clearTimeout(this.#timer);
-    this.#signal?.removeEventListener("abort", this.#abort);
+    if (this.#abort !== undefined) this.#signal?.removeEventListener("abort", this.#abort);
     return true;
   }
 }
