@@ -108,8 +108,8 @@ test("a restore that fails is tried again less and less often, by however many p
       while (events.count("restore started") < 6) await outcome(state.occ.read(["k0"], { timeout: 500 }));
     }),
   );
-  // Five pauses lie between six restores, whoever makes them: 100 ms, 200 and so on, each at most a quarter shorter.
-  expect(performance.now() - started).toBeGreaterThan(0.75 * (100 + 200 + 400 + 800 + 1_600));
+  // Five pauses lie between six restores, whoever makes them: 100 ms, then 200 and so on. Without them six take less than half a second.
+  expect(performance.now() - started).toBeGreaterThan(1_000);
   expect((await (await openFileStore({ folder })).claims()).length).toBe(1 + events.count("restore started"));
   await client.config("SET", "maxmemory", "0");
   expect(await states[0]?.occ.read(["k49"], { timeout: 20_000 })).toEqual(["x".repeat(40_000)]);
