@@ -8,6 +8,7 @@ import { check, type ShopState } from "./support/checker.ts";
 import { History } from "./support/history.ts";
 import { Client, errorCode, signedStep, type Answer, type Request } from "./support/http.ts";
 import { openClaims } from "./support/live-state.ts";
+import { BY_EVENTS } from "./support/saga-mode.ts";
 import { DEPLOYED, shopUnderTest } from "./support/shop-under-test.ts";
 import { until, untilServing, untilSettled } from "./support/cluster.ts";
 
@@ -16,8 +17,6 @@ const JSON_TYPE = DEPLOYED ? "application/json" : "application/json; charset=utf
 const TEXT_TYPE = "text/plain; charset=utf-8";
 const LARGEST = Number.MAX_SAFE_INTEGER;
 const MINUTE = 60_000;
-/** Checkouts of the shop under test go by events. */
-const BY_EVENTS = process.env["SAGA"] === "events";
 
 let shop: Shop;
 let client: Client;

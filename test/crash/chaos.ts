@@ -6,7 +6,7 @@ import { until, untilSettled } from "../support/cluster.ts";
 import { violations } from "../support/invariants.ts";
 import { withRedis } from "../support/live-state.ts";
 import { Load, openMarket } from "../support/market.ts";
-import { BY_EVENTS } from "./faults/catalogue.ts";
+import { BY_EVENTS } from "../support/saga-mode.ts";
 import { OlderCopies, redisArguments } from "./older.ts";
 import { LeanShop, SERVICES } from "./support/lean-shop.ts";
 import { Random } from "./support/random.ts";

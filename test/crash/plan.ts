@@ -1,5 +1,6 @@
 /** What is going to happen in a round of the crash suite. It follows from what was asked for and a seed, and from nothing else. */
-import { actionsAt, BY_EVENTS, pointsOfMode, type Action, type FailPoint, type Fault } from "./faults/catalogue.ts";
+import { BY_EVENTS } from "../support/saga-mode.ts";
+import { actionsAt, pointsOfMode, type Action, type FailPoint, type Fault } from "./faults/catalogue.ts";
 import { Random } from "./support/random.ts";
 import { SERVICES, type Service } from "./support/lean-shop.ts";
 

@@ -2,11 +2,9 @@
 import { LOG_FAIL_POINTS } from "log-replay/fail-points";
 import { OCC_FAIL_POINTS, type FailPointKind } from "redis-occ/fail-points";
 import { EVENT_FAIL_POINTS, SHOP_FAIL_POINTS } from "../../../functions/fail-points.ts";
+import { BY_EVENTS } from "../../support/saga-mode.ts";
 
 export const FAIL_POINTS = { ...OCC_FAIL_POINTS, ...LOG_FAIL_POINTS, ...SHOP_FAIL_POINTS, ...EVENT_FAIL_POINTS };
-
-/** True where checkouts of the shops under test go by events. */
-export const BY_EVENTS = process.env["SAGA"] === "events";
 
 /** Those that a shop in this mode comes by: calls between the services, or messages. */
 export function pointsOfMode(): readonly FailPoint[] {
