@@ -1,7 +1,7 @@
 import type { LogRecord } from "log-replay/tools";
 import { openPlaces, type Place } from "../places.ts";
 import { chosen, pretty, type Choice } from "../records.ts";
-import { timeline } from "../timeline.ts";
+import { timeline, type Span } from "../timeline.ts";
 import type { Narrator } from "./narrator.ts";
 
 const PATIENCE = 60_000;
@@ -39,9 +39,9 @@ export class Logs {
     return String(saga);
   }
 
-  /** Shows what a checkout has written, all three logs on one time line. */
-  async story(saga: string): Promise<void> {
-    for await (const { place, line } of timeline(this.places)) {
+  /** Shows what a checkout has written, all three logs on one time line. @param span of it; all of it without one */
+  async story(saga: string, span: Span = {}): Promise<void> {
+    for await (const { place, line } of timeline(this.places, span)) {
       const record = chosen({ saga }, line);
       if (record !== null) await this.#narrator.show(pretty({ service: place.service, record }));
     }
