@@ -1,4 +1,5 @@
 import { Redis } from "ioredis";
+import { required } from "./connection.ts";
 import { asOccError } from "./errors.ts";
 
 export interface ChannelOptions {
@@ -79,16 +80,7 @@ export class Channel {
   /** One that never reconnects by itself: whoever needs it next opens another. */
   async #open(onClose: () => void): Promise<Redis> {
     const { url, connectTimeout } = this.#options;
-    const redis = new Redis(url, {
-      lazyConnect: true,
-      retryStrategy: () => null,
-      enableOfflineQueue: false,
-      enableReadyCheck: false,
-      maxRetriesPerRequest: 0,
-      connectTimeout,
-      disconnectTimeout: 0,
-      noDelay: true,
-    });
+    const redis = new Redis(url, required(connectTimeout) as never);
     redis.on("error", () => undefined);
     redis.once("close", onClose);
     try {

@@ -285,7 +285,7 @@ export function checkSource({ url, redis, connect }: ConnectionSource): void {
 const OF_URL: ReadonlySet<string> = new Set(["db", "family", "keyPrefix", "connectionName", "clientName"]);
 
 /** Without these a client of ioredis would reconnect or queue, and drop WATCH on the way. @param timeout milliseconds */
-function required(timeout: number): RedisOptions {
+export function required(timeout: number): RedisOptions {
   return {
     lazyConnect: true,
     retryStrategy: () => null,

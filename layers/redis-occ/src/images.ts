@@ -18,10 +18,6 @@ export class Images {
   /** Keys of which it is not known any more what they hold; null where that may be any. */
   #unknown: Set<string> | null | undefined;
 
-  get size(): number {
-    return this.#strings.size;
-  }
-
   has(key: string): boolean {
     return this.#strings.has(key);
   }

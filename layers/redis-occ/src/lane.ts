@@ -78,7 +78,7 @@ export function valuesOf(keys: readonly string[]): Command {
   return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
 }
 
-/** How many of the keys there are; null where that need not be known. */
+/** Asks how many of the keys there are; nothing where that need not be known. */
 export function countOf(keys: readonly string[], dedicated: boolean): Command[] {
   return dedicated || keys.length === 0 ? [] : [["exists", ...keys]];
 }

@@ -1,4 +1,4 @@
-import type { Decide, Decision } from "./rule.ts";
+import { entriesOf, type Decide, type Decision } from "./rule.ts";
 
 /** Milliseconds that a result is kept where the caller does not say: a day. */
 export const ONCE_TTL = 24 * 3_600_000;
@@ -27,11 +27,4 @@ export function onceOnly<Result>(marker: string, decide: Decide<Result>, ttl: nu
     if (ttl === null) return { ...decision, set: [...entriesOf(decision.set), [marker, value]] };
     return { ...decision, setWithTtl: [...entriesOf(decision.setWithTtl), [marker, { value, ttl }]] };
   };
-}
-
-function entriesOf<T>(
-  set: Readonly<Record<string, T>> | Iterable<readonly [string, T]> | undefined,
-): (readonly [string, T])[] {
-  if (set === undefined) return [];
-  return Symbol.iterator in set ? [...set] : Object.entries(set);
 }

@@ -54,6 +54,13 @@ export type Changes<Keys = AnyKeys> =
       : { readonly [Key in KeyOf<Keys>]?: ValueOf<Keys, Key> | null })
   | Iterable<Change<Keys>>;
 
+/** What changes, one by one. */
+export function entriesOf<T>(
+  set: Readonly<Record<string, T>> | Iterable<readonly [string, T]> = {},
+): Iterable<readonly [string, T]> {
+  return Symbol.iterator in set ? set : Object.entries(set);
+}
+
 /**
  * A value, and the milliseconds after which Redis deletes it; null for a value that stays.
  *

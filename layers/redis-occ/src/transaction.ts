@@ -12,7 +12,7 @@ import {
 import type { CommitHook, Write } from "./hook.ts";
 import type { Collection, CollectionKind, Images } from "./images.ts";
 import { checkText } from "./options.ts";
-import type { Decide, Decision, Expiring, View } from "./rule.ts";
+import { entriesOf, type Decide, type Decision, type Expiring, type View } from "./rule.ts";
 import { Waiting } from "./waiting.ts";
 
 /** What is left to answer once the group's EXEC and its hook are through. */
@@ -158,7 +158,7 @@ export class Transaction extends Waiting<unknown> {
       if (found !== undefined) throw new WrongTypeError(key, found, "string");
       written.set(key, toImage(this.#codec, key, value));
     };
-    if (set !== undefined) for (const [key, value] of isIterable(set) ? set : Object.entries(set)) put(key, value);
+    if (set !== undefined) for (const [key, value] of entriesOf(set)) put(key, value);
     let beyond: Write["beyond"];
     if (setWithTtl !== undefined || commands !== undefined) {
       const ttls = new Map<string, number | null>();
@@ -215,16 +215,6 @@ function toTtl(key: string, expiring: Expiring<unknown>): number | null {
   const { ttl } = expiring;
   if (ttl === null || (Number.isSafeInteger(ttl) && ttl > 0)) return ttl;
   throw new TypeError(`the ttl of ${key} must be a whole number of milliseconds from 1, or null for none`);
-}
-
-function isIterable<T>(set: object): set is Iterable<T> {
-  return Symbol.iterator in set;
-}
-
-function entriesOf<T>(
-  set: Readonly<Record<string, T>> | Iterable<readonly [string, T]>,
-): Iterable<readonly [string, T]> {
-  return isIterable<readonly [string, T]>(set) ? set : Object.entries(set);
 }
 
 function pairs(flat: readonly string[]): [string, string][] {

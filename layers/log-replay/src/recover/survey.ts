@@ -20,7 +20,7 @@ export interface Survey {
   /** The epoch and the commit after which the next epoch goes on. */
   readonly parent: number;
   readonly cut: number;
-  /** Epochs at the end of the history in which nothing was committed: the next epoch passes them over. */
+  /** Epochs that have begun since, and in which nothing was committed: the next epoch passes them over, as they did each other. */
   readonly idle: readonly number[];
   readonly cutSegments: readonly { readonly segment: string; readonly copy: string }[];
 }
@@ -39,7 +39,7 @@ export function surveyHistory(store: LogStore, onProgress: () => Promise<void>):
 }
 
 async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: () => Promise<void>): Promise<Survey> {
-  const { history, segments } = await wholeHistory(store);
+  const { begun, history, segments } = await wholeHistory(store);
   const top = history.at(-1)?.epoch ?? 0;
 
   const ends: SegmentEnd[] = [];
@@ -83,7 +83,7 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     records,
     parent,
     cut,
-    idle: ended.filter(({ epoch }) => epoch > parent).map(({ epoch }) => epoch),
+    idle: begun.filter((epoch) => epoch > parent),
     cutSegments,
   };
 }

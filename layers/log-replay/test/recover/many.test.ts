@@ -2,6 +2,7 @@ import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { openFileStore, type LogStore } from "../../src/index.ts";
+import { surveyHistory } from "../../src/recover/survey.ts";
 import { tampered } from "../support/tampered-store.ts";
 import { add, listener, outcome, replayed, stage, until } from "../support/stage.ts";
 
@@ -27,8 +28,8 @@ function counted(store: LogStore, milliseconds: number): { store: LogStore; coun
 }
 
 describe("epochs that restores have left behind, one after the other", () => {
-  /** A log with one commit, and idle epochs up to the one named. */
-  async function idle(last: number): Promise<string> {
+  /** A log with one commit, and idle epochs up to the one named, which go on from `parent`. */
+  async function idle(last: number, parent = (epoch: number): number => epoch - 1): Promise<string> {
     await on.outside.flushall();
     const { folder } = await on.store();
     const first = on.open({ store: await on.store(folder) });
@@ -40,7 +41,7 @@ describe("epochs that restores have left behind, one after the other", () => {
         Array.from({ length: Math.min(500, last + 1 - from) }, async (_, i) => {
           const epoch = from + i;
           await writeFile(join(folder, `claim-${name(epoch)}`), "");
-          await writeFile(join(folder, `begin-${name(epoch)}.json`), `{"parent":${epoch - 1},"cut":1}\n`);
+          await writeFile(join(folder, `begin-${name(epoch)}.json`), `{"parent":${parent(epoch)},"cut":1}\n`);
         }),
       );
     await on.outside.flushall();
@@ -69,6 +70,25 @@ describe("epochs that restores have left behind, one after the other", () => {
     expect((await (await on.store(folder)).begins()).size).toBe(2);
     expect(await replayed(on, folder)).toEqual({ n: "2" });
   }, 180_000);
+
+  test("those that passed over the ones before them, as restores do, are tidied away as well", async () => {
+    const folder = await idle(21, () => 1);
+    expect((await surveyHistory(await on.store(folder), () => Promise.resolve())).idle).toHaveLength(20);
+    await requestsOfRestore(folder);
+    const store = await on.store(folder);
+    await until(async () => (await store.claims()).length <= 2);
+    expect([...(await store.begins()).keys()]).toEqual([1, 22]);
+    expect(await replayed(on, folder)).toEqual({ n: "2" });
+  });
+
+  test("a restore that fails after them pauses for as long as their number says, whoever has made them", async () => {
+    const folder = await idle(7, () => 1);
+    const failing = tampered(await on.store(folder), { afterBegin: () => Promise.reject(new Error("no luck")) });
+    expect(await outcome(on.open({ store: failing }).occ.read(["n"]))).toMatchObject({ message: "no luck" });
+    const pause = await on.outside.pttl("log:lock");
+    expect(pause).toBeLessThanOrEqual(6_400);
+    expect(pause).toBeGreaterThan(3_200);
+  });
 
   test("a process that comes back in an epoch whose claim was tidied away does not take it for one that goes on", async () => {
     const store = await on.store();
@@ -108,10 +128,12 @@ test("a restore that fails is tried again less and less often, by however many p
       while (events.count("restore started") < 6) await outcome(state.occ.read(["k0"], { timeout: 500 }));
     }),
   );
-  // Five pauses lie between six restores, whoever makes them: 100 ms, then 200 and so on. Without them six take less than half a second.
-  expect(performance.now() - started).toBeGreaterThan(1_000);
+  // Five pauses lie between six restores, whoever makes them: 100 ms, 200 and so on, each at most a quarter shorter.
+  expect(performance.now() - started).toBeGreaterThan(0.75 * (100 + 200 + 400 + 800 + 1_600));
   expect((await (await openFileStore({ folder })).claims()).length).toBe(1 + events.count("restore started"));
   await client.config("SET", "maxmemory", "0");
+  // Until its pause is over, whoever made the last of them is told why it failed.
+  await until(async () => (await outcome(states[0]?.occ.read(["k0"]) ?? Promise.resolve())) instanceof Array, 20_000);
   expect(await states[0]?.occ.read(["k49"], { timeout: 20_000 })).toEqual(["x".repeat(40_000)]);
 }, 60_000);
 
