@@ -1,4 +1,4 @@
-import type { Refusal } from "../errors.ts";
+import type { Reason } from "../errors.ts";
 import type { SagaStart } from "../handler/steps.ts";
 import { failPoint } from "../fail-points.ts";
 import { consumer, type Work } from "../events/consumer.ts";
@@ -38,7 +38,7 @@ async function started(
   return [{ to: "payment", message: { type: "stock_reserved", ...about, user, amount } }];
 }
 
-async function released(work: Work, saga: SagaStart, why?: Pick<Refusal, "code" | "message">): Promise<void> {
+async function released(work: Work, saga: SagaStart, why?: Reason): Promise<void> {
   await failPoint("saga.release.before");
   await releaseStock(work, saga, why);
   await failPoint("saga.release.after");
