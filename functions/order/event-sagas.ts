@@ -103,11 +103,11 @@ export async function awaitEnd(
     for (;;) {
       if (saga === null || (saga && isSettled(saga)) || Date.now() >= last) return saga;
       const driven = saga && { id, saga };
-      if (driven && (await nextPush(driven)) <= Date.now()) {
+      const next = driven ? await nextPush(driven) : Date.now() + LAST_LOOK;
+      if (driven && next <= Date.now()) {
         saga = (await orLog(id, () => pushOn(state, driven, deadline)))?.saga ?? saga;
         continue;
       }
-      const next = driven ? await nextPush(driven) : Date.now() + LAST_LOOK;
       const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
       if (news !== null && news !== "look") return news;
       const found = await read();

@@ -9,18 +9,17 @@ import { releaseStock, reserveStock } from "./steps.ts";
 
 /** The queue of the stock service. */
 export const handler = consumer(stock, INBOX.stock, async (message, work) => {
-  const about = aboutOf(message);
   switch (message.type) {
     case "checkout_started":
       return started(message, work);
     case "payment_refused": {
       const { refusal } = message;
       await released(work, message, refusal);
-      return [{ to: "order", message: { type: "stock_released", ...about, refusal } }];
+      return [{ to: "order", message: { type: "stock_released", ...aboutOf(message), refusal } }];
     }
     case "release":
       await released(work, message);
-      return [{ to: "order", message: { type: "stock_released", ...about } }];
+      return [{ to: "order", message: { type: "stock_released", ...aboutOf(message) } }];
   }
 });
 
