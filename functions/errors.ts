@@ -49,6 +49,12 @@ export class Refusal extends ShopError {
   }
 }
 
+/** What a refusal says: as a marker keeps it, and as one service tells it to another. */
+export interface Reason {
+  readonly code: RefusalCode;
+  readonly message: string;
+}
+
 /** The order's checkout is running, so whoever would add to the order or overwrite it has to wait. */
 export class CheckoutRunningError extends ShopError {
   readonly code = "checkout_running";

@@ -49,8 +49,8 @@ function read(environment: NodeJS.ProcessEnv): Configuration {
     throw new StartError(`LAMBDA_PORT=${lambdaPort} is HTTP_PORT as well: two servers, two ports`);
   const url = urlOf(httpHost, httpPort);
   const settings = checked(environment);
-  const gateway = gatewayOf(httpAddress("GATEWAY_URL", textOf(environment, "GATEWAY_URL")));
-  httpAddress("OTEL_EXPORTER_OTLP_ENDPOINT", textOf(environment, "OTEL_EXPORTER_OTLP_ENDPOINT"));
+  const gateway = gatewayOf(httpAddress(environment, "GATEWAY_URL"));
+  httpAddress(environment, "OTEL_EXPORTER_OTLP_ENDPOINT");
   return {
     httpHost,
     httpPort,
@@ -59,7 +59,7 @@ function read(environment: NodeJS.ProcessEnv): Configuration {
     dataDir: resolve(dataFolder(environment)),
     hostsOnly: choiceOf(environment, "HOSTS_ONLY") === "1",
     givenRedis: givenRedis(environment),
-    givenQueues: httpAddress("SQS_ENDPOINT", textOf(environment, "SQS_ENDPOINT")),
+    givenQueues: httpAddress(environment, "SQS_ENDPOINT"),
     settings: {
       ...settings,
       // Who names a gateway wants the calls between the services to go through it.
@@ -152,7 +152,8 @@ function bracketed(host: string): string {
 }
 
 /** Without the slash at its end, which each path brings with it. */
-function httpAddress(name: string, text: string | undefined): string | undefined {
+function httpAddress(environment: NodeJS.ProcessEnv, name: string): string | undefined {
+  const text = textOf(environment, name);
   if (text === undefined) return undefined;
   if (!/^https?:\/\/./.test(text) || !URL.canParse(text))
     throw new StartError(`${name}=${text} is not an address like http://127.0.0.1:8000`);

@@ -5,15 +5,14 @@ import { type Configuration, SERVICES, type Service } from "./configuration.ts";
 import { type DataFolder } from "./data-folder.ts";
 import { type Diagnostics } from "./diagnostics.ts";
 import { type Ledger } from "./ledger.ts";
-import { freePorts } from "./ports.ts";
 import { findRedisServer } from "./redis-binary.mjs";
 import { redisServer, type RedisSettings, redisUrl } from "./redis-server.ts";
 import { StartError } from "./start-error.ts";
+import { startOnFreePort } from "./start-on-free-port.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
 export type RedisUrls = Record<Service, string>;
 
-const START_ATTEMPTS = 5;
 const PATIENCE_MS = 2_000;
 
 export class RedisServers {
@@ -90,29 +89,20 @@ export class RedisServers {
     for (const server of this.#started) server.killNow();
   }
 
-  /** Between the moment in which a port is found free and the start, somebody else may take it. */
   async #startOne(service: Service, binary: string, password: string): Promise<string> {
-    let problem = "";
-    for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
-      const [port = 0] = await freePorts(1);
-      const settings: RedisSettings = { service, binary, port, password, runDir: this.#folder.runDir };
+    const on = (port: number): RedisSettings => ({ service, binary, port, password, runDir: this.#folder.runDir });
+    const port = await startOnFreePort(`the Redis of ${service}`, (free) => {
       const server = new SupervisedProcess(
-        redisServer(settings, this.#diagnostics),
+        redisServer(on(free), this.#diagnostics),
         this.#ledger,
         this.#diagnostics,
         () => this.#readyAgain(),
       );
+      // Also while it starts, and where it does not: to stop it once more is no harm.
       this.#started.push(server);
-      try {
-        await server.start();
-        return redisUrl(settings);
-      } catch (error) {
-        problem = (error as Error).message;
-        await server.stop(0);
-        this.#started.splice(this.#started.indexOf(server), 1);
-      }
-    }
-    throw new StartError(`the Redis of ${service} did not start: ${problem}`);
+      return server;
+    });
+    return redisUrl(on(port));
   }
 
   #readUrl(service: Service): string {

@@ -1,3 +1,4 @@
+import type { LoggedRedis } from "log-replay";
 import * as v from "valibot";
 import { Refusal } from "../errors.ts";
 import { json, type Answer } from "../http/answer.ts";
@@ -22,6 +23,14 @@ export const charged = { user: Id, amount: v.pipe(v.number(), v.safeInteger(), v
 export interface SagaStart {
   readonly saga: string;
   readonly startedAt: number;
+}
+
+/** What a step works with, whoever asks for it: a route or a queue. */
+export interface StepWork {
+  readonly state: LoggedRedis;
+  /** Milliseconds since 1970: when it was asked for, and by when it has to be done. */
+  readonly now: number;
+  readonly deadline: number;
 }
 
 /** The sagas whose markers are to be dropped. */

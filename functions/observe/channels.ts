@@ -1,6 +1,6 @@
 /**
  * What the functions do, told on `node:diagnostics_channel`: who wants metrics or traces listens, and it costs nothing
- * while nobody does. The layers tell what they do in the same way (redis-occ:*, log-replay:*).
+ * while nobody does. The layers tell what they do in the same way (redis-occ:*, log-replay:*), by the service's name.
  */
 import { channel, tracingChannel, type TracingChannel } from "node:diagnostics_channel";
 
@@ -28,12 +28,6 @@ export interface StuckMessage {
   readonly stuck: number;
 }
 
-/** A log that was opened: what the layers tell of its store is the service's. On `shop:state`. */
-export interface StateMessage {
-  readonly service: string;
-  readonly store: string;
-}
-
 /** A stretch of work that is traced. A listener puts its own traceparent into `trace`, for what the work asks of others. */
 export interface Work {
   readonly name: string;
@@ -50,7 +44,6 @@ export interface Work {
 export const requests = channel("shop:request");
 export const sagas = channel("shop:saga");
 export const stuck = channel("shop:stuck");
-export const states = channel("shop:state");
 /** `tracing:shop:work:start` and so on. */
 export const works: TracingChannel<Work> = tracingChannel<Work>("shop:work");
 

@@ -2,7 +2,7 @@
 import { subscribe } from "node:diagnostics_channel";
 import type { AppendMessage, RestoreMessage } from "log-replay";
 import type { AttemptMessage } from "redis-occ";
-import type { RequestMessage, SagaMessage, StateMessage, StuckMessage } from "./channels.ts";
+import type { RequestMessage, SagaMessage, StuckMessage } from "./channels.ts";
 
 /** Seconds: from a tenth of a millisecond, each about twice as long as the one before. */
 const SECONDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
@@ -94,11 +94,8 @@ export interface Sink {
 
 /** Listens, and hands every value to the sink. */
 export function measure(sink: Sink): void {
-  const services = new Map<string, string>();
-  const serviceOf = (store: string): string => services.get(store) ?? "unknown";
   const on = <M>(name: string, take: (message: M) => void): void => subscribe(name, (message) => take(message as M));
 
-  on<StateMessage>("shop:state", ({ service, store }) => void services.set(store, service));
   on<RequestMessage>("shop:request", ({ service, method, route, status, ms }) => {
     const labels = labelsOf(method, route, status);
     sink.add("requests", service, labels.answered, 1);
@@ -115,18 +112,17 @@ export function measure(sink: Sink): void {
     if (outcome === "conflict") sink.add("conflicts", name, "", 1);
     if (outcome === "executed") sink.add("groupSize", name, "", size);
   });
-  on<AppendMessage>("log-replay:append", ({ store, epoch, started, ended, error }) => {
-    const service = serviceOf(store);
-    if (error !== null) return sink.add("appendFailures", service, "", 1);
-    sink.add("appendSeconds", service, "", (ended - started) / 1_000);
-    sink.add("epoch", service, "", epoch);
+  on<AppendMessage>("log-replay:append", ({ name = "unknown", epoch, started, ended, error }) => {
+    if (error !== null) return sink.add("appendFailures", name, "", 1);
+    sink.add("appendSeconds", name, "", (ended - started) / 1_000);
+    sink.add("epoch", name, "", epoch);
   });
   on<RestoreMessage>("log-replay:restore", (message) => {
-    const service = serviceOf(message.store);
-    if (message.event === "restore started") sink.add("restores", service, "", 1);
+    const { name = "unknown" } = message;
+    if (message.event === "restore started") sink.add("restores", name, "", 1);
     if (message.event !== "restored") return;
-    sink.add("restoreSeconds", service, "", message.ms / 1_000);
-    sink.add("epoch", service, "", message.epoch);
+    sink.add("restoreSeconds", name, "", message.ms / 1_000);
+    sink.add("epoch", name, "", message.epoch);
   });
 }
 

@@ -20,7 +20,7 @@ import {
 } from "@opentelemetry/api";
 import type { AppendMessage, RestoreMessage } from "log-replay";
 import type { AttemptMessage, TransactionMessage } from "redis-occ";
-import type { StateMessage, Work } from "./channels.ts";
+import type { Work } from "./channels.ts";
 
 const KINDS = {
   server: SpanKind.SERVER,
@@ -72,7 +72,6 @@ export function startSpans(): void {
   holder[STARTED] = true;
   context.setGlobalContextManager(new ChannelContexts());
   const tracer = trace.getTracer("shop");
-  const services = new Map<string, string>();
   const spans = new WeakMap<object, Span>();
 
   bound(
@@ -113,14 +112,10 @@ export function startSpans(): void {
     span.end(at(ended));
     for (const member of members) member.addLink({ context: span.spanContext() });
   });
-  subscribe("shop:state", (message) => {
-    const { service, store } = message as StateMessage;
-    services.set(store, service);
-  });
   subscribe("log-replay:append", (message) => {
-    const { store, epoch, commits, bytes, started: from, ended, error } = message as AppendMessage;
+    const { name = "", epoch, commits, bytes, started: from, ended, error } = message as AppendMessage;
     const attributes = {
-      "shop.service": services.get(store) ?? store,
+      "shop.service": name,
       "shop.epoch": epoch,
       "shop.commits": commits,
       "shop.bytes": bytes,
@@ -133,7 +128,7 @@ export function startSpans(): void {
     const restore = message as RestoreMessage;
     if (restore.event !== "restored") return;
     const attributes = {
-      "shop.service": services.get(restore.store) ?? restore.store,
+      "shop.service": restore.name ?? "",
       "shop.epoch": restore.epoch,
       "shop.commits": restore.records,
     };

@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LoggedRedis } from "log-replay";
 import { directClient } from "../calls/direct-client.ts";
-import { traced, type Work } from "../observe/channels.ts";
-import { traceIdOf } from "../observe/trace-context.ts";
 import { stepTimeout } from "../settings/configuration.ts";
 import { SagaDriver } from "./saga-driver.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
+import { inItsTrace } from "./saga-trace.ts";
 import { CHECKOUT } from "./saga-steps.ts";
 import { isOverdue, isSettled, LostRaceError, type Saga } from "./sagas.ts";
 import { peersBehind } from "./peers.ts";
@@ -46,18 +45,8 @@ export async function follow(state: LoggedRedis, id: string, deadline: number): 
  */
 export async function settleOverdue(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<Saga> {
   const driver = checkoutDriver(state);
-  const { traceparent: trace = "" } = driven.saga;
-  // It belongs to the trace of the request that began it, whoever ends it.
-  const attributes = { "shop.service": "order", "shop.saga": driven.id };
-  const work: Work = {
-    name: "take over checkout",
-    kind: "internal",
-    attributes,
-    trace,
-    remote: traceIdOf(trace) !== null,
-  };
   try {
-    const settled = await traced(work, () =>
+    const settled = await inItsTrace("take over checkout", driven, () =>
       driven.saga.state === "running" ? driver.takeOver(driven, deadline) : driver.compensate(driven, deadline),
     );
     return settled.saga;

@@ -2,13 +2,12 @@
 import type { LoggedRedis } from "log-replay";
 import { processWide } from "log-replay/process-wide";
 import { sendEvents } from "../events/sender.ts";
-import { traced, type Work } from "../observe/channels.ts";
-import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
 import { resendAfter } from "../settings/configuration.ts";
 import { outbox } from "./outbox.ts";
 import { openOutcomes } from "./outcomes.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
+import { inItsTrace } from "./saga-trace.ts";
 import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "./sagas.ts";
 
 /** Milliseconds of a request that are left to look at the record a last time. */
@@ -55,16 +54,7 @@ export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
  * @throws OccError and LogError where its state cannot be changed now, UnavailableError where a queue cannot be reached
  */
 export function pushOn(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
-  const { traceparent: trace = "" } = driven.saga;
-  // It belongs to the trace of the request that began it, whoever goes on with it.
-  const work: Work = {
-    name: "resume checkout",
-    kind: "internal",
-    attributes: { "shop.service": "order", "shop.saga": driven.id },
-    trace,
-    remote: traceIdOf(trace) !== null,
-  };
-  return traced(work, () => push(state, driven, deadline));
+  return inItsTrace("resume checkout", driven, () => push(state, driven, deadline));
 }
 
 async function push(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
@@ -113,11 +103,11 @@ export async function awaitEnd(
     for (;;) {
       if (saga === null || (saga && isSettled(saga)) || Date.now() >= last) return saga;
       const driven = saga && { id, saga };
-      if (driven && (await nextPush(driven)) <= Date.now()) {
+      const next = driven ? await nextPush(driven) : Date.now() + LAST_LOOK;
+      if (driven && next <= Date.now()) {
         saga = (await orLog(id, () => pushOn(state, driven, deadline)))?.saga ?? saga;
         continue;
       }
-      const next = driven ? await nextPush(driven) : Date.now() + LAST_LOOK;
       const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
       if (news !== null && news !== "look") return news;
       const found = await read();

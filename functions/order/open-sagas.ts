@@ -1,8 +1,9 @@
 import type { LoggedRedis } from "log-replay";
 import { stuck, type StuckMessage } from "../observe/channels.ts";
-import { traceIdOf } from "../observe/trace-context.ts";
+import { describe, log } from "../request-log.ts";
 import { CLAIMS, type Claim } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
+import { traceNote } from "./saga-trace.ts";
 import { sagaKey, type Saga } from "./sagas.ts";
 
 /** Sagas that one round looks at, oldest first. */
@@ -28,8 +29,19 @@ export function tellStuck(open: readonly DrivenSaga[]): void {
   stuck.publish({ stuck: late } satisfies StuckMessage);
 }
 
-/** For the request log: the trace of the request that began it. */
-export function traceNote({ traceparent }: Saga): { readonly trace?: string } {
-  const id = traceIdOf(traceparent);
-  return id === null ? {} : { trace: id };
+/**
+ * Writes down what comes of a saga. Never rejects: one saga's trouble must not stop the others.
+ * @param settle resolves with the saga as it is left; null where there was nothing to do yet
+ * @returns the same; null where it failed, too
+ */
+export async function logged({ id, saga }: DrivenSaga, settle: () => Promise<Saga | null>): Promise<Saga | null> {
+  const about = { service: "order", ...traceNote(saga), saga: id };
+  try {
+    const left = await settle();
+    if (left !== null) log("info", "saga", { ...about, state: left.state });
+    return left;
+  } catch (error) {
+    log("error", "saga", { ...about, error: describe(error, true) });
+    return null;
+  }
 }

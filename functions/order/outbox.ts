@@ -1,4 +1,4 @@
-import type { About, Outgoing } from "../events/messages.ts";
+import { aboutOf, type Outgoing } from "../events/messages.ts";
 import type { Saga } from "./sagas.ts";
 
 /**
@@ -6,8 +6,8 @@ import type { Saga } from "./sagas.ts";
  * here, and the others repeat what follows from it.
  */
 export function outbox(saga: string, record: Saga): readonly Outgoing[] {
-  const { startedAt, order, traceparent, items, user, total } = record;
-  const about: About = { saga, startedAt, order, ...(traceparent === undefined ? {} : { traceparent }) };
+  const { items, user, total } = record;
+  const about = aboutOf({ saga, ...record });
   switch (record.state) {
     case "running": {
       const lines = items.map(([item, quantity]): [string, number] => [item, quantity]);

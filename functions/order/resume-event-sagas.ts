@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskRun } from "../handler/task.ts";
-import { describe, log } from "../request-log.ts";
 import { resendAfter } from "../settings/configuration.ts";
 import { nextPush, pushOn } from "./event-sagas.ts";
-import { openSagas, tellStuck, traceNote } from "./open-sagas.ts";
+import { logged, openSagas, tellStuck } from "./open-sagas.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 
 /** Milliseconds between two looks, at first; doubled each time, up to the time after which events are sent again. */
@@ -28,18 +27,9 @@ export async function resumeEventSagas({ state, deadline }: TaskRun): Promise<{ 
   }
 }
 
-/** Never rejects: one saga's trouble must not stop the others. */
+/** Never rejects. */
 async function push(state: TaskRun["state"], driven: DrivenSaga, deadline: number): Promise<void> {
-  try {
-    if ((await nextPush(driven)) > Date.now()) return;
-    const { saga } = await pushOn(state, driven, deadline);
-    log("info", "saga", { service: "order", ...traceNote(driven.saga), saga: driven.id, state: saga.state });
-  } catch (error) {
-    log("error", "saga", {
-      service: "order",
-      ...traceNote(driven.saga),
-      saga: driven.id,
-      error: describe(error, true),
-    });
-  }
+  await logged(driven, async () =>
+    (await nextPush(driven)) > Date.now() ? null : (await pushOn(state, driven, deadline)).saga,
+  );
 }

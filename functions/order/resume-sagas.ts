@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task, type TaskRun } from "../handler/task.ts";
-import { describe, log } from "../request-log.ts";
 import { sagaMode, stepTimeout } from "../settings/configuration.ts";
 import { settleOverdue } from "./checkout-sagas.ts";
-import { openSagas, tellStuck, traceNote } from "./open-sagas.ts";
+import { logged, openSagas, tellStuck } from "./open-sagas.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 import { isOverdue, isSettled } from "./sagas.ts";
 import { order } from "./service.ts";
@@ -63,19 +62,8 @@ async function settleAll(state: TaskRun["state"], sagas: readonly DrivenSaga[], 
   return settled;
 }
 
-/** @returns true where it is settled now. One saga's trouble must not stop the others. */
+/** @returns true where it is settled now. Never rejects. */
 async function settle(state: TaskRun["state"], driven: DrivenSaga, deadline: number): Promise<boolean> {
-  try {
-    const saga = await settleOverdue(state, driven, deadline);
-    log("info", "saga", { service: "order", ...traceNote(driven.saga), saga: driven.id, state: saga.state });
-    return isSettled(saga);
-  } catch (error) {
-    log("error", "saga", {
-      service: "order",
-      ...traceNote(driven.saga),
-      saga: driven.id,
-      error: describe(error, true),
-    });
-    return false;
-  }
+  const saga = await logged(driven, () => settleOverdue(state, driven, deadline));
+  return saga !== null && isSettled(saga);
 }

@@ -1,4 +1,5 @@
 import type { LoggedRedis } from "log-replay";
+import type { Reason } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { sagas, type SagaMessage } from "../observe/channels.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
@@ -22,9 +23,6 @@ export interface SagaOfOrder {
   readonly saga: string;
   readonly order: string;
 }
-
-/** Why a service has refused its step. */
-type Why = Pick<Failure, "code" | "message">;
 
 /** A saga with its id, as one driver knows it. */
 export interface DrivenSaga {
@@ -92,7 +90,7 @@ export class SagaJournal {
   }
 
   /** A step is refused, and nothing is left of those before it. */
-  async refused({ saga: id, order }: SagaOfOrder, why: Why, timeout: number): Promise<DrivenSaga> {
+  async refused({ saga: id, order }: SagaOfOrder, why: Reason, timeout: number): Promise<DrivenSaga> {
     const failure: Failure = { kind: "refused", ...why };
     return must(
       await this.#move("abandoned", id, order, timeout, (current, row, claim) =>
@@ -102,7 +100,7 @@ export class SagaJournal {
   }
 
   /** The same by a later step, for which the reservation was released: a saga that was given up meanwhile has waited for that. */
-  async released(about: SagaOfOrder, why: Why, timeout: number): Promise<DrivenSaga> {
+  async released(about: SagaOfOrder, why: Reason, timeout: number): Promise<DrivenSaga> {
     try {
       return await this.refused(about, why, timeout);
     } catch (error) {

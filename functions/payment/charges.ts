@@ -1,10 +1,10 @@
-import { Refusal, type RefusalCode } from "../errors.ts";
+import { Refusal, type Reason } from "../errors.ts";
 import { giveBack, hold, known, letGo, userKey, type User } from "./users.ts";
 
 /** A step's marker. It is written with the step's effect, so that the step happens at most once. */
 export type Charge =
   | { readonly state: "charged"; readonly user: string; readonly amount: number; readonly generation: string }
-  | { readonly state: "refused"; readonly code: RefusalCode; readonly message: string }
+  | (Reason & { readonly state: "refused" })
   /** Written even if there was nothing to refund yet: an execute that comes too late is then refused. */
   | { readonly state: "refunded" };
 

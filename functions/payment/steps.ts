@@ -1,20 +1,13 @@
 /** The steps of a checkout that are payment's: for its routes, and for its queue. Each may be done again, and changes nothing then. */
-import type { LoggedRedis } from "log-replay";
 import type { Refusal } from "../errors.ts";
-import { assertRecent, isForgotten, type SagaStart } from "../handler/steps.ts";
+import { assertRecent, isForgotten, type SagaStart, type StepWork } from "../handler/steps.ts";
 import { retention } from "../settings/configuration.ts";
 import { charge, chargeKey, refund, type Charge } from "./charges.ts";
 import { userKey, type User } from "./users.ts";
 
-interface Work {
-  readonly state: LoggedRedis;
-  readonly now: number;
-  readonly deadline: number;
-}
-
 /** @returns the refusal, durable, where it is one @throws Refusal saga_expired, of which nothing is written */
 export async function chargeUser(
-  { state, now, deadline }: Work,
+  { state, now, deadline }: StepWork,
   { saga, startedAt, user, amount }: SagaStart & { readonly user: string; readonly amount: number },
 ): Promise<Refusal | undefined> {
   assertRecent({ saga, startedAt }, now, retention());
@@ -31,7 +24,7 @@ export async function chargeUser(
   );
 }
 
-export function refundUser({ state, now, deadline }: Work, { saga, startedAt }: SagaStart): Promise<void> {
+export function refundUser({ state, now, deadline }: StepWork, { saga, startedAt }: SagaStart): Promise<void> {
   const key = chargeKey(saga);
   return state.occ.transact(
     [key],

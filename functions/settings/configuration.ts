@@ -100,9 +100,10 @@ export function queueRegion(env: NodeJS.ProcessEnv = process.env): string {
 /** The account that queues belong to where there is none. */
 export const LOCAL_ACCOUNT = "000000000000";
 
-/** The name of a service's queue, where the host makes it, and of the one that takes what cannot be handled. */
+/** The name of a service's queue, where the host makes it. */
 export const queueName = (service: ServiceName): string => `shop-${service}`;
-export const deadLetterQueueName = (service: ServiceName): string => `${queueName(service)}-dead`;
+/** The queue that takes what cannot be handled. @param queue whose letters they are: its name, or its address */
+export const deadLettersOf = (queue: string): string => `${queue}-dead`;
 
 /** Milliseconds for one call to another service. */
 export function stepTimeout(env: NodeJS.ProcessEnv = process.env): number {

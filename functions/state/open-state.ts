@@ -1,6 +1,5 @@
 import { LoggedRedis } from "log-replay";
 import { processWide } from "log-replay/process-wide";
-import { states, type StateMessage } from "../observe/channels.ts";
 import { log } from "../request-log.ts";
 import { stateConfiguration } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
@@ -23,12 +22,10 @@ export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   return processWide(`shop:${name}`, async () => {
     const { redisUrl, commit, ...place } = stateConfiguration(name);
     await observed();
-    const store = await openLogStore(place);
-    states.publish({ service: name, store: store.id } satisfies StateMessage);
     return new LoggedRedis({
       name,
       url: redisUrl,
-      store,
+      store: await openLogStore(place),
       indexes,
       restorePatience: RESTORE_PATIENCE,
       commit,

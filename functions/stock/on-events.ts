@@ -1,4 +1,4 @@
-import type { Refusal } from "../errors.ts";
+import type { Reason } from "../errors.ts";
 import type { SagaStart } from "../handler/steps.ts";
 import { failPoint } from "../fail-points.ts";
 import { consumer, type Work } from "../events/consumer.ts";
@@ -9,18 +9,17 @@ import { releaseStock, reserveStock } from "./steps.ts";
 
 /** The queue of the stock service. */
 export const handler = consumer(stock, INBOX.stock, async (message, work) => {
-  const about = aboutOf(message);
   switch (message.type) {
     case "checkout_started":
       return started(message, work);
     case "payment_refused": {
       const { refusal } = message;
       await released(work, message, refusal);
-      return [{ to: "order", message: { type: "stock_released", ...about, refusal } }];
+      return [{ to: "order", message: { type: "stock_released", ...aboutOf(message), refusal } }];
     }
     case "release":
       await released(work, message);
-      return [{ to: "order", message: { type: "stock_released", ...about } }];
+      return [{ to: "order", message: { type: "stock_released", ...aboutOf(message) } }];
   }
 });
 
@@ -38,7 +37,7 @@ async function started(
   return [{ to: "payment", message: { type: "stock_reserved", ...about, user, amount } }];
 }
 
-async function released(work: Work, saga: SagaStart, why?: Pick<Refusal, "code" | "message">): Promise<void> {
+async function released(work: Work, saga: SagaStart, why?: Reason): Promise<void> {
   await failPoint("saga.release.before");
   await releaseStock(work, saga, why);
   await failPoint("saga.release.after");

@@ -1,4 +1,4 @@
-import { Refusal, type RefusalCode } from "../errors.ts";
+import { Refusal, type Reason } from "../errors.ts";
 import { giveBack, hold, itemKey, known, letGo, type Item } from "./items.ts";
 
 /** What a saga asks for: quantities of items, in the order's own order. */
@@ -7,12 +7,12 @@ export type Lines = readonly (readonly [item: string, quantity: number])[];
 /** A step's marker. It is written with the step's effect, so that the step happens at most once. */
 export type Reservation =
   | { readonly state: "reserved"; readonly lines: readonly ReservedLine[] }
-  | { readonly state: "refused"; readonly code: RefusalCode; readonly message: string }
+  | (Reason & { readonly state: "refused" })
   /**
    * Also where there was nothing to release yet: the execute that comes too late is refused. With the refusal of the later
    * step for which it was released, where it was told: a repetition gives that answer.
    */
-  | { readonly state: "released"; readonly refusal?: { readonly code: RefusalCode; readonly message: string } };
+  | { readonly state: "released"; readonly refusal?: Reason };
 
 interface ReservedLine {
   readonly item: string;
@@ -71,7 +71,7 @@ export function release(
   saga: string,
   marker: Reservation | null,
   find: FindItem,
-  refusal?: { readonly code: RefusalCode; readonly message: string },
+  refusal?: Reason,
 ): ReservationChanges {
   if (marker?.state === "released" || marker?.state === "refused") return [];
   return [

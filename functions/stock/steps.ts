@@ -1,20 +1,13 @@
 /** The steps of a checkout that are stock's: for its routes, and for its queue. Each may be done again, and changes nothing then. */
-import type { LoggedRedis } from "log-replay";
-import type { Refusal } from "../errors.ts";
-import { assertRecent, isForgotten, type SagaStart } from "../handler/steps.ts";
+import type { Reason, Refusal } from "../errors.ts";
+import { assertRecent, isForgotten, type SagaStart, type StepWork } from "../handler/steps.ts";
 import { retention } from "../settings/configuration.ts";
 import { itemKey, type Item } from "./items.ts";
 import { heldItems, release, reservationKey, reserve, type Lines, type Reservation } from "./reservations.ts";
 
-interface Work {
-  readonly state: LoggedRedis;
-  readonly now: number;
-  readonly deadline: number;
-}
-
 /** @returns the refusal, durable, where it is one @throws Refusal saga_expired, of which nothing is written */
 export async function reserveStock(
-  { state, now, deadline }: Work,
+  { state, now, deadline }: StepWork,
   { saga, startedAt, lines }: SagaStart & { readonly lines: Lines },
 ): Promise<Refusal | undefined> {
   assertRecent({ saga, startedAt }, now, retention());
@@ -33,9 +26,9 @@ export async function reserveStock(
 
 /** @param why the refusal of a later step for which it is released, where it is that */
 export function releaseStock(
-  { state, now, deadline }: Work,
+  { state, now, deadline }: StepWork,
   { saga, startedAt }: SagaStart,
-  why?: Pick<Refusal, "code" | "message">,
+  why?: Reason,
 ): Promise<void> {
   const key = reservationKey(saga);
   return state.occ.transact(

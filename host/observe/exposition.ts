@@ -19,16 +19,15 @@ export class Exposition {
     collectDefaultMetrics({ register: this.#registry });
     for (const name of Object.keys(METRICS) as MetricName[])
       this.#add(METRICS[name], () => samples(METRICS[name], measures.of(name)));
-    const gauge = (name: string, help: string): Metric => ({ name, help, type: "gauge", embedded: "", unit: "Count" });
     this.#add(gauge("shop_requests_active", "Requests under way"), () => [{ labels: {}, value: figures().active }]);
     this.#add(gauge("shop_requests_queued", "Requests that wait for their turn"), () => [
       { labels: {}, value: figures().queued },
     ]);
-    if (sagaMode() === "events") this.#addQueues(gauge);
+    if (sagaMode() === "events") this.#addQueues();
   }
 
   /** Each scrape asks the queues. Of one that does not answer nothing is said. */
-  #addQueues(gauge: (name: string, help: string) => Metric): void {
+  #addQueues(): void {
     const queues = SERVICES.map((service) => ({ service, figures: new QueueFigures(service) }));
     this.#add(gauge("shop_queue_messages", "Messages of checkouts by events, by what they wait for"), async () => {
       const depths = await Promise.all(queues.map(({ figures }) => figures.depth().catch(() => null)));
@@ -61,10 +60,16 @@ export class Exposition {
   }
 
   /** The sums are kept elsewhere: the registry asks for them when it writes. */
-  #add({ name, help, type }: Metric, values: () => Sample[] | Promise<Sample[]>): void {
+  #add({ name, help, type }: Described, values: () => Sample[] | Promise<Sample[]>): void {
     const get = async (): Promise<object> => ({ name, help, type, values: await values(), aggregator: "sum" });
     this.#registry.registerMetric({ name, get } as unknown as PromMetric);
   }
+}
+
+type Described = Pick<Metric, "name" | "help" | "type">;
+
+function gauge(name: string, help: string): Described {
+  return { name, help, type: "gauge" };
 }
 
 interface Sample {

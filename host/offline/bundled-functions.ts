@@ -5,6 +5,7 @@ import { pathToFileURL } from "node:url";
 import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { readDescription } from "../gateway/description.ts";
 import { Functions } from "../gateway/functions.ts";
+import { startPolling } from "../gateway/polling.ts";
 import { importFrom, type Handler } from "../gateway/local-function.ts";
 
 const handlers = new Map<string, Promise<Handler>>();
@@ -34,11 +35,8 @@ async function open(codeDir: string): Promise<Functions> {
   const functions = new Functions(description, ({ handler }) => loadBundled(codeDir, handler));
   await functions.loadAll();
   if (process.env["DISPATCH"] !== "http") offerDispatch(functions.dispatch);
-  if (process.env["SAGA"] === "events") {
-    const { pollQueues } = await import("../gateway/queue-poller.ts");
-    // Until the process is ended: what it works on then comes again.
-    pollQueues(description.functions, (name, event) => functions.invoke(name, event));
-  }
+  // Until the process is ended: what it works on then comes again.
+  await startPolling(functions, description);
   return functions;
 }
 

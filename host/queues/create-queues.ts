@@ -1,5 +1,5 @@
 import { SqsClient } from "../../functions/events/sqs-client.ts";
-import { deadLetterQueueName, queueName } from "../../functions/settings/configuration.ts";
+import { deadLettersOf, queueName } from "../../functions/settings/configuration.ts";
 import { SERVICES } from "../../functions/settings/services.ts";
 
 /** Seconds: longer than an invocation takes, so that nobody else gets what one works on. A function has those that failed come sooner. */
@@ -20,7 +20,7 @@ export async function createQueues(place: { readonly endpoint: string; readonly 
   try {
     await Promise.all(
       SERVICES.map(async (service) => {
-        const dead = await create(deadLetterQueueName(service), { MessageRetentionPeriod: String(KEPT_SECONDS) });
+        const dead = await create(deadLettersOf(queueName(service)), { MessageRetentionPeriod: String(KEPT_SECONDS) });
         const { Attributes } = await client.call<{ Attributes: { QueueArn: string } }>("GetQueueAttributes", {
           QueueUrl: dead.QueueUrl,
           AttributeNames: ["QueueArn"],

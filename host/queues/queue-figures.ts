@@ -1,6 +1,6 @@
 /** How much is in a service's queue, for those who watch it: the metrics and the tools. */
 import { SqsClient } from "../../functions/events/sqs-client.ts";
-import { deadLetterQueueName, queuePlace } from "../../functions/settings/configuration.ts";
+import { deadLettersOf, queuePlace } from "../../functions/settings/configuration.ts";
 import type { ServiceName } from "../../functions/settings/services.ts";
 
 export interface QueueDepth {
@@ -36,9 +36,7 @@ export class QueueFigures {
     this.client = new SqsClient(place);
     this.url = url;
     this.isLocal = /^(127\.|\[::1\]$|localhost$)/.test(new URL(url).hostname);
-    this.deadUrl = process.env[`QUEUE_URL_${service.toUpperCase()}`]
-      ? `${url}-dead`
-      : url.replace(/[^/]+$/, deadLetterQueueName(service));
+    this.deadUrl = deadLettersOf(url);
   }
 
   /** @throws UnavailableError */

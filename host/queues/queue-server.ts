@@ -5,6 +5,7 @@
  *   node host/queues/queue-server.ts PORT    # on loopback
  */
 import { buildApp } from "fauxqs";
+import { queueRegion } from "../../functions/settings/configuration.ts";
 import { createQueues } from "./create-queues.ts";
 
 const HOST = "127.0.0.1";
@@ -12,6 +13,6 @@ const port = Number(process.argv[2]);
 
 const server = buildApp({ logger: false });
 await server.listen({ port, host: HOST });
-await createQueues({ endpoint: `http://${HOST}:${port}`, region: "us-east-1" });
+await createQueues({ endpoint: `http://${HOST}:${port}`, region: queueRegion() });
 process.once("SIGTERM", () => process.exit(0));
 process.send?.({ serving: true });

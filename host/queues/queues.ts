@@ -9,14 +9,13 @@ import type { Configuration } from "../configuration.ts";
 import type { DataFolder } from "../data-folder.ts";
 import type { Diagnostics } from "../diagnostics.ts";
 import type { Ledger } from "../ledger.ts";
-import { freePorts } from "../ports.ts";
 import { StartError } from "../start-error.ts";
+import { startOnFreePort } from "../start-on-free-port.ts";
 import { SupervisedProcess, type Child } from "../supervised-process.ts";
 import { createQueues } from "./create-queues.ts";
 
 const NAME = "queues";
 const PATIENCE_MS = 2_000;
-const START_ATTEMPTS = 5;
 
 export class Queues {
   readonly #configuration: Configuration;
@@ -63,27 +62,13 @@ export class Queues {
     this.#started?.killNow();
   }
 
-  /** Between the moment in which a port is found free and the start, somebody else may take it. */
   async #startServer(): Promise<string> {
-    let problem = "";
-    for (let attempt = 0; attempt < START_ATTEMPTS; attempt++) {
-      const [port = 0] = await freePorts(1);
-      const server = new SupervisedProcess(
-        queueServer(port, this.#diagnostics),
-        this.#ledger,
-        this.#diagnostics,
-        this.#onReadyAgain,
-      );
-      try {
-        await server.start();
-        this.#started = server;
-        return `http://127.0.0.1:${port}`;
-      } catch (error) {
-        problem = describe(error);
-        await server.stop(0);
-      }
-    }
-    throw new StartError(`the queue server did not start: ${problem}`);
+    const port = await startOnFreePort("the queue server", (free) => {
+      const server = queueServer(free, this.#diagnostics);
+      // Also while it starts: whoever is in a hurry then kills it as well.
+      return (this.#started = new SupervisedProcess(server, this.#ledger, this.#diagnostics, this.#onReadyAgain));
+    });
+    return `http://127.0.0.1:${port}`;
   }
 
   #readUrl(): string {

@@ -7,10 +7,10 @@ import { offerDispatch } from "../../functions/calls/dispatch.ts";
 import { services } from "../../functions/services.ts";
 import { numberOf, textOrDefault } from "../../functions/settings/settings.ts";
 import { openState } from "../../functions/state/open-state.ts";
-import type { ServiceDescription } from "../gateway/description.ts";
 import { readDescriptionApart } from "../gateway/description-apart.ts";
 import { Functions } from "../gateway/functions.ts";
 import { importFrom } from "../gateway/local-function.ts";
+import { startPolling } from "../gateway/polling.ts";
 import { gatewayServer } from "../http/gateway-server.ts";
 import type { FunctionServer } from "../http/server.ts";
 import { observe } from "../observe/observe.ts";
@@ -58,13 +58,6 @@ async function main(): Promise<void> {
   let stopping: Promise<void> | undefined;
   process.on("SIGTERM", () => void (stopping ??= stop(server, endSchedules, endPolling)));
   tell({ serving: true });
-}
-
-/** Only where there are queues is what polls them loaded. */
-async function startPolling(functions: Functions, description: ServiceDescription): Promise<() => Promise<void>> {
-  if (description.functions.every(({ queues = [] }) => queues.length === 0)) return async () => undefined;
-  const { pollQueues } = await import("../gateway/queue-poller.ts");
-  return pollQueues(description.functions, (name, event) => functions.invoke(name, event));
 }
 
 /** Takes no new work, answers what is under way, appends to the log what was executed, and then ends the process. */

@@ -2,61 +2,21 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { METRICS } from "../../functions/observe/measures.ts";
 import { freeHttpPort } from "../ports.ts";
-import { startShop, type RunningShop } from "../running-shop.ts";
-import { Collector, type Exported } from "./support/collector.ts";
+import { startShop } from "../running-shop.ts";
+import type { Exported } from "./support/collector.ts";
+import { eventually, TracedShop } from "./support/traced-shop.ts";
 
-let shop: RunningShop;
-const collector = new Collector();
-
-beforeAll(async () => {
-  const endpoint = await collector.listen();
-  shop = await startShop("serve", await freeHttpPort(), {
-    OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-    OTEL_BSP_SCHEDULE_DELAY: "100",
-    SAGA_TIMEOUT_MS: "1500",
-  });
-}, 60_000);
-afterAll(async () => {
-  await shop.stop();
-  shop.removeData();
-  collector.close();
-});
-
-async function post(path: string, headers: Record<string, string> = {}): Promise<Record<string, string>> {
-  const response = await fetch(shop.url + path, { method: "POST", headers });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`);
-  return text.startsWith("{") ? (JSON.parse(text) as Record<string, string>) : {};
-}
-
-async function newOrder(): Promise<string> {
-  const { item_id } = await post("/stock/item/create/5");
-  const { user_id } = await post("/payment/create_user");
-  await post(`/stock/add/${item_id}/10`);
-  await post(`/payment/add_funds/${user_id}/100`);
-  const { order_id } = await post(`/orders/create/${user_id}`);
-  await post(`/orders/addItem/${order_id}/${item_id}/2`);
-  return order_id ?? "";
-}
-
-async function eventually<T>(look: () => T | Promise<T>, patience = 25_000): Promise<T> {
-  for (const end = Date.now() + patience; ; await sleep(50)) {
-    try {
-      return await look();
-    } catch (error) {
-      if (Date.now() > end) throw error;
-    }
-  }
-}
+let on: TracedShop;
+beforeAll(async () => (on = await TracedShop.start({ SAGA_TIMEOUT_MS: "1500" })), 60_000);
+afterAll(() => on.stop());
 
 test("a checkout is one trace: the caller's, through all services, down to the group and the append", async () => {
   const [trace, caller] = ["0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"];
-  await post(`/orders/checkout/${await newOrder()}`, { traceparent: `00-${trace}-${caller}-01` });
+  await on.post(`/orders/checkout/${await on.newOrder()}`, { traceparent: `00-${trace}-${caller}-01` });
   const spans = await eventually(() => {
-    const found = collector.of(trace);
+    const found = on.collector.of(trace);
     expect(found.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         "POST /orders/checkout/{order_id}",
@@ -81,31 +41,33 @@ test("a checkout is one trace: the caller's, through all services, down to the g
   expect(parentOf("transaction charge")).toBe("POST /payment/charge");
   const { links = [], spanId } = named("transaction reserve");
   const group = await eventually(() => {
-    const found = collector.spans.find((span) => links.some((link) => link.spanId === span.spanId));
+    const found = on.collector.spans.find((span) => links.some((link) => link.spanId === span.spanId));
     if (found === undefined) throw new Error("the group has not come");
     return found;
   });
   expect(group.name).toBe("group");
   expect(group.links?.map((link) => link.spanId)).toContain(spanId);
-  expect(collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["append", "restore"]));
+  expect(on.collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["append", "restore"]));
 });
 
 test("one trace shows a checkout that a killed host began and another process ended", async () => {
   const [trace, caller] = ["1bf7651916cd43dd8448eb211c80319c", "c7ad6b7169203331"];
-  const order = await newOrder();
-  const payment = shop.pidOf("redis-payment");
+  const order = await on.newOrder();
+  const payment = on.shop.pidOf("redis-payment");
   process.kill(payment, "SIGSTOP");
   try {
-    const lost = post(`/orders/checkout/${order}`, { traceparent: `00-${trace}-${caller}-01` }).catch(() => undefined);
+    const lost = on
+      .post(`/orders/checkout/${order}`, { traceparent: `00-${trace}-${caller}-01` })
+      .catch(() => undefined);
     // What the host has sent by now is not lost with it.
-    await eventually(() => expect(collector.of(trace).map(({ name }) => name)).toContain("transaction reserve"));
-    process.kill(shop.pidOf("host"), "SIGKILL");
+    await eventually(() => expect(on.collector.of(trace).map(({ name }) => name)).toContain("transaction reserve"));
+    process.kill(on.shop.pidOf("host"), "SIGKILL");
     await lost;
   } finally {
     process.kill(payment, "SIGCONT");
   }
   const spans = await eventually(() => {
-    const found = collector.of(trace);
+    const found = on.collector.of(trace);
     expect(found.map(({ name }) => name)).toEqual(
       expect.arrayContaining([
         "transaction checkout",
@@ -123,14 +85,11 @@ test("one trace shows a checkout that a killed host began and another process en
 }, 60_000);
 
 test("the lines of all services about one checkout have one trace, its saga, and an id of their own", async () => {
-  const order = await newOrder();
+  const order = await on.newOrder();
   const trace = "2cf7651916cd43dd8448eb211c80319c";
-  await post(`/orders/checkout/${order}`, { traceparent: `00-${trace}-b7ad6b7169203331-01` });
+  await on.post(`/orders/checkout/${order}`, { traceparent: `00-${trace}-b7ad6b7169203331-01` });
   const lines = await eventually(() => {
-    const found = readFileSync(`${shop.dataFolder}/run/host.out`, "utf8")
-      .split("\n")
-      .filter((line) => line.includes(trace))
-      .map((line) => JSON.parse(line) as Record<string, string>);
+    const found = on.linesWith(trace);
     expect(found.map(({ service }) => service).sort()).toEqual(["order", "payment", "stock"]);
     return found;
   });
@@ -140,7 +99,7 @@ test("the lines of all services about one checkout have one trace, its saga, and
 
 test("the metrics count what was asked, and are all that the table promises", async () => {
   const samples = async (): Promise<Map<string, number>> => {
-    const text = await (await fetch(`${shop.url}/metrics`)).text();
+    const text = await (await fetch(`${on.shop.url}/metrics`)).text();
     return new Map(
       text.split("\n").flatMap((line) => {
         const [, name = "", value] = /^([a-z_0-9]+(?:\{.*\})?) (\S+)$/.exec(line) ?? [];
@@ -149,7 +108,7 @@ test("the metrics count what was asked, and are all that the table promises", as
     );
   };
   const before = await samples();
-  await post(`/orders/checkout/${await newOrder()}`);
+  await on.post(`/orders/checkout/${await on.newOrder()}`);
   const after = await samples();
   const grown = (name: string): number => (after.get(name) ?? 0) - (before.get(name) ?? 0);
   expect(grown(`shop_requests_total{service="order",route="POST /orders/checkout/{order_id}",status="200"}`)).toBe(1);
@@ -160,7 +119,7 @@ test("the metrics count what was asked, and are all that the table promises", as
   expect(after.get(`shop_epoch{service="stock"}`)).toBeGreaterThan(0);
   expect(after.get("shop_requests_active")).toBe(0);
   expect(after.get("nodejs_eventloop_lag_p99_seconds")).toBeGreaterThan(0);
-  const text = await (await fetch(`${shop.url}/metrics`)).text();
+  const text = await (await fetch(`${on.shop.url}/metrics`)).text();
   for (const { name, type } of Object.values(METRICS)) expect(text).toContain(`# TYPE ${name} ${type}`);
 });
 
@@ -169,8 +128,8 @@ const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
 (hasPromtool || process.env["CI"] === "true" ? test : test.skip)(
   "promtool, which Debian has in its package prometheus, finds nothing wrong with the metrics",
   async () => {
-    await post(`/orders/checkout/${await newOrder()}`);
-    const input = await (await fetch(`${shop.url}/metrics`)).text();
+    await on.post(`/orders/checkout/${await on.newOrder()}`);
+    const input = await (await fetch(`${on.shop.url}/metrics`)).text();
     const { status, stdout, stderr } = spawnSync("promtool", ["check", "metrics"], { input, encoding: "utf8" });
     // Node's own metrics have names that prom-client has chosen.
     const ours = stderr.split("\n").filter((line) => line.startsWith("shop_"));
@@ -179,20 +138,20 @@ const hasPromtool = spawnSync("promtool", ["--version"]).status === 0;
 );
 
 test("the console is on the host's own address, and knows the shop", async () => {
-  const about = (await (await fetch(`${shop.url}/console/api/about`)).json()) as {
+  const about = (await (await fetch(`${on.shop.url}/console/api/about`)).json()) as {
     services: string[];
     actions: { name: string }[];
   };
   expect(about.services).toEqual(["order", "stock", "payment"]);
   expect(about.actions.map(({ name }) => name)).toEqual(["resume"]);
-  expect((await fetch(`${shop.url}/console/do/kill-host`, { method: "POST" })).status).toBe(404);
-  const token = readFileSync(`${shop.dataFolder}/secrets/console-token`, "utf8").trim();
-  const resumed = await fetch(`${shop.url}/console/do/resume`, {
+  expect((await fetch(`${on.shop.url}/console/do/kill-host`, { method: "POST" })).status).toBe(404);
+  const token = readFileSync(`${on.shop.dataFolder}/secrets/console-token`, "utf8").trim();
+  const resumed = await fetch(`${on.shop.url}/console/do/resume`, {
     method: "POST",
     headers: { authorization: `Bearer ${token}` },
   });
   expect(await resumed.json()).toEqual({ done: JSON.stringify({ settled: 0, open: 0 }) });
-  const elsewhere = await fetch(`${shop.url}/console/api/now`, { headers: { "x-forwarded-for": "203.0.113.1" } });
+  const elsewhere = await fetch(`${on.shop.url}/console/api/now`, { headers: { "x-forwarded-for": "203.0.113.1" } });
   expect(elsewhere.status).toBe(401);
 });
 

@@ -1,27 +1,19 @@
 /** What monitors are told of a service, and of the shop. */
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
-import { Redis } from "ioredis";
 import { insteadOf } from "../../test/support/faults.ts";
 import { Shop } from "../../test/support/shop.ts";
 
 const serving = { status: "serving", epoch: expect.any(Number) as unknown };
 
 let shop: Shop;
-let stock: Redis;
-beforeAll(async () => {
-  shop = await Shop.open();
-  stock = new Redis(shop.redis.stock.url);
-});
-afterAll(async () => {
-  stock.disconnect();
-  await shop.close();
-});
+beforeAll(async () => (shop = await Shop.open()));
+afterAll(() => shop.close());
 afterEach(() => shop.reset());
 
 test("a service that is being restored is 503 and says so, and so is the shop; the others serve", async () => {
   await shop.post("/stock/item/create/5");
-  await stock.flushall();
-  await stock.set("log:lock", "another process", "PX", 4_000);
+  await shop.client("stock").flushall();
+  await shop.client("stock").set("log:lock", "another process", "PX", 4_000);
   const restoring = { status: "restoring", error: { code: "restoring", retryable: true } };
   const service = await shop.get("/stock/health");
   expect(service).toMatchObject({ status: 503, retryAfter: "1", json: restoring });
@@ -30,7 +22,7 @@ test("a service that is being restored is 503 and says so, and so is the shop; t
     retryAfter: "1",
     json: { status: "restoring", services: { order: serving, stock: restoring, payment: serving } },
   });
-  await stock.del("log:lock");
+  await shop.client("stock").del("log:lock");
   for (let status = 0; status !== 200;) ({ status } = await shop.get("/stock/health"));
   expect(await shop.get("/health")).toMatchObject({
     status: 200,

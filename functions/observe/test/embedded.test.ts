@@ -11,7 +11,6 @@ test("what happens in one turn of the event loop is one line for each service, w
   embedMetrics("shop-test");
   process.stdout.write = (text: string) => lines.push(...text.trim().split("\n")) > 0;
   try {
-    channel("shop:state").publish({ service: "stock", store: "store-1" });
     channel("shop:request").publish({
       service: "stock",
       method: "GET",
@@ -21,6 +20,7 @@ test("what happens in one turn of the event loop is one line for each service, w
     });
     for (const ended of [10, 20])
       channel("log-replay:append").publish({
+        name: "stock",
         store: "store-1",
         epoch: 4,
         commits: 1,

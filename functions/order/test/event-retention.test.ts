@@ -5,6 +5,7 @@ import { SERVICES } from "../../settings/services.ts";
 import { breakBefore } from "../../test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
 import { lost } from "../../test/support/queues.ts";
+import { expireAll as expire, leftovers } from "../../test/support/retention.ts";
 import { Shop } from "../../test/support/shop.ts";
 
 let shop: Shop;
@@ -15,21 +16,10 @@ afterEach(async () => {
   shop.set({ RESEND_MS: 150 });
 });
 
-const TRANSIENT = /^(claim|saga|reservation|charge|idempotency):/;
-
-async function leftovers(): Promise<string[]> {
-  return (await Promise.all(SERVICES.map((name) => shop.keys(name)))).flat().filter((key) => TRANSIENT.test(key));
-}
-
-/** Runs every scheduled deletion with a retention of next to nothing. */
+/** Once nothing is under way. */
 async function expireAll(): Promise<Record<string, number>> {
   await shop.queues.quiet();
-  await sleep(5);
-  shop.set({ RETENTION_MS: 1 });
-  const order = await shop.run("order/maintain");
-  for (const service of ["stock", "payment"] as const) await shop.run(`${service}/maintain`);
-  shop.set({ RETENTION_MS: 86_400_000 });
-  return order;
+  return expire(shop);
 }
 
 /** A checkout that is given up after its own time; what undoes it is sent, and may be lost. */
@@ -53,9 +43,9 @@ describe.each([
     shop.queues.repeat = repeated;
     await shop.post(`/orders/checkout/${goods.order}`, { headers: { "Idempotency-Key": `kept-${repeated}` } });
     await shop.queues.quiet();
-    const before = await leftovers();
+    const before = await leftovers(shop);
     expect(await shop.run("order/maintain")).toEqual({ expired: 0, forgotten: 0 });
-    expect(await leftovers()).toEqual(before);
+    expect(await leftovers(shop)).toEqual(before);
     expect(before.map((key) => key.split(":")[0]).sort()).toEqual(["charge", "idempotency", "reservation", "saga"]);
     await expireAll();
   });
@@ -74,9 +64,9 @@ describe.each([
       for (const { order } of [poor, few]) await shop.post(`/orders/checkout/${order}`);
       await shop.queues.quiet();
       await givenUp(slow);
-      expect((await leftovers()).length).toBeGreaterThan(0);
+      expect((await leftovers(shop)).length).toBeGreaterThan(0);
       expect((await expireAll())["forgotten"]).toBe(round === 0 ? 4 : 3);
-      expect(await leftovers()).toEqual([]);
+      expect(await leftovers(shop)).toEqual([]);
       sizes.push(await Promise.all(SERVICES.map((name) => shop.lasting(name))));
     }
     expect(sizes).toEqual([sizes[0], sizes[0], sizes[0]]);
@@ -92,13 +82,13 @@ describe.each([
     await givenUp(open, ["refund"]);
     expect((await shop.post(`/orders/checkout/${done.order}`)).status).toBe(200);
     expect(await expireAll()).toEqual({ expired: 0, forgotten: 1 });
-    const kinds = (await leftovers()).map((key) => key.split(":")[0]).sort();
+    const kinds = (await leftovers(shop)).map((key) => key.split(":")[0]).sort();
     expect(kinds).toEqual(["charge", "claim", "reservation", "saga"]);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, open)).toEqual(UNTOUCHED);
     expect(await stateOf(shop, done)).toEqual(PAID);
     await expireAll();
-    expect(await leftovers()).toEqual([]);
+    expect(await leftovers(shop)).toEqual([]);
   });
 
   test.each(["payment", "stock"] as const)(
@@ -109,15 +99,15 @@ describe.each([
       await shop.post(`/orders/checkout/${goods.order}`);
       await shop.queues.quiet();
       const marker = service === "stock" ? "reservation:" : "charge:";
-      const before = (await leftovers()).filter((key) => key.startsWith("saga:") || key.startsWith(marker));
+      const before = (await leftovers(shop)).filter((key) => key.startsWith("saga:") || key.startsWith(marker));
       expect(before).toHaveLength(2);
       shop.gateway.always(`/${service}/forget`, breakBefore);
       await expect(expireAll()).rejects.toThrow();
       shop.set({ RETENTION_MS: 86_400_000 });
-      expect(await leftovers()).toEqual(expect.arrayContaining(before));
+      expect(await leftovers(shop)).toEqual(expect.arrayContaining(before));
       shop.gateway.heal();
       await expireAll();
-      expect(await leftovers()).toEqual([]);
+      expect(await leftovers(shop)).toEqual([]);
     },
   );
 

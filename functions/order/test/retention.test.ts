@@ -2,30 +2,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import { setTimeout as sleep } from "node:timers/promises";
 import { after, breakBefore, insteadOf } from "../../test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED } from "../../test/support/goods.ts";
+import { expireAll, leftovers } from "../../test/support/retention.ts";
 import { Shop } from "../../test/support/shop.ts";
-import { SERVICES } from "../../settings/services.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
 afterAll(() => shop.close());
 afterEach(() => shop.reset());
-
-const transient = /^(claim|saga|reservation|charge|idempotency):/;
-
-async function leftovers(): Promise<string[]> {
-  return (await Promise.all(SERVICES.map((name) => shop.keys(name)))).flat().filter((key) => transient.test(key));
-}
-
-/** Runs every scheduled deletion with a retention of next to nothing. */
-async function expireAll(): Promise<Record<string, number>> {
-  await sleep(5);
-  shop.set({ RETENTION_MS: 1 });
-  const order = await shop.run("order/maintain");
-  await shop.run("stock/maintain");
-  await shop.run("payment/maintain");
-  shop.set({ RETENTION_MS: 86_400_000 });
-  return order;
-}
 
 describe.each([
   ["each step delivered once", false],
@@ -34,11 +17,11 @@ describe.each([
   test("nothing is deleted before its retention is over", async () => {
     const goods = await basket(shop);
     await shop.post(`/orders/checkout/${goods.order}`, { headers: { "Idempotency-Key": `kept-${repeated}` } });
-    const before = await leftovers();
+    const before = await leftovers(shop);
     expect(await shop.run("order/maintain")).toEqual({ expired: 0, forgotten: 0 });
-    expect(await leftovers()).toEqual(before);
+    expect(await leftovers(shop)).toEqual(before);
     expect(before.map((key) => key.split(":")[0]).sort()).toEqual(["charge", "idempotency", "reservation", "saga"]);
-    await expireAll();
+    await expireAll(shop);
   });
 
   test("settled sagas, markers and idempotency records are deleted, and memory is as it was after every round of checkouts", async () => {
@@ -58,9 +41,9 @@ describe.each([
       await shop.post(`/orders/checkout/${poor.order}`);
       shop.gateway.next("/payment/charge", after(500));
       await shop.post(`/orders/checkout/${broken.order}`);
-      expect((await leftovers()).length).toBeGreaterThan(0);
-      expect((await expireAll())["forgotten"]).toBe(round === 0 ? 3 : 2);
-      expect(await leftovers()).toEqual([]);
+      expect((await leftovers(shop)).length).toBeGreaterThan(0);
+      expect((await expireAll(shop))["forgotten"]).toBe(round === 0 ? 3 : 2);
+      expect(await leftovers(shop)).toEqual([]);
       sizes.push(await shop.lasting("stock"));
     }
     expect(new Set(sizes).size).toBe(1);
@@ -78,15 +61,15 @@ describe.each([
     shop.gateway.always("/payment/refund", insteadOf(503));
     expect((await shop.post(`/orders/checkout/${open.order}`, { time: 1_000 })).code).toBe("checkout_pending");
     await shop.post(`/orders/checkout/${done.order}`);
-    expect(await expireAll()).toEqual({ expired: 0, forgotten: 1 });
-    const kinds = (await leftovers()).map((key) => key.split(":")[0]).sort();
+    expect(await expireAll(shop)).toEqual({ expired: 0, forgotten: 1 });
+    const kinds = (await leftovers(shop)).map((key) => key.split(":")[0]).sort();
     expect(kinds).toEqual(["charge", "claim", "reservation", "saga"]);
     shop.gateway.heal();
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, open)).toEqual(UNTOUCHED);
     expect(await stateOf(shop, done)).toEqual(PAID);
-    await expireAll();
-    expect(await leftovers()).toEqual([]);
+    await expireAll(shop);
+    expect(await leftovers(shop)).toEqual([]);
   });
 
   test("more open sagas than fit in one look do not keep a settled one from being forgotten", async () => {
@@ -101,7 +84,7 @@ describe.each([
     await sleep(5);
     const done = await basket(shop);
     await shop.post(`/orders/checkout/${done.order}`);
-    expect(await expireAll()).toEqual({ expired: 0, forgotten: 1 });
+    expect(await expireAll(shop)).toEqual({ expired: 0, forgotten: 1 });
     await state.occ.transactAlone([], () => ({
       result: null,
       set: Object.fromEntries(Object.keys(rows).map((key) => [key, null])),
@@ -114,15 +97,15 @@ describe.each([
       const goods = await basket(shop);
       await shop.post(`/orders/checkout/${goods.order}`);
       const kept = (key: string): boolean => key.startsWith(service === "stock" ? "reservation:" : "charge:");
-      const before = (await leftovers()).filter((key) => key.startsWith("saga:") || kept(key));
+      const before = (await leftovers(shop)).filter((key) => key.startsWith("saga:") || kept(key));
       expect(before).toHaveLength(2);
       shop.gateway.always(`/${service}/forget`, breakBefore);
-      await expect(expireAll()).rejects.toThrow();
+      await expect(expireAll(shop)).rejects.toThrow();
       shop.set({ RETENTION_MS: 86_400_000 });
-      expect(await leftovers()).toEqual(expect.arrayContaining(before));
+      expect(await leftovers(shop)).toEqual(expect.arrayContaining(before));
       shop.gateway.heal();
-      await expireAll();
-      expect(await leftovers()).toEqual([]);
+      await expireAll(shop);
+      expect(await leftovers(shop)).toEqual([]);
     },
   );
 
@@ -140,14 +123,14 @@ describe.each([
     expect((await shop.signed("/stock/release", old)).status).toBe(200);
     expect((await shop.signed("/payment/refund", old)).status).toBe(200);
     for (const path of ["/stock/forget", "/payment/forget"]) await shop.signed(path, { sagas: [old.saga] });
-    expect(await leftovers()).toEqual([]);
+    expect(await leftovers(shop)).toEqual([]);
   });
 
   test("what was forgotten does not come back: neither a late execute nor a late compensation changes anything", async () => {
     const goods = await basket(shop);
     await shop.post(`/orders/checkout/${goods.order}`);
     const sent = shop.gateway.deliveries.map(({ path, body }) => ({ path, body }));
-    await expireAll();
+    await expireAll(shop);
     shop.set({ RETENTION_MS: 1 });
     for (const { path, body } of sent)
       expect(await shop.signed(path, body)).toMatchObject({ status: 400, code: "saga_expired" });

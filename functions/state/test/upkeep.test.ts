@@ -1,19 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { Redis } from "ioredis";
 import { Shop } from "../../test/support/shop.ts";
 
 let shop: Shop;
-let stock: Redis;
-beforeAll(async () => {
-  shop = await Shop.open();
-  stock = new Redis(shop.redis.stock.url);
-});
-afterAll(async () => {
-  stock.disconnect();
-  await shop.close();
-});
+beforeAll(async () => (shop = await Shop.open()));
+afterAll(() => shop.close());
 afterEach(() => shop.reset());
 
 test("while a service restores, its requests are answered 503 with Retry-After within a second, and the other services go on", async () => {
@@ -21,8 +13,8 @@ test("while a service restores, its requests are answered 503 with Retry-After w
   const { item_id: item } = json as { item_id: string };
   const path = `/stock/add/${item}/1`;
   // Another process restores, for longer than a request waits.
-  await stock.flushall();
-  await stock.set("log:lock", "another process", "PX", 4_000);
+  await shop.client("stock").flushall();
+  await shop.client("stock").set("log:lock", "another process", "PX", 4_000);
   for (const request of [
     () => shop.post(path),
     () => shop.get(`/stock/find/${item}`),
@@ -34,7 +26,7 @@ test("while a service restores, its requests are answered 503 with Retry-After w
   }
   expect(await shop.post("/payment/create_user")).toMatchObject({ status: 200 });
   expect(await shop.post("/orders/create/7")).toMatchObject({ status: 200 });
-  await stock.del("log:lock");
+  await shop.client("stock").del("log:lock");
   // A task waits for the restore.
   await shop.run("stock/maintain");
   expect(await shop.post(path)).toMatchObject({ status: 200, body: "1" });
@@ -44,7 +36,7 @@ test("a log is compacted once it is large or old enough: its segments go to the 
   await shop.post("/stock/batch_init/20/7/3");
   for (let i = 0; i < 20; i++) await shop.post(`/stock/subtract/${i}/${1 + (i % 3)}`);
   // In a new epoch the segment of the one before takes nothing any more.
-  await stock.flushall();
+  await shop.client("stock").flushall();
   expect(await shop.get("/stock/find/1")).toMatchObject({ json: { stock: 5, price: 3 } });
   expect(await shop.run("stock/compact")).toEqual({ commits: 0, archived: 0 });
   shop.set({ COMPACT_BYTES: 1_000 });
@@ -54,13 +46,13 @@ test("a log is compacted once it is large or old enough: its segments go to the 
   expect(await shop.run("stock/compact")).toEqual({ commits: 0, archived: 0 });
   const folder = join(shop.folder, "log", "stock");
   expect((await readdir(join(folder, "archive"))).length).toBe(done["archived"]);
-  await stock.flushall();
+  await shop.client("stock").flushall();
   for (let i = 0; i < 20; i++)
     expect(await shop.get(`/stock/find/${i}`)).toMatchObject({ json: { stock: 6 - (i % 3), price: 3 } });
 
   expect(await shop.run("payment/compact")).toEqual({ commits: 0, archived: 0 });
   await shop.post("/stock/add/1/1");
-  await stock.flushall();
+  await shop.client("stock").flushall();
   await shop.get("/stock/find/1");
   shop.set({ COMPACT_BYTES: 67_108_864, COMPACT_AGE_MS: 1 });
   expect(await shop.run("stock/compact")).toEqual({ commits: 1, archived: 1 });

@@ -7,7 +7,7 @@ import { createQueues } from "../../../host/queues/create-queues.ts";
 import { INBOX } from "../../events/messages.ts";
 import { seal } from "../../events/seal.ts";
 import { SqsClient } from "../../events/sqs-client.ts";
-import { deadLetterQueueName, queuePlace } from "../../settings/configuration.ts";
+import { deadLettersOf, queuePlace } from "../../settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../../settings/services.ts";
 import { lambdaContext } from "./invocation.ts";
 
@@ -145,7 +145,7 @@ export class TestQueues {
     const { url } = queuePlace(service);
     const { Attributes } = await this.#client(service).call<{ Attributes: Record<string, string> }>(
       "GetQueueAttributes",
-      { QueueUrl: dead ? url.replace(/[^/]+$/, deadLetterQueueName(service)) : url, AttributeNames: ["All"] },
+      { QueueUrl: dead ? deadLettersOf(url) : url, AttributeNames: ["All"] },
     );
     return (
       Number(Attributes["ApproximateNumberOfMessages"]) + Number(Attributes["ApproximateNumberOfMessagesNotVisible"])

@@ -50,6 +50,7 @@ export class Shop {
   readonly gateway: Gateway;
   readonly redis: Readonly<Record<Name, RedisServer>>;
   readonly folder: string;
+  readonly #clients = new Map<Name, Redis>();
   #queues: TestQueues | undefined;
 
   private constructor(gateway: Gateway, redis: Readonly<Record<Name, RedisServer>>, folder: string) {
@@ -129,6 +130,7 @@ export class Shop {
     await this.#queues?.close();
     await this.gateway.close();
     for (const name of SERVICES) await (await this.state(name)).close();
+    for (const client of this.#clients.values()) client.disconnect();
     await Promise.all(Object.values(this.redis).map((server) => server.stop()));
     await rm(this.folder, { recursive: true });
   }
@@ -208,6 +210,13 @@ export class Shop {
     return openState(service[name]);
   }
 
+  /** An ordinary client of a service's Redis, to look and to interfere from outside. */
+  client(name: Name): Redis {
+    const client = this.#clients.get(name) ?? new Redis(this.redis[name].url);
+    this.#clients.set(name, client);
+    return client;
+  }
+
   /** A stored row, as the service has it. */
   async row<T>(name: Name, key: string): Promise<T | null> {
     const [row = null] = await (await this.state(name)).occ.read<T>([key]);
@@ -216,22 +225,13 @@ export class Shop {
 
   /** Every key of a service's state, whatever wrote it. */
   async keys(name: Name): Promise<string[]> {
-    const client = new Redis(this.redis[name].url);
-    try {
-      return (await client.keys("*")).filter((key) => !/^(log|occ):/.test(key)).sort();
-    } finally {
-      client.disconnect();
-    }
+    return (await this.client(name).keys("*")).filter((key) => !/^(log|occ):/.test(key)).sort();
   }
 
   /** How many keys it has, the log's own too, without those that end by themselves in a while. */
   async lasting(name: Name): Promise<number> {
-    const client = new Redis(this.redis[name].url);
-    try {
-      const lives = await Promise.all((await client.keys("*")).map((key) => client.pttl(key)));
-      return lives.filter((life) => life === -1).length;
-    } finally {
-      client.disconnect();
-    }
+    const client = this.client(name);
+    const lives = await Promise.all((await client.keys("*")).map((key) => client.pttl(key)));
+    return lives.filter((life) => life === -1).length;
   }
 }

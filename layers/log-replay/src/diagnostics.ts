@@ -7,6 +7,8 @@ import type { LogEvent } from "./recover/recovery.ts";
 
 /** A frame that was appended, or was not. On `log-replay:append`. */
 export interface AppendMessage {
+  /** Of the `LoggedRedis`; undefined where it was given none. */
+  readonly name: string | undefined;
   /** The store's id. */
   readonly store: string;
   readonly epoch: number;
@@ -19,7 +21,7 @@ export interface AppendMessage {
 }
 
 /** What a restore tells about itself. On `log-replay:restore`. */
-export type RestoreMessage = LogEvent & { readonly store: string };
+export type RestoreMessage = LogEvent & { readonly name: string | undefined; readonly store: string };
 
 export const appends = channel("log-replay:append");
 export const restores = channel("log-replay:restore");

@@ -102,13 +102,13 @@ export class LoggedRedis {
     } = options;
     const { restorePatience = Infinity, lockTtl = 3_000, now = () => new Date(), name } = options;
     const onEvent = (event: LogEvent): void => {
-      if (restores.hasSubscribers) restores.publish({ ...event, store: store.id } satisfies RestoreMessage);
+      if (restores.hasSubscribers) restores.publish({ ...event, name, store: store.id } satisfies RestoreMessage);
       options.onEvent?.(event);
     };
     this.#indexes = indexes;
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
-    this.#hook = new LogHook({ store, open, indexes, commit, lockTtl, restorePatience, onEvent, now });
+    this.#hook = new LogHook({ store, open, indexes, commit, lockTtl, restorePatience, onEvent, now, name });
     if (options.compaction !== undefined) this.#schedule = this.#compactNowAndThen(options.compaction, onEvent);
     const named = name === undefined ? {} : { name };
     this.occ = new Occ({

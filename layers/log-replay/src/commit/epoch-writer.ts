@@ -99,6 +99,7 @@ export class EpochWriter {
   /** The commit that the epoch goes on from. */
   readonly cut: number;
   readonly #store: LogStore;
+  readonly #name: string | undefined;
   /** The highest commit of each key that is enqueued and not yet durable. */
   readonly #pending = new Map<string, number>();
   #segment: SegmentWriter | undefined;
@@ -112,8 +113,10 @@ export class EpochWriter {
   readonly #recent = new RecentCommits();
   readonly #lease: Lease;
 
-  constructor(store: LogStore, epoch: number, cut: number) {
+  /** @param name for the diagnostics channels */
+  constructor(store: LogStore, epoch: number, cut: number, name: string | undefined) {
     this.#store = store;
+    this.#name = name;
     this.epoch = epoch;
     this.cut = cut;
     this.#lease = new Lease(store.readLease ?? 0);
@@ -272,8 +275,9 @@ export class EpochWriter {
     if (!appends.hasSubscribers) return segment.append(frame);
     const started = performance.now();
     const tell = (error: unknown): void => {
-      const about = { store: this.#store.id, epoch: this.epoch, commits: entries.length, bytes: frame.length };
-      appends.publish({ ...about, started, ended: performance.now(), error } satisfies AppendMessage);
+      const about = { name: this.#name, store: this.#store.id, epoch: this.epoch };
+      const what = { commits: entries.length, bytes: frame.length, started, ended: performance.now() };
+      appends.publish({ ...about, ...what, error } satisfies AppendMessage);
     };
     try {
       await segment.append(frame);

@@ -68,6 +68,8 @@ const LONGEST_IDLE = 100;
 export interface LogHookOptions extends Omit<RecoveryOptions, "signal"> {
   readonly commit: CommitMode;
   readonly now: () => Date;
+  /** For the diagnostics channels. */
+  readonly name: string | undefined;
   /** Milliseconds that a caller of `restore` waits; Infinity for as long as it takes. */
   readonly restorePatience: number;
 }
@@ -309,7 +311,7 @@ export class LogHook implements CommitHook<Session> {
    * meanwhile.
    */
   async #enter(epoch: number): Promise<AppendTurns> {
-    const { store, open, commit } = this.#options;
+    const { store, open, commit, name } = this.#options;
     await askWhetherFit(open, store, commit);
     const begin = (await store.begins()).get(epoch);
     if (begin === undefined)
@@ -317,7 +319,7 @@ export class LogHook implements CommitHook<Session> {
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
     const present = this.#turns;
     if (present !== undefined && judgeWriter(present.writer, epoch) !== "replace") return present;
-    this.#turns = new AppendTurns(new EpochWriter(store, epoch, begin.cut), open);
+    this.#turns = new AppendTurns(new EpochWriter(store, epoch, begin.cut, name), open);
     this.#interval ??= setInterval(() => void this.#turns?.writer.verify(), COMPARE_INTERVAL).unref();
     present?.close();
     present?.writer.close();
