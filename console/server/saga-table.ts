@@ -1,5 +1,5 @@
 import { traceIdOf } from "../../functions/observe/trace-context.ts";
-import { SAGAS, type Saga } from "../../functions/order/sagas.ts";
+import { isSettled, SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import type { LogRecord } from "log-replay/tools";
 import { Column, hash, Words } from "./columns.ts";
 
@@ -103,7 +103,7 @@ export class SagaTable {
     } else if (this.#driverOf.get(id) !== driver && this.#driverOf.has(id)) {
       columns.drivers.set(row, Math.min(255, columns.drivers.at(row) + 1));
     }
-    const settled = saga.state === "paid" || saga.state === "failed";
+    const settled = isSettled(saga);
     columns.state.set(row, STATES.indexOf(saga.state));
     columns.last.set(row, n);
     columns.endedAt.set(row, settled ? Date.parse(at) : NaN);

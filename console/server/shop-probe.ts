@@ -19,7 +19,7 @@ export interface ShopState {
   readonly loopDelay: number | null;
 }
 
-const NOTHING: ShopState = { up: false, active: null, queued: null, services: {}, loopDelay: null };
+export const NOTHING: ShopState = { up: false, active: null, queued: null, services: {}, loopDelay: null };
 const TIMEOUT = 1_000;
 
 /** Asks a host of the shop for its metrics. */

@@ -9,7 +9,7 @@ import { RequestLines } from "./request-lines.ts";
 import { SagaTable, type SagaFilter } from "./saga-table.ts";
 import { Searches } from "./searches.ts";
 import { ServiceLog } from "./service-log.ts";
-import type { ShopProbe, ShopState } from "./shop-probe.ts";
+import { NOTHING, type ShopProbe, type ShopState } from "./shop-probe.ts";
 import { Verification } from "./verification.ts";
 import { sagaLines, type SagaLine } from "./views.ts";
 
@@ -70,7 +70,7 @@ export class ShopView {
   readonly #probe: ShopProbe;
   readonly #end = new AbortController();
   #before = new Map<string, { readonly at: number; readonly last: number }>();
-  #shop: ShopState = { up: false, active: null, queued: null, services: {}, loopDelay: null };
+  #shop = NOTHING;
   #following: Promise<unknown> = Promise.resolve();
   #lookedAt = 0;
   readonly #selections = new Map<string, { readonly at: number; readonly rows: Uint32Array }>();

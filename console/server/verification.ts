@@ -1,5 +1,5 @@
 import { verify, type Finding, type Law } from "log-replay/tools";
-import { orderLaw, paymentLaw, stockLaw, type Law as ShopLaw, type ShopRecord } from "../../tools/laws.ts";
+import { LAWS, type Law as ShopLaw, type ShopRecord } from "../../tools/laws.ts";
 import type { Place } from "./place.ts";
 
 /** Findings of a service that are kept. */
@@ -21,8 +21,6 @@ export interface VerifyReport {
   readonly services: readonly VerifiedService[];
   readonly problem: string | null;
 }
-
-const LAWS: Readonly<Record<string, ShopLaw>> = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
 
 /** Every checksum, every commit, every law: when somebody asks, and one run at a time for all who ask. */
 export class Verification {
@@ -64,7 +62,7 @@ export class Verification {
     let done = 0;
     const law: Law = (record, image) => {
       if (++done % 1_000 === 0) tell({ done });
-      return LAWS[service]?.(record as unknown as ShopRecord, image as Parameters<ShopLaw>[1]) ?? [];
+      return LAWS[service](record as unknown as ShopRecord, image as Parameters<ShopLaw>[1]);
     };
     tell({});
     const reading = verify(store, { law });
