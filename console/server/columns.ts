@@ -49,7 +49,7 @@ export class Words {
   readonly #numbers = new Map<string, number>();
   readonly #words: string[] = [];
 
-  /** @throws RangeError where there are more of them than a column of bytes can tell apart */
+  /** As many as a column of bytes can tell apart. */
   numberOf(word: string): number {
     let number = this.#numbers.get(word);
     if (number === undefined) {

@@ -17,6 +17,6 @@ export async function listen(made: Console, host: string, port: number): Promise
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-export function isConsole(url: string): boolean {
+function isConsole(url: string): boolean {
   return url.startsWith(PREFIX) && /^(\/|\?|$)/.test(url.slice(PREFIX.length));
 }

@@ -15,7 +15,7 @@ export interface ServiceLogOptions {
   /** Told of each record, once, in order. */
   readonly onRecord: (record: LogRecord) => void;
   /** Told of an epoch that began while the log was followed. */
-  readonly onEpoch: (epoch: number, cut: number, dropped: number) => void;
+  readonly onEpoch: (epoch: number, cut: number) => void;
   /** All that was told does not count: it is told again from the first record. */
   readonly onReset: () => void;
 }
@@ -88,7 +88,7 @@ export class ServiceLog {
       for await (const step of followHistory(store, { after: this.last, pause, signal })) {
         if ("record" in step) this.#add(step.record);
         else if (step.dropped > 0) return this.#reset();
-        else onEpoch(step.began, step.cut, step.dropped);
+        else onEpoch(step.began, step.cut);
         this.problem = null;
       }
     } finally {
@@ -187,11 +187,6 @@ export class ServiceLog {
     const [from, to] = this.#keysOf(n);
     for (let i = from; i < to; i++) if (this.#columns.kind.at(i) === kind) return true;
     return false;
-  }
-
-  keyCount(n: number): number {
-    const [from, to] = this.#keysOf(n);
-    return to - from;
   }
 
   /** Of each key (by its hash) the latest commit before `n` that wrote it; none where none did. */

@@ -200,7 +200,7 @@ function Row({ row }: { readonly row: LogRow }) {
   );
 }
 
-export function RecordPane({ service, n, onClose }: { service: string; n: string; onClose: () => void }) {
+function RecordPane({ service, n, onClose }: { service: string; n: string; onClose: () => void }) {
   const { value, error } = useAsked<RecordPage>(`record/${service}/${n}`);
   const page = value?.service === service && String(value.record.n) === n ? value : null;
   return (
