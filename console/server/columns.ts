@@ -44,6 +44,13 @@ export class Column {
   }
 }
 
+/** Columns of the same rows, as members of a class. */
+export abstract class Columns {
+  get bytes(): number {
+    return Object.values(this).reduce((sum: number, column) => sum + (column as Column).bytes, 0);
+  }
+}
+
 /** Words that come again and again, by number. */
 export class Words {
   readonly #numbers = new Map<string, number>();

@@ -5,14 +5,6 @@ import { dataFolder, logPlace } from "../../functions/settings/configuration.ts"
 import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
 import { openPlaces } from "../../tools/places.ts";
 
-/** One service's log. */
-export interface Place {
-  readonly service: ServiceName;
-  readonly store: LogStore;
-  /** The commit before the first one that the log still has. */
-  readonly base: () => number;
-}
-
 /** Where the console reads. */
 export interface Source {
   /** For a person: a folder, or buckets. */

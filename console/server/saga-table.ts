@@ -1,7 +1,7 @@
 import { traceIdOf } from "../../functions/observe/trace-context.ts";
 import { isSettled, SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import type { LogRecord } from "log-replay/tools";
-import { Column, hash, Words } from "./columns.ts";
+import { Column, Columns, hash, Words } from "./columns.ts";
 
 const STATES = ["running", "compensating", "paid", "failed"] as const;
 export type SagaState = (typeof STATES)[number];
@@ -217,7 +217,7 @@ function equals(column: Column, text: string): (row: number) => boolean {
   return (row) => column.at(row) === wanted;
 }
 
-class SagaColumns {
+class SagaColumns extends Columns {
   readonly id = new Column(Float64Array);
   readonly name = new Column(Uint8Array);
   readonly order = new Column(Float64Array);
@@ -233,8 +233,4 @@ class SagaColumns {
   readonly state = new Column(Uint8Array);
   readonly failure = new Column(Uint8Array);
   readonly drivers = new Column(Uint8Array);
-
-  get bytes(): number {
-    return Object.values(this).reduce((sum: number, column) => sum + (column as Column).bytes, 0);
-  }
 }

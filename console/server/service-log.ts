@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogStore } from "log-replay";
 import { followHistory, parseRecord, timeOf, type LogRecord, type PlacedLine } from "log-replay/tools";
-import { Column, hash, upperBound, Words } from "./columns.ts";
+import type { ServiceName } from "../../functions/settings/services.ts";
+import { Column, Columns, hash, upperBound, Words } from "./columns.ts";
 import { LineReader } from "./line-reader.ts";
 
 /** Milliseconds after which a log that could not be read is tried again. */
 const RETRY = 3_000;
 
 export interface ServiceLogOptions {
-  readonly service: string;
+  readonly service: ServiceName;
   readonly store: LogStore;
   /** Milliseconds between two looks at what was appended. */
   readonly pause: number;
@@ -25,7 +26,8 @@ export interface ServiceLogOptions {
  * themselves stay in the log, and are read when somebody looks at them.
  */
 export class ServiceLog {
-  readonly service: string;
+  readonly service: ServiceName;
+  readonly store: LogStore;
   readonly ops = new Words();
   /** Of keys: what stands before the colon. */
   readonly kinds = new Words();
@@ -46,6 +48,7 @@ export class ServiceLog {
   constructor(options: ServiceLogOptions) {
     this.#options = options;
     this.service = options.service;
+    this.store = options.store;
     this.#reader = new LineReader(options.store);
   }
 
@@ -82,10 +85,10 @@ export class ServiceLog {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { store, pause, onEpoch } = this.#options;
+    const { pause, onEpoch } = this.#options;
     const caughtUp = setInterval(() => void this.#noteCaughtUp(), 100);
     try {
-      for await (const step of followHistory(store, { after: this.last, pause, signal })) {
+      for await (const step of followHistory(this.store, { after: this.last, pause, signal })) {
         if ("record" in step) this.#add(step.record);
         else if (step.dropped > 0) return this.#reset();
         else onEpoch(step.began, step.cut);
@@ -113,7 +116,7 @@ export class ServiceLog {
   /** A log of which the archive was taken away begins with its snapshot. */
   async #startAfterSnapshot(): Promise<void> {
     if (this.#columns.time.length > 0) return;
-    this.base = (await this.#options.store.snapshot())?.n ?? 0;
+    this.base = (await this.store.snapshot())?.n ?? 0;
   }
 
   #add({ line, file, epoch, n, offset }: PlacedLine): void {
@@ -253,7 +256,7 @@ export class ServiceLog {
 }
 
 /** One entry of each for each record; `key` and `kind` for each key that one writes. */
-class RecordColumns {
+class RecordColumns extends Columns {
   readonly time = new Column(Float64Array);
   readonly file = new Column(Uint32Array);
   readonly offset = new Column(Float64Array);
@@ -264,10 +267,6 @@ class RecordColumns {
   readonly keysFrom = new Column(Uint32Array);
   readonly key = new Column(Float64Array);
   readonly kind = new Column(Uint8Array);
-
-  get bytes(): number {
-    return Object.values(this).reduce((sum: number, column) => sum + (column as Column).bytes, 0);
-  }
 }
 
 export function kindOf(key: string): string {

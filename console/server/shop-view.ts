@@ -81,11 +81,11 @@ export class ShopView {
     this.#probe = probe;
     this.happenings = new Happenings(source.runFolder);
     this.requests = source.runFolder === null ? null : new RequestLines(source.runFolder);
-    this.logs = new Map(source.stores.map(({ service, store }) => [service, this.#logOf(service, store)]));
-    this.searches = new Searches([...this.logs.values()]);
-    const places = source.stores.map((one) => ({ ...one, base: () => this.logs.get(one.service)?.base ?? 0 }));
-    this.audit = new Audit(places, (service) => this.logs.get(service)?.last ?? 0);
-    this.verification = new Verification(places);
+    this.logs = new Map(source.stores.map((one) => [one.service, this.#logOf(one)]));
+    const logs = [...this.logs.values()];
+    this.searches = new Searches(logs);
+    this.audit = new Audit(logs);
+    this.verification = new Verification(logs);
   }
 
   get signal(): AbortSignal {
@@ -180,7 +180,7 @@ export class ShopView {
     };
   }
 
-  #logOf(service: string, store: Source["stores"][number]["store"]): ServiceLog {
+  #logOf({ service, store }: Source["stores"][number]): ServiceLog {
     return new ServiceLog({
       service,
       store,

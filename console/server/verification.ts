@@ -1,6 +1,6 @@
 import { verify, type Finding, type Law } from "log-replay/tools";
 import { LAWS, type Law as ShopLaw, type ShopRecord } from "../../tools/laws.ts";
-import type { Place } from "./place.ts";
+import type { ServiceLog } from "./service-log.ts";
 
 /** Findings of a service that are kept. */
 const MOST = 100;
@@ -24,11 +24,11 @@ export interface VerifyReport {
 
 /** Every checksum, every commit, every law: when somebody asks, and one run at a time for all who ask. */
 export class Verification {
-  readonly #places: readonly Place[];
+  readonly #logs: readonly ServiceLog[];
   #report: VerifyReport = { state: "idle", at: null, services: [], problem: null };
 
-  constructor(places: readonly Place[]) {
-    this.#places = places;
+  constructor(logs: readonly ServiceLog[]) {
+    this.#logs = logs;
   }
 
   get report(): VerifyReport {
@@ -44,7 +44,7 @@ export class Verification {
   async #run(): Promise<void> {
     this.#report = { state: "running", at: Date.now(), services: [], problem: null };
     try {
-      for (const place of this.#places) await this.#one(place);
+      for (const log of this.#logs) await this.#one(log);
       this.#report = { ...this.#report, state: "done", at: Date.now() };
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
@@ -52,7 +52,7 @@ export class Verification {
     }
   }
 
-  async #one({ service, store }: Place): Promise<void> {
+  async #one({ service, store }: ServiceLog): Promise<void> {
     const before = this.#report.services;
     let now: VerifiedService = { service, done: 0, damages: 0, findings: [], ended: false };
     const tell = (more: Partial<VerifiedService>): void => {
