@@ -1,5 +1,4 @@
 /** All that the console knows of a shop: its logs, followed, and what can be told from them. One for all viewers. */
-import { SAGAS } from "../../functions/order/sagas.ts";
 import { Audit } from "./audit.ts";
 import { Happenings } from "./happenings.ts";
 import type { Source } from "./place.ts";
@@ -141,19 +140,18 @@ export class ShopView {
     const latest = Math.max(0, ...[...this.logs.values()].map((log) => log.timeAt(log.last) || 0));
     const live = at - latest < QUIET || this.#shop.up;
     const end = live ? at : latest;
-    const openRows = [...this.sagas.open.values()];
-    const stuck = openRows.filter((row) => this.sagas.at(row).deadline < at);
-    const first = openRows.sort((a, b) => this.sagas.at(a).deadline - this.sagas.at(b).deadline).slice(0, MOST_OPEN);
+    const open = [...this.sagas.open.values()].map((row) => this.sagas.at(row)).sort((a, b) => a.deadline - b.deadline);
+    const stuck = open.filter(({ deadline }) => deadline < at);
     const { report } = this.audit;
     const { services: ofHost, ...shop } = this.#shop;
     return {
       at,
       end,
       live,
-      checkouts: { total: this.sagas.length, open: openRows.length, stuck: stuck.length },
+      checkouts: { total: this.sagas.length, open: open.length, stuck: stuck.length },
       window: { ...this.rates.sum(Math.floor(end / 1_000) - (live ? 1 : 0), WINDOW), seconds: WINDOW },
       services: [...this.logs.values()].map((log) => this.#serviceNow(log, at, ofHost)),
-      open: await this.sagaLines(first),
+      open: await this.sagaLines(open.slice(0, MOST_OPEN).map(({ row }) => row)),
       queues: this.queues?.now ?? null,
       shop,
       conserved: report.result === null ? null : { violations: report.result.violations.length, at: report.at },
@@ -186,8 +184,7 @@ export class ShopView {
       store,
       pause: this.source.pause,
       onRecord: (record) => {
-        if (service !== "order" || !Object.keys(record.set).some((key) => key.startsWith(SAGAS))) return;
-        for (const row of this.sagas.add(record)) this.rates.add(row);
+        if (service === "order") for (const row of this.sagas.add(record)) this.rates.add(row);
       },
       // Where the hosts' own lines are, they tell why as well.
       onEpoch: (epoch, cut) => {
