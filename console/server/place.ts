@@ -25,3 +25,8 @@ export async function openSource(): Promise<Source> {
   const runFolder = join(dataFolder(), "run");
   return { described: dataFolder(), stores: places, runFolder: existsSync(runFolder) ? runFolder : null, pause: 200 };
 }
+
+/** Where the console's token is kept; null where there is no data folder of a shop. */
+export function tokenFile({ runFolder }: Source): string | null {
+  return runFolder === null ? null : join(dataFolder(), "secrets", "console-token");
+}
