@@ -77,11 +77,12 @@ export class SagaTable {
     return changed;
   }
 
-  #put(id: string, saga: Saga, { n, at, tx, op }: LogRecord): SagaRow {
+  #put(id: string, saga: Saga, record: LogRecord): SagaRow {
+    const { n, at, op } = record;
     const columns = this.#columns;
     // The record that begins a checkout is the first of it: only a later one may be about one that was settled.
     let row = this.#open.get(id) ?? (saga.version === 1 && op !== "restore" ? null : this.find(id));
-    const driver = tx.slice(0, tx.indexOf("-"));
+    const driver = driverOf(record);
     if (row === null) {
       row = columns.state.length;
       columns.id.push(hash(id));
@@ -210,6 +211,11 @@ export class SagaTable {
       return letters.length > 0;
     };
   }
+}
+
+/** The process that committed a record. */
+export function driverOf({ tx }: LogRecord): string {
+  return tx.slice(0, tx.indexOf("-"));
 }
 
 function equals(column: Column, text: string): (row: number) => boolean {

@@ -122,7 +122,7 @@ export class ServiceLog {
   #add({ line, file, epoch, n, offset }: PlacedLine): void {
     const record = parseRecord(line, file);
     const columns = this.#columns;
-    const { op, saga } = record;
+    const { saga } = record;
     if (epoch !== this.epoch) this.#epochs.push({ epoch, from: n });
     // Ascending whatever the hosts' clocks say: positions on the time line are found by bisection.
     const time = timeOf(line);
@@ -131,7 +131,7 @@ export class ServiceLog {
     columns.file.push(this.#fileNumber(file));
     columns.offset.push(offset);
     columns.length.push(line.length);
-    columns.op.push(this.ops.numberOf(typeof op === "string" ? op : "-"));
+    columns.op.push(this.ops.numberOf(opOf(record)));
     columns.saga.push(typeof saga === "string" ? hash(saga) : 0);
     columns.keysFrom.push(columns.key.length);
     for (const key of Object.keys(record.set)) {
@@ -267,6 +267,11 @@ class RecordColumns extends Columns {
   readonly keysFrom = new Column(Uint32Array);
   readonly key = new Column(Float64Array);
   readonly kind = new Column(Uint8Array);
+}
+
+/** Its operation, where it has one. */
+export function opOf({ op }: LogRecord): string {
+  return typeof op === "string" ? op : "-";
 }
 
 export function kindOf(key: string): string {

@@ -4,6 +4,7 @@ import { traceIdOf } from "../../functions/observe/trace-context.ts";
 import { SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import { hash } from "./columns.ts";
 import type { RequestLine, RequestLines } from "./request-lines.ts";
+import { driverOf } from "./saga-table.ts";
 import type { ServiceLog } from "./service-log.ts";
 
 /** Records of one checkout at most: far more than it writes. */
@@ -88,7 +89,7 @@ async function recordsOf(id: string, log: ServiceLog): Promise<StoryRecord[]> {
             service: log.service,
             n: commits[i] as number,
             record,
-            driver: record.tx.slice(0, record.tx.indexOf("-")),
+            driver: driverOf(record),
           },
         ]
       : [],

@@ -4,7 +4,7 @@ import { SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import { hash } from "./columns.ts";
 import type { Found } from "./matches.ts";
 import type { SagaRow, SagaTable } from "./saga-table.ts";
-import { kindOf, type ServiceLog } from "./service-log.ts";
+import { kindOf, opOf, type ServiceLog } from "./service-log.ts";
 
 /** Images of one record that a page shows. */
 const MOST_IMAGES = 100;
@@ -40,14 +40,15 @@ export async function logRows(logs: ReadonlyMap<string, ServiceLog>, found: read
   return rows.filter((row) => row !== null);
 }
 
-function briefly(service: string, { epoch, n, at, op, saga, set }: LogRecord): LogRow {
+function briefly(service: string, record: LogRecord): LogRow {
+  const { epoch, n, at, saga, set } = record;
   const keys = Object.entries(set);
   return {
     service,
     epoch,
     n,
     at,
-    op: typeof op === "string" ? op : "-",
+    op: opOf(record),
     saga: typeof saga === "string" ? saga : null,
     keys: keys.length,
     brief: keys.slice(0, BRIEF_KEYS).map(([key, image]) => ({
@@ -166,7 +167,7 @@ export async function keyHistory(log: ServiceLog, key: string, n: number, most: 
           {
             n: record.n,
             at: record.at,
-            op: typeof record["op"] === "string" ? record["op"] : "-",
+            op: opOf(record),
             value: record.set[key],
           },
         ]
