@@ -28,7 +28,7 @@ export interface ServiceNow {
   readonly epoch: number;
   readonly last: number;
   readonly bytes: number;
-  /** Commits a second. */
+  /** Commits a second, as the window has them. */
   readonly rate: number;
   readonly groupSize: number | null;
   readonly appendMs: number | null;
@@ -68,7 +68,6 @@ export class ShopView {
   readonly queues: Queues | null;
   readonly #probe: ShopProbe;
   readonly #end = new AbortController();
-  #before = new Map<string, { readonly at: number; readonly last: number }>();
   #shop = NOTHING;
   #following: Promise<unknown> = Promise.resolve();
   #lookedAt = 0;
@@ -161,15 +160,13 @@ export class ShopView {
 
   #serviceNow(log: ServiceLog, at: number, ofHost: ShopState["services"]): ServiceNow {
     const { service, last } = log;
-    const before = this.#before.get(service);
-    this.#before.set(service, { at, last });
     const { groupSize = null, appendMs = null, restores = null } = ofHost[service] ?? {};
     return {
       service,
       epoch: log.epoch,
       last,
       bytes: log.bytes,
-      rate: before === undefined || !log.caughtUp ? 0 : ((last - before.last) * 1_000) / Math.max(1, at - before.at),
+      rate: (last - log.lastUpTo(at - WINDOW * 1_000)) / WINDOW,
       groupSize,
       appendMs,
       restores,
