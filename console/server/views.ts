@@ -186,10 +186,11 @@ export interface SagaLine extends SagaRow {
 
 export async function sagaLines(log: ServiceLog, table: SagaTable, rows: readonly number[]): Promise<SagaLine[]> {
   const found = rows.map((row) => table.at(row));
-  const records = await log.records(found.map(({ last }) => last));
-  const firsts = await log.records(found.map(({ first }) => first));
+  const lasts = await log.records(found.map(({ last }) => last));
+  // A restore's record names no checkout, and one that is gone none either: the first one does.
+  const firsts = await log.records(found.map(({ first }, i) => (hasItsSaga(lasts[i]) ? 0 : first)));
   return found.flatMap((row, i) => {
-    for (const record of [records[i], firsts[i]]) {
+    for (const record of [lasts[i], firsts[i]]) {
       const noted = record?.["saga"] ?? firsts[i]?.["saga"];
       const saga = record?.set[`${SAGAS}${String(noted)}`] as Saga | null | undefined;
       if (saga !== undefined && saga !== null)
@@ -199,4 +200,8 @@ export async function sagaLines(log: ServiceLog, table: SagaTable, rows: readonl
     }
     return [];
   });
+}
+
+function hasItsSaga(record: LogRecord | null | undefined): boolean {
+  return (record?.set[`${SAGAS}${String(record["saga"])}`] ?? null) !== null;
 }
