@@ -8,7 +8,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type * as running from "../host/running-shop.ts";
 import { Load } from "./load/load.ts";
-import { range } from "./shop.ts";
+import { range, Shop } from "./shop.ts";
 
 const ROWS = 1_000;
 const SLICE = 300;
@@ -49,14 +49,8 @@ try {
 async function open(folder: string, i: number): Promise<running.RunningShop> {
   const { startShop } = (await import(pathToFileURL(join(folder, "host", "running-shop.ts")).href)) as typeof running;
   const shop = await startShop("serve", Number(process.env["HTTP_PORT"] || 8_600) + 2 * i);
-  for (const path of [
-    `/stock/batch_init/${ROWS}/1000000000/1`,
-    `/payment/batch_init/${ROWS}/1000000000`,
-    `/orders/batch_init/${count * SLICE}/${ROWS}/${ROWS}/1`,
-  ]) {
-    const { status } = await fetch(shop.url + path, { method: "POST" });
-    if (status !== 200) throw new Error(`${path}: ${status}`);
-  }
+  const target = { name: folder, url: shop.url };
+  await new Shop({ target, load }).fill({ items: ROWS, users: ROWS, orders: count * SLICE });
   return shop;
 }
 

@@ -10,7 +10,7 @@ import type { RunningShop } from "../host/running-shop.ts";
 import { figures } from "./load/figures.ts";
 import { Load } from "./load/load.ts";
 import { commitsIn, cpuMilliseconds, residentMegabytes, type Commits } from "./meters.ts";
-import { range } from "./shop.ts";
+import { range, Shop } from "./shop.ts";
 import { openTarget } from "./target.ts";
 
 const ROWS = 1_000;
@@ -19,19 +19,13 @@ const WARM_UP = 2_000;
 const connections = Number(process.argv[3] ?? 50);
 const count = Number(process.argv[4] ?? 5_000);
 
-const { own: shop } = await openTarget(process.argv[2] ?? "serve", Number(process.env["HTTP_PORT"] || 8_600));
+const target = await openTarget(process.argv[2] ?? "serve", Number(process.env["HTTP_PORT"] || 8_600));
+const { own: shop } = target;
 if (shop === undefined) throw new TypeError("it looks into the processes of a shop of its own: serve, events or start");
 const load = Load.start();
 try {
   print("idle memory of npm and all below it", `${residentMegabytes(shop.pid).toFixed(0)} MB`);
-  for (const path of [
-    `/stock/batch_init/${ROWS}/1000000000/1`,
-    `/payment/batch_init/${ROWS}/1000000000`,
-    `/orders/batch_init/${count + WARM_UP}/${ROWS}/${ROWS}/1`,
-  ]) {
-    const { status } = await fetch(shop.url + path, { method: "POST" });
-    if (status !== 200) throw new Error(`${path}: ${status}`);
-  }
+  await new Shop({ target, load }).fill({ items: ROWS, users: ROWS, orders: count + WARM_UP });
   await load.run({
     url: shop.url,
     method: "POST",

@@ -1,6 +1,18 @@
 import type { Load } from "./load/load.ts";
 import type { Target } from "./target.ts";
 
+/** Of each item and of each user: more than any load takes. */
+export const STOCK = 1_000_000_000;
+export const CREDIT = 1_000_000_000;
+export const PRICE = 1;
+
+/** How many there are of each. */
+export interface Rows {
+  readonly items: number;
+  readonly users: number;
+  readonly orders: number;
+}
+
 /** What the benchmark asks of a shop besides the load itself, through its routes alone. */
 export class Shop {
   readonly #target: Target;
@@ -18,6 +30,13 @@ export class Shop {
     if (response.status !== 200)
       throw new Error(`${this.#target.name}: POST ${path} answered ${response.status} ${text}`);
     return text;
+  }
+
+  /** Makes what can be checked out: orders "0" and so on, of users and of items that have enough. @throws Error as `post` */
+  async fill({ items, users, orders }: Rows): Promise<void> {
+    await this.post(`/stock/batch_init/${items}/${STOCK}/${PRICE}`);
+    await this.post(`/payment/batch_init/${users}/${CREDIT}`);
+    await this.post(`/orders/batch_init/${orders}/${items}/${users}/${PRICE}`);
   }
 
   /** The JSON of all of them. @throws Error where an answer is not 200 */

@@ -7,14 +7,13 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { randomBytes } from "node:crypto";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
 import { dataFolder } from "../functions/settings/configuration.ts";
 import type { Action } from "./server/action.ts";
 import { readToken } from "./server/access.ts";
 import { answerError } from "./server/answer.ts";
 import { Console } from "./server/console.ts";
 import { localFaults } from "./server/faults/local-faults.ts";
-import { openSource } from "./server/place.ts";
+import { openSource, tokenFile } from "./server/place.ts";
 import { Queues, redriveOf } from "./server/queues.ts";
 import { ShopProbe } from "./server/shop-probe.ts";
 import { ShopView } from "./server/shop-view.ts";
@@ -36,10 +35,9 @@ async function main(): Promise<void> {
   const source = await openSource();
   const queues = Queues.open(source.runFolder);
   const view = new ShopView(source, new ShopProbe(hostUrl), queues);
-  const file = source.runFolder === null ? null : join(dataFolder(), "secrets", "console-token");
   const actions: Record<string, Action> = { resume: { title: "Resume now", run: resume }, ...redriveOf(queues) };
   if (process.env["CONSOLE_FAULTS"] === "1") Object.assign(actions, localFaults(dataFolder(), view.happenings));
-  const made = new Console({ view, token: readToken(process.env["CONSOLE_TOKEN"], file), actions });
+  const made = new Console({ view, token: readToken(process.env["CONSOLE_TOKEN"], tokenFile(source)), actions });
 
   // The port is on loopback like any other program's: only who knows the secret may say for whom it asks.
   const secret = randomBytes(24).toString("base64url");

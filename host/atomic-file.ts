@@ -21,7 +21,7 @@ export function writeFileAtomically(file: string, content: string, mode = 0o600)
 }
 
 /** A rename or a creation is on the disk once its folder is. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   const handle = openSync(folder, "r");
   try {
     fsyncSync(handle);

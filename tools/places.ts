@@ -62,7 +62,8 @@ export function redisUrl(service: ServiceName): string | undefined {
   return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
 }
 
-function serviceOf(name: string): Service {
+/** @throws ToolError where there is none of this name */
+export function serviceOf(name: string): Service {
   const service = services.find((candidate) => candidate.name === name);
   if (service === undefined) throw new ToolError(`there is no service "${name}": ${SERVICES.join(", ")}`);
   return service;

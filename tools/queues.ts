@@ -25,6 +25,9 @@ interface Message {
   readonly Attributes: Readonly<Record<string, string>>;
 }
 
+/** What the message says, without its signature. */
+export const textOf = ({ body }: DeadLetter): string => body.slice(body.indexOf("\n") + 1);
+
 export class Queue {
   readonly figures: QueueFigures;
 

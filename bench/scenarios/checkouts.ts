@@ -1,11 +1,8 @@
 import { figures } from "../load/figures.ts";
 import type { Bench, Row, Scenario } from "../rows.ts";
-import { range, Shop } from "../shop.ts";
+import { CREDIT, PRICE, range, Shop, STOCK } from "../shop.ts";
 import { commitsOf, perCheckout } from "../meters.ts";
 
-export const STOCK = 1_000_000_000;
-export const CREDIT = 1_000_000_000;
-export const PRICE = 1;
 /** Items of an order: two that are drawn, or one twice. */
 const QUANTITY = 2;
 
@@ -92,9 +89,7 @@ export const randomOrders: Scenario = {
       number,
       number,
     ];
-    await shop.post(`/stock/batch_init/${DISTINCT.items}/${STOCK}/${PRICE}`);
-    await shop.post(`/payment/batch_init/${DISTINCT.users}/${CREDIT}`);
-    await shop.post(`/orders/batch_init/${from}/${DISTINCT.items}/${DISTINCT.users}/${PRICE}`);
+    await shop.fill({ ...DISTINCT, orders: from });
     const drawn = range(draws).map(() => Math.floor(Math.random() * from));
     const paths = drawn.map((id) => `/orders/checkout/${id}`);
     const result = await bench.load.run({ url: bench.target.url, method: "POST", connections: 50, paths });
@@ -120,9 +115,7 @@ async function checkouts(
 ): Promise<Omit<Row, "what">> {
   const shop = new Shop(bench);
   const orders = Math.max(connections, Math.round(count * bench.scale));
-  await shop.post(`/stock/batch_init/${variant.items}/${STOCK}/${PRICE}`);
-  await shop.post(`/payment/batch_init/${variant.users}/${CREDIT}`);
-  await shop.post(`/orders/batch_init/${orders}/${variant.items}/${variant.users}/${PRICE}`);
+  await shop.fill({ ...variant, orders });
   const poor =
     variant.poorEvery === undefined ? [] : range(variant.users).filter((user) => user % (variant.poorEvery ?? 1) === 0);
   for (const user of poor) await shop.post(`/payment/pay/${user}/${CREDIT}`);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Row, Scenario, Timeline } from "../rows.ts";
 import { range, Shop } from "../shop.ts";
-import { CREDIT, DISTINCT, PRICE, STOCK } from "./checkouts.ts";
+import { DISTINCT } from "./checkouts.ts";
 
 /** Seconds that payment is stopped, and those before and after it in which checkouts come as well. */
 const STOPPED = 30;
@@ -23,9 +23,7 @@ export const paymentStopped: Scenario = {
     const shop = new Shop(bench);
     const seconds = Math.max(2, Math.round(STOPPED * bench.scale));
     const orders = RATE * (BEFORE + seconds + AFTER);
-    await shop.post(`/stock/batch_init/${DISTINCT.items}/${STOCK}/${PRICE}`);
-    await shop.post(`/payment/batch_init/${DISTINCT.users}/${CREDIT}`);
-    await shop.post(`/orders/batch_init/${orders}/${DISTINCT.items}/${DISTINCT.users}/${PRICE}`);
+    await shop.fill({ ...DISTINCT, orders });
     const paths = range(orders).map((id) => `/orders/checkout/${id}`);
     const settled = await Settled.watch(url);
     const load = bench.load.run({ url, method: "POST", connections: 1_000, paths, rate: RATE });

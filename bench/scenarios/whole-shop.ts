@@ -91,9 +91,7 @@ export const endurance: Scenario = {
   async run(bench) {
     const round = async (size: number): Promise<{ rate: number; megabytes: number }> => {
       const shop = new Shop(bench);
-      await shop.post("/stock/batch_init/1000/1000000000/1");
-      await shop.post("/payment/batch_init/1000/1000000000");
-      await shop.post(`/orders/batch_init/${size}/1000/1000/1`);
+      await shop.fill({ items: 1_000, users: 1_000, orders: size });
       const result = await bench.load.run({
         url: bench.target.url,
         method: "POST",

@@ -1,6 +1,6 @@
 import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { act, login, useAsked, useLive, type LiveState } from "./lib/api.ts";
+import { act, login, useAsked, useLive, type LiveState, type Wish } from "./lib/api.ts";
 import { bytes, rate } from "./lib/format.ts";
 import { adjust, followLinks, go, hrefTo, usePlace } from "./lib/route.ts";
 import { AuditPage } from "./pages/audit.tsx";
@@ -20,12 +20,6 @@ const PAGES = [
   ["audit", "Audit", "5"],
   ["break", "Break it", "6"],
 ] as const;
-
-/** Something that a reader wants to be done to the shop: told by an event, since it may have to ask for the token first. */
-export interface Wish {
-  readonly action: string;
-  readonly argument?: string;
-}
 
 const KEYS = [
   ["1 – 6", "a page"],

@@ -1,7 +1,7 @@
 import { historyLines, parseRecord } from "log-replay/tools";
 import { Accounts, type AuditResult } from "../../tools/accounts.ts";
 import type { ShopRecord } from "../../tools/laws.ts";
-import type { Place } from "./place.ts";
+import type { ServiceLog } from "./service-log.ts";
 
 /** Milliseconds of work after which others get their turn. */
 const SLICE = 8;
@@ -27,17 +27,19 @@ export interface AuditReport {
  * viewers.
  */
 export class Audit {
-  readonly #places: readonly Place[];
-  readonly #lastOf: (service: string) => number;
+  /** In the order in which they are read. */
+  readonly #logs: readonly ServiceLog[];
   #books = new Books();
   #report: AuditReport = { state: "idle", done: 0, of: 0, result: null, at: null, problem: null };
   #askedAt = 0;
   #running = false;
 
-  /** @param lastOf a service's last commit, as far as it is known */
-  constructor(places: readonly Place[], lastOf: (service: string) => number) {
-    this.#places = places;
-    this.#lastOf = lastOf;
+  /**
+   * The order service's log is read first: what a checkout that is settled there has done elsewhere is durable by then.
+   * Checkouts that began later are unknown to it for now, and are no violation.
+   */
+  constructor(logs: readonly ServiceLog[]) {
+    this.#logs = [...logs].sort((a, b) => Number(b.service === "order") - Number(a.service === "order"));
   }
 
   /** What is known; asking keeps it going. */
@@ -75,20 +77,13 @@ export class Audit {
     this.#running = false;
   }
 
-  /**
-   * The order service's log first: what a checkout that is settled there has done elsewhere is durable by then. Checkouts
-   * that began later are unknown to it for now, and are no violation.
-   */
   async #round(signal: AbortSignal): Promise<void> {
     const books = this.#books;
-    const places = [...this.#places].sort((a, b) => Number(b.service === "order") - Number(a.service === "order"));
     const begun = new Set<string>();
-    for (const place of places) await this.#readOn(place, books, signal);
-    const order = places.find(({ service }) => service === "order");
+    for (const log of this.#logs) await this.#readOn(log, books, signal);
+    const order = this.#logs.find(({ service }) => service === "order");
     if (order !== undefined) {
-      for await (const { line, file } of historyLines(order.store, {
-        after: books.read.get("order") ?? order.base(),
-      })) {
+      for await (const { line, file } of historyLines(order.store, { after: books.read.get("order") ?? order.base })) {
         const { op, saga } = parseRecord(line, file);
         if (op === "checkout" && typeof saga === "string") begun.add(saga);
       }
@@ -103,9 +98,9 @@ export class Audit {
     this.#report = { state: "done", done, of, result: { ...result, violations }, at: Date.now(), problem: null };
   }
 
-  async #readOn({ service, store, base }: Place, books: Books, signal: AbortSignal): Promise<void> {
+  async #readOn({ service, store, base }: ServiceLog, books: Books, signal: AbortSignal): Promise<void> {
     let since = performance.now();
-    for await (const { line, file, n } of historyLines(store, { after: books.read.get(service) ?? base() })) {
+    for await (const { line, file, n } of historyLines(store, { after: books.read.get(service) ?? base })) {
       if (signal.aborted) return;
       books.accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
       books.read.set(service, n);
@@ -119,10 +114,10 @@ export class Audit {
   #progress(): { done: number; of: number } {
     let done = 0;
     let of = 0;
-    for (const { service } of this.#places) {
+    for (const { service, last } of this.#logs) {
       const read = this.#books.read.get(service) ?? 0;
       done += read;
-      of += Math.max(this.#lastOf(service), read);
+      of += Math.max(last, read);
     }
     return { done, of };
   }

@@ -44,12 +44,19 @@ export class Column {
   }
 }
 
+/** Columns of the same rows, as members of a class. */
+export abstract class Columns {
+  get bytes(): number {
+    return Object.values(this).reduce((sum: number, column) => sum + (column as Column).bytes, 0);
+  }
+}
+
 /** Words that come again and again, by number. */
 export class Words {
   readonly #numbers = new Map<string, number>();
   readonly #words: string[] = [];
 
-  /** @throws RangeError where there are more of them than a column of bytes can tell apart */
+  /** As many as a column of bytes can tell apart. */
   numberOf(word: string): number {
     let number = this.#numbers.get(word);
     if (number === undefined) {

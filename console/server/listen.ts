@@ -1,11 +1,17 @@
 import { once } from "node:events";
-import { createServer, type Server } from "node:http";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { answerError } from "./answer.ts";
 import { PREFIX, type Console } from "./console.ts";
 
+export interface Listening {
+  readonly port: number;
+  /** Ends it for all who watch, whatever is under way. */
+  readonly close: () => void;
+}
+
 /** A server of the console's own. @param port 0 for any @throws Error where it cannot be had */
-export async function listen(made: Console, host: string, port: number): Promise<{ server: Server; port: number }> {
+export async function listen(made: Console, host: string, port: number): Promise<Listening> {
   const server = createServer((request, response) => {
     const { url = "/" } = request;
     if (url === "/") response.writeHead(307, { location: `${PREFIX}/`, "content-length": 0 }).end();
@@ -14,9 +20,14 @@ export async function listen(made: Console, host: string, port: number): Promise
   });
   server.listen(port, host);
   await once(server, "listening");
-  return { server, port: (server.address() as AddressInfo).port };
+  const close = (): void => {
+    made.close();
+    server.close();
+    server.closeAllConnections();
+  };
+  return { port: (server.address() as AddressInfo).port, close };
 }
 
-export function isConsole(url: string): boolean {
+function isConsole(url: string): boolean {
   return url.startsWith(PREFIX) && /^(\/|\?|$)/.test(url.slice(PREFIX.length));
 }

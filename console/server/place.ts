@@ -1,19 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogStore } from "log-replay";
-import { logPlace } from "../../functions/settings/configuration.ts";
+import { dataFolder, logPlace } from "../../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
-import { openLogStore } from "../../functions/state/log-store.ts";
-import { dataFolder } from "../../functions/settings/configuration.ts";
 import { openPlaces } from "../../tools/places.ts";
-
-/** One service's log. */
-export interface Place {
-  readonly service: ServiceName;
-  readonly store: LogStore;
-  /** The commit before the first one that the log still has. */
-  readonly base: () => number;
-}
 
 /** Where the console reads. */
 export interface Source {
@@ -29,14 +19,14 @@ export interface Source {
 /** The shop's own logs: in S3 where LOG_BUCKET_ORDER and the like say so, else in DATA_DIR. @throws ToolError */
 export async function openSource(): Promise<Source> {
   const buckets = SERVICES.filter((service) => logPlace(service).logBucket !== undefined);
-  if (buckets.length > 0) {
-    const stores = await Promise.all(
-      buckets.map(async (service) => ({ service, store: await openLogStore(logPlace(service)) })),
-    );
-    const described = buckets.map((service) => `s3://${logPlace(service).logBucket?.bucket}/${service}/`).join(" ");
-    return { described, stores, runFolder: null, pause: 5_000 };
-  }
-  const places = await openPlaces([]);
+  const places = await openPlaces(buckets);
+  if (buckets.length > 0)
+    return { described: places.map(({ where }) => where).join(" "), stores: places, runFolder: null, pause: 5_000 };
   const runFolder = join(dataFolder(), "run");
   return { described: dataFolder(), stores: places, runFolder: existsSync(runFolder) ? runFolder : null, pause: 200 };
+}
+
+/** Where the console's token is kept; null where there is no data folder of a shop. */
+export function tokenFile({ runFolder }: Source): string | null {
+  return runFolder === null ? null : join(dataFolder(), "secrets", "console-token");
 }

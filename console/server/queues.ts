@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SERVICES } from "../../functions/settings/services.ts";
-import { Queue, type DeadLetter } from "../../tools/queues.ts";
+import { Queue, textOf, type DeadLetter } from "../../tools/queues.ts";
 import type { Action } from "./action.ts";
 
 export interface QueueNow {
@@ -109,7 +109,7 @@ async function lookAt(service: string, { figures }: Queue): Promise<QueueNow | n
   }
 }
 
-/** Without its signature. */
-function described({ id, body, sentAt, receives }: DeadLetter): object {
-  return { id, sentAt, receives, text: body.slice(body.indexOf("\n") + 1) };
+function described(letter: DeadLetter): object {
+  const { id, sentAt, receives } = letter;
+  return { id, sentAt, receives, text: textOf(letter) };
 }

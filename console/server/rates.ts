@@ -47,15 +47,11 @@ export class Rates {
 
   /** Spans of `step` seconds each, `count` of them, the last one ending with second `end` (seconds since 1970). */
   series(end: number, count: number, step: number): Second[] {
-    return Array.from({ length: count }, (_, i) => this.#sum(end - (count - 1 - i) * step, step));
+    return Array.from({ length: count }, (_, i) => this.sum(end - (count - 1 - i) * step, step));
   }
 
   /** The `seconds` up to `end` as one. */
   sum(end: number, seconds: number): Second {
-    return this.#sum(end, seconds);
-  }
-
-  #sum(end: number, seconds: number): Second {
     const sums = { started: 0, paid: 0, refused: 0, aborted: 0 };
     const durations = new Uint32Array(BUCKETS);
     let settled = 0;

@@ -1,7 +1,7 @@
 import { traceIdOf } from "../../functions/observe/trace-context.ts";
-import { SAGAS, type Saga } from "../../functions/order/sagas.ts";
+import { isSettled, SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import type { LogRecord } from "log-replay/tools";
-import { Column, hash, Words } from "./columns.ts";
+import { Column, Columns, hash, Words } from "./columns.ts";
 
 const STATES = ["running", "compensating", "paid", "failed"] as const;
 export type SagaState = (typeof STATES)[number];
@@ -77,11 +77,12 @@ export class SagaTable {
     return changed;
   }
 
-  #put(id: string, saga: Saga, { n, at, tx, op }: LogRecord): SagaRow {
+  #put(id: string, saga: Saga, record: LogRecord): SagaRow {
+    const { n, at, op } = record;
     const columns = this.#columns;
     // The record that begins a checkout is the first of it: only a later one may be about one that was settled.
     let row = this.#open.get(id) ?? (saga.version === 1 && op !== "restore" ? null : this.find(id));
-    const driver = tx.slice(0, tx.indexOf("-"));
+    const driver = driverOf(record);
     if (row === null) {
       row = columns.state.length;
       columns.id.push(hash(id));
@@ -103,7 +104,7 @@ export class SagaTable {
     } else if (this.#driverOf.get(id) !== driver && this.#driverOf.has(id)) {
       columns.drivers.set(row, Math.min(255, columns.drivers.at(row) + 1));
     }
-    const settled = saga.state === "paid" || saga.state === "failed";
+    const settled = isSettled(saga);
     columns.state.set(row, STATES.indexOf(saga.state));
     columns.last.set(row, n);
     columns.endedAt.set(row, settled ? Date.parse(at) : NaN);
@@ -212,12 +213,17 @@ export class SagaTable {
   }
 }
 
+/** The process that committed a record. */
+export function driverOf({ tx }: LogRecord): string {
+  return tx.slice(0, tx.indexOf("-"));
+}
+
 function equals(column: Column, text: string): (row: number) => boolean {
   const wanted = hash(text);
   return (row) => column.at(row) === wanted;
 }
 
-class SagaColumns {
+class SagaColumns extends Columns {
   readonly id = new Column(Float64Array);
   readonly name = new Column(Uint8Array);
   readonly order = new Column(Float64Array);
@@ -233,8 +239,4 @@ class SagaColumns {
   readonly state = new Column(Uint8Array);
   readonly failure = new Column(Uint8Array);
   readonly drivers = new Column(Uint8Array);
-
-  get bytes(): number {
-    return Object.values(this).reduce((sum: number, column) => sum + (column as Column).bytes, 0);
-  }
 }

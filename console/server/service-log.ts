@@ -1,21 +1,22 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogStore } from "log-replay";
 import { followHistory, parseRecord, timeOf, type LogRecord, type PlacedLine } from "log-replay/tools";
-import { Column, hash, upperBound, Words } from "./columns.ts";
+import type { ServiceName } from "../../functions/settings/services.ts";
+import { Column, Columns, hash, upperBound, Words } from "./columns.ts";
 import { LineReader } from "./line-reader.ts";
 
 /** Milliseconds after which a log that could not be read is tried again. */
 const RETRY = 3_000;
 
 export interface ServiceLogOptions {
-  readonly service: string;
+  readonly service: ServiceName;
   readonly store: LogStore;
   /** Milliseconds between two looks at what was appended. */
   readonly pause: number;
   /** Told of each record, once, in order. */
   readonly onRecord: (record: LogRecord) => void;
   /** Told of an epoch that began while the log was followed. */
-  readonly onEpoch: (epoch: number, cut: number, dropped: number) => void;
+  readonly onEpoch: (epoch: number, cut: number) => void;
   /** All that was told does not count: it is told again from the first record. */
   readonly onReset: () => void;
 }
@@ -25,7 +26,8 @@ export interface ServiceLogOptions {
  * themselves stay in the log, and are read when somebody looks at them.
  */
 export class ServiceLog {
-  readonly service: string;
+  readonly service: ServiceName;
+  readonly store: LogStore;
   readonly ops = new Words();
   /** Of keys: what stands before the colon. */
   readonly kinds = new Words();
@@ -46,6 +48,7 @@ export class ServiceLog {
   constructor(options: ServiceLogOptions) {
     this.#options = options;
     this.service = options.service;
+    this.store = options.store;
     this.#reader = new LineReader(options.store);
   }
 
@@ -82,13 +85,13 @@ export class ServiceLog {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { store, pause, onEpoch } = this.#options;
+    const { pause, onEpoch } = this.#options;
     const caughtUp = setInterval(() => void this.#noteCaughtUp(), 100);
     try {
-      for await (const step of followHistory(store, { after: this.last, pause, signal })) {
+      for await (const step of followHistory(this.store, { after: this.last, pause, signal })) {
         if ("record" in step) this.#add(step.record);
         else if (step.dropped > 0) return this.#reset();
-        else onEpoch(step.began, step.cut, step.dropped);
+        else onEpoch(step.began, step.cut);
         this.problem = null;
       }
     } finally {
@@ -113,13 +116,13 @@ export class ServiceLog {
   /** A log of which the archive was taken away begins with its snapshot. */
   async #startAfterSnapshot(): Promise<void> {
     if (this.#columns.time.length > 0) return;
-    this.base = (await this.#options.store.snapshot())?.n ?? 0;
+    this.base = (await this.store.snapshot())?.n ?? 0;
   }
 
   #add({ line, file, epoch, n, offset }: PlacedLine): void {
     const record = parseRecord(line, file);
     const columns = this.#columns;
-    const { op, saga } = record;
+    const { saga } = record;
     if (epoch !== this.epoch) this.#epochs.push({ epoch, from: n });
     // Ascending whatever the hosts' clocks say: positions on the time line are found by bisection.
     const time = timeOf(line);
@@ -128,7 +131,7 @@ export class ServiceLog {
     columns.file.push(this.#fileNumber(file));
     columns.offset.push(offset);
     columns.length.push(line.length);
-    columns.op.push(this.ops.numberOf(typeof op === "string" ? op : "-"));
+    columns.op.push(this.ops.numberOf(opOf(record)));
     columns.saga.push(typeof saga === "string" ? hash(saga) : 0);
     columns.keysFrom.push(columns.key.length);
     for (const key of Object.keys(record.set)) {
@@ -187,11 +190,6 @@ export class ServiceLog {
     const [from, to] = this.#keysOf(n);
     for (let i = from; i < to; i++) if (this.#columns.kind.at(i) === kind) return true;
     return false;
-  }
-
-  keyCount(n: number): number {
-    const [from, to] = this.#keysOf(n);
-    return to - from;
   }
 
   /** Of each key (by its hash) the latest commit before `n` that wrote it; none where none did. */
@@ -258,7 +256,7 @@ export class ServiceLog {
 }
 
 /** One entry of each for each record; `key` and `kind` for each key that one writes. */
-class RecordColumns {
+class RecordColumns extends Columns {
   readonly time = new Column(Float64Array);
   readonly file = new Column(Uint32Array);
   readonly offset = new Column(Float64Array);
@@ -269,10 +267,11 @@ class RecordColumns {
   readonly keysFrom = new Column(Uint32Array);
   readonly key = new Column(Float64Array);
   readonly kind = new Column(Uint8Array);
+}
 
-  get bytes(): number {
-    return Object.values(this).reduce((sum: number, column) => sum + (column as Column).bytes, 0);
-  }
+/** Its operation, where it has one. */
+export function opOf({ op }: LogRecord): string {
+  return typeof op === "string" ? op : "-";
 }
 
 export function kindOf(key: string): string {

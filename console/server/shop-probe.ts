@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { SERVICES } from "../../functions/settings/services.ts";
 
 /** What a running host says of itself, of what no log tells. */
@@ -19,7 +17,7 @@ export interface ShopState {
   readonly loopDelay: number | null;
 }
 
-const NOTHING: ShopState = { up: false, active: null, queued: null, services: {}, loopDelay: null };
+export const NOTHING: ShopState = { up: false, active: null, queued: null, services: {}, loopDelay: null };
 const TIMEOUT = 1_000;
 
 /** Asks a host of the shop for its metrics. */
@@ -79,21 +77,11 @@ export class ShopProbe {
 }
 
 /** Samples by name and labels, as they are written. */
-export function parseMetrics(text: string): Map<string, number> {
+function parseMetrics(text: string): Map<string, number> {
   const samples = new Map<string, number>();
   for (const line of text.split("\n")) {
     const [, name, value] = /^([a-z_0-9]+(?:\{[^}]*\})?) (\S+)$/i.exec(line) ?? [];
     if (name !== undefined) samples.set(name, Number(value));
   }
   return samples;
-}
-
-/** Where the host of a data folder serves, as far as a person would find it out: it is written down there. */
-export function hostUrl(runFolder: string | null): string | null {
-  if (runFolder === null) return null;
-  try {
-    return readFileSync(join(runFolder, "host.url"), "utf8").trim();
-  } catch {
-    return null;
-  }
 }

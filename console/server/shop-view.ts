@@ -1,5 +1,4 @@
 /** All that the console knows of a shop: its logs, followed, and what can be told from them. One for all viewers. */
-import { SAGAS } from "../../functions/order/sagas.ts";
 import { Audit } from "./audit.ts";
 import { Happenings } from "./happenings.ts";
 import type { Source } from "./place.ts";
@@ -9,7 +8,7 @@ import { RequestLines } from "./request-lines.ts";
 import { SagaTable, type SagaFilter } from "./saga-table.ts";
 import { Searches } from "./searches.ts";
 import { ServiceLog } from "./service-log.ts";
-import type { ShopProbe, ShopState } from "./shop-probe.ts";
+import { NOTHING, type ShopProbe, type ShopState } from "./shop-probe.ts";
 import { Verification } from "./verification.ts";
 import { sagaLines, type SagaLine } from "./views.ts";
 
@@ -29,7 +28,7 @@ export interface ServiceNow {
   readonly epoch: number;
   readonly last: number;
   readonly bytes: number;
-  /** Commits a second. */
+  /** Commits a second, as the window has them. */
   readonly rate: number;
   readonly groupSize: number | null;
   readonly appendMs: number | null;
@@ -69,8 +68,7 @@ export class ShopView {
   readonly queues: Queues | null;
   readonly #probe: ShopProbe;
   readonly #end = new AbortController();
-  #before = new Map<string, { readonly at: number; readonly last: number }>();
-  #shop: ShopState = { up: false, active: null, queued: null, services: {}, loopDelay: null };
+  #shop = NOTHING;
   #following: Promise<unknown> = Promise.resolve();
   #lookedAt = 0;
   readonly #selections = new Map<string, { readonly at: number; readonly rows: Uint32Array }>();
@@ -81,11 +79,11 @@ export class ShopView {
     this.#probe = probe;
     this.happenings = new Happenings(source.runFolder);
     this.requests = source.runFolder === null ? null : new RequestLines(source.runFolder);
-    this.logs = new Map(source.stores.map(({ service, store }) => [service, this.#logOf(service, store)]));
-    this.searches = new Searches([...this.logs.values()]);
-    const places = source.stores.map((one) => ({ ...one, base: () => this.logs.get(one.service)?.base ?? 0 }));
-    this.audit = new Audit(places, (service) => this.logs.get(service)?.last ?? 0);
-    this.verification = new Verification(places);
+    this.logs = new Map(source.stores.map((one) => [one.service, this.#logOf(one)]));
+    const logs = [...this.logs.values()];
+    this.searches = new Searches(logs);
+    this.audit = new Audit(logs);
+    this.verification = new Verification(logs);
   }
 
   get signal(): AbortSignal {
@@ -141,19 +139,18 @@ export class ShopView {
     const latest = Math.max(0, ...[...this.logs.values()].map((log) => log.timeAt(log.last) || 0));
     const live = at - latest < QUIET || this.#shop.up;
     const end = live ? at : latest;
-    const openRows = [...this.sagas.open.values()];
-    const stuck = openRows.filter((row) => this.sagas.at(row).deadline < at);
-    const first = openRows.sort((a, b) => this.sagas.at(a).deadline - this.sagas.at(b).deadline).slice(0, MOST_OPEN);
+    const open = [...this.sagas.open.values()].map((row) => this.sagas.at(row)).sort((a, b) => a.deadline - b.deadline);
+    const stuck = open.filter(({ deadline }) => deadline < at);
     const { report } = this.audit;
     const { services: ofHost, ...shop } = this.#shop;
     return {
       at,
       end,
       live,
-      checkouts: { total: this.sagas.length, open: openRows.length, stuck: stuck.length },
+      checkouts: { total: this.sagas.length, open: open.length, stuck: stuck.length },
       window: { ...this.rates.sum(Math.floor(end / 1_000) - (live ? 1 : 0), WINDOW), seconds: WINDOW },
       services: [...this.logs.values()].map((log) => this.#serviceNow(log, at, ofHost)),
-      open: await this.sagaLines(first),
+      open: await this.sagaLines(open.slice(0, MOST_OPEN).map(({ row }) => row)),
       queues: this.queues?.now ?? null,
       shop,
       conserved: report.result === null ? null : { violations: report.result.violations.length, at: report.at },
@@ -163,15 +160,13 @@ export class ShopView {
 
   #serviceNow(log: ServiceLog, at: number, ofHost: ShopState["services"]): ServiceNow {
     const { service, last } = log;
-    const before = this.#before.get(service);
-    this.#before.set(service, { at, last });
     const { groupSize = null, appendMs = null, restores = null } = ofHost[service] ?? {};
     return {
       service,
       epoch: log.epoch,
       last,
       bytes: log.bytes,
-      rate: before === undefined || !log.caughtUp ? 0 : ((last - before.last) * 1_000) / Math.max(1, at - before.at),
+      rate: (last - log.lastUpTo(at - WINDOW * 1_000)) / WINDOW,
       groupSize,
       appendMs,
       restores,
@@ -180,14 +175,13 @@ export class ShopView {
     };
   }
 
-  #logOf(service: string, store: Source["stores"][number]["store"]): ServiceLog {
+  #logOf({ service, store }: Source["stores"][number]): ServiceLog {
     return new ServiceLog({
       service,
       store,
       pause: this.source.pause,
       onRecord: (record) => {
-        if (service !== "order" || !Object.keys(record.set).some((key) => key.startsWith(SAGAS))) return;
-        for (const row of this.sagas.add(record)) this.rates.add(row);
+        if (service === "order") for (const row of this.sagas.add(record)) this.rates.add(row);
       },
       // Where the hosts' own lines are, they tell why as well.
       onEpoch: (epoch, cut) => {

@@ -1,8 +1,10 @@
 /** All that one checkout did, in all three logs, as bars on a time line. */
 import type { LogRecord } from "log-replay/tools";
+import { traceIdOf } from "../../functions/observe/trace-context.ts";
 import { SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import { hash } from "./columns.ts";
 import type { RequestLine, RequestLines } from "./request-lines.ts";
+import { driverOf } from "./saga-table.ts";
 import type { ServiceLog } from "./service-log.ts";
 
 /** Records of one checkout at most: far more than it writes. */
@@ -58,20 +60,20 @@ export async function storyOf(
 ): Promise<Story | null> {
   const records = (await Promise.all(logs.map((log) => recordsOf(id, log)))).flat().sort(byTime);
   if (records.length === 0) return null;
-  const saga = records.findLast(({ record }) => (record.set[`${SAGAS}${id}`] ?? null) !== null)?.record.set[
-    `${SAGAS}${id}`
-  ];
+  const key = `${SAGAS}${id}`;
+  const saga = records.findLast(({ record }) => (record.set[key] ?? null) !== null)?.record.set[key] as
+    Saga | undefined;
   const from = Date.parse(records[0]?.record.at ?? "");
   const to = Date.parse(records.at(-1)?.record.at ?? "");
   const lines = (await requests?.between(from - 60_000, to + 60_000, id)) ?? [];
   const bars = barsOf(records, lines);
   return {
     id,
-    saga: (saga as Saga | undefined) ?? null,
+    saga: saga ?? null,
     bars,
     records,
     drivers: [...new Set(records.filter(({ service }) => service === "order").map(({ driver }) => driver))],
-    trace: lines.find(({ trace }) => trace !== undefined)?.trace ?? traceOf(saga as Saga | undefined),
+    trace: lines.find(({ trace }) => trace !== undefined)?.trace ?? traceIdOf(saga?.traceparent),
   };
 }
 
@@ -87,7 +89,7 @@ async function recordsOf(id: string, log: ServiceLog): Promise<StoryRecord[]> {
             service: log.service,
             n: commits[i] as number,
             record,
-            driver: record.tx.slice(0, record.tx.indexOf("-")),
+            driver: driverOf(record),
           },
         ]
       : [],
@@ -189,9 +191,4 @@ function kindOf(name: string): Bar["kind"] {
   if (name === "checkout") return "checkout";
   if (name.startsWith("saga_")) return "transition";
   return COMPENSATIONS.has(name) ? "compensation" : "step";
-}
-
-function traceOf(saga: Saga | undefined): string | null {
-  const trace = (saga as { traceparent?: string } | undefined)?.traceparent;
-  return trace?.split("-")[1] ?? null;
 }

@@ -1,6 +1,6 @@
 import { verify, type Finding, type Law } from "log-replay/tools";
-import { orderLaw, paymentLaw, stockLaw, type Law as ShopLaw, type ShopRecord } from "../../tools/laws.ts";
-import type { Place } from "./place.ts";
+import { LAWS, type Law as ShopLaw, type ShopRecord } from "../../tools/laws.ts";
+import type { ServiceLog } from "./service-log.ts";
 
 /** Findings of a service that are kept. */
 const MOST = 100;
@@ -22,15 +22,13 @@ export interface VerifyReport {
   readonly problem: string | null;
 }
 
-const LAWS: Readonly<Record<string, ShopLaw>> = { order: orderLaw, stock: stockLaw, payment: paymentLaw };
-
 /** Every checksum, every commit, every law: when somebody asks, and one run at a time for all who ask. */
 export class Verification {
-  readonly #places: readonly Place[];
+  readonly #logs: readonly ServiceLog[];
   #report: VerifyReport = { state: "idle", at: null, services: [], problem: null };
 
-  constructor(places: readonly Place[]) {
-    this.#places = places;
+  constructor(logs: readonly ServiceLog[]) {
+    this.#logs = logs;
   }
 
   get report(): VerifyReport {
@@ -46,7 +44,7 @@ export class Verification {
   async #run(): Promise<void> {
     this.#report = { state: "running", at: Date.now(), services: [], problem: null };
     try {
-      for (const place of this.#places) await this.#one(place);
+      for (const log of this.#logs) await this.#one(log);
       this.#report = { ...this.#report, state: "done", at: Date.now() };
     } catch (error) {
       const problem = error instanceof Error ? error.message : String(error);
@@ -54,7 +52,7 @@ export class Verification {
     }
   }
 
-  async #one({ service, store }: Place): Promise<void> {
+  async #one({ service, store }: ServiceLog): Promise<void> {
     const before = this.#report.services;
     let now: VerifiedService = { service, done: 0, damages: 0, findings: [], ended: false };
     const tell = (more: Partial<VerifiedService>): void => {
@@ -64,7 +62,7 @@ export class Verification {
     let done = 0;
     const law: Law = (record, image) => {
       if (++done % 1_000 === 0) tell({ done });
-      return LAWS[service]?.(record as unknown as ShopRecord, image as Parameters<ShopLaw>[1]) ?? [];
+      return LAWS[service](record as unknown as ShopRecord, image as Parameters<ShopLaw>[1]);
     };
     tell({});
     const reading = verify(store, { law });

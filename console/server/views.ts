@@ -4,7 +4,7 @@ import { SAGAS, type Saga } from "../../functions/order/sagas.ts";
 import { hash } from "./columns.ts";
 import type { Found } from "./matches.ts";
 import type { SagaRow, SagaTable } from "./saga-table.ts";
-import { kindOf, type ServiceLog } from "./service-log.ts";
+import { kindOf, opOf, type ServiceLog } from "./service-log.ts";
 
 /** Images of one record that a page shows. */
 const MOST_IMAGES = 100;
@@ -40,14 +40,15 @@ export async function logRows(logs: ReadonlyMap<string, ServiceLog>, found: read
   return rows.filter((row) => row !== null);
 }
 
-function briefly(service: string, { epoch, n, at, op, saga, set }: LogRecord): LogRow {
+function briefly(service: string, record: LogRecord): LogRow {
+  const { epoch, n, at, saga, set } = record;
   const keys = Object.entries(set);
   return {
     service,
     epoch,
     n,
     at,
-    op: typeof op === "string" ? op : "-",
+    op: opOf(record),
     saga: typeof saga === "string" ? saga : null,
     keys: keys.length,
     brief: keys.slice(0, BRIEF_KEYS).map(([key, image]) => ({
@@ -166,7 +167,7 @@ export async function keyHistory(log: ServiceLog, key: string, n: number, most: 
           {
             n: record.n,
             at: record.at,
-            op: typeof record["op"] === "string" ? record["op"] : "-",
+            op: opOf(record),
             value: record.set[key],
           },
         ]
@@ -185,10 +186,11 @@ export interface SagaLine extends SagaRow {
 
 export async function sagaLines(log: ServiceLog, table: SagaTable, rows: readonly number[]): Promise<SagaLine[]> {
   const found = rows.map((row) => table.at(row));
-  const records = await log.records(found.map(({ last }) => last));
-  const firsts = await log.records(found.map(({ first }) => first));
+  const lasts = await log.records(found.map(({ last }) => last));
+  // A restore's record names no checkout, and one that is gone none either: the first one does.
+  const firsts = await log.records(found.map(({ first }, i) => (hasItsSaga(lasts[i]) ? 0 : first)));
   return found.flatMap((row, i) => {
-    for (const record of [records[i], firsts[i]]) {
+    for (const record of [lasts[i], firsts[i]]) {
       const noted = record?.["saga"] ?? firsts[i]?.["saga"];
       const saga = record?.set[`${SAGAS}${String(noted)}`] as Saga | null | undefined;
       if (saga !== undefined && saga !== null)
@@ -198,4 +200,8 @@ export async function sagaLines(log: ServiceLog, table: SagaTable, rows: readonl
     }
     return [];
   });
+}
+
+function hasItsSaga(record: LogRecord | null | undefined): boolean {
+  return (record?.set[`${SAGAS}${String(record["saga"])}`] ?? null) !== null;
 }

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { compact, readHistory, stateAt, type LogRecord } from "log-replay";
 import type { LogRow, RecordPage } from "../server/views.ts";
+import type { Now } from "../server/shop-view.ts";
 import type { Story } from "../server/story.ts";
 import { MadeShop, SERVICES, traceOf, type ServiceName } from "./support/logs.ts";
 import { caughtUp, eventually, openConsole, type Opened } from "./support/opened.ts";
@@ -198,4 +199,22 @@ test("what a compaction takes to the archive is read from there", async () => {
   await compact(shop.logs.payment.store);
   expect((await shop.logs.payment.store.archived()).length).toBeGreaterThan(0);
   expect((await found("services=payment&from=200&count=50")).rows).toEqual(before.rows);
+});
+
+test("commits a second are the same for everybody who looks", async () => {
+  const busy = await MadeShop.create();
+  busy.time = Date.now();
+  for (let i = 0; i < 20; i++) busy.checkout();
+  await busy.flush();
+  const looked = await openConsole(busy);
+  try {
+    await caughtUp(looked.view, busy);
+    const rates = async (): Promise<number[]> => (await looked.get<Now>("now")).services.map(({ rate }) => rate);
+    const wanted = SERVICES.map((service) => (busy.logs[service].n - (service === "order" ? 0 : 1)) / 10);
+    expect(await rates()).toEqual(wanted);
+    expect(await rates()).toEqual(wanted);
+  } finally {
+    await looked.close();
+    busy.remove();
+  }
 });

@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, open, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { createFileStore, openFileStore, type LogStore } from "log-replay";
 import { copyLog, type Copied } from "log-replay/tools";
 import { SERVICES } from "../../functions/settings/services.ts";
+import { syncFolder, writeFileAtomically } from "../../host/atomic-file.ts";
 import { EXIT, ToolError } from "../exit.ts";
 import { count, print } from "../output.ts";
 import { IDENTITIES, openPlaces, type Place } from "../places.ts";
@@ -23,7 +24,7 @@ export async function backup(folder: string, services: readonly string[]): Promi
   await mkdir(logs, { recursive: true });
   const began = new Date();
   for (const place of places) await backUp(place, logs);
-  await writeIdentities(resolve(folder), places);
+  writeIdentities(resolve(folder), places);
   await print(
     `Every commit that was answered before ${began.toISOString()} is in ${folder}. docs/backup.md tells how to restore it.`,
   );
@@ -42,7 +43,7 @@ async function backUp({ service, store, indexes }: Place, logs: string): Promise
   try {
     copied = await copyLog(store, into);
     await rename(drafts.at(-1) ?? "", where);
-    await sync(logs);
+    syncFolder(logs);
   } finally {
     for (const draft of drafts) await rm(draft, { recursive: true, force: true });
   }
@@ -62,19 +63,9 @@ async function backUp({ service, store, indexes }: Place, logs: string): Promise
 }
 
 /** As a start of the shop writes it: which log belongs to which service. Only all of them make a data folder. */
-async function writeIdentities(folder: string, places: readonly Place[]): Promise<void> {
+function writeIdentities(folder: string, places: readonly Place[]): void {
   const file = join(folder, IDENTITIES);
   if (places.length < SERVICES.length || existsSync(file)) return;
   const known = Object.fromEntries(places.map(({ service, store }) => [service, store.id]));
-  await writeFile(file, `${JSON.stringify(known, null, 2)}\n`);
-  await sync(folder);
-}
-
-async function sync(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  writeFileAtomically(file, `${JSON.stringify(known, null, 2)}\n`);
 }

@@ -1,12 +1,10 @@
-import { join } from "node:path";
 import { readToken } from "../../console/server/access.ts";
 import { Console } from "../../console/server/console.ts";
 import { listen } from "../../console/server/listen.ts";
-import { openSource } from "../../console/server/place.ts";
+import { openSource, tokenFile } from "../../console/server/place.ts";
 import { Queues, redriveOf } from "../../console/server/queues.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
 import { ShopView } from "../../console/server/shop-view.ts";
-import { dataFolder } from "../../functions/settings/configuration.ts";
 import { ToolError } from "../exit.ts";
 import { print } from "../output.ts";
 
@@ -22,20 +20,18 @@ export async function openConsole({ port, host, shop }: ConsoleCommandOptions): 
   const source = await openSource();
   const queues = Queues.open(source.runFolder);
   const view = new ShopView(source, new ShopProbe(shop?.replace(/\/+$/, "") ?? null), queues);
-  const file = source.runFolder === null ? null : join(dataFolder(), "secrets", "console-token");
+  const file = tokenFile(source);
   const token = readToken(process.env["CONSOLE_TOKEN"], file);
   const made = new Console({ view, token, actions: redriveOf(queues) });
-  const { server, port: listening } = await listen(made, host, port);
+  const listening = await listen(made, host, port);
   view.start();
   const address = host.includes(":") ? `[${host}]` : host;
-  await print(`console of ${source.described}: http://${address}:${listening}/console/`);
+  await print(`console of ${source.described}: http://${address}:${listening.port}/console/`);
   if (!/^(127\.|::1$|localhost$)/.test(host))
     await print(`from beyond this machine it asks for the token${file === null ? ` ${token}` : ` in ${file}`}`);
   await new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
-  made.close();
-  server.close();
-  server.closeAllConnections();
+  listening.close();
   await view.close();
 }

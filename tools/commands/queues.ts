@@ -1,7 +1,7 @@
-import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
-import { ToolError } from "../exit.ts";
+import { SERVICES } from "../../functions/settings/services.ts";
 import { confirmed, count, paint, print, printJson } from "../output.ts";
-import { Queue, type DeadLetter } from "../queues.ts";
+import { serviceOf } from "../places.ts";
+import { Queue, textOf, type DeadLetter } from "../queues.ts";
 
 export interface QueuesOptions {
   readonly json?: boolean;
@@ -38,13 +38,7 @@ export interface RedriveOptions {
 
 /** Has the dead letters of a service handled once more. */
 export async function redrive(service: string, { yes = false }: RedriveOptions): Promise<void> {
-  const name = SERVICES.find((candidate) => candidate === service);
-  if (name === undefined) throw new ToolError(`there is no service "${service}": ${SERVICES.join(", ")}`);
-  await redriveOf(name, yes);
-}
-
-async function redriveOf(service: ServiceName, yes: boolean): Promise<void> {
-  const queue = new Queue(service);
+  const queue = new Queue(serviceOf(service).name);
   try {
     const letters = await queue.deadLetters();
     for (const letter of letters) await print(described(letter));
@@ -57,14 +51,15 @@ async function redriveOf(service: ServiceName, yes: boolean): Promise<void> {
   }
 }
 
-function described({ id, body, sentAt, receives }: DeadLetter): string {
-  const text = body.slice(body.indexOf("\n") + 1);
+function described(letter: DeadLetter): string {
+  const { id, sentAt, receives } = letter;
+  const text = textOf(letter);
   return `${new Date(sentAt).toISOString()}  ${id}  received ${receives} times  ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`;
 }
 
-const toJson = ({ id, body, sentAt, receives }: DeadLetter): object => ({
-  id,
-  sentAt: new Date(sentAt).toISOString(),
-  receives,
-  message: body.slice(body.indexOf("\n") + 1),
+const toJson = (letter: DeadLetter): object => ({
+  id: letter.id,
+  sentAt: new Date(letter.sentAt).toISOString(),
+  receives: letter.receives,
+  message: textOf(letter),
 });

@@ -17,17 +17,15 @@ export async function showConsole(shop: RunningShop, port: number, signal: Abort
   const view = new ShopView(await openSource(), new ShopProbe(shop.url));
   const token = randomBytes(24).toString("base64url");
   const made = new Console({ view, token, actions: localFaults(shop.dataFolder, view.happenings) });
-  const { server, port: listening } = await listen(made, "127.0.0.1", port);
+  const listening = await listen(made, "127.0.0.1", port);
   view.start();
   await print(
-    `${paint("bold", `http://127.0.0.1:${listening}/console/break`)}   break it, and watch it come back; Ctrl-C ends it`,
+    `${paint("bold", `http://127.0.0.1:${listening.port}/console/break`)}   break it, and watch it come back; Ctrl-C ends it`,
   );
   try {
     await keepBuying({ url: shop.url, customers: CUSTOMERS, signal });
   } finally {
-    made.close();
-    server.close();
-    server.closeAllConnections();
+    listening.close();
     await view.close();
   }
 }

@@ -26,6 +26,17 @@ export async function act(action: string, argument = ""): Promise<string> {
   return done;
 }
 
+/** Something that a reader wants to be done to the shop. */
+export interface Wish {
+  readonly action: string;
+  readonly argument?: string;
+}
+
+/** Has it done by the application, which may have to ask for the token first. */
+export function wish(detail: Wish): void {
+  dispatchEvent(new CustomEvent("act", { detail }));
+}
+
 /** @returns false where it is another token */
 export async function login(token: string): Promise<boolean> {
   return (await fetch("/console/login", { method: "POST", body: token })).ok;

@@ -1,5 +1,5 @@
 /** The three logs on one time line. */
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Now } from "../../server/shop-view.ts";
 import type { LogRow, RecordPage } from "../../server/views.ts";
 import { KeyLink, SagaLink, Service, Trouble } from "../parts/bits.tsx";
@@ -38,12 +38,15 @@ export function LogPage({ place, now, services }: { place: Place; now: Now | nul
   useEffect(() => {
     if (held.filter !== filter || held.head !== head) setHeld({ filter, head });
   }, [filter, head, held]);
-  const { value, error } = useAsked<Page>(
-    head === "" ? null : `log?${filter}&head=${head}&count=0`,
-    `${head}${useSearching()}`,
-  );
+  const [looks, setLooks] = useState(0);
+  const { value, error } = useAsked<Page>(head === "" ? null : `log?${filter}&head=${head}&count=0`, `${head}${looks}`);
   const searching = (value?.left ?? 0) > 0;
-  useSearching(searching);
+  // Asked again while a search goes on.
+  useEffect(() => {
+    if (!searching) return;
+    const timer = setInterval(() => setLooks((before) => before + 1), 300);
+    return () => clearInterval(timer);
+  }, [searching]);
   const total = value?.total ?? 0;
   const load = useCallback(
     async (from: number, rows: number, signal: AbortSignal) =>
@@ -152,24 +155,6 @@ function newer(head: string, latest: string): number {
   return head === "" ? 0 : Math.max(0, sum(latest) - sum(head));
 }
 
-/** Asks again while a search goes on. */
-function useSearching(searching?: boolean): number {
-  const [tick, setTick] = useState(0);
-  const timer = useRef(0);
-  useEffect(() => {
-    if (searching !== true) return;
-    timer.current = window.setInterval(() => dispatchEvent(new Event("searching")), 300);
-    return () => clearInterval(timer.current);
-  }, [searching]);
-  useEffect(() => {
-    if (searching !== undefined) return;
-    const again = (): void => setTick((before) => before + 1);
-    addEventListener("searching", again);
-    return () => removeEventListener("searching", again);
-  }, [searching]);
-  return tick;
-}
-
 function Row({ row }: { readonly row: LogRow }) {
   return (
     <>
@@ -200,7 +185,7 @@ function Row({ row }: { readonly row: LogRow }) {
   );
 }
 
-export function RecordPane({ service, n, onClose }: { service: string; n: string; onClose: () => void }) {
+function RecordPane({ service, n, onClose }: { service: string; n: string; onClose: () => void }) {
   const { value, error } = useAsked<RecordPage>(`record/${service}/${n}`);
   const page = value?.service === service && String(value.record.n) === n ? value : null;
   return (

@@ -7,7 +7,7 @@ import type { Now, ServiceNow } from "../../server/shop-view.ts";
 import { Kbd, Panel, SagaLink, Service, standing, State } from "../parts/bits.tsx";
 import { Chart } from "../parts/chart.tsx";
 import { QueuesPanel } from "../parts/queues.tsx";
-import { useAsked, useTick, type LiveState } from "../lib/api.ts";
+import { useAsked, useTick, wish, type LiveState } from "../lib/api.ts";
 import { ago, brief, bytes, count, duration, rate, time } from "../lib/format.ts";
 import { hrefTo } from "../lib/route.ts";
 
@@ -240,11 +240,7 @@ function Open({ now, resumable }: { readonly now: Now; readonly resumable: boole
       title="Open checkouts"
       aside={
         resumable ? (
-          <button
-            type="button"
-            class="quiet"
-            onClick={() => dispatchEvent(new CustomEvent("act", { detail: { action: "resume" } }))}
-          >
+          <button type="button" class="quiet" onClick={() => wish({ action: "resume" })}>
             Resume now
           </button>
         ) : undefined

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
+import { clock } from "../lib/format.ts";
 
 export interface Line {
   readonly label: string;
@@ -122,6 +123,5 @@ function decades(_plot: uPlot, _axis: number, low: number, high: number): number
     : [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000].filter((value) => value >= low && value <= high);
 }
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const AXIS_FONT = "11px system-ui, sans-serif";
 const stepped = uPlot.paths.stepped?.({ align: 1 });

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import type { QueueNow } from "../../server/queues.ts";
 import { Panel, SagaLink, Service, Trouble } from "./bits.tsx";
-import { useAsked } from "../lib/api.ts";
+import { useAsked, wish } from "../lib/api.ts";
 import { count, duration, moment } from "../lib/format.ts";
 
 export function QueuesPanel(props: { queues: readonly QueueNow[]; now: number; redrivable: boolean }) {
@@ -48,13 +48,7 @@ export function QueuesPanel(props: { queues: readonly QueueNow[]; now: number; r
                     </button>
                   )}
                   {dead > 0 && redrivable && (
-                    <button
-                      type="button"
-                      class="quiet"
-                      onClick={() =>
-                        dispatchEvent(new CustomEvent("act", { detail: { action: "redrive", argument: service } }))
-                      }
-                    >
+                    <button type="button" class="quiet" onClick={() => wish({ action: "redrive", argument: service })}>
                       Redrive
                     </button>
                   )}

@@ -1,4 +1,3 @@
-import type { Server } from "node:http";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Action } from "../../server/action.ts";
@@ -27,9 +26,9 @@ export async function openConsole(
   const source = { described: shop.folder, stores, runFolder: join(shop.folder, "run"), pause: 20 };
   const view = new ShopView(source, new ShopProbe(null));
   const made = new Console({ view, token: TOKEN, actions });
-  const { server, port } = await listen(made, "127.0.0.1", 0);
+  const listening = await listen(made, "127.0.0.1", 0);
   view.start();
-  const url = `http://127.0.0.1:${port}/console/`;
+  const url = `http://127.0.0.1:${listening.port}/console/`;
   return {
     view,
     url,
@@ -38,15 +37,11 @@ export async function openConsole(
       if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
       return (await response.json()) as never;
     },
-    close: () => end(made, server, view),
+    close: () => {
+      listening.close();
+      return view.close();
+    },
   };
-}
-
-async function end(made: Console, server: Server, view: ShopView): Promise<void> {
-  made.close();
-  server.close();
-  server.closeAllConnections();
-  await view.close();
 }
 
 /** Looks until it holds. @throws what the last look threw */
