@@ -51,17 +51,23 @@ export class EpochReader {
    * @throws LogDamageError, unless `onDamage` returns: it then passes over a hole
    */
   async *read(to = Infinity): AsyncGenerator<PlacedLine> {
-    for (let looked = false; this.#last < to;) {
+    // What lay behind the missing commit when all segments were looked at again.
+    let behind: number | null = null;
+    while (this.#last < to) {
       const found = await this.#find(this.#last + 1);
       if (found !== null) {
-        looked = false;
+        behind = null;
         this.#last++;
         yield found;
-      } else if (!looked) {
-        looked = true;
+        continue;
+      }
+      const next = await this.#next();
+      if (behind === null || next < behind) {
+        // One segment is read after the other. A commit is appended only when all before it are durable somewhere, or with
+        // them: so whoever has seen one finds those before it, in a look that begins after that.
+        behind = next;
         await this.#lookAgain();
       } else {
-        const next = await this.#next();
         if (next === Infinity && to === Infinity) return;
         this.#onDamage(missing(this.epoch, this.#last + 1, Math.min(next - 1, to), next > to));
         this.#last = Math.min(next - 1, to);

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { compact } from "../../src/index.ts";
 import { followHistory, parseRecord, historyLines, type Followed } from "../../src/tools/index.ts";
+import { tampered } from "../support/tampered-store.ts";
 import { add, records, segmentsIn, stage, until, waits } from "../support/stage.ts";
-import { twoEpochs } from "./support.ts";
+import { segmentWith, twoEpochs } from "./support.ts";
 
 const on = stage();
 
@@ -51,6 +52,30 @@ test("a history that is being written by two processes has no hole at any moment
     let expected = 1;
     for await (const { n } of historyLines(store)) expect(n).toBe(expected++);
   }
+});
+
+test("what is appended to one segment after it was looked at, and then to the next before that is, leaves no hole", async () => {
+  const { store, first, second } = await twoEpochs(on);
+  const names = (await store.segments(2)).map(({ name }) => name);
+  await first.occ.transact(["n"], add("n"));
+  const { name: ofFirst } = await segmentWith(store.folder, 7);
+  const [early, late] = ofFirst === names[0] ? [first, second] : [second, first];
+  let last = 7;
+  let looks = 0;
+  const reading = historyLines(
+    tampered(store, {
+      async beforeRead({ name }) {
+        if (name !== names[1] || ++looks > 4) return;
+        // The second commit of a process trims the first one off the tail, so the other process does not append that.
+        for (const state of [early, early, late]) await state.occ.transact(["n"], add("n"));
+        last += 3;
+      },
+    }),
+  );
+  const numbers = [];
+  for await (const { n } of reading) numbers.push(n);
+  expect(looks).toBeGreaterThan(4);
+  expect(numbers).toEqual(Array.from({ length: last }, (_, i) => i + 1));
 });
 
 test("a history whose beginning is compacted is read from the archive, also while it is being archived", async () => {
