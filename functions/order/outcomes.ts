@@ -87,10 +87,6 @@ export class Outcomes {
     }
   }
 
-  close(): void {
-    this.#channel.close();
-  }
-
   #tell(id: string, news: News): void {
     this.#waiting.get(id)?.forEach((resolve) => resolve(news));
   }

@@ -98,7 +98,7 @@ export function queueRegion(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /** The account that queues belong to where there is none. */
-export const LOCAL_ACCOUNT = "000000000000";
+const LOCAL_ACCOUNT = "000000000000";
 
 /** The name of a service's queue, where the host makes it. */
 export const queueName = (service: ServiceName): string => `shop-${service}`;
