@@ -62,14 +62,14 @@ export class FileSegmentWriter implements SegmentWriter {
 
   /**
    * Whoever moves, removes or compresses the file leaves its writer with one that no reader finds. What is in it can still be
-   * read here: it is written again, in the next segment, for the restore that follows. What was cut off is gone.
+   * read here: it is written again, in the next segment, for the restore that follows. What was truncated is gone.
    */
   async #assertInPlace(path: string, file: FileHandle): Promise<void> {
     const found = fs.statSync(path, { throwIfNoEntry: false });
     if (found !== undefined && found.ino === this.#inode && found.size >= this.#size) return;
     if (found === undefined || found.ino !== this.#inode) await this.#writeAgain(file);
     throw new StoreUnavailableError(
-      `${path} was ${found === undefined ? "taken away" : "replaced or cut"} while it was in use`,
+      `${path} was ${found === undefined ? "taken away" : "replaced or truncated"} while it was in use`,
     );
   }
 

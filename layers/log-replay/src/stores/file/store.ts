@@ -184,18 +184,18 @@ class FileStore implements RepairableStore {
     });
   }
 
-  cut(segment: Segment, length: number): Promise<string | null> {
-    return guard(`cutting ${segment.name}`, async () => {
+  truncate(segment: Segment, length: number): Promise<string | null> {
+    return guard(`truncating ${segment.name}`, async () => {
       if (!isWriterGone(segment.name) || !exists(this.#path(segment.name))) return null;
-      await failPoint("cut.before");
+      await failPoint("truncate.before");
       const copy = `${segment.name}.torn-${randomUUID().slice(0, 8)}`;
       await copyFile(this.#path(segment.name), this.#path(copy), constants.COPYFILE_EXCL);
       await syncPath(this.#path(copy));
       await syncFolder(this.#folder);
-      await failPoint("cut.copied");
-      // Not synced: if a power loss undoes a cut, the next restore makes it again.
+      await failPoint("truncate.copied");
+      // Not synced: a power loss that undoes it leaves a torn frame, which the next restore finds again.
       await truncate(this.#path(segment.name), length);
-      await failPoint("cut.after");
+      await failPoint("truncate.after");
       return copy;
     });
   }
