@@ -1,7 +1,7 @@
 import type { SQSRecord } from "aws-lambda";
 import { processWide } from "log-replay/process-wide";
 import { describe, log } from "../request-log.ts";
-import { queuePlace } from "../settings/configuration.ts";
+import { queueAddress } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { SqsClient } from "./sqs-client.ts";
 
@@ -22,8 +22,8 @@ const LONGEST_PAUSE = 60;
 export async function retryLater(service: ServiceName, failures: readonly Failure[]): Promise<void> {
   if (failures.length === 0) return;
   try {
-    const { url: QueueUrl, ...place } = queuePlace(service);
-    const client = await processWide(`shop:queue:${service}`, async () => new SqsClient(place));
+    const { url: QueueUrl, ...address } = queueAddress(service);
+    const client = await processWide(`shop:queue:${service}`, async () => new SqsClient(address));
     const Entries = failures.map(({ record, hopeless }, i) => ({
       Id: String(i),
       ReceiptHandle: record.receiptHandle,

@@ -3,7 +3,7 @@ import { processWide } from "log-replay/process-wide";
 import { UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { traced, type Work } from "../observe/channels.ts";
-import { queuePlace, type QueuePlace } from "../settings/configuration.ts";
+import { queueAddress, type QueueAddress } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { Batcher } from "./batcher.ts";
 import type { Outgoing } from "./messages.ts";
@@ -50,10 +50,10 @@ function withTrace(event: Outgoing, trace: string): Outgoing {
 /** One for the process, however many functions are in it: what they send at the same time goes together. */
 function batcherTo(service: ServiceName): Promise<Batcher<string>> {
   return processWide(`shop:events:${service}`, async () => {
-    const place = queuePlace(service);
-    const client = new SqsClient(place);
+    const address = queueAddress(service);
+    const client = new SqsClient(address);
     return new Batcher<string>(
-      (bodies) => sendBatch(client, place, bodies),
+      (bodies) => sendBatch(client, address, bodies),
       (body) => Buffer.byteLength(body),
     );
   });
@@ -65,7 +65,7 @@ interface SendResult {
 
 async function sendBatch(
   client: SqsClient,
-  { url }: QueuePlace,
+  { url }: QueueAddress,
   bodies: readonly string[],
 ): Promise<readonly (Error | null)[]> {
   const Entries = bodies.map((MessageBody, i) => ({ Id: String(i), MessageBody }));

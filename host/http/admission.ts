@@ -66,18 +66,18 @@ export class Admission {
     if (client.readableEnded) return Promise.reject(new OverloadedError("the client has left"));
     return new Promise((resolve, reject) => {
       const leave = (why: string): void => {
-        settle();
+        dequeue();
         reject(new OverloadedError(why));
       };
       const left = (): void => leave("the client has left");
       const timer = setTimeout(() => leave(`it was not this request's turn within ${patience} ms`), patience);
       const waiting: Waiting = {
         admit: () => {
-          settle();
+          dequeue();
           resolve();
         },
       };
-      const settle = (): void => {
+      const dequeue = (): void => {
         this.#queue.delete(waiting);
         clearTimeout(timer);
         client.off("end", left).off("close", left);
