@@ -6,7 +6,7 @@ import type { ServiceName } from "../settings/services.ts";
 import { SqsClient } from "./sqs-client.ts";
 
 /** A message that has to come again. */
-export interface Failure {
+export interface FailedMessage {
   readonly record: SQSRecord;
   /** It will never be any better: it is no message of this shop's. */
   readonly hopeless: boolean;
@@ -19,7 +19,7 @@ const LONGEST_PAUSE = 60;
  * Has messages come again sooner than after the visibility timeout, which has to be longer than any invocation takes.
  * Never rejects: without it they only come later.
  */
-export async function retryLater(service: ServiceName, failures: readonly Failure[]): Promise<void> {
+export async function retryLater(service: ServiceName, failures: readonly FailedMessage[]): Promise<void> {
   if (failures.length === 0) return;
   try {
     const { url: QueueUrl, ...address } = queueAddress(service);

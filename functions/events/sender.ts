@@ -7,7 +7,7 @@ import { queueAddress, type QueueAddress } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { Batcher } from "./batcher.ts";
 import type { Outgoing } from "./messages.ts";
-import { seal } from "./seal.ts";
+import { signMessage } from "./signed-message.ts";
 import { SqsClient } from "./sqs-client.ts";
 
 /** Attempts at one request, and the milliseconds of the pause after the first; it doubles each time. */
@@ -24,7 +24,7 @@ export async function sendEvents(events: readonly Outgoing[]): Promise<void> {
   await Promise.all(
     events.map((event) =>
       traced(sending(event), async ({ trace }) => {
-        const [batcher, body] = await Promise.all([batcherTo(event.to), seal(withTrace(event, trace))]);
+        const [batcher, body] = await Promise.all([batcherTo(event.to), signMessage(withTrace(event, trace))]);
         await batcher.add(body);
       }),
     ),

@@ -17,16 +17,16 @@ export interface LogLocation {
   readonly durability: "always" | "os";
 }
 
-export interface Configuration extends LogLocation {
+export interface StateConfiguration extends LogLocation {
   readonly redisUrl: string;
   readonly commit: "watch" | "script";
 }
 
 /** The settings of one service's state. @throws Error naming the variable that is missing or wrong */
-export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): Configuration {
+export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): StateConfiguration {
   return {
     redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, `run/redis-${service}.url`),
-    commit: choiceOf(env, "COMMIT_MODE") as Configuration["commit"],
+    commit: choiceOf(env, "COMMIT_MODE") as StateConfiguration["commit"],
     ...logLocation(service, env),
   };
 }

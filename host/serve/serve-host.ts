@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Configuration } from "../configuration.ts";
 import { type Diagnostics } from "../diagnostics.ts";
 import { type FunctionHost } from "../function-host.ts";
-import type { HostMessage, Invoke } from "./messages.ts";
+import type { HostMessage, InvokeRequest } from "./messages.ts";
 
 /** Longer than the host itself waits for the requests that it has. */
 const PATIENCE_MS = 13_000;
@@ -52,7 +52,7 @@ export function serveHost(name: string, { httpHost, httpPort }: Configuration, d
 }
 
 /** @throws Error with what the function threw, or where the host is gone before it has answered */
-function invoke(host: ChildProcess, request: Invoke, signal: AbortSignal): Promise<unknown> {
+function invoke(host: ChildProcess, request: InvokeRequest, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const finish = (error: Error | null, result?: unknown): void => {
       host.off("message", answered).off("disconnect", gone);

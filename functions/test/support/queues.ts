@@ -5,7 +5,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda"
 import { buildApp } from "fauxqs";
 import { createQueues } from "../../../host/queues/create-queues.ts";
 import { INBOX } from "../../events/messages.ts";
-import { seal } from "../../events/seal.ts";
+import { signMessage } from "../../events/signed-message.ts";
 import { SqsClient } from "../../events/sqs-client.ts";
 import { deadLettersOf, queueAddress } from "../../settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../../settings/services.ts";
@@ -125,7 +125,7 @@ export class TestQueues {
 
   /** Puts a message in as one of the services would; with `body` anything at all. */
   async send(to: ServiceName, message: object, body?: string): Promise<void> {
-    const text = body ?? (await seal({ to, message } as unknown as Parameters<typeof seal>[0]));
+    const text = body ?? (await signMessage({ to, message } as unknown as Parameters<typeof signMessage>[0]));
     await this.#client(to).call("SendMessageBatch", {
       QueueUrl: queueAddress(to).url,
       Entries: [{ Id: "0", MessageBody: text }],

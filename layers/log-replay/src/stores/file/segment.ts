@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { guard, syncFolder, writeAtOnce } from "./durable-files.ts";
+import { orUnavailable, syncFolder, writeAtOnce } from "./durable-files.ts";
 import { StoreUnavailableError } from "../../errors.ts";
 import { failPoint } from "../../fail-points.ts";
 import type { Durability, SegmentWriter } from "../store.ts";
@@ -27,7 +27,7 @@ export class FileSegmentWriter implements SegmentWriter {
 
   append(frame: Buffer): Promise<void> {
     const path = this.#pathOf(this.#count);
-    return guard(`appending to ${path}`, async () => {
+    return orUnavailable(`appending to ${path}`, async () => {
       await failPoint("append.before");
       const file = (this.#file ??= await this.#create(path));
       writeAtOnce(file, frame);
@@ -43,7 +43,7 @@ export class FileSegmentWriter implements SegmentWriter {
 
   verify(): Promise<void> {
     const path = this.#pathOf(this.#count);
-    return guard(`looking at ${path}`, async () => {
+    return orUnavailable(`looking at ${path}`, async () => {
       if (this.#file !== undefined && this.#size > 0) await this.#assertInPlace(path, this.#file);
     });
   }
