@@ -18,7 +18,7 @@ export type SqsAction =
   | "ReceiveMessage"
   | "SendMessageBatch";
 
-export interface CallOptions {
+export interface SqsCallOptions {
   /** Milliseconds. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
@@ -50,7 +50,7 @@ export class SqsClient {
   }
 
   /** @throws UnavailableError where there is no answer, or one that is no 200: the cause says which */
-  async call<T>(action: SqsAction, input: object, { timeout = TIMEOUT, signal }: CallOptions = {}): Promise<T> {
+  async call<T>(action: SqsAction, input: object, { timeout = TIMEOUT, signal }: SqsCallOptions = {}): Promise<T> {
     const body = JSON.stringify(input);
     const headers = { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AmazonSQS.${action}` };
     try {
