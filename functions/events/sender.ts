@@ -16,14 +16,15 @@ const PAUSE = 50;
 
 /**
  * Puts messages into the queues of those whom they are for. It may be done twice, and later ones may come first.
+ * @param from who sends them
  * @throws UnavailableError where one of them may not be in its queue
  */
-export async function sendEvents(events: readonly Outgoing[]): Promise<void> {
+export async function sendEvents(from: ServiceName, events: readonly Outgoing[]): Promise<void> {
   if (events.length === 0) return;
   await failPoint("event.send.before");
   await Promise.all(
     events.map((event) =>
-      traced(sending(event), async ({ trace }) => {
+      traced(sending(from, event), async ({ trace }) => {
         const [batcher, body] = await Promise.all([batcherTo(event.to), signMessage(withTrace(event, trace))]);
         await batcher.add(body);
       }),
@@ -33,11 +34,16 @@ export async function sendEvents(events: readonly Outgoing[]): Promise<void> {
 }
 
 /** Sending belongs to the work of which it is a part, and whoever gets the message goes on with its trace. */
-function sending({ to, message }: Outgoing): Work {
+function sending(from: ServiceName, { to, message }: Outgoing): Work {
   return {
     name: `send ${message.type}`,
     kind: "producer",
-    attributes: { "messaging.system": "aws_sqs", "messaging.destination.name": to, "shop.saga": message.saga },
+    attributes: {
+      "messaging.system": "aws_sqs",
+      "messaging.destination.name": to,
+      "shop.service": from,
+      "shop.saga": message.saga,
+    },
     trace: message.traceparent ?? "",
     remote: false,
   };
