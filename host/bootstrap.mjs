@@ -184,7 +184,7 @@ function build() {
 /** @param {string} name of the stamp @param {string[]} folders @param {() => void} work for what is in them now */
 function onceFor(name, folders, work) {
   const stamp = join(modules, `.${name}`);
-  // Of somebody else's project: what would be made cannot be kept.
+  // The project is somebody else's: what would be made cannot be kept.
   if (!isWritable(modules) || (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(folders))) return;
   work();
   writeIfPossible(stamp, fingerprint(folders));

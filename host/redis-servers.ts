@@ -38,7 +38,7 @@ export class RedisServers {
     this.#onReadyAgain = onReadyAgain;
   }
 
-  /** Of a shop that another start supervises. @throws StartError */
+  /** The URLs of a shop that another start supervises. @throws StartError */
   readUrls(): RedisUrls {
     return Object.fromEntries(
       SERVICES.map((service) => [service, this.#configuration.givenRedis[service] ?? this.#readUrl(service)]),

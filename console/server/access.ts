@@ -11,7 +11,7 @@ const LOOPBACK_NAME = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
 export interface Asked {
   readonly headers: IncomingHttpHeaders;
-  /** Of whoever asks. */
+  /** The address of whoever asks. */
   readonly address: string;
 }
 

@@ -32,7 +32,7 @@ export class Queues {
   #next = 0;
 
   /**
-   * Those that the settings name, or that the host has written down.
+   * The queues that the settings name, or that the host has written down.
    * @param runFolder of the data folder; null where the logs are elsewhere
    * @returns null where checkouts go by calls: then there are none
    */

@@ -33,9 +33,9 @@ const post = async (path: string, init: RequestInit = {}): Promise<Response> =>
 
 const token = (): string => readFileSync(join(shop.dataFolder, "secrets", "console-token"), "utf8").trim();
 
-/** Of stock's queue. */
+/** What the console says of stock's queue. */
 async function queue(): Promise<NonNullable<Now["queues"]>[number]> {
-  await get("happenings"); // Asking for those has the shop looked at.
+  await get("happenings"); // To answer this the console looks at the shop.
   const found = (await get<Now>("now")).queues?.find(({ service }) => service === "stock");
   if (found === undefined) throw new Error("there is no queue of stock");
   return found;

@@ -12,7 +12,7 @@ import { LocalFunction, type LoadHandler } from "./local-function.ts";
 interface Served {
   readonly resource: string;
   readonly called: LocalFunction;
-  /** Of a function that tells monitors how its service is. */
+  /** True for a function that tells monitors how its service is. */
   readonly isHealth: boolean;
 }
 
