@@ -31,7 +31,7 @@ const MINIMUM_NODE_VERSION = 20;
 /** In the project's folder. */
 const LOCK = ".bootstrap.lock";
 const LOCK_POLL_MS = 200;
-/** Longer than two starts need to remove the same lock. */
+/** Longer than two starts that both remove one stale lock need to notice each other. */
 const CONTEST_MS = 100;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");

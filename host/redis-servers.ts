@@ -68,7 +68,7 @@ export class RedisServers {
       if (this.#urls[service]) writeFileAtomically(this.#folder.redisUrlFile(service), `${this.#urls[service]}\n`);
   }
 
-  /** The addresses as well, which whoever removed the folder has removed. */
+  /** Writes the addresses again as well, because whoever removed the folder has removed them. */
   #readyAgain(): void {
     try {
       this.#writeUrls();

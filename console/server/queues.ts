@@ -47,7 +47,7 @@ export class Queues {
     this.#pause = queues.every(([, { figures }]) => figures.isLocal) ? PAUSE : PAUSE_FAR;
   }
 
-  /** As they were at the last look; of a queue that did not answer then there is nothing. */
+  /** The queues as they were at the last look. One that did not answer then is not among them. */
   get now(): readonly QueueNow[] {
     return this.#now;
   }
