@@ -41,7 +41,7 @@ async function queue(): Promise<NonNullable<Now["queues"]>[number]> {
   return found;
 }
 
-test("a checkout's water-fall has its messages, how long each was in its queue, and the commit under it", async () => {
+test("a checkout's waterfall has its messages, how long each was in its queue, and the commit under it", async () => {
   for (const path of ["/stock/batch_init/2/100/5", "/payment/batch_init/1/100", "/orders/batch_init/1/2/1/5"])
     expect((await post(path)).status).toBe(200);
   expect((await post("/orders/checkout/0")).status).toBe(200);
