@@ -75,7 +75,7 @@ export function pretty({ service, record }: ServiceRecord, { long = false, withS
   return long ? line.join("  ") : brief(line.join("  "));
 }
 
-/** Random ids are cut to their first characters, which are enough to name them. */
+/** The first characters of a random id, which are enough to name it. */
 export function brief(text: string): string {
   return text.replace(/([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, "$1…");
 }

@@ -34,7 +34,7 @@ export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   });
 }
 
-/** Those who listen to what the functions tell, where the environment asks for them: nothing of them is loaded else. */
+/** Starts whoever listens to what the functions tell, where the environment asks for it. Otherwise nothing of it is loaded. */
 function observed(): Promise<void> {
   return processWide("shop:observed", async () => {
     const namespace = process.env["METRICS_NAMESPACE"];

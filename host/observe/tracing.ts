@@ -10,7 +10,7 @@ const DELAY = 500;
 /** Spans that wait for the next export: what a busy shop makes in that time. Beyond it they are dropped. */
 const MOST_WAITING = 32_768;
 
-/** @returns sends what is left */
+/** @returns a function that sends what is left */
 export function startTracing(): () => Promise<void> {
   const name = process.env["OTEL_SERVICE_NAME"] || "shop";
   const processor = new BatchSpanProcessor({

@@ -11,7 +11,7 @@ import { print } from "../output.ts";
 export interface ConsoleCommandOptions {
   readonly port: number;
   readonly host: string;
-  /** Of a running shop, for its metrics. */
+  /** The URL of a running shop, for its metrics. */
   readonly shop?: string;
 }
 

@@ -9,7 +9,7 @@ export interface Exported {
   readonly name: string;
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly attributes?: readonly Attribute[];
-  /** Of the process that made it. */
+  /** The process that made it. */
   readonly pid: number;
 }
 
