@@ -3,11 +3,11 @@ import { processWide } from "log-replay/process-wide";
 import { UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { traced, type Work } from "../observe/channels.ts";
-import { queuePlace, type QueuePlace } from "../settings/configuration.ts";
+import { queueAddress, type QueueAddress } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { Batcher } from "./batcher.ts";
 import type { Outgoing } from "./messages.ts";
-import { seal } from "./seal.ts";
+import { signMessage } from "./signed-message.ts";
 import { SqsClient } from "./sqs-client.ts";
 
 /** Attempts at one request, and the milliseconds of the pause after the first; it doubles each time. */
@@ -25,7 +25,7 @@ export async function sendEvents(from: ServiceName, events: readonly Outgoing[])
   await Promise.all(
     events.map((event) =>
       traced(sending(from, event), async ({ trace }) => {
-        const [batcher, body] = await Promise.all([batcherTo(event.to), seal(withTrace(event, trace))]);
+        const [batcher, body] = await Promise.all([batcherTo(event.to), signMessage(withTrace(event, trace))]);
         await batcher.add(body);
       }),
     ),
@@ -56,10 +56,10 @@ function withTrace(event: Outgoing, trace: string): Outgoing {
 /** One for the process, however many functions are in it: what they send at the same time goes together. */
 function batcherTo(service: ServiceName): Promise<Batcher<string>> {
   return processWide(`shop:events:${service}`, async () => {
-    const place = queuePlace(service);
-    const client = new SqsClient(place);
+    const address = queueAddress(service);
+    const client = new SqsClient(address);
     return new Batcher<string>(
-      (bodies) => sendBatch(client, place, bodies),
+      (bodies) => sendBatch(client, address, bodies),
       (body) => Buffer.byteLength(body),
     );
   });
@@ -71,7 +71,7 @@ interface SendResult {
 
 async function sendBatch(
   client: SqsClient,
-  { url }: QueuePlace,
+  { url }: QueueAddress,
   bodies: readonly string[],
 ): Promise<readonly (Error | null)[]> {
   const Entries = bodies.map((MessageBody, i) => ({ Id: String(i), MessageBody }));

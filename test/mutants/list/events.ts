@@ -45,7 +45,7 @@ export const EVENTS: readonly Mutant[] = [
   }),
   events({
     what: "a message is handled whoever has signed it",
-    file: "events/seal.ts",
+    file: "events/signed-message.ts",
     before: "  authenticate(signed(to, text), body.slice(0, Math.max(0, end)), await signingSecret(Date.now()));\n",
     after: "",
     promise: ["it is not signed by a service of the shop", "a message is forged, or was signed for another queue"],
@@ -103,7 +103,7 @@ export const EVENTS: readonly Mutant[] = [
   },
   events({
     what: "a message for one service is taken by another",
-    file: "events/seal.ts",
+    file: "events/signed-message.ts",
     before: "path: `/${to}`,",
     after: "path: `/${to.slice(0, 0)}`,",
     promise: "a message is forged, or was signed for another queue",
