@@ -76,7 +76,7 @@ test("docs/configuration.md's table of settings is the table that hosts and func
 
 test("every variable that hosts and functions read is a setting, or made by the host or the deployment; and every setting is read", () => {
   const made =
-    /^(INTERNAL_SECRET|INTERNAL_SECRET_ARN|LOG_STORE_\w*|LOG_BUCKET_\w*|QUEUE_URL_\w*|METRICS_NAMESPACE|OTEL_SERVICE_NAME|OTEL_BSP_\w+|CONSOLE_HOST_URL|NO_COLOR|INVOCATION_FD|TMPDIR|LAMBDA_TASK_ROOT|AWS_\w+|ESBUILD_WORK_FOLDER|NODE_\w+|PATH|JEST_WORKER_ID|DEBIAN_FRONTEND|SHOP_\w+|npm_\w+)$/;
+    /^(INTERNAL_SECRET|INTERNAL_SECRET_ARN|LOG_STORE_\w*|LOG_BUCKET_\w*|QUEUE_URL_\w*|METRICS_NAMESPACE|OTEL_SERVICE_NAME|OTEL_HEADERS_SECRET_ARN|OTEL_EXPORTER_OTLP_HEADERS|OTEL_BSP_\w+|CONSOLE_HOST_URL|NO_COLOR|INVOCATION_FD|TMPDIR|LAMBDA_TASK_ROOT|AWS_\w+|ESBUILD_WORK_FOLDER|NODE_\w+|PATH|JEST_WORKER_ID|DEBIAN_FRONTEND|SHOP_\w+|npm_\w+)$/;
   const sources = ["host", "functions", "console", "tools", "deploy"]
     .flatMap(list)
     .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !/(^|\/)test\//.test(name))

@@ -26,6 +26,7 @@ import {
   type RequestEvent,
 } from "./incoming.ts";
 import { requests, traced, type RequestMessage, type Work } from "../observe/channels.ts";
+import { sendingTraces } from "../observe/traces.ts";
 import { traceIdOf, traceOfRequest, TRACEPARENT } from "../observe/trace-context.ts";
 import { timeLeft } from "./time-left.ts";
 
@@ -135,7 +136,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
     progressOf(context).work = work;
     return traced(work, () => handled(event, context));
   };
-  return Object.assign(handler, { [ROUTE]: route });
+  return Object.assign(sendingTraces(handler), { [ROUTE]: route });
 }
 
 function workOf({ name }: Service, { method, resource }: RoutePattern, event: RequestEvent, context: Context): Work {

@@ -3,6 +3,7 @@ import { LogError } from "log-replay";
 import { OccError } from "redis-occ";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
+import { sendingTraces } from "../observe/traces.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { openState, type Service } from "../state/open-state.ts";
 import { incoming, outgoingResult, type Incoming } from "./incoming.ts";
@@ -28,7 +29,7 @@ export interface HealthError {
  * what is in the way where it cannot.
  */
 export function health(service: Service) {
-  return answering(() => healthAnswer(service));
+  return sendingTraces(answering(() => healthAnswer(service)));
 }
 
 /** A handler for monitors: no key, no parameters, and nothing that has to be restored before it answers. */

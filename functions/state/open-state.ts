@@ -1,5 +1,6 @@
 import { LoggedRedis } from "log-replay";
 import { processWide } from "log-replay/process-wide";
+import { traces } from "../observe/traces.ts";
 import { log } from "../request-log.ts";
 import { stateConfiguration } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
@@ -39,6 +40,6 @@ function observed(): Promise<void> {
   return processWide("shop:observed", async () => {
     const namespace = process.env["METRICS_NAMESPACE"];
     if (namespace) (await import("../observe/embedded.ts")).embedMetrics(namespace);
-    if (process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]) (await import("../observe/spans.ts")).startSpans();
+    if (process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]) await traces();
   });
 }

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SERVICES } from "../../../functions/settings/services.ts";
 
@@ -27,11 +27,14 @@ export function isOfService({ attributes = [] }: Exported): boolean {
 /** A collector that keeps what it gets: OTLP over HTTP, in JSON. */
 export class Collector {
   readonly spans: Exported[] = [];
+  /** Of the last request. */
+  headers: IncomingHttpHeaders = {};
   readonly #server: Server;
 
   constructor() {
     this.#server = createServer((request, response) => {
       const chunks: Buffer[] = [];
+      this.headers = request.headers;
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
         this.#take(JSON.parse(Buffer.concat(chunks).toString()) as Body);
