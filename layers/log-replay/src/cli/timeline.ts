@@ -1,9 +1,12 @@
-import { historyLines, isAfter, timeOf, type Moment, type PlacedLine } from "log-replay/tools";
-import type { Place } from "./places.ts";
+import { timeOf } from "../format/record.ts";
+import type { PlacedLine } from "../read/epoch-reader.ts";
+import { historyLines } from "../read/history-lines.ts";
+import { isAfter, type Moment } from "../tools/moment.ts";
+import type { Log } from "./logs.ts";
 
-/** A record's line, with the place that it is from. */
-export interface PlaceLine {
-  readonly place: Place;
+/** A record's line, with the log that it is from. */
+export interface LogLine<L extends Log = Log> {
+  readonly log: L;
   readonly line: PlacedLine;
 }
 
@@ -14,11 +17,18 @@ export interface Span {
   readonly until?: Moment;
 }
 
-/** The histories of several services on one time line; each of them stays in the order of its commits. */
-export async function* timeline(places: readonly Place[], span: Span = {}): AsyncGenerator<PlaceLine> {
-  const sources = places.map((place) => ({
-    place,
-    lines: within(place, span),
+/**
+ * The histories of several logs on one time line; each of them stays in the order of its commits.
+ * @throws LogDamageError, StoreUnavailableError
+ *
+ * @example
+ * for await (const { log, line } of timeline(await logs.open([]), { since: parseMoment("2026-01-31") }))
+ *   await print(`${log.name} ${line.epoch}:${line.n}`);
+ */
+export async function* timeline<L extends Log>(logs: readonly L[], span: Span = {}): AsyncGenerator<LogLine<L>> {
+  const sources = logs.map((log) => ({
+    log,
+    lines: within(log, span),
     next: undefined as PlacedLine | undefined,
     time: 0,
   }));
@@ -37,7 +47,7 @@ export async function* timeline(places: readonly Place[], span: Span = {}): Asyn
           undefined,
         );
       if (first?.next === undefined) return;
-      yield { place: first.place, line: first.next };
+      yield { log: first.log, line: first.next };
       await advance(first);
     }
   } finally {
@@ -45,7 +55,7 @@ export async function* timeline(places: readonly Place[], span: Span = {}): Asyn
   }
 }
 
-async function* within({ store }: Place, { since, until }: Span): AsyncGenerator<PlacedLine> {
+async function* within({ store }: Log, { since, until }: Span): AsyncGenerator<PlacedLine> {
   const after = since !== undefined && "n" in since ? since.n - 1 : 0;
   for await (const line of historyLines(store, { after })) {
     const time = timeOf(line.line);
