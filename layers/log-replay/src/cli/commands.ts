@@ -16,13 +16,8 @@ const COMMANDS = { show, follow, verify, repair, state, diff, restore, compact, 
  * The commands that need to know nothing of what a log is about, for a program that knows: its logs by name, its law, its Redis.
  *
  * @example
- * const logs: Logs = {
- *   noun: "shop",
- *   all: ["north", "south"],
- *   example: { log: "north", key: "item:7", op: "sell" },
- *   open: (names) => Promise.all((names.length > 0 ? names : ["north", "south"]).map(openShop)), // { name, where, store, law }
- * };
- * await runProgram({ name: "shops", what: "The shops' logs.", notes: "", version, commands: Object.values(logCommands(logs)) });
+ * const { show, follow, backup } = logCommands(logs);
+ * await runProgram({ name: "shops", what: "The shops' logs.", notes: "", commands: [show, follow, backup] });
  */
 export function logCommands(logs: Logs): Readonly<Record<keyof typeof COMMANDS, Command>> {
   return Object.fromEntries(Object.entries(COMMANDS).map(([name, make]) => [name, make(logs)])) as ReturnType<

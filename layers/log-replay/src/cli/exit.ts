@@ -1,6 +1,11 @@
 import { debuglog } from "node:util";
 
-/** What the exit code tells. */
+/**
+ * What the exit code tells.
+ *
+ * @example
+ * process.exitCode = problems.length === 0 ? EXIT.ok : EXIT.wrong;
+ */
 export const EXIT = {
   /** Done, and all is as it should be. */
   ok: 0,
@@ -14,7 +19,7 @@ export const EXIT = {
  * An error for the person at the terminal: its message says everything.
  *
  * @example
- * throw new ToolError(`there is no shop ${name}: ${SHOPS.join(", ")}`); // "error: there is no shop …", exit code 2
+ * throw new ToolError("there is no shop west: north, south"); // one line on stderr, exit code 2
  */
 export class ToolError extends Error {
   override readonly name = "ToolError";

@@ -3,7 +3,17 @@ import type { RepairableStore } from "../stores/store.ts";
 import type { Law } from "../tools/verify.ts";
 import { ToolError } from "./exit.ts";
 
-/** One log, and what a program knows of it. */
+/**
+ * One log, and what a program knows of it.
+ *
+ * @example
+ * const log: Log = {
+ *   name: "north",
+ *   where: "north-log",
+ *   store: await openFileStore({ folder: "north-log" }),
+ *   law: ({ op }) => (op === undefined ? ["it names no operation"] : []),
+ * };
+ */
 export interface Log {
   /** What it is called in all that is printed. */
   readonly name: string;
@@ -17,7 +27,17 @@ export interface Log {
   readonly indexes?: readonly string[];
 }
 
-/** An option of `show` and `follow` that chooses records. */
+/**
+ * An option of `show` and `follow` that chooses records.
+ *
+ * @example
+ * const user: Chooser = {
+ *   argument: "id",
+ *   what: "only commits of this user",
+ *   needle: (id) => id,
+ *   fits: (id, { user }) => user === id,
+ * };
+ */
 export interface Chooser {
   readonly argument: string;
   readonly what: string;
@@ -26,7 +46,17 @@ export interface Chooser {
   readonly fits: (value: string, record: LogRecord) => boolean;
 }
 
-/** The logs that the commands work on, and what they are called. */
+/**
+ * The logs that the commands work on, and what they are called.
+ *
+ * @example
+ * const logs: Logs = {
+ *   noun: "shop",
+ *   all: ["north", "south"],
+ *   example: { log: "north", key: "item:7", op: "sell" },
+ *   open: (names) => Promise.all((names.length > 0 ? names : ["north", "south"]).map(openShop)),
+ * };
+ */
 export interface Logs<L extends Log = Log> {
   /** One of them, in the help: `service`. */
   readonly noun: string;

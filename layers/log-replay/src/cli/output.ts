@@ -50,7 +50,7 @@ export function count(number: number, what: string): string {
  * @throws ToolError where nobody can be asked
  *
  * @example
- * if (!(await confirmed("Delete it?", options.yes ?? false))) return;
+ * if (await confirmed("Delete it?", false)) await rm("seats-log", { recursive: true });
  */
 export async function confirmed(question: string, yes: boolean): Promise<boolean> {
   if (yes) return true;

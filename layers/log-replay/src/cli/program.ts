@@ -2,7 +2,12 @@
 import { parseArgs } from "node:util";
 import { explain, EXIT, ToolError } from "./exit.ts";
 
-/** `--name`, or `--name <argument>`. */
+/**
+ * `--name`, or `--name <argument>`.
+ *
+ * @example
+ * const at: Option = { argument: "moment", what: "a commit or a time", parse: parseMoment, isRequired: true };
+ */
 export interface Option {
   /** What the help says. */
   readonly what: string;
@@ -15,6 +20,12 @@ export interface Option {
   readonly usual?: string | number;
 }
 
+/**
+ * The options of a command, by name.
+ *
+ * @example
+ * const options: Options = { json: { what: "for programs" }, last: { argument: "count", what: "so many", parse: natural } };
+ */
 export type Options = Readonly<Record<string, Option>>;
 
 type ValueOf<O extends Option> = O extends { readonly parse: (text: string) => infer Value }
@@ -31,7 +42,19 @@ export type ValuesOf<O extends Options> = {
   readonly [Name in keyof O as O[Name] extends Sure ? never : Name]?: ValueOf<O[Name]>;
 };
 
-/** What a command is, with the types of its options; `command` makes it one among others. */
+/**
+ * What a command is, with the types of its options; `command` makes it one among others.
+ *
+ * @example
+ * const sales: CommandOf<{ day: { argument: "day"; what: "of this day" } }> = {
+ *   name: "sales",
+ *   arguments: "[shop...]",
+ *   what: "how much was sold",
+ *   examples: ["sales north --day 2026-01-31"],
+ *   options: { day: { argument: "day", what: "of this day" } },
+ *   run: async (shops, { day }) => print(`${shops.join()} ${day ?? "ever"}`),
+ * };
+ */
 export interface CommandOf<O extends Options> {
   readonly name: string;
   /** `<log>`, `[service...]`, `<folder> [service...]`: as the help has it, and as it is checked. */
@@ -57,10 +80,10 @@ export type Command = Omit<CommandOf<Options>, "run"> & {
  *   what: "how many commits a log has",
  *   examples: ["count seats-log"],
  *   options: { json: { what: "for programs" } },
- *   run: async ([log = ""], { json = false }) => {
- *     const [{ store } = fail()] = await namedLogs.open([log]);
- *     const n = (await commitAt(store, { time: Infinity }))?.n ?? 0;
- *     await (json ? printJson({ n }) : print(String(n)));
+ *   run: async ([name = ""], { json = false }) => {
+ *     const { store: read } = await openOne(logs, name);
+ *     const n = (await commitAt(read, { time: Infinity }))?.n ?? 0;
+ *     await (json ? printJson({ n }) : print(`${n}`));
  *   },
  * });
  */
@@ -84,7 +107,7 @@ export interface Program {
  * not be done; then one line on stderr says why. Never rejects.
  *
  * @example
- * await runProgram({ name: "shoplog", what: "The logs of the shop.", notes: "", version: "1.0.0", commands });
+ * await runProgram({ name: "shops", what: "The shops' logs.", notes: "", commands: Object.values(logCommands(logs)) });
  */
 export async function runProgram(program: Program, argv: readonly string[] = process.argv.slice(2)): Promise<void> {
   // The reader has seen enough, as in `show | head`.

@@ -38,7 +38,7 @@ export function choiceOptions(more: Choosers = {}): typeof CHOOSERS {
  *
  * @example
  * const chosen = selector();
- * for await (const line of historyLines(store)) await tell(chosen({ key: "seat:*" }, line));
+ * for await (const line of historyLines(store)) console.log(chosen({ key: "seat:*" }, line)?.n);
  */
 export function selector(
   more: Choosers = {},
