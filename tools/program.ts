@@ -4,7 +4,7 @@ import { audit } from "./commands/audit.ts";
 import { backup } from "./commands/backup.ts";
 import { queues, redrive } from "./commands/queues.ts";
 import { sagas } from "./commands/sagas.ts";
-import { shopLogs } from "./places.ts";
+import { shopLogs } from "./open-logs.ts";
 
 const { show, follow, verify, repair, state, diff, restore, compact } = logCommands(shopLogs);
 

@@ -1,6 +1,6 @@
 /** Records of the shop as they are chosen. */
 import { selector, type Chooser } from "log-replay/cli";
-import type { LogRecord, PlacedLine } from "log-replay/tools";
+import type { LogRecord, SegmentLine } from "log-replay/tools";
 
 /** The options of `show` and `follow` that know the shop. */
 export const CHOOSERS = {
@@ -15,7 +15,8 @@ export interface Choice {
 }
 
 /** Whether a record is one of those that are asked for. */
-export const chosen: (choice: Choice, line: Pick<PlacedLine, "line" | "file">) => LogRecord | null = selector(CHOOSERS);
+export const chosen: (choice: Choice, line: Pick<SegmentLine, "line" | "file">) => LogRecord | null =
+  selector(CHOOSERS);
 
 /** A saga's own records name it; those that delete its rows have it in their keys. */
 function isAbout(saga: string, { set, ...notes }: LogRecord): boolean {

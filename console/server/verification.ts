@@ -1,5 +1,5 @@
 import { verify, type Finding, type Law } from "log-replay/tools";
-import { lawOf } from "../../tools/places.ts";
+import { lawOf } from "../../tools/open-logs.ts";
 import type { ServiceLog } from "./service-log.ts";
 
 /** Findings of a service that are kept. */

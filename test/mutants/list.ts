@@ -6,6 +6,7 @@ import { ERRORS } from "./list/errors.ts";
 import { EVENTS } from "./list/events.ts";
 import { FILE, S3 } from "./list/files.ts";
 import { HOSTS } from "./list/hosts.ts";
+import { OBSERVE } from "./list/observe.ts";
 import { OPTIMISTIC } from "./list/optimistic.ts";
 import { POSITION } from "./list/positions.ts";
 import { RESTORES, SERVERS } from "./list/restores.ts";
@@ -21,6 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...EVENTS,
   ...FILE,
   ...HOSTS,
+  ...OBSERVE,
   ...OPTIMISTIC,
   ...POSITION,
   ...RESTORES,

@@ -2,7 +2,7 @@ import { command, count, EXIT, paint, print, printJson } from "log-replay/cli";
 import { historyLines, parseRecord } from "log-replay/tools";
 import { Accounts, type Sums } from "../accounts.ts";
 import type { ShopRecord } from "../laws.ts";
-import { openPlaces } from "../places.ts";
+import { openLogs } from "../open-logs.ts";
 
 export const audit = command({
   name: "audit",
@@ -15,7 +15,7 @@ export const audit = command({
 
 async function auditAll(json: boolean): Promise<void> {
   const accounts = new Accounts();
-  for (const { service, store } of await openPlaces([])) {
+  for (const { service, store } of await openLogs([])) {
     for await (const { line, file } of historyLines(store))
       accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
   }

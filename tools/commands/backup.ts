@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { backUp, command, print, ToolError } from "log-replay/cli";
 import { SERVICES } from "../../functions/settings/services.ts";
 import { writeFileAtomically } from "../../host/atomic-file.ts";
-import { IDENTITIES, openPlaces, type Place } from "../places.ts";
+import { IDENTITIES, openLogs, type OpenLog } from "../open-logs.ts";
 
 export const backup = command({
   name: "backup",
@@ -15,23 +15,23 @@ export const backup = command({
 });
 
 async function backUpAll(folder: string, services: readonly string[]): Promise<void> {
-  const places = await openPlaces(services);
-  const copyOf = ({ service }: Place): string => join(resolve(folder), "log", service);
-  const present = places.map(copyOf).find((copy) => existsSync(copy));
+  const sources = await openLogs(services);
+  const copyOf = ({ service }: OpenLog): string => join(resolve(folder), "log", service);
+  const present = sources.map(copyOf).find((copy) => existsSync(copy));
   // Before any of them: what is begun should have a chance to be whole.
   if (present !== undefined) throw new ToolError(`${present} is there already: name a folder that has no backup in it`);
   const began = new Date();
-  for (const place of places) await backUp(place, copyOf(place), place.name.padEnd(7));
-  writeIdentities(resolve(folder), places);
+  for (const source of sources) await backUp(source, copyOf(source), source.name.padEnd(7));
+  writeIdentities(resolve(folder), sources);
   await print(
     `Every commit that was answered before ${began.toISOString()} is in ${folder}. docs/backup.md tells how to restore it.`,
   );
 }
 
 /** As a start of the shop writes it: which log belongs to which service. Only all of them make a data folder. */
-function writeIdentities(folder: string, places: readonly Place[]): void {
+function writeIdentities(folder: string, sources: readonly OpenLog[]): void {
   const file = join(folder, IDENTITIES);
-  if (places.length < SERVICES.length || existsSync(file)) return;
-  const known = Object.fromEntries(places.map(({ service, store }) => [service, store.id]));
+  if (sources.length < SERVICES.length || existsSync(file)) return;
+  const known = Object.fromEntries(sources.map(({ service, store }) => [service, store.id]));
   writeFileAtomically(file, `${JSON.stringify(known, null, 2)}\n`);
 }

@@ -1,6 +1,6 @@
 import { command, confirmed, count, paint, print, printJson } from "log-replay/cli";
 import { SERVICES } from "../../functions/settings/services.ts";
-import { serviceOf } from "../places.ts";
+import { serviceOf } from "../open-logs.ts";
 import { Queue, textOf, type DeadLetter } from "../queues.ts";
 
 export const queues = command({

@@ -1,7 +1,7 @@
 import { stateAt } from "log-replay";
 import { command, count, openOne, paint, print, printJson, teller, timeline, ToolError } from "log-replay/cli";
 import { SAGAS, isSettled, type Saga } from "../../functions/order/sagas.ts";
-import { openPlaces, shopLogs } from "../places.ts";
+import { openLogs, shopLogs } from "../open-logs.ts";
 import { chosen } from "../records.ts";
 
 interface SagasOptions {
@@ -75,10 +75,10 @@ function described(id: string, saga: Saga, now: number): string {
 /** All that one checkout did, in all three logs, even after its record was deleted. */
 async function story(beginning: string, options: SagasOptions): Promise<void> {
   const saga = await fullId(beginning);
-  const places = await openPlaces([]);
-  const tell = teller(shopLogs, places, options);
+  const logs = await openLogs([]);
+  const tell = teller(shopLogs, logs, options);
   let found = 0;
-  for await (const { log, line } of timeline(places)) {
+  for await (const { log, line } of timeline(logs)) {
     const record = chosen({ saga }, line);
     if (record === null) continue;
     await tell(log, record);

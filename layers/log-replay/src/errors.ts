@@ -92,7 +92,7 @@ export class StoreMismatchError extends LogError {
 }
 
 /**
- * The log was written by a newer version, in a format that this one does not know. Nothing was claimed, cut or changed.
+ * The log was written by a newer version, in a format that this one does not know. Nothing was claimed, truncated or changed.
  *
  * @example
  * if (error instanceof FormatError) console.error("a newer log-replay wrote it", error.message);

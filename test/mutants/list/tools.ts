@@ -16,7 +16,7 @@ export const TOOLS: readonly Mutant[] = [
   }),
   tool({
     what: "verify does not know the shop's laws",
-    file: "tools/places.ts",
+    file: "tools/open-logs.ts",
     before: "        law: lawOf(name),\n",
     after: "",
     promise: "`verify [service...]`",

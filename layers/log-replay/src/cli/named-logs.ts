@@ -24,15 +24,15 @@ async function openNamed(where: string): Promise<Log> {
 }
 
 async function openStore(where: string): Promise<RepairableStore> {
-  const place = bucketOf(where);
-  if (place === undefined) return openFileStore({ folder: where });
-  return (await loadS3()).openS3Store(place);
+  const location = bucketOf(where);
+  if (location === undefined) return openFileStore({ folder: where });
+  return (await loadS3()).openS3Store(location);
 }
 
-/** Makes a place a log store, unless it is one. */
+/** Makes a folder or a prefix a log store, unless it is one. */
 export async function createNamed(where: string): Promise<void> {
-  const place = bucketOf(where);
-  await (place === undefined ? createFileStore(where) : (await loadS3()).createS3Store(place));
+  const location = bucketOf(where);
+  await (location === undefined ? createFileStore(where) : (await loadS3()).createS3Store(location));
 }
 
 /** @throws ToolError where the address or the environment does not say enough */

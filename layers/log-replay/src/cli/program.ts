@@ -197,11 +197,11 @@ function attempt<T>(work: () => T, title?: string): T {
 
 /** @throws ToolError */
 function checkArguments(pattern: string, args: readonly string[]): void {
-  const places = pattern.split(" ").filter(Boolean);
-  const missing = places.find((place, i) => place.startsWith("<") && args[i] === undefined);
+  const wanted = pattern.split(" ").filter(Boolean);
+  const missing = wanted.find((each, i) => each.startsWith("<") && args[i] === undefined);
   if (missing !== undefined) throw new ToolError(`missing required argument '${missing.replace(/[<>.]/g, "")}'`);
-  if (args.length > places.length && places.at(-1)?.includes("...") !== true)
-    throw new ToolError(`too many arguments: ${args.slice(places.length).join(" ")}`);
+  if (args.length > wanted.length && wanted.at(-1)?.includes("...") !== true)
+    throw new ToolError(`too many arguments: ${args.slice(wanted.length).join(" ")}`);
 }
 
 const titleOf = (name: string, { argument }: Option): string =>

@@ -1,6 +1,6 @@
 /** Records as they are chosen and shown. */
 import { parseRecord, type LogRecord } from "../format/record.ts";
-import type { PlacedLine } from "../read/epoch-reader.ts";
+import type { SegmentLine } from "../read/epoch-reader.ts";
 import { headings, label, type Chooser, type Log, type Logs } from "./logs.ts";
 import { paint, print, printJson } from "./output.ts";
 
@@ -42,7 +42,7 @@ export function choiceOptions(more: Choosers = {}): typeof CHOOSERS {
  */
 export function selector(
   more: Choosers = {},
-): (choice: object, line: Pick<PlacedLine, "line" | "file">) => LogRecord | null {
+): (choice: object, line: Pick<SegmentLine, "line" | "file">) => LogRecord | null {
   const choosers = Object.entries<Chooser>(choiceOptions(more));
   return (choice, { line, file }) => {
     const asked = choosers.flatMap(([name, chooser]) => {

@@ -1,5 +1,5 @@
 import { timeOf } from "../format/record.ts";
-import type { PlacedLine } from "../read/epoch-reader.ts";
+import type { SegmentLine } from "../read/epoch-reader.ts";
 import { historyLines } from "../read/history-lines.ts";
 import { isAfter, type Moment } from "../tools/moment.ts";
 import type { Log } from "./logs.ts";
@@ -7,7 +7,7 @@ import type { Log } from "./logs.ts";
 /** A record's line, with the log that it is from. */
 export interface LogLine<L extends Log = Log> {
   readonly log: L;
-  readonly line: PlacedLine;
+  readonly line: SegmentLine;
 }
 
 export interface Span {
@@ -29,7 +29,7 @@ export async function* timeline<L extends Log>(logs: readonly L[], span: Span = 
   const sources = logs.map((log) => ({
     log,
     lines: within(log, span),
-    next: undefined as PlacedLine | undefined,
+    next: undefined as SegmentLine | undefined,
     time: 0,
   }));
   const advance = async (source: (typeof sources)[number]): Promise<void> => {
@@ -55,7 +55,7 @@ export async function* timeline<L extends Log>(logs: readonly L[], span: Span = 
   }
 }
 
-async function* within({ store }: Log, { since, until }: Span): AsyncGenerator<PlacedLine> {
+async function* within({ store }: Log, { since, until }: Span): AsyncGenerator<SegmentLine> {
   const after = since !== undefined && "n" in since ? since.n - 1 : 0;
   for await (const line of historyLines(store, { after })) {
     const time = timeOf(line.line);

@@ -22,7 +22,7 @@ export interface Survey {
   readonly cut: number;
   /** Epochs that have begun since, and in which nothing was committed: the next epoch passes them over, as they did each other. */
   readonly idle: readonly number[];
-  readonly cutSegments: readonly { readonly segment: string; readonly copy: string }[];
+  readonly truncated: readonly { readonly segment: string; readonly copy: string }[];
 }
 
 /**
@@ -71,10 +71,10 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
   // What was folded and archived before its segments were listed was not read, so the log seems to end too early.
   if (!(await isNewest(store, snapshot))) throw new GoneError("a newer snapshot was installed meanwhile");
 
-  const cutSegments = [];
+  const truncated = [];
   for (const { segment, torn } of ends) {
-    const copy = torn === null ? null : await store.cut(segment, torn.offset);
-    if (copy !== null) cutSegments.push({ segment: segment.name, copy });
+    const copy = torn === null ? null : await store.truncate(segment, torn.offset);
+    if (copy !== null) truncated.push({ segment: segment.name, copy });
   }
   const ended = history.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch));
   const parent = parentOf(ended);
@@ -84,6 +84,6 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     parent,
     cut,
     idle: begun.filter((epoch) => epoch > parent),
-    cutSegments,
+    truncated,
   };
 }

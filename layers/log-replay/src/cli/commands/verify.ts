@@ -34,8 +34,8 @@ export async function verifyAloud(log: Log, heading: string): Promise<Verified> 
   const value = await verifyOne(log, (finding) => print(`${heading}  ${described(finding)}`));
   const { records, epochs, damages } = value;
   const verdict = damages === 0 ? paint("green", "sound") : paint(["red", "bold"], count(damages, "problem"));
-  const place = log.where === log.name ? "" : ` (${log.where})`;
-  await print(`${heading}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")}${place}`);
+  const where = log.where === log.name ? "" : ` (${log.where})`;
+  await print(`${heading}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")}${where}`);
   return value;
 }
 
@@ -49,6 +49,6 @@ async function verifyOne({ store, law }: Log, tell: (finding: Finding) => Promis
 }
 
 function described({ kind, file, line, what }: Finding): string {
-  const place = `${file}${line > 0 ? `:${line}` : ""}`;
-  return `${kind === "damage" ? paint("red", "damage") : paint("yellow", "note")}  ${paint("bold", place)}: ${what}`;
+  const spot = `${file}${line > 0 ? `:${line}` : ""}`;
+  return `${kind === "damage" ? paint("red", "damage") : paint("yellow", "note")}  ${paint("bold", spot)}: ${what}`;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { ToolError, type Log, type Logs } from "log-replay/cli";
 import type { Law } from "log-replay/tools";
 import { services } from "../functions/services.ts";
-import { dataFolder, logPlace } from "../functions/settings/configuration.ts";
+import { dataFolder, logLocation } from "../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../functions/settings/services.ts";
 import { openLogStore } from "../functions/state/log-store.ts";
 import type { Service } from "../functions/state/open-state.ts";
@@ -12,27 +12,27 @@ import { LAWS, type Law as ShopLaw, type ShopRecord } from "./laws.ts";
 import { CHOOSERS } from "./records.ts";
 
 /** One service's log, and what belongs to it. */
-export interface Place extends Log {
+export interface OpenLog extends Log {
   readonly service: ServiceName;
 }
 
 /**
  * Opens the logs of the named services, or of all: in the data folder, or where LOG_BUCKET_… says, as the services do.
- * @throws ToolError; StoreMismatchError where a place holds another log than the shop was made with
+ * @throws ToolError; StoreMismatchError where there is another log than the shop was made with
  */
-export async function openPlaces(names: readonly string[]): Promise<Place[]> {
+export async function openLogs(names: readonly string[]): Promise<OpenLog[]> {
   const wanted = names.length === 0 ? services : names.map(serviceOf);
   return Promise.all(
     [...new Set(wanted)].map(async ({ name, indexes }) => {
-      const place = placeOf(name);
-      const { logFolder, logBucket } = place;
+      const location = locationOf(name);
+      const { logFolder, logBucket } = location;
       if (logBucket === undefined && !existsSync(logFolder))
         throw new ToolError(
           `there is no ${logFolder}: DATA_DIR names the shop's data folder, and it is ${dataFolder()} now`,
         );
       const where = logBucket === undefined ? logFolder : `s3://${logBucket.bucket}/${logBucket.prefix}`;
-      const logStoreId = place.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);
-      const store = await openLogStore({ ...place, logStoreId });
+      const logStoreId = location.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);
+      const store = await openLogStore({ ...location, logStoreId });
       const redis = redisUrl(name);
       return {
         service: name,
@@ -48,12 +48,12 @@ export async function openPlaces(names: readonly string[]): Promise<Place[]> {
 }
 
 /** The shop's logs, for the commands that know no shop. */
-export const shopLogs: Logs<Place> = {
+export const shopLogs: Logs<OpenLog> = {
   noun: "service",
   all: SERVICES,
   choosers: CHOOSERS,
   example: { log: "stock", key: "item:7", op: "reserve" },
-  open: openPlaces,
+  open: openLogs,
 };
 
 /** The laws of the shop, for records as the log has them. */
@@ -62,9 +62,9 @@ export function lawOf(service: ServiceName): Law {
 }
 
 /** @throws ToolError where a variable is missing or wrong */
-function placeOf(service: ServiceName): ReturnType<typeof logPlace> {
+function locationOf(service: ServiceName): ReturnType<typeof logLocation> {
   try {
-    return logPlace(service);
+    return logLocation(service);
   } catch (error) {
     throw new ToolError((error as Error).message, { cause: error });
   }
