@@ -12,6 +12,9 @@ import type { LogStore } from "../stores/store.ts";
  *
  * @param from the first commit wanted, from 1
  * @throws LogDamageError, also if archived segments were taken away
+ *
+ * @example
+ * for await (const { n, at, op, set } of readHistory(store, { from: 1_000 })) console.log(n, at, op, Object.keys(set));
  */
 export async function* readHistory(
   store: LogStore,
@@ -38,6 +41,10 @@ export interface PastState {
  * The state as it was after commit `n`, or before the first commit later than time `at` (milliseconds since 1970);
  * without either, after the last commit. Needs memory for that state.
  * @throws LogDamageError, also if archived segments that it needs were taken away
+ *
+ * @example
+ * const { position, images } = await stateAt(store, { at: Date.parse("2026-01-31T12:00:00Z") });
+ * const seats = JSON.parse(images.get("seats")?.image ?? "null") as number | null;
  */
 export function stateAt(
   store: LogStore,
