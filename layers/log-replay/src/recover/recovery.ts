@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { FORMAT, named, WITH_ENDS } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
@@ -28,6 +29,8 @@ export interface RecoveryOptions {
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
+  /** Whether the epoch's records may say when keys end. Where its parent's may, they may in any case. Default false. */
+  readonly expiry?: boolean;
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
   /** Milliseconds after which the lock is free if its holder no longer renews it. */
@@ -79,7 +82,7 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   options.signal.addEventListener("abort", stop);
   let sealed: string | null = null;
   try {
-    await assertFit(connection, options.store, options.commit);
+    await assertFit(connection, options.store, options);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       if (options.signal.aborted) throw new ClosedError();
       await failPoint("lock.before");
@@ -168,7 +171,7 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   const found = await surveyHistory(store, renew);
   progress.idle = found.idle.length;
   for (const { segment, copy } of found.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
-  await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
+  await begin(epoch, options, found);
   const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
   await fromNewestSnapshot(store, async (snapshot) => {
@@ -199,6 +202,18 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   onEvent({ event: "restored", epoch, records: survey.records, ms: Math.round(performance.now() - started) });
   // Nobody needs them any more, and nobody waits for this.
   if (found.idle.length >= MANY_IDLE) void store.forgetEpochs?.(found.idle, epoch - 1).catch(() => undefined);
+}
+
+/** Writes how the epoch begins, in a format that has what its records need, and all that its parent's had. */
+export async function begin(
+  epoch: number,
+  { store, expiry = false }: Pick<RecoveryOptions, "store" | "expiry">,
+  { parent, cut, format: inherited }: Pick<Survey, "parent" | "cut" | "format">,
+): Promise<void> {
+  const format = Math.max(inherited, expiry ? WITH_ENDS : FORMAT);
+  await store.writeBegin(epoch, { parent, cut, ...named(format) });
+  if (format === FORMAT || (await store.begins()).get(epoch)?.format === format) return;
+  throw new TypeError(`the store does not keep the format of epoch ${epoch}: storeCases tells what a store has to do`);
 }
 
 function progressOf(lock: RestoreLock): () => Promise<void> {
