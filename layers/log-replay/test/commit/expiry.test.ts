@@ -4,8 +4,17 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { Decision } from "redis-occ";
-import { openFileStore, type LoggedRedis, type LoggedRedisOptions, type LogStore } from "../../src/index.ts";
+import {
+  compact,
+  openFileStore,
+  readHistory,
+  type LoggedRedis,
+  type LoggedRedisOptions,
+  type LogStore,
+} from "../../src/index.ts";
 import { FAIL_POINT_HOOK, type FailPointHook } from "../../../redis-occ/src/fail-points.ts";
+import { diff } from "../../src/tools/index.ts";
+import { Worker } from "../support/crew.ts";
 import { add, outcome, records, replayed, stage, stateOf, until } from "../support/stage.ts";
 
 const on = stage();
@@ -168,6 +177,44 @@ test("an end that no number can tell is refused", async () => {
   const setting = put(state, { setWithTtl: { s: { value: 1, ttl: Number.MAX_SAFE_INTEGER } } });
   expect(await outcome(setting)).toBeInstanceOf(TypeError);
 });
+
+test("processes are killed and Redis is lost, again and again: what was answered is there, and ends as its record says", async () => {
+  const store = await on.store();
+  const answered: number[] = [];
+  const worker = (): Worker => {
+    const own = new Worker(on.redis.url, store.folder, 500, true);
+    on.after(() => own.kill());
+    return own;
+  };
+  let victim = worker();
+  const other = worker();
+  for (let round = 1; round <= 4; round++) {
+    const orders = Array.from({ length: 60 }, (_, i) =>
+      (i % 2 ? victim : other).order({
+        id: 100 * round + i,
+        op: "hold",
+        keys: [`h:${100 * round + i}`],
+        timeout: 20_000,
+      }),
+    );
+    await orders[10];
+    await Promise.all([on.outside.flushall(), victim.kill()]);
+    for (const answer of await Promise.all(orders)) if (answer !== null && "result" in answer) answered.push(answer.id);
+    await compact(store);
+    victim = worker();
+  }
+  expect(answered.length).toBeGreaterThan(100);
+  const state = await open({ store });
+  await state.ready();
+  const ends = new Map<string, number>();
+  for await (const record of readHistory(store))
+    for (const [key, end] of Object.entries(record.ends ?? {})) ends.set(key, end);
+  for (const id of answered) {
+    expect(await on.outside.get(`h:${id}`)).toBe(String(id));
+    expect(await endOf(`h:${id}`)).toBe(ends.get(`h:${id}`));
+  }
+  expect((await diff(store, on.redis.url)).differences).toEqual([]);
+}, 120_000);
 
 describe("the format", () => {
   test("without the option a time to live is refused, and the log is of the first format", async () => {
