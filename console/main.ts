@@ -13,7 +13,7 @@ import { readToken } from "./server/access.ts";
 import { answerError } from "./server/answer.ts";
 import { Console } from "./server/console.ts";
 import { localFaults } from "./server/faults/local-faults.ts";
-import { openSource, tokenFile } from "./server/place.ts";
+import { openSource, tokenFile } from "./server/source.ts";
 import { Queues, redriveOf } from "./server/queues.ts";
 import { ShopProbe } from "./server/shop-probe.ts";
 import { ShopView } from "./server/shop-view.ts";

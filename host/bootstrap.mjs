@@ -32,7 +32,7 @@ const MINIMUM_NODE_VERSION = 20;
 const LOCK = ".bootstrap.lock";
 const LOCK_POLL_MS = 200;
 /** Longer than two starts need to remove the same lock. */
-const SETTLE_MS = 100;
+const CONTEST_MS = 100;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const flags = new Set(process.argv.slice(2));
@@ -143,7 +143,7 @@ async function take(afterStale) {
   }
   if (!afterStale) return true;
   const { ino } = statSync(LOCK);
-  await sleep(SETTLE_MS);
+  await sleep(CONTEST_MS);
   return statSync(LOCK, { throwIfNoEntry: false })?.ino === ino;
 }
 

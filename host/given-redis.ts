@@ -23,12 +23,12 @@ function problemOf({ hostname, port }: URL): Promise<string | null> {
       port: Number(port || 6379),
       timeout: PATIENCE_MS,
     });
-    const settle = (problem: string | null): void => {
+    const finish = (problem: string | null): void => {
       socket.destroy();
       resolve(problem);
     };
-    socket.once("connect", () => settle(null));
-    socket.once("timeout", () => settle(`no connection within ${PATIENCE_MS} ms`));
-    socket.once("error", ({ message, code }: NodeJS.ErrnoException) => settle(message || (code ?? "no connection")));
+    socket.once("connect", () => finish(null));
+    socket.once("timeout", () => finish(`no connection within ${PATIENCE_MS} ms`));
+    socket.once("error", ({ message, code }: NodeJS.ErrnoException) => finish(message || (code ?? "no connection")));
   });
 }

@@ -12,8 +12,8 @@ import { identify, isAlive, isHere, isIdentity, type ProcessIdentity } from "./p
 import { StartError } from "./start-error.ts";
 
 const ATTEMPTS = 20;
-/** Longer than two starters need to notice each other while both take over the same stale lock. */
-const SETTLE_MS = 50;
+/** Longer than two starters that both take over one stale lock need to notice each other. */
+const CONTEST_MS = 50;
 /** How often an owner moves its lock's time, and how long a stranger watches for that. */
 const BEAT_MS = 1_000;
 const SILENCE_MS = 5_000;
@@ -39,7 +39,7 @@ export async function takeLock(file: string, { busy, lost = () => undefined }: L
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (place()) {
-        if (attempt > 0) await sleep(SETTLE_MS);
+        if (attempt > 0) await sleep(CONTEST_MS);
         if (attempt === 0 || read(file) === own) return keep(file, own, place, lost);
       }
       const found = read(file);

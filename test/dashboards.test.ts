@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { collectDefaultMetrics, Registry } from "prom-client";
 import { METRICS } from "../functions/observe/measures.ts";
+import { promisedMetrics } from "./support/metrics-table.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const require = createRequire(import.meta.url);
@@ -64,6 +65,16 @@ test("the alarms watch metrics that the functions write", async () => {
   const own = (await resources("alarms.cjs")).filter(({ Properties }) => Properties.Namespace === "shop-aws");
   expect(own.length).toBeGreaterThan(3);
   expect(own.map(({ Properties }) => Properties.MetricName ?? "").filter((name) => !embedded.has(name))).toEqual([]);
+});
+
+test("docs/operate.md has each metric's name in CloudWatch, and why others have none", () => {
+  const [written, others]: [Record<string, string>, string[]] = [{}, []];
+  for (const { name, embedded: said } of promisedMetrics())
+    if (/^`\w+`$/.test(said)) written[name] = said.slice(1, -1);
+    else others.push(said);
+  expect(written).toEqual(Object.fromEntries(Object.values(METRICS).map((metric) => [metric.name, metric.embedded])));
+  expect(others.filter((said) => !/^(of a host only|SQS's own `\w+…?`)$/.test(said))).toEqual([]);
+  expect(others).toHaveLength(4);
 });
 
 test("docs/operate.md tells of each alarm of the stack what to do, also of checkouts by events", async () => {

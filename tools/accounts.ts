@@ -5,7 +5,7 @@ import { userKey } from "../functions/payment/users.ts";
 import { itemKey } from "../functions/stock/items.ts";
 import type { Reservation } from "../functions/stock/reservations.ts";
 import type { ShopRecord } from "./laws.ts";
-import type { Place } from "./places.ts";
+import type { OpenLog } from "./open-logs.ts";
 
 /** Sums over all rows of a service. */
 export interface Sums {
@@ -43,7 +43,7 @@ export class Accounts {
   readonly #credit = new Account("user:", "credit");
   readonly #stock = new Account("item:", "stock");
 
-  add(service: Place["service"], { op, set }: ShopRecord): void {
+  add(service: OpenLog["service"], { op, set }: ShopRecord): void {
     if (service === "stock") this.#stock.add(op, set);
     if (service === "payment") this.#credit.add(op, set);
     for (const [key, image] of Object.entries(set)) {

@@ -1,11 +1,11 @@
 /** Records as they are chosen and shown. */
-import { parseRecord, type LogRecord, type PlacedLine } from "log-replay/tools";
+import { parseRecord, type LogRecord, type SegmentLine } from "log-replay/tools";
 import { paint } from "./output.ts";
-import type { Place } from "./places.ts";
+import type { OpenLog } from "./open-logs.ts";
 
 /** A record with the service whose log it is from. */
 export interface ServiceRecord {
-  readonly service: Place["service"];
+  readonly service: OpenLog["service"];
   readonly record: LogRecord;
 }
 
@@ -20,7 +20,10 @@ export interface Choice {
  * Whether a record is one of those that are asked for. Looks at the line first, because parsing each one would take
  * most of the time.
  */
-export function chosen({ key, saga, op }: Choice, { line, file }: Pick<PlacedLine, "line" | "file">): LogRecord | null {
+export function chosen(
+  { key, saga, op }: Choice,
+  { line, file }: Pick<SegmentLine, "line" | "file">,
+): LogRecord | null {
   const needles = [key?.replace(/\*$/, ""), saga, op].filter((needle) => needle !== undefined && needle !== "");
   if (!needles.every((needle) => line.includes(JSON.stringify(needle).slice(1, -1)))) return null;
   const record = parseRecord(line, file);

@@ -1,10 +1,10 @@
-import { historyLines, isAfter, timeOf, type Moment, type PlacedLine } from "log-replay/tools";
-import type { Place } from "./places.ts";
+import { historyLines, isAfter, timeOf, type Moment, type SegmentLine } from "log-replay/tools";
+import type { OpenLog } from "./open-logs.ts";
 
-/** A record's line, with the place that it is from. */
-export interface PlaceLine {
-  readonly place: Place;
-  readonly line: PlacedLine;
+/** A record's line, with the log that it is from. */
+export interface LoggedLine {
+  readonly log: OpenLog;
+  readonly line: SegmentLine;
 }
 
 export interface Span {
@@ -15,11 +15,11 @@ export interface Span {
 }
 
 /** The histories of several services on one time line; each of them stays in the order of its commits. */
-export async function* timeline(places: readonly Place[], span: Span = {}): AsyncGenerator<PlaceLine> {
-  const sources = places.map((place) => ({
-    place,
-    lines: within(place, span),
-    next: undefined as PlacedLine | undefined,
+export async function* timeline(logs: readonly OpenLog[], span: Span = {}): AsyncGenerator<LoggedLine> {
+  const sources = logs.map((log) => ({
+    log,
+    lines: within(log, span),
+    next: undefined as SegmentLine | undefined,
     time: 0,
   }));
   const advance = async (source: (typeof sources)[number]): Promise<void> => {
@@ -37,7 +37,7 @@ export async function* timeline(places: readonly Place[], span: Span = {}): Asyn
           undefined,
         );
       if (first?.next === undefined) return;
-      yield { place: first.place, line: first.next };
+      yield { log: first.log, line: first.next };
       await advance(first);
     }
   } finally {
@@ -45,7 +45,7 @@ export async function* timeline(places: readonly Place[], span: Span = {}): Asyn
   }
 }
 
-async function* within({ store }: Place, { since, until }: Span): AsyncGenerator<PlacedLine> {
+async function* within({ store }: OpenLog, { since, until }: Span): AsyncGenerator<SegmentLine> {
   const after = since !== undefined && "n" in since ? since.n - 1 : 0;
   for await (const line of historyLines(store, { after })) {
     const time = timeOf(line.line);

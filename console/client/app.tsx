@@ -2,7 +2,7 @@ import { render } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { act, login, useAsked, useLive, type LiveState, type Wish } from "./lib/api.ts";
 import { bytes, rate } from "./lib/format.ts";
-import { adjust, followLinks, go, hrefTo, usePlace } from "./lib/route.ts";
+import { adjust, followLinks, go, hrefTo, useAddress } from "./lib/address.ts";
 import { AuditPage } from "./pages/audit.tsx";
 import { BreakPage } from "./pages/break.tsx";
 import { LogPage } from "./pages/log.tsx";
@@ -33,7 +33,7 @@ const KEYS = [
 ] as const;
 
 function App() {
-  const place = usePlace();
+  const address = useAddress();
   const live = useLive();
   const [version, setVersion] = useState(0);
   const { value: about } = useAsked<About>("about", version);
@@ -70,10 +70,10 @@ function App() {
   useKeys(() => setDialog((shown) => (shown === "keys" ? null : "keys")));
 
   const pages = PAGES.filter(([page]) => page !== "break" || about?.actions.some(({ open }) => open) === true);
-  const title = pages.find(([page]) => page === place.page)?.[1] ?? "Console";
+  const title = pages.find(([page]) => page === address.page)?.[1] ?? "Console";
   useEffect(() => {
-    document.title = `${place.parts.at(-1) ?? title} · console`;
-  }, [title, place]);
+    document.title = `${address.parts.at(-1) ?? title} · console`;
+  }, [title, address]);
   return (
     <>
       <a class="skip" href="#main">
@@ -87,7 +87,7 @@ function App() {
         <ul>
           {pages.map(([page, name, key]) => (
             <li key={page}>
-              <a href={hrefTo(page === "now" ? "" : page)} aria-current={place.page === page ? "page" : undefined}>
+              <a href={hrefTo(page === "now" ? "" : page)} aria-current={address.page === page ? "page" : undefined}>
                 <span>{name}</span>
                 <kbd aria-hidden="true">{key}</kbd>
               </a>
@@ -102,13 +102,15 @@ function App() {
             The console does not answer. It is asked again and again.
           </p>
         )}
-        {about !== null && place.page === "now" && <NowPage live={live} about={about} />}
-        {place.page === "sagas" && <SagasPage place={place} />}
-        {about !== null && place.page === "log" && <LogPage place={place} now={live.now} services={about.services} />}
-        {about !== null && place.page === "state" && <StatePage place={place} services={about.services} />}
-        {place.page === "audit" && <AuditPage />}
-        {about !== null && place.page === "break" && <BreakPage live={live} about={about} />}
-        {!PAGES.some(([page]) => page === place.page) && <p class="calm">There is no such page.</p>}
+        {about !== null && address.page === "now" && <NowPage live={live} about={about} />}
+        {address.page === "sagas" && <SagasPage address={address} />}
+        {about !== null && address.page === "log" && (
+          <LogPage address={address} now={live.now} services={about.services} />
+        )}
+        {about !== null && address.page === "state" && <StatePage address={address} services={about.services} />}
+        {address.page === "audit" && <AuditPage />}
+        {about !== null && address.page === "break" && <BreakPage live={live} about={about} />}
+        {!PAGES.some(([page]) => page === address.page) && <p class="calm">There is no such page.</p>}
       </main>
       <div class="told" role="status" aria-live="polite">
         {told !== null && <p>{told}</p>}

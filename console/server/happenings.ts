@@ -94,8 +94,8 @@ function ofHost(line: string): Event | null {
       return { at, kind: "restoring", service, epoch: Number(parsed["epoch"]) };
     case "restored":
       return { at, kind: "restored", service, epoch: Number(parsed["epoch"]) };
-    case "torn frame cut":
-      return told("info", `${service}: a torn frame was cut off, a copy is ${String(parsed["copy"])}`);
+    case "segment truncated":
+      return told("info", `${service}: a segment with a torn end was truncated, a copy is ${String(parsed["copy"])}`);
     case "saga":
       return parsed.error === undefined
         ? told("good", `checkout ${String(parsed.saga)} taken over: ${String(parsed.state)}`)

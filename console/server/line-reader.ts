@@ -1,7 +1,7 @@
 import type { LogStore, Segment } from "log-replay";
 
 /** Where a line stands. */
-export interface LinePlace {
+export interface LineRange {
   /** The segment's name without its folder. */
   readonly file: string;
   readonly offset: number;
@@ -23,7 +23,7 @@ export class LineReader {
   }
 
   /** The lines in the order in which they are asked for; null for one that is not there. Neighbours share a read. */
-  async read(places: readonly (LinePlace | null)[]): Promise<(Buffer | null)[]> {
+  async read(places: readonly (LineRange | null)[]): Promise<(Buffer | null)[]> {
     const wanted = places
       .flatMap((place, index) => (place === null ? [] : [{ ...place, index }]))
       .sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : a.offset - b.offset));

@@ -19,9 +19,9 @@ export class BadRequestError extends Error {
 type Query = ParsedUrlQuery;
 
 /** @returns the answer as JSON; null where there is no such thing */
-export type Route = (view: ShopView, query: Query, path: readonly string[]) => unknown;
+export type Answerer = (view: ShopView, query: Query, path: readonly string[]) => unknown;
 
-export const ROUTES: Readonly<Record<string, Route>> = {
+export const ROUTES: Readonly<Record<string, Answerer>> = {
   now: (view) => view.now(),
   series: (view, query) => {
     const step = whole(query, "step", 1, 60) ?? 2;

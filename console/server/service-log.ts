@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { LogStore } from "log-replay";
-import { followHistory, parseRecord, timeOf, type LogRecord, type PlacedLine } from "log-replay/tools";
+import { followHistory, parseRecord, timeOf, type LogRecord, type SegmentLine } from "log-replay/tools";
 import type { ServiceName } from "../../functions/settings/services.ts";
 import { Column, Columns, hash, upperBound, Words } from "./columns.ts";
 import { LineReader } from "./line-reader.ts";
@@ -119,7 +119,7 @@ export class ServiceLog {
     this.base = (await this.store.snapshot())?.n ?? 0;
   }
 
-  #add({ line, file, epoch, n, offset }: PlacedLine): void {
+  #add({ line, file, epoch, n, offset }: SegmentLine): void {
     const record = parseRecord(line, file);
     const columns = this.#columns;
     const { saga } = record;

@@ -1,7 +1,7 @@
 /** All that the console knows of a shop: its logs, followed, and what can be told from them. One for all viewers. */
 import { Audit } from "./audit.ts";
 import { Happenings } from "./happenings.ts";
-import type { Source } from "./place.ts";
+import type { Source } from "./source.ts";
 import type { QueueNow, Queues } from "./queues.ts";
 import { Rates, type Second } from "./rates.ts";
 import { RequestLines } from "./request-lines.ts";

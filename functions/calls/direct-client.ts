@@ -1,7 +1,7 @@
 import { AmbiguousError } from "../errors.ts";
 import { offeredDispatch } from "./dispatch.ts";
 import { httpClient } from "./http-client.ts";
-import { outgoing, type ServiceClient, type ServiceResponse } from "./service-client.ts";
+import { outgoingRequest, type ServiceClient, type ServiceResponse } from "./service-client.ts";
 import { within } from "./within.ts";
 
 /**
@@ -11,7 +11,7 @@ import { within } from "./within.ts";
 export const directClient: ServiceClient = async (request) => {
   const { method, path, timeout } = request;
   const dispatch = offeredDispatch();
-  const { headers, body } = await outgoing(request, { verifiedHere: dispatch !== null });
+  const { headers, body } = await outgoingRequest(request, { verifiedHere: dispatch !== null });
   const answer = dispatch?.({ method, path, headers, body });
   if (!answer) return httpClient(request);
   // What was handed over cannot be taken back: from here on only its answer tells what came of it.

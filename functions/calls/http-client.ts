@@ -4,8 +4,8 @@ import { AmbiguousError, UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { gatewayUrl } from "../settings/configuration.ts";
 import {
-  outgoing,
-  type Outgoing,
+  outgoingRequest,
+  type OutgoingRequest,
   type ServiceClient,
   type ServiceRequest,
   type ServiceResponse,
@@ -18,7 +18,7 @@ const agents = {
 
 /** Goes through the gateway, over connections that are kept. */
 export const httpClient: ServiceClient = async (request) => {
-  const travelling = await outgoing(request);
+  const travelling = await outgoingRequest(request);
   try {
     return await send(request, travelling);
   } catch (error) {
@@ -31,7 +31,7 @@ export const httpClient: ServiceClient = async (request) => {
 /** A connection from the pool broke before any answer came. */
 class StaleConnectionError extends AmbiguousError {}
 
-async function send(request: ServiceRequest, travelling: Outgoing): Promise<ServiceResponse> {
+async function send(request: ServiceRequest, travelling: OutgoingRequest): Promise<ServiceResponse> {
   try {
     await failPoint("call.before");
     const response = await exchange(request, travelling);
@@ -43,7 +43,10 @@ async function send(request: ServiceRequest, travelling: Outgoing): Promise<Serv
   }
 }
 
-function exchange({ method, path, timeout }: ServiceRequest, { headers, body }: Outgoing): Promise<ServiceResponse> {
+function exchange(
+  { method, path, timeout }: ServiceRequest,
+  { headers, body }: OutgoingRequest,
+): Promise<ServiceResponse> {
   const url = new URL(gatewayUrl() + path);
   const payload = body ?? "";
   const options: http.RequestOptions = {

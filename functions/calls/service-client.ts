@@ -27,16 +27,16 @@ export interface ServiceResponse {
 export type ServiceClient = (request: ServiceRequest) => Promise<ServiceResponse>;
 
 /** What is sent, whichever way it goes: the body as text, null where there is none, and its signature. */
-export interface Outgoing {
+export interface OutgoingRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | null;
 }
 
 /** The body becomes text before anything is awaited, so that what its owner does with it later changes nothing. */
-export async function outgoing(
+export async function outgoingRequest(
   { method, path, body, trace }: ServiceRequest,
   options?: SignOptions,
-): Promise<Outgoing> {
+): Promise<OutgoingRequest> {
   const traced = trace ? { traceparent: trace } : {};
   if (body === undefined && !isSignedRead(options)) return { headers: traced, body: null };
   const text = body === undefined ? "" : JSON.stringify(body);

@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
-import { LogError, type LoggedRedis } from "log-replay";
+import { LogError } from "log-replay";
 import { OccError } from "redis-occ";
 import type * as v from "valibot";
 import { Refusal, ShopError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { parse } from "../http/parameters.ts";
+import type { StepWork } from "../handler/steps.ts";
 import { timeLeft } from "../handler/time-left.ts";
-import { traced, type Work as Traced } from "../observe/channels.ts";
+import { traced, type Work } from "../observe/channels.ts";
 import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
 import { openState, type Service } from "../state/open-state.ts";
 import type { About, Outgoing } from "./messages.ts";
-import { retryLater, type Failure } from "./retry-later.ts";
-import { unseal } from "./seal.ts";
+import { retryLater, type FailedMessage } from "./retry-later.ts";
+import { verifyMessage } from "./signed-message.ts";
 import { sendEvents } from "./sender.ts";
 
 /** Milliseconds: how long a batch is worked on at most, and what it leaves of the invocation's own time for the answer. */
@@ -25,18 +26,13 @@ const FIRST_PAUSE = 25;
 const LONGEST_PAUSE = 400;
 
 /** What the handler of a message works with. */
-export interface Work {
-  readonly state: LoggedRedis;
-  /** When the batch came; milliseconds since 1970. */
-  readonly now: number;
-  /** By when it has to be done; milliseconds since 1970. */
-  readonly deadline: number;
+export interface MessageWork extends StepWork {
   /** What the request log shall say besides the usual. */
   readonly notes: Record<string, unknown>;
 }
 
 /** Does what a message asks for; doing it again changes nothing. @returns what has to be told to whom now that it is durable */
-export type HandleMessage<M> = (message: M, work: Work) => Promise<readonly Outgoing[]>;
+export type HandleMessage<M> = (message: M, work: MessageWork) => Promise<readonly Outgoing[]>;
 
 type Message = About & { readonly type: string };
 
@@ -76,8 +72,8 @@ export function consumer<M extends Message>(
 async function handleRecord<M extends Message>(
   { service, schema, handle }: Inbound<M>,
   record: SQSRecord,
-  { now, deadline }: Pick<Work, "now" | "deadline">,
-): Promise<Failure | null> {
+  { now, deadline }: Pick<MessageWork, "now" | "deadline">,
+): Promise<FailedMessage | null> {
   const started = performance.now();
   const sent = Number(record.attributes.SentTimestamp);
   // How long it was in the queue, by the clocks of two machines; milliseconds.
@@ -90,7 +86,7 @@ async function handleRecord<M extends Message>(
       ...notes,
     });
   try {
-    const message = parse(schema, parseJson(await unseal(service.name, record.body)));
+    const message = parse(schema, parseJson(await verifyMessage(service.name, record.body)));
     const { type, saga, traceparent } = message;
     const trace = traceIdOf(traceparent);
     Object.assign(notes, { type, saga }, trace === null ? {} : { trace });
@@ -99,7 +95,7 @@ async function handleRecord<M extends Message>(
         const state = await openState(service);
         await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
         const following = await handle(message, { state, now, deadline, notes });
-        await sendEvents(following);
+        await sendEvents(service.name, following);
       }),
     );
     write("info");
@@ -113,7 +109,7 @@ async function handleRecord<M extends Message>(
 }
 
 /** It goes on with the trace of whoever has sent the message. */
-function processing({ name }: Service, { type, saga, traceparent }: Message, { messageId }: SQSRecord): Traced {
+function processing({ name }: Service, { type, saga, traceparent }: Message, { messageId }: SQSRecord): Work {
   return {
     name: `process ${type}`,
     kind: "consumer",

@@ -1,12 +1,12 @@
 import type { SQSRecord } from "aws-lambda";
 import { processWide } from "log-replay/process-wide";
 import { describe, log } from "../request-log.ts";
-import { queuePlace } from "../settings/configuration.ts";
+import { queueAddress } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { SqsClient } from "./sqs-client.ts";
 
 /** A message that has to come again. */
-export interface Failure {
+export interface FailedMessage {
   readonly record: SQSRecord;
   /** It will never be any better: it is no message of this shop's. */
   readonly hopeless: boolean;
@@ -19,11 +19,11 @@ const LONGEST_PAUSE = 60;
  * Has messages come again sooner than after the visibility timeout, which has to be longer than any invocation takes.
  * Never rejects: without it they only come later.
  */
-export async function retryLater(service: ServiceName, failures: readonly Failure[]): Promise<void> {
+export async function retryLater(service: ServiceName, failures: readonly FailedMessage[]): Promise<void> {
   if (failures.length === 0) return;
   try {
-    const { url: QueueUrl, ...place } = queuePlace(service);
-    const client = await processWide(`shop:queue:${service}`, async () => new SqsClient(place));
+    const { url: QueueUrl, ...address } = queueAddress(service);
+    const client = await processWide(`shop:queue:${service}`, async () => new SqsClient(address));
     const Entries = failures.map(({ record, hopeless }, i) => ({
       Id: String(i),
       ReceiptHandle: record.receiptHandle,

@@ -3,11 +3,11 @@ import { processWide } from "log-replay/process-wide";
 import { UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { traced, type Work } from "../observe/channels.ts";
-import { queuePlace, type QueuePlace } from "../settings/configuration.ts";
+import { queueAddress, type QueueAddress } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { Batcher } from "./batcher.ts";
 import type { Outgoing } from "./messages.ts";
-import { seal } from "./seal.ts";
+import { signMessage } from "./signed-message.ts";
 import { SqsClient } from "./sqs-client.ts";
 
 /** Attempts at one request, and the milliseconds of the pause after the first; it doubles each time. */
@@ -16,15 +16,16 @@ const PAUSE = 50;
 
 /**
  * Puts messages into the queues of those whom they are for. It may be done twice, and later ones may come first.
+ * @param from who sends them
  * @throws UnavailableError where one of them may not be in its queue
  */
-export async function sendEvents(events: readonly Outgoing[]): Promise<void> {
+export async function sendEvents(from: ServiceName, events: readonly Outgoing[]): Promise<void> {
   if (events.length === 0) return;
   await failPoint("event.send.before");
   await Promise.all(
     events.map((event) =>
-      traced(sending(event), async ({ trace }) => {
-        const [batcher, body] = await Promise.all([batcherTo(event.to), seal(withTrace(event, trace))]);
+      traced(sending(from, event), async ({ trace }) => {
+        const [batcher, body] = await Promise.all([batcherTo(event.to), signMessage(withTrace(event, trace))]);
         await batcher.add(body);
       }),
     ),
@@ -33,11 +34,16 @@ export async function sendEvents(events: readonly Outgoing[]): Promise<void> {
 }
 
 /** Sending belongs to the work of which it is a part, and whoever gets the message goes on with its trace. */
-function sending({ to, message }: Outgoing): Work {
+function sending(from: ServiceName, { to, message }: Outgoing): Work {
   return {
     name: `send ${message.type}`,
     kind: "producer",
-    attributes: { "messaging.system": "aws_sqs", "messaging.destination.name": to, "shop.saga": message.saga },
+    attributes: {
+      "messaging.system": "aws_sqs",
+      "messaging.destination.name": to,
+      "shop.service": from,
+      "shop.saga": message.saga,
+    },
     trace: message.traceparent ?? "",
     remote: false,
   };
@@ -50,10 +56,10 @@ function withTrace(event: Outgoing, trace: string): Outgoing {
 /** One for the process, however many functions are in it: what they send at the same time goes together. */
 function batcherTo(service: ServiceName): Promise<Batcher<string>> {
   return processWide(`shop:events:${service}`, async () => {
-    const place = queuePlace(service);
-    const client = new SqsClient(place);
+    const address = queueAddress(service);
+    const client = new SqsClient(address);
     return new Batcher<string>(
-      (bodies) => sendBatch(client, place, bodies),
+      (bodies) => sendBatch(client, address, bodies),
       (body) => Buffer.byteLength(body),
     );
   });
@@ -65,7 +71,7 @@ interface SendResult {
 
 async function sendBatch(
   client: SqsClient,
-  { url }: QueuePlace,
+  { url }: QueueAddress,
   bodies: readonly string[],
 ): Promise<readonly (Error | null)[]> {
   const Entries = bodies.map((MessageBody, i) => ({ Id: String(i), MessageBody }));

@@ -1,5 +1,6 @@
 import http from "node:http";
 import https from "node:https";
+import { urlToHttpOptions } from "node:url";
 import { UnavailableError } from "../errors.ts";
 
 export interface SqsClientOptions {
@@ -17,7 +18,7 @@ export type SqsAction =
   | "ReceiveMessage"
   | "SendMessageBatch";
 
-export interface CallOptions {
+export interface SqsCallOptions {
   /** Milliseconds. */
   readonly timeout?: number;
   readonly signal?: AbortSignal;
@@ -34,6 +35,7 @@ export class SqsClient {
   readonly #region: string;
   readonly #client: typeof http | typeof https;
   readonly #agent: http.Agent;
+  readonly #options: https.RequestOptions;
   /** Keys derived for a day, by the signer. */
   readonly #signingKeys = new Map<string, ArrayBuffer>();
 
@@ -42,10 +44,13 @@ export class SqsClient {
     this.#region = region;
     this.#client = this.#url.startsWith("https:") ? https : http;
     this.#agent = new this.#client.Agent({ keepAlive: true, maxSockets: 64 });
+    // All its sockets lead to one server: no name for that has to be put together for each request.
+    this.#agent.getName = () => "";
+    this.#options = { ...urlToHttpOptions(new URL(this.#url)), method: "POST", agent: this.#agent };
   }
 
   /** @throws UnavailableError where there is no answer, or one that is no 200: the cause says which */
-  async call<T>(action: SqsAction, input: object, { timeout = TIMEOUT, signal }: CallOptions = {}): Promise<T> {
+  async call<T>(action: SqsAction, input: object, { timeout = TIMEOUT, signal }: SqsCallOptions = {}): Promise<T> {
     const body = JSON.stringify(input);
     const headers = { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AmazonSQS.${action}` };
     try {
@@ -89,9 +94,8 @@ export class SqsClient {
     signal: AbortSignal | undefined,
   ): Promise<string> {
     return new Promise((resolve, reject) => {
-      const request = this.#client.request(this.#url, {
-        method: "POST",
-        agent: this.#agent,
+      const request = this.#client.request({
+        ...this.#options,
         headers: { ...headers, "content-length": Buffer.byteLength(body) },
         ...(signal ? { signal } : {}),
       });

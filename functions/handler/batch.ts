@@ -42,11 +42,11 @@ export async function runBatch(
 ): Promise<Answer> {
   const answer = json({ msg: done });
   const options = { meta: { op }, timeout: deadline - now };
-  const marker = idempotency === null ? [] : [idempotencyKey(idempotency.key)];
+  const recordKeys = idempotency === null ? [] : [idempotencyKey(idempotency.key)];
 
   if (idempotency !== null) {
     const first = await state.occ.transact(
-      marker,
+      recordKeys,
       (view) =>
         once<Answer | null>(view, idempotency, {
           again: (kept) => answerOf(kept),
@@ -62,7 +62,7 @@ export async function runBatch(
     chunks(count).map(({ from, to }) => {
       const ids = Array.from({ length: to - from }, (_, i) => String(from + i));
       return {
-        keys: [...marker, ...(blocker ? ids.map(blocker.key) : [])],
+        keys: [...recordKeys, ...(blocker ? ids.map(blocker.key) : [])],
         decide: (view) => {
           // A record that is gone was past the retention: what was begun is brought to its end all the same.
           if (idempotency !== null && answerOf(recall(view, idempotency)) !== null) return { result: true };
@@ -76,7 +76,7 @@ export async function runBatch(
   );
   if (idempotency === null || stopped.includes(true)) return answer;
   return state.occ.transact(
-    marker,
+    recordKeys,
     (view) =>
       once<Answer>(view, idempotency, {
         again: answerOf,

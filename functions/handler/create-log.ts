@@ -1,5 +1,5 @@
 import { log } from "../request-log.ts";
-import { logPlace } from "../settings/configuration.ts";
+import { logLocation } from "../settings/configuration.ts";
 import { createLogStore } from "../state/log-store.ts";
 import type { Service } from "../state/open-state.ts";
 
@@ -9,7 +9,7 @@ import type { Service } from "../state/open-state.ts";
  */
 export function creatingLog({ name }: Service) {
   return async (): Promise<{ id: string }> => {
-    const { id } = await createLogStore(logPlace(name));
+    const { id } = await createLogStore(logLocation(name));
     log("info", "log store", { service: name, id });
     return { id };
   };

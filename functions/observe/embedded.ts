@@ -39,6 +39,7 @@ class EmbeddedMetrics implements Sink {
   }
 }
 
-export function embedMetrics(namespace: string): void {
-  measure(new EmbeddedMetrics(namespace));
+/** @returns ends it */
+export function embedMetrics(namespace: string): () => void {
+  return measure(new EmbeddedMetrics(namespace));
 }

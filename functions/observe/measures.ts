@@ -1,5 +1,5 @@
 /** The shop's metrics: counted where they arise, in plain numbers, and written out by whoever is asked for them. */
-import { subscribe } from "node:diagnostics_channel";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { AppendMessage, RestoreMessage } from "log-replay";
 import type { AttemptMessage } from "redis-occ";
 import type { RequestMessage, SagaMessage, StuckMessage } from "./channels.ts";
@@ -92,9 +92,17 @@ export interface Sink {
   add(metric: MetricName, service: string, labels: string, value: number): void;
 }
 
-/** Listens, and hands every value to the sink. */
-export function measure(sink: Sink): void {
-  const on = <M>(name: string, take: (message: M) => void): void => subscribe(name, (message) => take(message as M));
+/**
+ * Listens, and hands every value to the sink. A state that has no name is none of the shop's, and is not counted.
+ * @returns ends it: the channels are the process's, and outlive whoever listens
+ */
+export function measure(sink: Sink): () => void {
+  const ends: (() => void)[] = [];
+  const on = <M>(name: string, take: (message: M) => void): void => {
+    const hear = (message: unknown): void => take(message as M);
+    subscribe(name, hear);
+    ends.push(() => unsubscribe(name, hear));
+  };
 
   on<RequestMessage>("shop:request", ({ service, method, route, status, ms }) => {
     const labels = labelsOf(method, route, status);
@@ -107,23 +115,29 @@ export function measure(sink: Sink): void {
     sink.add("sagaSeconds", "order", OUTCOMES[outcome], ms / 1_000);
   });
   on<StuckMessage>("shop:stuck", (message) => sink.add("stuck", "order", "", message.stuck));
-  on<AttemptMessage>("redis-occ:attempt", ({ name = "unknown", outcome, size }) => {
+  on<AttemptMessage>("redis-occ:attempt", ({ name, outcome, size }) => {
+    if (name === undefined) return;
     sink.add("attempts", name, OUTCOMES[outcome], 1);
     if (outcome === "conflict") sink.add("conflicts", name, "", 1);
     if (outcome === "executed") sink.add("groupSize", name, "", size);
   });
-  on<AppendMessage>("log-replay:append", ({ name = "unknown", epoch, started, ended, error }) => {
+  on<AppendMessage>("log-replay:append", ({ name, epoch, started, ended, error }) => {
+    if (name === undefined) return;
     if (error !== null) return sink.add("appendFailures", name, "", 1);
     sink.add("appendSeconds", name, "", (ended - started) / 1_000);
     sink.add("epoch", name, "", epoch);
   });
   on<RestoreMessage>("log-replay:restore", (message) => {
-    const { name = "unknown" } = message;
+    const { name } = message;
+    if (name === undefined) return;
     if (message.event === "restore started") sink.add("restores", name, "", 1);
     if (message.event !== "restored") return;
     sink.add("restoreSeconds", name, "", message.ms / 1_000);
     sink.add("epoch", name, "", message.epoch);
   });
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 /** Labels as text, made once: to put them together for each request would cost more than to count it. */

@@ -65,7 +65,10 @@ class ChannelContexts implements ContextManager {
 /** A global symbol: functions that are bundled one by one have a copy of this module each. */
 const STARTED = Symbol.for("shop.spans");
 
-/** Once in a process; needs a tracer provider that is registered with the API. */
+/**
+ * Once in a process; needs a tracer provider that is registered with the API. What the layers do for a state that has no
+ * name is not the shop's, and has no span.
+ */
 export function startSpans(): void {
   const holder = globalThis as { [STARTED]?: boolean };
   if (holder[STARTED] === true) return;
@@ -92,9 +95,10 @@ export function startSpans(): void {
     },
   );
   bound(tracingChannel<TransactionMessage>("redis-occ:transaction"), spans, ({ name, meta }) => {
+    if (name === undefined) return null;
     const { op = "", saga } = (meta ?? {}) as { op?: string; saga?: string };
     const attributes = {
-      "shop.service": name ?? "",
+      "shop.service": name,
       "shop.op": op,
       ...(saga === undefined ? {} : { "shop.saga": saga }),
     };
@@ -103,7 +107,8 @@ export function startSpans(): void {
 
   // A group belongs to all whose transactions are in it, and so to none: it is a trace of its own that they link to.
   subscribe("redis-occ:attempt", (message) => {
-    const { name = "", outcome, size, transactions, started: from, ended } = message as AttemptMessage;
+    const { name, outcome, size, transactions, started: from, ended } = message as AttemptMessage;
+    if (name === undefined) return;
     const members = transactions.flatMap((transaction) => spans.get(transaction) ?? []);
     const links: Link[] = members.slice(0, 128).map((span) => ({ context: span.spanContext() }));
     const attributes = { "shop.service": name, "shop.outcome": outcome, "shop.transactions": size };
@@ -113,7 +118,8 @@ export function startSpans(): void {
     for (const member of members) member.addLink({ context: span.spanContext() });
   });
   subscribe("log-replay:append", (message) => {
-    const { name = "", epoch, commits, bytes, started: from, ended, error } = message as AppendMessage;
+    const { name, epoch, commits, bytes, started: from, ended, error } = message as AppendMessage;
+    if (name === undefined) return;
     const attributes = {
       "shop.service": name,
       "shop.epoch": epoch,
@@ -126,9 +132,9 @@ export function startSpans(): void {
   });
   subscribe("log-replay:restore", (message) => {
     const restore = message as RestoreMessage;
-    if (restore.event !== "restored") return;
+    if (restore.event !== "restored" || restore.name === undefined) return;
     const attributes = {
-      "shop.service": restore.name ?? "",
+      "shop.service": restore.name,
       "shop.epoch": restore.epoch,
       "shop.commits": restore.records,
     };
@@ -137,16 +143,17 @@ export function startSpans(): void {
   });
 }
 
-/** A span from a call's start to the end of its promise, active within it. */
+/** A span from a call's start to the end of its promise, active within it. @param begin null where it is to have none */
 function bound<M extends object>(
   channel: TracingChannel<M>,
   spans: WeakMap<object, Span>,
-  begin: (message: M) => Span,
+  begin: (message: M) => Span | null,
   finish: (span: Span, message: M) => void = () => undefined,
 ): void {
   channel.start.bindStore(active as AsyncLocalStorage<never>, (told) => {
     const message = told as M;
     const span = begin(message);
+    if (span === null) return context.active() as never;
     spans.set(message, span);
     return trace.setSpan(context.active(), span) as never;
   });

@@ -73,7 +73,7 @@ async function push(state: LoggedRedis, driven: DrivenSaga, deadline: number): P
     }
   }
   resends.note(driven.id);
-  await sendEvents(outbox(current.id, current.saga));
+  await sendEvents("order", outbox(current.id, current.saga));
   return current;
 }
 
@@ -98,7 +98,7 @@ export async function awaitEnd(
   // Before anything is sent or read: what comes after that is heard.
   const watch = await (await openOutcomes()).watch(id);
   try {
-    if (started !== null) await orLog(id, () => sendEvents(outbox(id, started)));
+    if (started !== null) await orLog(id, () => sendEvents("order", outbox(id, started)));
     let saga = started ?? (await read());
     for (;;) {
       if (saga === null || (saga && isSettled(saga)) || Date.now() >= last) return saga;

@@ -1,4 +1,4 @@
-import { consumer, type Work } from "../events/consumer.ts";
+import { consumer, type MessageWork } from "../events/consumer.ts";
 import { INBOX, type Inbox } from "../events/messages.ts";
 import { outbox } from "./outbox.ts";
 import { openOutcomes } from "./outcomes.ts";
@@ -17,7 +17,7 @@ export const handler = consumer(order, INBOX.order, async (message, work) => {
 });
 
 /** @returns null where the message changes nothing: it came twice, or too late */
-async function moved(message: Inbox["order"], { state, deadline }: Work): Promise<DrivenSaga | null> {
+async function moved(message: Inbox["order"], { state, deadline }: MessageWork): Promise<DrivenSaga | null> {
   const journal = new SagaJournal(state);
   const timeout = Math.max(1, deadline - Date.now());
   try {
@@ -39,7 +39,7 @@ async function moved(message: Inbox["order"], { state, deadline }: Work): Promis
   }
 }
 
-async function present({ saga: id }: Inbox["order"], { state, deadline }: Work): Promise<DrivenSaga | null> {
+async function present({ saga: id }: Inbox["order"], { state, deadline }: MessageWork): Promise<DrivenSaga | null> {
   const saga = await new SagaJournal(state).read(id, Math.max(1, deadline - Date.now()));
   return saga === null ? null : { id, saga };
 }

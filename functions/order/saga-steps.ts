@@ -38,7 +38,7 @@ function call(
     const work: Work = {
       name,
       kind: "client",
-      attributes: { "shop.saga": id },
+      attributes: { "shop.service": "order", "shop.saga": id },
       trace: saga.traceparent ?? "",
       remote: false,
     };

@@ -1,5 +1,5 @@
 import { failPoint } from "../fail-points.ts";
-import { consumer, type Work } from "../events/consumer.ts";
+import { consumer, type MessageWork } from "../events/consumer.ts";
 import { aboutOf, INBOX, type Inbox, type Outgoing } from "../events/messages.ts";
 import { outcomeOf } from "../events/step-outcome.ts";
 import { payment } from "./service.ts";
@@ -20,7 +20,7 @@ export const handler = consumer(payment, INBOX.payment, async (message, work) =>
 
 async function reserved(
   message: Inbox["payment"] & { readonly type: "stock_reserved" },
-  work: Work,
+  work: MessageWork,
 ): Promise<readonly Outgoing[]> {
   const about = aboutOf(message);
   await failPoint("saga.charge.before");

@@ -4,7 +4,7 @@ import type { ServiceName } from "./services.ts";
 import { choiceOf, positiveOf, textOrDefault } from "./settings.ts";
 
 /** Where the log of one service is. */
-export interface LogPlace {
+export interface LogLocation {
   /** A folder of the service's own, used where there is no bucket. */
   readonly logFolder: string;
   /** A prefix of the service's own in S3. */
@@ -17,31 +17,31 @@ export interface LogPlace {
   readonly durability: "always" | "os";
 }
 
-export interface Configuration extends LogPlace {
+export interface StateConfiguration extends LogLocation {
   readonly redisUrl: string;
   readonly commit: "watch" | "script";
 }
 
 /** The settings of one service's state. @throws Error naming the variable that is missing or wrong */
-export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): Configuration {
+export function stateConfiguration(service: ServiceName, env: NodeJS.ProcessEnv = process.env): StateConfiguration {
   return {
     redisUrl: setting(env, `REDIS_URL_${service.toUpperCase()}`, `run/redis-${service}.url`),
-    commit: choiceOf(env, "COMMIT_MODE") as Configuration["commit"],
-    ...logPlace(service, env),
+    commit: choiceOf(env, "COMMIT_MODE") as StateConfiguration["commit"],
+    ...logLocation(service, env),
   };
 }
 
 /** @throws Error naming the variable that is missing or wrong */
-export function logPlace(service: ServiceName, env: NodeJS.ProcessEnv = process.env): LogPlace {
+export function logLocation(service: ServiceName, env: NodeJS.ProcessEnv = process.env): LogLocation {
   return {
     logFolder: join(dataFolder(env), "log", service),
     logBucket: logBucket(service, env),
     logStoreId: env[`LOG_STORE_${service.toUpperCase()}`] || undefined,
-    durability: choiceOf(env, "DURABILITY") as LogPlace["durability"],
+    durability: choiceOf(env, "DURABILITY") as LogLocation["durability"],
   };
 }
 
-function logBucket(service: ServiceName, env: NodeJS.ProcessEnv): LogPlace["logBucket"] {
+function logBucket(service: ServiceName, env: NodeJS.ProcessEnv): LogLocation["logBucket"] {
   const name = `LOG_BUCKET_${service.toUpperCase()}`;
   const bucket = env[name];
   if (!bucket) return undefined;
@@ -77,14 +77,14 @@ export function resendAfter(env: NodeJS.ProcessEnv = process.env): number {
 }
 
 /** A service's queue, and where the API of SQS is that has it. */
-export interface QueuePlace {
+export interface QueueAddress {
   readonly url: string;
   readonly endpoint: string;
   readonly region: string;
 }
 
 /** @throws Error naming the variable that is missing */
-export function queuePlace(service: ServiceName, env: NodeJS.ProcessEnv = process.env): QueuePlace {
+export function queueAddress(service: ServiceName, env: NodeJS.ProcessEnv = process.env): QueueAddress {
   const region = queueRegion(env);
   const url = env[`QUEUE_URL_${service.toUpperCase()}`];
   if (url) return { url, endpoint: env["SQS_ENDPOINT"] || new URL(url).origin, region };

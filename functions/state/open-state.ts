@@ -20,12 +20,12 @@ export const RESTORE_PATIENCE = 900;
 /** The service's state: one for the process, however many functions are in it. */
 export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   return processWide(`shop:${name}`, async () => {
-    const { redisUrl, commit, ...place } = stateConfiguration(name);
+    const { redisUrl, commit, ...location } = stateConfiguration(name);
     await observed();
     return new LoggedRedis({
       name,
       url: redisUrl,
-      store: await openLogStore(place),
+      store: await openLogStore(location),
       indexes,
       restorePatience: RESTORE_PATIENCE,
       commit,

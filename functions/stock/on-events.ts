@@ -1,7 +1,7 @@
 import type { Reason } from "../errors.ts";
 import type { SagaStart } from "../handler/steps.ts";
 import { failPoint } from "../fail-points.ts";
-import { consumer, type Work } from "../events/consumer.ts";
+import { consumer, type MessageWork } from "../events/consumer.ts";
 import { aboutOf, INBOX, type Inbox, type Outgoing } from "../events/messages.ts";
 import { outcomeOf } from "../events/step-outcome.ts";
 import { stock } from "./service.ts";
@@ -25,7 +25,7 @@ export const handler = consumer(stock, INBOX.stock, async (message, work) => {
 
 async function started(
   message: Inbox["stock"] & { readonly type: "checkout_started" },
-  work: Work,
+  work: MessageWork,
 ): Promise<readonly Outgoing[]> {
   const about = aboutOf(message);
   await failPoint("saga.reserve.before");
@@ -37,7 +37,7 @@ async function started(
   return [{ to: "payment", message: { type: "stock_reserved", ...about, user, amount } }];
 }
 
-async function released(work: Work, saga: SagaStart, why?: Reason): Promise<void> {
+async function released(work: MessageWork, saga: SagaStart, why?: Reason): Promise<void> {
   await failPoint("saga.release.before");
   await releaseStock(work, saga, why);
   await failPoint("saga.release.after");

@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
-export interface Route {
+export interface RouteDescription {
   readonly method: string;
   /** As API Gateway writes it: `/stock/add/{item_id}/{amount}`. */
   readonly resource: string;
@@ -25,7 +25,7 @@ export interface FunctionDescription {
   /** Milliseconds. */
   readonly timeout: number;
   readonly memoryMegabytes: number;
-  readonly routes: readonly Route[];
+  readonly routes: readonly RouteDescription[];
   /** Milliseconds between two runs, for each schedule. */
   readonly schedules: readonly number[];
   readonly queues?: readonly QueueDescription[];
@@ -131,7 +131,7 @@ async function resolved(root: string, stage: string): Promise<Configuration> {
   return configuration;
 }
 
-function routeOf(http: string | HttpEvent): Route {
+function routeOf(http: string | HttpEvent): RouteDescription {
   const [method = "", path = ""] = typeof http === "string" ? http.split(/\s+/) : [http.method, http.path];
   return { method: method.toUpperCase(), resource: path.startsWith("/") ? path : `/${path}` };
 }

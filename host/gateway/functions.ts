@@ -8,7 +8,8 @@ import { proxyEvent, type GatewayRequest } from "./event.ts";
 import { FUNCTION_FAILED, LATE_ANSWER } from "./gateway-answers.ts";
 import { LocalFunction, type LoadHandler } from "./local-function.ts";
 
-interface Route {
+/** A route with its function, as the router keeps it. */
+interface Served {
   readonly resource: string;
   readonly called: LocalFunction;
   /** Of a function that tells monitors how its service is. */
@@ -16,7 +17,7 @@ interface Route {
 }
 
 /** A function that a request leads to, with what its path says. */
-export interface Target extends Route {
+export interface Target extends Served {
   readonly pathParameters: Record<string, string> | null;
 }
 
@@ -37,8 +38,8 @@ export class Functions {
     for (const called of this.#functions.values()) {
       for (const { method, resource } of called.description.routes) {
         const path = resource.replace(/\{(\w+)\}/g, ":$1");
-        const route: Route = { resource, called, isHealth: resource.endsWith("/health") };
-        this.#router.on(method as findMyWay.HTTPMethod, path, () => undefined, route);
+        const served: Served = { resource, called, isHealth: resource.endsWith("/health") };
+        this.#router.on(method as findMyWay.HTTPMethod, path, () => undefined, served);
       }
     }
   }
@@ -52,7 +53,7 @@ export class Functions {
   match(method: string, path: string): Target | null {
     const found = this.#router.find(method as findMyWay.HTTPMethod, path);
     if (found === null) return null;
-    const { resource, called, isHealth } = found.store as Route;
+    const { resource, called, isHealth } = found.store as Served;
     return {
       resource,
       called,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { Batcher } from "../../functions/events/batcher.ts";
 import { SqsClient } from "../../functions/events/sqs-client.ts";
-import { queuePlace, type QueuePlace } from "../../functions/settings/configuration.ts";
+import { queueAddress, type QueueAddress } from "../../functions/settings/configuration.ts";
 import type { ServiceName } from "../../functions/settings/services.ts";
 import type { FunctionDescription, QueueDescription } from "./description.ts";
 
@@ -47,7 +47,7 @@ export function pollQueues(
 }
 
 class QueuePoller {
-  readonly #place: QueuePlace;
+  readonly #address: QueueAddress;
   readonly #arn: string;
   readonly #batchSize: number;
   readonly #partialFailures: boolean;
@@ -59,13 +59,13 @@ class QueuePoller {
   readonly #polling: Promise<void>;
 
   constructor({ service, batchSize, partialFailures }: QueueDescription, invoke: InvokeWithMessages) {
-    this.#place = queuePlace(service as ServiceName);
-    const { url, region } = this.#place;
+    this.#address = queueAddress(service as ServiceName);
+    const { url, region } = this.#address;
     this.#arn = `arn:aws:sqs:${region}:${url.split("/").slice(-2).join(":")}`;
     this.#batchSize = batchSize;
     this.#partialFailures = partialFailures;
     this.#invoke = invoke;
-    this.#client = new SqsClient(this.#place);
+    this.#client = new SqsClient(this.#address);
     this.#deletions = new Batcher((handles) => this.#delete(handles));
     this.#polling = this.#poll();
   }
@@ -98,7 +98,7 @@ class QueuePoller {
     const { Messages = [] } = await this.#client.call<{ Messages?: readonly Received[] }>(
       "ReceiveMessage",
       {
-        QueueUrl: this.#place.url,
+        QueueUrl: this.#address.url,
         MaxNumberOfMessages: this.#batchSize,
         WaitTimeSeconds: WAIT_SECONDS,
         MessageSystemAttributeNames: ["All"],
@@ -123,7 +123,7 @@ class QueuePoller {
 
   async #delete(handles: readonly string[]): Promise<readonly (Error | null)[]> {
     const Entries = handles.map((ReceiptHandle, i) => ({ Id: String(i), ReceiptHandle }));
-    await this.#client.call("DeleteMessageBatch", { QueueUrl: this.#place.url, Entries });
+    await this.#client.call("DeleteMessageBatch", { QueueUrl: this.#address.url, Entries });
     return [];
   }
 
@@ -137,7 +137,7 @@ class QueuePoller {
       md5OfBody: MD5OfBody,
       eventSource: "aws:sqs",
       eventSourceARN: this.#arn,
-      awsRegion: this.#place.region,
+      awsRegion: this.#address.region,
     };
   }
 }

@@ -15,7 +15,7 @@ export class OverloadedError extends Error {
 }
 
 /** The other end of a request's connection. */
-export interface Connection {
+export interface ClientConnection {
   /** It has closed its side: as far as can be seen from here, it is gone. */
   readonly readableEnded: boolean;
   readonly destroyed: boolean;
@@ -48,7 +48,7 @@ export class Admission {
    * Runs `work` when it is its turn. Who leaves the queue, or has waited too long, gives its place in it back.
    * @throws OverloadedError before `work` was called; else what `work` throws
    */
-  async run<T>(work: () => Promise<T>, client: Connection): Promise<T> {
+  async run<T>(work: () => Promise<T>, client: ClientConnection): Promise<T> {
     // It may have waited behind others on its connection.
     if (client.destroyed) throw new OverloadedError("the client has left");
     if (this.#active >= this.#options.concurrency) await this.#turn(client);
@@ -60,24 +60,24 @@ export class Admission {
     }
   }
 
-  #turn(client: Connection): Promise<void> {
+  #turn(client: ClientConnection): Promise<void> {
     const { queue, patience } = this.#options;
     if (this.#queue.size >= queue) return Promise.reject(new OverloadedError(`${queue} requests wait already`));
     if (client.readableEnded) return Promise.reject(new OverloadedError("the client has left"));
     return new Promise((resolve, reject) => {
       const leave = (why: string): void => {
-        settle();
+        dequeue();
         reject(new OverloadedError(why));
       };
       const left = (): void => leave("the client has left");
       const timer = setTimeout(() => leave(`it was not this request's turn within ${patience} ms`), patience);
       const waiting: Waiting = {
         admit: () => {
-          settle();
+          dequeue();
           resolve();
         },
       };
-      const settle = (): void => {
+      const dequeue = (): void => {
         this.#queue.delete(waiting);
         clearTimeout(timer);
         client.off("end", left).off("close", left);

@@ -1,6 +1,6 @@
 /** How much is in a service's queue, for those who watch it: the metrics and the tools. */
 import { SqsClient } from "../../functions/events/sqs-client.ts";
-import { deadLettersOf, queuePlace } from "../../functions/settings/configuration.ts";
+import { deadLettersOf, queueAddress } from "../../functions/settings/configuration.ts";
 import type { ServiceName } from "../../functions/settings/services.ts";
 
 export interface QueueDepth {
@@ -32,7 +32,7 @@ export class QueueFigures {
 
   /** @throws Error where it is not known where the queues are */
   constructor(service: ServiceName) {
-    const { url, ...place } = queuePlace(service);
+    const { url, ...place } = queueAddress(service);
     this.client = new SqsClient(place);
     this.url = url;
     this.isLocal = /^(127\.|\[::1\]$|localhost$)/.test(new URL(url).hostname);

@@ -15,7 +15,7 @@ import { gatewayServer } from "../http/gateway-server.ts";
 import type { FunctionServer } from "../http/server.ts";
 import { observe } from "../observe/observe.ts";
 import { outputMayBeLost } from "../output.ts";
-import type { HostMessage, Invoke } from "./messages.ts";
+import type { HostMessage, InvokeRequest } from "./messages.ts";
 import { startSchedules } from "./schedules.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     });
   const endSchedules = startSchedules(description.functions, invoke);
 
-  process.on("message", ({ id, invoke: name }: Invoke) => {
+  process.on("message", ({ id, invoke: name }: InvokeRequest) => {
     invoke(name).then(
       (result) => tell({ id, result: result ?? null }),
       (error: unknown) => tell({ id, error: error instanceof Error ? error.message : String(error) }),

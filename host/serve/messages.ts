@@ -1,7 +1,7 @@
 /** What the supervisor and the host that it has started say to each other. */
 
 /** From the supervisor: run a function, as the scheduler would. */
-export interface Invoke {
+export interface InvokeRequest {
   readonly id: number;
   readonly invoke: string;
 }

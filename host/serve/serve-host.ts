@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Configuration } from "../configuration.ts";
 import { type Diagnostics } from "../diagnostics.ts";
 import { type FunctionHost } from "../function-host.ts";
-import type { HostMessage, Invoke } from "./messages.ts";
+import type { HostMessage, InvokeRequest } from "./messages.ts";
 
 /** Longer than the host itself waits for the requests that it has. */
 const PATIENCE_MS = 13_000;
@@ -52,9 +52,9 @@ export function serveHost(name: string, { httpHost, httpPort }: Configuration, d
 }
 
 /** @throws Error with what the function threw, or where the host is gone before it has answered */
-function invoke(host: ChildProcess, request: Invoke, signal: AbortSignal): Promise<unknown> {
+function invoke(host: ChildProcess, request: InvokeRequest, signal: AbortSignal): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const settle = (error: Error | null, result?: unknown): void => {
+    const finish = (error: Error | null, result?: unknown): void => {
       host.off("message", answered).off("disconnect", gone);
       signal.removeEventListener("abort", gone);
       if (error === null) resolve(result);
@@ -62,12 +62,12 @@ function invoke(host: ChildProcess, request: Invoke, signal: AbortSignal): Promi
     };
     const answered = (message: HostMessage): void => {
       if (!("id" in message) || message.id !== request.id) return;
-      if ("error" in message) settle(new Error(message.error));
-      else settle(null, message.result);
+      if ("error" in message) finish(new Error(message.error));
+      else finish(null, message.result);
     };
-    const gone = (): void => settle(new Error("the host is gone"));
+    const gone = (): void => finish(new Error("the host is gone"));
     host.on("message", answered).once("disconnect", gone);
     signal.addEventListener("abort", gone, { once: true });
-    host.send(request, (error) => error && settle(error));
+    host.send(request, (error) => error && finish(error));
   });
 }

@@ -1,6 +1,7 @@
 /** The same as `observe.test.ts` of a shop whose checkouts go by events: one trace, over queues and processes; what the queues hold. */
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
-import type { Exported } from "./support/collector.ts";
+import { promisedMetrics } from "../../test/support/metrics-table.ts";
+import { isOfService, type Exported } from "./support/collector.ts";
 import { eventually, TracedShop } from "./support/traced-shop.ts";
 
 let on: TracedShop;
@@ -38,6 +39,7 @@ test("a checkout by events is one trace: each message is sent in the trace of th
   expect(parentOf("send payment_charged")).toBe("process stock_reserved");
   expect(parentOf("transaction charge")).toBe("process stock_reserved");
   expect(parentOf("transaction saga_paid")).toBe("process payment_charged");
+  expect(on.collector.spans.filter((span) => !isOfService(span))).toEqual([]);
 });
 
 test("the lines of all services about one checkout have one trace and its saga", async () => {
@@ -99,6 +101,33 @@ test("a checkout that is held up: the metrics show what waits and for how long; 
   expect(pidsOf("transaction checkout")).not.toContain(ended);
   expect(pidsOf("resume checkout")).toContain(ended);
 }, 60_000);
+
+test("each series is in docs/operate.md with the labels that it has, and each of a service names one of the three", async () => {
+  const text = await (await fetch(`${on.shop.url}/metrics`)).text();
+  const series = text.split("\n").flatMap((line) => {
+    const [, name = "", labels = ""] = /^(\w+)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
+    return name === ""
+      ? []
+      : [
+          {
+            name,
+            labels: new Map([...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, key = "", value = ""]) => [key, value])),
+          },
+        ];
+  });
+  const own = series.filter(({ name }) => !/^(nodejs|process)_/.test(name));
+  const promised = new Map(promisedMetrics().map(({ name, labels }) => [name, labels]));
+  const has = (name: string): string => name.replace(promised.has(name) ? /$/ : /_(bucket|sum|count)$/, "");
+  const strange = own.filter(({ name, labels }) => {
+    const keys = [...labels.keys()].filter((key) => key !== "le").sort();
+    return (
+      keys.join() !== promised.get(has(name))?.join() ||
+      !["order", "stock", "payment", undefined].includes(labels.get("service"))
+    );
+  });
+  expect(strange).toEqual([]);
+  expect([...promised.keys()].filter((name) => !text.includes(`# TYPE ${name} `))).toEqual([]);
+});
 
 test("where nobody answers for the queues, the other metrics are there", async () => {
   process.kill(on.shop.pidOf("queues"), "SIGKILL");

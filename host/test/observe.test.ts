@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { METRICS } from "../../functions/observe/measures.ts";
 import { freeHttpPort } from "../ports.ts";
 import { startShop } from "../running-shop.ts";
-import type { Exported } from "./support/collector.ts";
+import { isOfService, type Exported } from "./support/collector.ts";
 import { eventually, TracedShop } from "./support/traced-shop.ts";
 
 let on: TracedShop;
@@ -48,6 +48,7 @@ test("a checkout is one trace: the caller's, through all services, down to the g
   expect(group.name).toBe("group");
   expect(group.links?.map((link) => link.spanId)).toContain(spanId);
   expect(on.collector.spans.map(({ name }) => name)).toEqual(expect.arrayContaining(["append", "restore"]));
+  expect(on.collector.spans.filter((span) => !isOfService(span))).toEqual([]);
 });
 
 test("one trace shows a checkout that a killed host began and another process ended", async () => {

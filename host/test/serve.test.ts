@@ -97,6 +97,14 @@ test("the scheduled functions run, those of each minute and those of every fifth
   await until(() => Promise.resolve(/"message":"compact","service":"stock","ms":\d+,"commits":1/.test(said())));
   const before = rounds();
   await until(() => Promise.resolve(rounds() > before + 1));
+  const lines = said()
+    .split("\n")
+    .filter((line) => line.startsWith('{"_aws"'))
+    .map((line) => JSON.parse(line) as { service: string; RestoreSeconds?: number });
+  expect(new Set(lines.map(({ service }) => service))).toEqual(new Set(["order", "stock", "payment"]));
+  expect(lines.filter(({ RestoreSeconds }) => RestoreSeconds !== undefined).map(({ service }) => service)).toContain(
+    "stock",
+  );
 }, 60_000);
 
 test("SIGTERM under load: every checkout that was begun is finished and answered", async () => {

@@ -145,10 +145,8 @@ describe("a Redis that may still come is waited for", () => {
       const { launched } = await started({ REDIS_URL_PAYMENT: "redis://127.0.0.1:1" }).finally(
         () => (process.env["SHOP_HOST"] = "serve"),
       );
-      const began = performance.now();
       launched.process.kill("SIGTERM");
       expect(await launched.ended).toBe(0);
-      expect(performance.now() - began).toBeLessThan(5_000);
     },
     MINUTE,
   );

@@ -21,7 +21,7 @@ import {
 } from "./state.ts";
 import { isLeft, nameOf, spend, type Operation, type World } from "./world.ts";
 
-interface Place {
+interface Context {
   readonly world: World;
   readonly state: LogState;
   readonly p: number;
@@ -43,7 +43,7 @@ export function commitSteps(
   visit: Visit<LogState>,
 ): void {
   const process = state.processes[p] as ProcessState;
-  const place: Place = {
+  const context: Context = {
     world,
     state,
     p,
@@ -54,22 +54,22 @@ export function commitSteps(
     visit,
     who: `${nameOf(world, p, l)} (commit ${operation.tx})`,
   };
-  STAGES[place.lane.stage]?.(place);
+  STAGES[context.lane.stage]?.(context);
 }
 
-const STAGES: Partial<Record<LaneState["stage"], (place: Place) => void>> = {
+const STAGES: Partial<Record<LaneState["stage"], (context: Context) => void>> = {
   idle: watch,
   decided: exec,
   executed: takeReply,
   "second read": secondRead,
   appending: awaitAppend,
   recalled: awaitAppend,
-  lost: settleLost,
+  lost: judgeLost,
   recall,
   resolving: resolve,
 };
 
-function watch({ world, state, p, l, operation, visit, who }: Place): void {
+function watch({ world, state, p, l, operation, visit, who }: Context): void {
   const entered = enter(world, state, p);
   if (typeof entered === "string") return;
   if (!("guard" in entered)) return visit(`${who}: ${entered.why}`, entered.next);
@@ -85,7 +85,7 @@ function watch({ world, state, p, l, operation, visit, who }: Place): void {
   );
 }
 
-function exec({ world, state, p, l, process, lane, operation, visit, who }: Place): void {
+function exec({ world, state, p, l, process, lane, operation, visit, who }: Context): void {
   const redis = serverOf(state, lane.server);
   const guard = lane.guard as Guard;
   if (redis === null) return visit(`${who}: the connection is broken, nothing was sent`, again(state, p, l));
@@ -120,7 +120,7 @@ function exec({ world, state, p, l, process, lane, operation, visit, who }: Plac
   );
 }
 
-function takeReply({ world, state, p, l, process, lane, operation, visit, who }: Place): void {
+function takeReply({ world, state, p, l, process, lane, operation, visit, who }: Context): void {
   const gone = serverOf(state, lane.server) === null;
   if (isLeft(state, "reply") || gone) {
     const lost = withLane(state, p, l, { stage: "lost", n: -1, reply: NOTHING });
@@ -148,7 +148,7 @@ function takeReply({ world, state, p, l, process, lane, operation, visit, who }:
 }
 
 /** Mutant: by now the tail may be another one. */
-function secondRead({ state, p, l, process, lane, operation, visit, who }: Place): void {
+function secondRead({ state, p, l, process, lane, operation, visit, who }: Context): void {
   const rest = tailAfter(serverOf(state, lane.server) ?? state.redis, process.writer);
   const below = { from: rest.from, txs: rest.txs.slice(0, Math.max(0, lane.n - rest.from)) };
   const entries = joined(below.txs === "" ? NOTHING : below, { from: lane.n, txs: operation.tx });
@@ -158,7 +158,7 @@ function secondRead({ state, p, l, process, lane, operation, visit, who }: Place
   );
 }
 
-function awaitAppend({ world, state, p, l, process, lane, operation, visit, who }: Place): void {
+function awaitAppend({ world, state, p, l, process, lane, operation, visit, who }: Context): void {
   const guard = lane.guard as Guard;
   const { writer } = process;
   if (writer?.epoch === guard.epoch && writer.durable >= lane.n)
@@ -174,7 +174,7 @@ function awaitAppend({ world, state, p, l, process, lane, operation, visit, who 
 }
 
 /** The fence is touched and the marker read in one MULTI, over a connection to where connections lead now. */
-function settleLost({ world, state, p, l, lane, operation, visit, who }: Place): void {
+function judgeLost({ world, state, p, l, lane, operation, visit, who }: Context): void {
   const redis = serverOf(state, (state.processes[p] as ProcessState).at) ?? state.redis;
   const isQueued = redis.queued?.tx === operation.tx && !world.flaws.has("marker without fence");
   const fenced = isQueued ? withServer(state, { ...redis, queued: null }) : state;
@@ -193,7 +193,7 @@ function settleLost({ world, state, p, l, lane, operation, visit, who }: Place):
   visit(`${who}: the server cannot tell whether it ran`, withLane(fenced, p, l, { stage: "resolving" }));
 }
 
-function recall({ state, p, l, process, lane, visit, who }: Place): void {
+function recall({ state, p, l, process, lane, visit, who }: Context): void {
   const guard = lane.guard as Guard;
   const { writer } = process;
   const redis = serverOf(state, lane.server);
@@ -209,7 +209,7 @@ function recall({ state, p, l, process, lane, visit, who }: Place): void {
   );
 }
 
-function resolve({ world, state, p, l, process, lane, operation, visit, who }: Place): void {
+function resolve({ world, state, p, l, process, lane, operation, visit, who }: Context): void {
   const { epoch } = lane.guard as Guard;
   const history = decidedHistory(state.store, epoch, world.decisions);
   if (history === null) {

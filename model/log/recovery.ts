@@ -32,7 +32,7 @@ export function startRecovery(state: LogState, p: number, over: number): LogStat
   return withProcess(state, p, { recovery });
 }
 
-interface Place {
+interface Context {
   readonly world: World;
   readonly state: LogState;
   readonly p: number;
@@ -49,7 +49,7 @@ interface Place {
 export function recoverySteps(world: World, state: LogState, p: number, visit: Visit<LogState>): void {
   const { recovery } = state.processes[p] as ProcessState;
   if (recovery === null) return;
-  const place: Place = {
+  const context: Context = {
     world,
     state,
     p,
@@ -58,10 +58,10 @@ export function recoverySteps(world: World, state: LogState, p: number, visit: V
     who: `${nameOf(world, p)} (restore)`,
     to: (change, parts) => withProcess({ ...state, ...parts }, p, { recovery: { ...recovery, ...change } }),
   };
-  STAGES[recovery.stage](place);
+  STAGES[recovery.stage](context);
 }
 
-const STAGES: Record<RecoveryState["stage"], (place: Place) => void> = {
+const STAGES: Record<RecoveryState["stage"], (context: Context) => void> = {
   lock: takeLock,
   inspect,
   claim,
@@ -77,68 +77,68 @@ const STAGES: Record<RecoveryState["stage"], (place: Place) => void> = {
 };
 
 /** The server that it works on; null where its connection is broken. */
-function serverAt({ state, recovery }: Place): RedisState | null {
+function serverAt({ state, recovery }: Context): RedisState | null {
   return serverOf(state, recovery.server);
 }
 
 /** Gives up; whoever needs the state starts over. If the connection still stands, the lock is released. */
-function giveUp(place: Place): LogState {
-  const { state, p, recovery } = place;
-  const redis = serverAt(place);
-  const release = redis !== null && holds(redis, place) && recovery.stage !== "lock";
+function giveUp(context: Context): LogState {
+  const { state, p, recovery } = context;
+  const redis = serverAt(context);
+  const release = redis !== null && holds(redis, context) && recovery.stage !== "lock";
   return withProcess(release ? withServer(state, { ...redis, lock: null }) : state, p, { recovery: null });
 }
 
 /** The state is there: connections that lead elsewhere are closed, and nobody waits any more. */
-function settle(place: Place, state: LogState): LogState {
-  const { world, p, recovery } = place;
+function conclude(context: Context, state: LogState): LogState {
+  const { world, p, recovery } = context;
   const process = state.processes[p] as ProcessState;
   const keeps = process.at === recovery.server || world.flaws.has("connections to another server are kept");
   return withProcess(state, p, { recovery: null, ...(keeps ? {} : { at: recovery.server, compared: false }) });
 }
 
 /** Its token is in the lock, as its last write left it. */
-function holds({ lock }: RedisState, { world, p, recovery }: Place): boolean {
+function holds({ lock }: RedisState, { world, p, recovery }: Context): boolean {
   const isCurrent = lock?.writes === recovery.writes || world.flaws.has("writes of a restore are not counted");
   return lock?.holder === p && isCurrent;
 }
 
-function isFine({ world, state, recovery }: Place, redis: RedisState): boolean {
+function isFine({ world, state, recovery }: Context, redis: RedisState): boolean {
   const { guard } = redis;
   if (guard === null || judge(world, state.store, redis) !== "fine") return false;
   return world.decisions.mayStay(guard.epoch, isSealed(state.store, guard.epoch), recovery.over);
 }
 
-function takeLock(place: Place): void {
-  const { state, p, visit, who } = place;
-  const redis = serverAt(place);
-  if (redis === null) return visit(`${who}: the connection is broken`, giveUp(place));
+function takeLock(context: Context): void {
+  const { state, p, visit, who } = context;
+  const redis = serverAt(context);
+  if (redis === null) return visit(`${who}: the connection is broken`, giveUp(context));
   if (redis.lock === null) {
     const locked = { ...redis, lock: { holder: p, writes: 0 } };
-    const recovery: RecoveryState = { ...place.recovery, stage: "inspect", replid: redis.replid };
+    const recovery: RecoveryState = { ...context.recovery, stage: "inspect", replid: redis.replid };
     return visit(`${who}: takes the lock`, withProcess(withServer(state, locked), p, { recovery }));
   }
-  if (isFine(place, redis))
-    visit(`${who}: somebody else has restored epoch ${redis.guard?.epoch}`, settle(place, state));
+  if (isFine(context, redis))
+    visit(`${who}: somebody else has restored epoch ${redis.guard?.epoch}`, conclude(context, state));
 }
 
-function inspect(place: Place): void {
-  const { world, state, recovery, visit, who, to } = place;
-  const redis = serverAt(place);
-  if (redis === null) return visit(`${who}: the connection is broken`, giveUp(place));
+function inspect(context: Context): void {
+  const { world, state, recovery, visit, who, to } = context;
+  const redis = serverAt(context);
+  if (redis === null) return visit(`${who}: the connection is broken`, giveUp(context));
   const { guard } = redis;
-  if (isFine(place, redis))
-    return visit(`${who}: the state is fine, lets go of the lock`, settle(place, giveUp(place)));
+  if (isFine(context, redis))
+    return visit(`${who}: the state is fine, lets go of the lock`, conclude(context, giveUp(context)));
   const positions = guard === null ? "in step" : compare(world, state.store, redis);
   // Whoever has put the older log there has to take it away.
   if (positions === "older log") return;
   const isRenamed = guard !== null && judge(world, state.store, redis) === "compare" && positions === "in step";
   if (isRenamed && world.decisions.mayStay(guard.epoch, isSealed(state.store, guard.epoch), recovery.over)) {
-    if (!holds(redis, place)) return visit(`${who}: the lock is lost`, giveUp(place));
+    if (!holds(redis, context)) return visit(`${who}: the lock is lost`, giveUp(context));
     const named = { ...redis, guard: { ...guard, replid: redis.replid }, lock: null };
     return visit(
       `${who}: the history has a new name, writes it into the guard`,
-      settle(place, withServer(state, named)),
+      conclude(context, withServer(state, named)),
     );
   }
   visit(
@@ -147,7 +147,7 @@ function inspect(place: Place): void {
   );
 }
 
-function claim({ world, state, visit, who, to }: Place): void {
+function claim({ world, state, visit, who, to }: Context): void {
   const { claims } = state.store;
   if (world.flaws.has("epoch chosen after the seal")) {
     // The seal says "no more below", not who comes next, so it can be made any number of times.
@@ -170,12 +170,12 @@ const nextAfterClaim = (world: World): RecoveryState["stage"] =>
   world.flaws.has("survey before the claim") ? "begin" : "survey";
 
 /** Mutant: two that have sealed the same epochs choose the same number. */
-function choose({ state, visit, who, to }: Place): void {
+function choose({ state, visit, who, to }: Context): void {
   const epoch = lastBegunEpoch(state.store) + 1;
   visit(`${who}: chooses ${epoch} for the next epoch`, to({ stage: "survey", epoch }));
 }
 
-function syncClaim({ world, state, recovery, visit, who, to }: Place): void {
+function syncClaim({ world, state, recovery, visit, who, to }: Context): void {
   visit(
     `${who}: the claim on epoch ${recovery.epoch} is durable`,
     to({ stage: nextAfterClaim(world) }, { store: syncFolder(state.store) }),
@@ -183,9 +183,9 @@ function syncClaim({ world, state, recovery, visit, who, to }: Place): void {
 }
 
 /** If nobody compacts, looking for the snapshot and reading the log is one step. */
-function survey(place: Place): void {
-  const { world, state, visit, who, to } = place;
-  if (!world.compacts) return read(place);
+function survey(context: Context): void {
+  const { world, state, visit, who, to } = context;
+  if (!world.compacts) return read(context);
   const snapshot = furthestSnapshot(state.store);
   visit(
     `${who}: reads ${snapshot === null ? "that there is no snapshot" : `the snapshot "${snapshot.data}"`}`,
@@ -193,8 +193,8 @@ function survey(place: Place): void {
   );
 }
 
-function read(place: Place): void {
-  const { world, state, recovery, visit, who, to } = place;
+function read(context: Context): void {
+  const { world, state, recovery, visit, who, to } = context;
   const { store } = state;
   const furthest = furthestSnapshot(store);
   const moved = world.compacts && (furthest?.data ?? "") !== recovery.history;
@@ -209,7 +209,7 @@ function read(place: Place): void {
   if (typeof history === "string")
     return visit(
       `${who}: reads the log`,
-      breaks(giveUp(place), "2 the log is a prefix", `nothing was damaged, and the restore finds damage: ${history}`),
+      breaks(giveUp(context), "2 the log is a prefix", `nothing was damaged, and the restore finds damage: ${history}`),
     );
   const { txs, end, parent } = history;
   const synced = world.flaws.has("survey does not sync") ? store : syncFolder(syncEpoch(store, parent));
@@ -220,7 +220,7 @@ function read(place: Place): void {
   );
 }
 
-function writeBegin({ world, state, recovery, visit, who, to }: Place): void {
+function writeBegin({ world, state, recovery, visit, who, to }: Context): void {
   const { epoch, parent, cut } = recovery;
   const store = withBegin(state.store, epoch, { parent, cut, synced: !world.power });
   const stage = world.power && !world.flaws.has("begin not synced") ? "begin sync" : nextAfterBegin(world);
@@ -230,7 +230,7 @@ function writeBegin({ world, state, recovery, visit, who, to }: Place): void {
 const nextAfterBegin = (world: World): RecoveryState["stage"] =>
   world.flaws.has("replay without wipe") ? "chunk" : "wipe";
 
-function syncBegin({ world, state, recovery, visit, who, to }: Place): void {
+function syncBegin({ world, state, recovery, visit, who, to }: Context): void {
   visit(
     `${who}: the beginning of epoch ${recovery.epoch} is durable`,
     to({ stage: nextAfterBegin(world) }, { store: syncFolder(state.store) }),
@@ -241,28 +241,28 @@ function syncBegin({ world, state, recovery, visit, who, to }: Place): void {
  * The server as one of its MULTIs finds it: over its connection, while its token is in the lock, and the data are of the same
  * history. Null where it does not run.
  */
-function writable(place: Place): RedisState | null {
-  const { world, state, recovery } = place;
+function writable(context: Context): RedisState | null {
+  const { world, state, recovery } = context;
   const survives = world.flaws.has("replay survives its connection");
-  const redis = serverAt(place) ?? (survives ? state.redis : null);
+  const redis = serverAt(context) ?? (survives ? state.redis : null);
   if (redis === null) return null;
-  const locked = holds(redis, place) || world.flaws.has("replay without token") || (survives && redis.lock === null);
+  const locked = holds(redis, context) || world.flaws.has("replay without token") || (survives && redis.lock === null);
   const same = redis.replid === recovery.replid || survives;
   return locked && same ? redis : null;
 }
 
 /** A write under the lock. */
-function write(place: Place, redis: RedisState, change: Partial<RecoveryState>): LogState {
-  const { state, p, recovery } = place;
+function write(context: Context, redis: RedisState, change: Partial<RecoveryState>): LogState {
+  const { state, p, recovery } = context;
   const writes = recovery.writes + 1;
   const lock = redis.lock?.holder === p ? { holder: p, writes } : redis.lock;
   return withProcess(withServer(state, { ...redis, lock }), p, { recovery: { ...recovery, ...change, writes } });
 }
 
-function wipe(place: Place): void {
-  const { world, recovery, visit, who } = place;
-  const redis = writable(place);
-  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
+function wipe(context: Context): void {
+  const { world, recovery, visit, who } = context;
+  const redis = writable(context);
+  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(context));
   const { server, replid, inherited, lock } = redis;
   const { epoch, cut } = recovery;
   const wiped = { ...EMPTY, server, replid, inherited, lock };
@@ -270,31 +270,31 @@ function wipe(place: Place): void {
     const early = { guard: { epoch, server, replid }, tail: { epoch, last: cut, entries: "" } };
     return visit(
       `${who}: wipes, and sets the guard of epoch ${epoch}`,
-      write(place, { ...wiped, ...early }, { stage: "chunk" }),
+      write(context, { ...wiped, ...early }, { stage: "chunk" }),
     );
   }
-  visit(`${who}: wipes`, write(place, wiped, { stage: "chunk" }));
+  visit(`${who}: wipes`, write(context, wiped, { stage: "chunk" }));
 }
 
 /** Two chunks, if there is enough for two. */
-function applyChunk(place: Place): void {
-  const { recovery, visit, who } = place;
-  const redis = writable(place);
-  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
+function applyChunk(context: Context): void {
+  const { recovery, visit, who } = context;
+  const redis = writable(context);
+  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(context));
   const upTo = recovery.applied === 0 ? Math.ceil(recovery.history.length / 2) : recovery.history.length;
   const data = redis.data + recovery.history.slice(recovery.applied, upTo);
   const stage = upTo === recovery.history.length ? "final" : "chunk";
-  visit(`${who}: restores up to commit ${upTo}`, write(place, { ...redis, data }, { stage, applied: upTo }));
+  visit(`${who}: restores up to commit ${upTo}`, write(context, { ...redis, data }, { stage, applied: upTo }));
 }
 
-function finish(place: Place): void {
-  const { world, state, p, recovery, visit, who } = place;
-  const redis = writable(place);
-  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(place));
+function finish(context: Context): void {
+  const { world, state, p, recovery, visit, who } = context;
+  const redis = writable(context);
+  if (redis === null) return visit(`${who}: the lock or the connection is lost`, giveUp(context));
   const { epoch, cut } = recovery;
   const { server, replid } = redis;
   if (world.flaws.has("guard before the state"))
-    return visit(`${who}: drops the lock`, settle(place, withServer(state, { ...redis, lock: null })));
+    return visit(`${who}: drops the lock`, conclude(context, withServer(state, { ...redis, lock: null })));
   const others = world.flaws.has("replay without token") && redis.lock?.holder !== p;
   const restored: RedisState = {
     ...redis,
@@ -302,7 +302,7 @@ function finish(place: Place): void {
     tail: { epoch, last: cut, entries: "" },
     lock: others ? redis.lock : null,
   };
-  const next = settle(place, withServer(state, restored));
+  const next = conclude(context, withServer(state, restored));
   const expected = readHistory(state.store, { last: epoch });
   const broken = typeof expected !== "string" && expected.txs !== redis.data;
   visit(

@@ -42,7 +42,7 @@ export function singles(): { readonly point: FailPoint; readonly action: Action 
 }
 
 /** Places that only a restore passes. */
-const IN_RESTORES = /^(lock|claim|sync|cut|begin|wipe|chunk|guard)[.]/;
+const IN_RESTORES = /^(lock|claim|sync|truncate|begin|wipe|chunk|guard)[.]/;
 
 /** One fault, in circumstances that lead to its place. */
 export function single({ point, action }: { readonly point: FailPoint; readonly action: Action }, seed: number): Plan {
@@ -57,14 +57,14 @@ export function single({ point, action }: { readonly point: FailPoint; readonly 
   const way = wayTo(point);
   const host = (first: readonly Fault[]): readonly (readonly Fault[])[] => [
     first,
-    point.startsWith("cut.") ? [target] : [],
+    point.startsWith("truncate.") ? [target] : [],
   ];
   return {
     name: `${point}:${action}`,
     seed,
-    // Any host may be the first to pass a place in a restore. Only one may tear a frame, or nobody is left to cut it
-    // off.
-    faults: [host([...way, target]), host([...(point.startsWith("cut.") ? [] : way), target])],
+    // Any host may be the first to pass a place in a restore. Only one may tear a frame, or nobody is left to
+    // truncate its segment.
+    faults: [host([...way, target]), host([...(point.startsWith("truncate.") ? [] : way), target])],
     events: IN_RESTORES.test(point) ? [lost] : [],
     target,
   };
@@ -77,7 +77,7 @@ function late(point: FailPoint, action: Action, random: Random): { readonly ms?:
 
 /** What has to happen before a process comes by this place. */
 function wayTo(point: FailPoint): readonly Fault[] {
-  if (point.startsWith("cut.")) return [{ point: "append.before", action: "torn", nth: 4 }];
+  if (point.startsWith("truncate.")) return [{ point: "append.before", action: "torn", nth: 4 }];
   if (point.startsWith("fence."))
     return Array.from({ length: 20 }, (_, i) => ({ point: "exec.after", action: "drop", nth: 3 * (i + 1) }));
   // By events it is the message that is later than the saga's own time, and so is each that is sent in its place, and each of them

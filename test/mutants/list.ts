@@ -7,6 +7,7 @@ import { EVENTS } from "./list/events.ts";
 import { EXPIRY } from "./list/expiry.ts";
 import { FILE, S3 } from "./list/files.ts";
 import { HOSTS } from "./list/hosts.ts";
+import { OBSERVE } from "./list/observe.ts";
 import { OPTIMISTIC } from "./list/optimistic.ts";
 import { POSITION } from "./list/positions.ts";
 import { RESTORES, SERVERS } from "./list/restores.ts";
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...EXPIRY,
   ...FILE,
   ...HOSTS,
+  ...OBSERVE,
   ...OPTIMISTIC,
   ...POSITION,
   ...RESTORES,

@@ -3,11 +3,11 @@ import { Accounts, type Sums } from "../accounts.ts";
 import { EXIT } from "../exit.ts";
 import type { ShopRecord } from "../laws.ts";
 import { count, paint, print, printJson } from "../output.ts";
-import { openPlaces } from "../places.ts";
+import { openLogs } from "../open-logs.ts";
 
 export async function audit({ json = false }: { readonly json?: boolean }): Promise<void> {
   const accounts = new Accounts();
-  for (const { service, store } of await openPlaces([])) {
+  for (const { service, store } of await openLogs([])) {
     for await (const { line, file } of historyLines(store))
       accounts.add(service, parseRecord(line, file) as unknown as ShopRecord);
   }

@@ -8,7 +8,7 @@ import { SERVICES } from "../../functions/settings/services.ts";
 import { syncFolder, writeFileAtomically } from "../../host/atomic-file.ts";
 import { EXIT, ToolError } from "../exit.ts";
 import { count, print } from "../output.ts";
-import { IDENTITIES, openPlaces, type Place } from "../places.ts";
+import { IDENTITIES, openLogs, type OpenLog } from "../open-logs.ts";
 import { verifyOne } from "./verify.ts";
 
 /**
@@ -16,21 +16,21 @@ import { verifyOne } from "./verify.ts";
  * what is there already is never touched.
  */
 export async function backup(folder: string, services: readonly string[]): Promise<void> {
-  const places = await openPlaces(services);
+  const sources = await openLogs(services);
   const logs = join(resolve(folder), "log");
-  for (const { service } of places)
+  for (const { service } of sources)
     if (existsSync(join(logs, service)))
       throw new ToolError(`${join(logs, service)} is there already: name a folder that has no backup in it`);
   await mkdir(logs, { recursive: true });
   const began = new Date();
-  for (const place of places) await backUp(place, logs);
-  writeIdentities(resolve(folder), places);
+  for (const source of sources) await backUp(source, logs);
+  writeIdentities(resolve(folder), sources);
   await print(
     `Every commit that was answered before ${began.toISOString()} is in ${folder}. docs/backup.md tells how to restore it.`,
   );
 }
 
-async function backUp({ service, store, indexes }: Place, logs: string): Promise<void> {
+async function backUp({ service, store, indexes }: OpenLog, logs: string): Promise<void> {
   const drafts: string[] = [];
   const into = async (): Promise<LogStore> => {
     const draft = join(logs, `.${service}-${randomUUID()}`);
@@ -63,9 +63,9 @@ async function backUp({ service, store, indexes }: Place, logs: string): Promise
 }
 
 /** As a start of the shop writes it: which log belongs to which service. Only all of them make a data folder. */
-function writeIdentities(folder: string, places: readonly Place[]): void {
+function writeIdentities(folder: string, sources: readonly OpenLog[]): void {
   const file = join(folder, IDENTITIES);
-  if (places.length < SERVICES.length || existsSync(file)) return;
-  const known = Object.fromEntries(places.map(({ service, store }) => [service, store.id]));
+  if (sources.length < SERVICES.length || existsSync(file)) return;
+  const known = Object.fromEntries(sources.map(({ service, store }) => [service, store.id]));
   writeFileAtomically(file, `${JSON.stringify(known, null, 2)}\n`);
 }

@@ -1,6 +1,6 @@
 import { compact, type CompactProgress } from "log-replay";
 import { count, paint, print } from "../output.ts";
-import { openPlaces } from "../places.ts";
+import { openLogs } from "../open-logs.ts";
 
 const BAR = 30;
 
@@ -10,7 +10,7 @@ export async function compactLogs(services: readonly string[]): Promise<void> {
     process.once(signal, () =>
       end.abort(new Error("broken off: what is compacted stays so, and the next one goes on from there")),
     );
-  for (const { service, store } of await openPlaces(services)) {
+  for (const { service, store } of await openLogs(services)) {
     const bar = new ProgressBar(service);
     const { snapshot, commits, archived } = await compact(store, {
       signal: end.signal,

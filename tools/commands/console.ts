@@ -1,7 +1,7 @@
 import { readToken } from "../../console/server/access.ts";
 import { Console } from "../../console/server/console.ts";
 import { listen } from "../../console/server/listen.ts";
-import { openSource, tokenFile } from "../../console/server/place.ts";
+import { openSource, tokenFile } from "../../console/server/source.ts";
 import { Queues, redriveOf } from "../../console/server/queues.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
 import { ShopView } from "../../console/server/shop-view.ts";

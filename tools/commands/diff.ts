@@ -1,30 +1,30 @@
 import { diff } from "log-replay/tools";
 import { EXIT, ToolError } from "../exit.ts";
 import { count, paint, print, printJson } from "../output.ts";
-import { openPlaces, redisUrl, type Place } from "../places.ts";
+import { openLogs, redisUrl, type OpenLog } from "../open-logs.ts";
 
 export async function diffStates(
   services: readonly string[],
   { redis, json = false }: { readonly redis?: string; readonly json?: boolean },
 ): Promise<void> {
-  const places = await openPlaces(services);
-  for (const place of places) {
-    const { keys, differences } = await diff(place.store, requireRedis(place, places.length, redis));
+  const sources = await openLogs(services);
+  for (const source of sources) {
+    const { keys, differences } = await diff(source.store, requireRedis(source, sources.length, redis));
     for (const { key, log, redis: live } of differences) {
       await (json
-        ? printJson({ service: place.service, key, log, redis: live })
-        : print(`${place.service.padEnd(7)}  ${paint("bold", key)}\n  log    ${log ?? "-"}\n  Redis  ${live ?? "-"}`));
+        ? printJson({ service: source.service, key, log, redis: live })
+        : print(`${source.service.padEnd(7)}  ${paint("bold", key)}\n  log    ${log ?? "-"}\n  Redis  ${live ?? "-"}`));
     }
     if (differences.length > 0) process.exitCode = EXIT.wrong;
     if (!json)
       await print(
-        `${place.service.padEnd(7)}  ${differences.length === 0 ? paint("green", "equal") : paint("red", count(differences.length, "difference"))}: ${count(keys, "key")}`,
+        `${source.service.padEnd(7)}  ${differences.length === 0 ? paint("green", "equal") : paint("red", count(differences.length, "difference"))}: ${count(keys, "key")}`,
       );
   }
 }
 
 /** @throws ToolError where there is none */
-function requireRedis({ service }: Place, services: number, given: string | undefined): string {
+function requireRedis({ service }: OpenLog, services: number, given: string | undefined): string {
   if (given !== undefined && services > 1)
     throw new ToolError("--redis names the Redis of one service: name that service");
   const url = given ?? redisUrl(service);

@@ -1,6 +1,6 @@
 import { commitAt, followHistory } from "log-replay/tools";
 import { paint, print, printJson } from "../output.ts";
-import { openPlaces, type Place } from "../places.ts";
+import { openLogs, type OpenLog } from "../open-logs.ts";
 import { chosen, type Choice } from "../records.ts";
 import { teller } from "./show.ts";
 
@@ -11,23 +11,23 @@ export interface FollowLogOptions extends Choice {
 }
 
 export async function follow(services: readonly string[], options: FollowLogOptions): Promise<void> {
-  const places = await openPlaces(services);
+  const logs = await openLogs(services);
   const end = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => end.abort());
   try {
-    await Promise.all(places.map((place) => followOne(place, places.length > 1, options, end.signal)));
+    await Promise.all(logs.map((log) => followOne(log, logs.length > 1, options, end.signal)));
   } finally {
     end.abort();
   }
 }
 
 async function followOne(
-  place: Place,
+  log: OpenLog,
   withService: boolean,
   options: FollowLogOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const { service, store } = place;
+  const { service, store } = log;
   const tell = teller(withService, options);
   const last = (await commitAt(store, { time: Infinity }))?.n ?? 0;
   for await (const step of followHistory(store, { after: Math.max(0, last - options.last), signal })) {

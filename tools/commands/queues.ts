@@ -1,6 +1,6 @@
 import { SERVICES } from "../../functions/settings/services.ts";
 import { confirmed, count, paint, print, printJson } from "../output.ts";
-import { serviceOf } from "../places.ts";
+import { serviceOf } from "../open-logs.ts";
 import { Queue, textOf, type DeadLetter } from "../queues.ts";
 
 export interface QueuesOptions {

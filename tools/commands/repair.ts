@@ -1,10 +1,10 @@
 import { planRepair, repair, type RepairPlan } from "log-replay/tools";
 import { EXIT } from "../exit.ts";
 import { confirmed, count, print } from "../output.ts";
-import { openPlace } from "../places.ts";
+import { openLog } from "../open-logs.ts";
 
 export async function repairLog(service: string, { yes = false }: { readonly yes?: boolean }): Promise<void> {
-  const { store, where } = await openPlace(service);
+  const { store, where } = await openLog(service);
   const plan = await planRepair(store);
   const steps = described(plan);
   for (const { file, line, what } of plan.damages) await print(`${file}${line > 0 ? `:${line}` : ""}: ${what}`);

@@ -1,7 +1,7 @@
 import { commitAt, restoreTo, type Moment } from "log-replay/tools";
 import { EXIT, ToolError } from "../exit.ts";
 import { confirmed, count, print } from "../output.ts";
-import { openPlaces, redisUrl } from "../places.ts";
+import { openLogs, redisUrl } from "../open-logs.ts";
 
 export interface RestoreOptions {
   readonly at: Moment;
@@ -10,14 +10,14 @@ export interface RestoreOptions {
 }
 
 export async function restore(services: readonly string[], { at, redis, yes = false }: RestoreOptions): Promise<void> {
-  const places = await openPlaces(services);
-  if ("n" in at && places.length > 1)
+  const logs = await openLogs(services);
+  if ("n" in at && logs.length > 1)
     throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
-  if (redis !== undefined && places.length > 1)
+  if (redis !== undefined && logs.length > 1)
     throw new ToolError("--redis names the Redis of one service: name that service");
   const plans = [];
-  for (const place of places)
-    plans.push({ ...place, url: redis ?? redisUrl(place.service), to: await commitAt(place.store, at) });
+  for (const log of logs)
+    plans.push({ ...log, url: redis ?? redisUrl(log.service), to: await commitAt(log.store, at) });
   for (const { service, to, url } of plans) {
     const where =
       to === null

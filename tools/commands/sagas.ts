@@ -2,7 +2,7 @@ import { stateAt } from "log-replay";
 import { SAGAS, isSettled, type Saga } from "../../functions/order/sagas.ts";
 import { ToolError } from "../exit.ts";
 import { count, paint, print, printJson } from "../output.ts";
-import { openPlace, openPlaces } from "../places.ts";
+import { openLog, openLogs } from "../open-logs.ts";
 import { chosen } from "../records.ts";
 import { timeline } from "../timeline.ts";
 import { teller } from "./show.ts";
@@ -17,7 +17,7 @@ export interface SagasOptions {
 
 export async function sagas(id: string | undefined, options: SagasOptions): Promise<void> {
   if (id !== undefined) return story(id, options);
-  const { store } = await openPlace("order");
+  const { store } = await openLog("order");
   const { images } = await stateAt(store);
   const all = [...images]
     .filter(([key]) => key.startsWith(SAGAS))
@@ -66,10 +66,10 @@ async function story(beginning: string, options: SagasOptions): Promise<void> {
   const saga = await fullId(beginning);
   const tell = teller(true, options);
   let found = 0;
-  for await (const { place, line } of timeline(await openPlaces([]))) {
+  for await (const { log, line } of timeline(await openLogs([]))) {
     const record = chosen({ saga }, line);
     if (record === null) continue;
-    await tell({ service: place.service, record });
+    await tell({ service: log.service, record });
     found++;
   }
   if (found === 0) throw new ToolError(`no checkout ${beginning} is in the logs`);
@@ -78,7 +78,7 @@ async function story(beginning: string, options: SagasOptions): Promise<void> {
 /** @throws ToolError where several begin so */
 async function fullId(beginning: string): Promise<string> {
   const ids = new Set<string>();
-  for await (const { line } of timeline([await openPlace("order")])) {
+  for await (const { line } of timeline([await openLog("order")])) {
     const id = chosen({ op: "checkout" }, line)?.["saga"];
     if (typeof id === "string" && id.startsWith(beginning)) ids.add(id);
   }

@@ -1,7 +1,7 @@
 import type { Moment } from "log-replay/tools";
 import { ToolError } from "../exit.ts";
 import { print, printJson } from "../output.ts";
-import { openPlaces } from "../places.ts";
+import { openLogs } from "../open-logs.ts";
 import { chosen, plain, pretty, type Choice, type ServiceRecord } from "../records.ts";
 import { timeline } from "../timeline.ts";
 
@@ -14,19 +14,19 @@ export interface ShowOptions extends Choice {
 }
 
 export async function show(services: readonly string[], options: ShowOptions): Promise<void> {
-  const places = await openPlaces(services);
+  const logs = await openLogs(services);
   for (const moment of [options.since, options.until]) {
-    if (moment !== undefined && "n" in moment && places.length > 1)
+    if (moment !== undefined && "n" in moment && logs.length > 1)
       throw new ToolError("commits are numbered in each service by itself: name one service, or give a time");
   }
-  const tell = teller(places.length > 1, options);
+  const tell = teller(logs.length > 1, options);
   const kept: ServiceRecord[] = [];
-  for await (const { place, line } of timeline(places, options)) {
+  for await (const { log, line } of timeline(logs, options)) {
     const record = chosen(options, line);
     if (record === null) continue;
-    if (options.last === undefined) await tell({ service: place.service, record });
+    if (options.last === undefined) await tell({ service: log.service, record });
     else {
-      kept.push({ service: place.service, record });
+      kept.push({ service: log.service, record });
       if (kept.length > options.last) kept.shift();
     }
   }

@@ -1,14 +1,14 @@
 import { stateAt } from "log-replay";
 import { commitAt, type Moment } from "log-replay/tools";
 import { count, paint, print, printJson } from "../output.ts";
-import { openPlace } from "../places.ts";
+import { openLog } from "../open-logs.ts";
 import { matches } from "../records.ts";
 
 export async function state(
   service: string,
   { at, key, json = false }: { readonly at?: Moment; readonly key?: string; readonly json?: boolean },
 ): Promise<void> {
-  const { store } = await openPlace(service);
+  const { store } = await openLog(service);
   const n = at === undefined ? Infinity : ((await commitAt(store, at))?.n ?? 0);
   const { position, images } = await stateAt(store, { n });
   const keys = [...images.keys()].filter((candidate) => key === undefined || matches(key, candidate)).sort();

@@ -2,19 +2,19 @@ import { verify, type Finding, type Law, type Verified } from "log-replay/tools"
 import { EXIT } from "../exit.ts";
 import { LAWS, type Law as ShopLaw, type ShopRecord } from "../laws.ts";
 import { count, paint, print, printJson } from "../output.ts";
-import { openPlaces, type Place } from "../places.ts";
+import { openLogs, type OpenLog } from "../open-logs.ts";
 
 export async function verifyLogs(
   services: readonly string[],
   { json = false }: { readonly json?: boolean },
 ): Promise<void> {
-  for (const place of await openPlaces(services)) {
-    const { damages } = await verifyOne(place, json);
+  for (const log of await openLogs(services)) {
+    const { damages } = await verifyOne(log, json);
     if (damages > 0) process.exitCode = EXIT.wrong;
   }
 }
 
-export async function verifyOne({ service, store, where }: Place, json: boolean): Promise<Verified> {
+export async function verifyOne({ service, store, where }: OpenLog, json: boolean): Promise<Verified> {
   const law: Law = (record, before) => LAWS[service](record as unknown as ShopRecord, before as Parameters<ShopLaw>[1]);
   const reading = verify(store, { law });
   for (;;) {

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { Console } from "../../console/server/console.ts";
 import { localFaults } from "../../console/server/faults/local-faults.ts";
 import { listen } from "../../console/server/listen.ts";
-import { openSource } from "../../console/server/place.ts";
+import { openSource } from "../../console/server/source.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
 import { ShopView } from "../../console/server/shop-view.ts";
 import type { RunningShop } from "../../host/running-shop.ts";

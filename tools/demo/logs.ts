@@ -1,5 +1,5 @@
 import type { LogRecord } from "log-replay/tools";
-import { openPlaces, type Place } from "../places.ts";
+import { openLogs, type OpenLog } from "../open-logs.ts";
 import { chosen, pretty, type Choice } from "../records.ts";
 import { timeline, type Span } from "../timeline.ts";
 import type { Narrator } from "./narrator.ts";
@@ -8,23 +8,23 @@ const PATIENCE = 60_000;
 
 /** The three logs of the demo's shop, as `shoplog` reads them. */
 export class Logs {
-  readonly places: readonly Place[];
+  readonly logs: readonly OpenLog[];
   readonly #narrator: Narrator;
 
-  private constructor(places: readonly Place[], narrator: Narrator) {
-    this.places = places;
+  private constructor(logs: readonly OpenLog[], narrator: Narrator) {
+    this.logs = logs;
     this.#narrator = narrator;
   }
 
   static async open(narrator: Narrator): Promise<Logs> {
-    return new Logs(await openPlaces([]), narrator);
+    return new Logs(await openLogs([]), narrator);
   }
 
   /** The last record that fits, once there is one. */
   async awaited(fits: (record: LogRecord) => boolean, choice: Choice): Promise<LogRecord> {
     for (const end = Date.now() + PATIENCE; ; await this.#narrator.pause(20)) {
       let last: LogRecord | undefined;
-      for await (const { line } of timeline(this.places)) {
+      for await (const { line } of timeline(this.logs)) {
         const record = chosen(choice, line);
         if (record !== null && fits(record)) last = record;
       }
@@ -41,9 +41,9 @@ export class Logs {
 
   /** Shows what a checkout has written, all three logs on one time line. @param span of it; all of it without one */
   async story(saga: string, span: Span = {}): Promise<void> {
-    for await (const { place, line } of timeline(this.places, span)) {
+    for await (const { log, line } of timeline(this.logs, span)) {
       const record = chosen({ saga }, line);
-      if (record !== null) await this.#narrator.show(pretty({ service: place.service, record }));
+      if (record !== null) await this.#narrator.show(pretty({ service: log.service, record }));
     }
   }
 }

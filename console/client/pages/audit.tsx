@@ -5,7 +5,7 @@ import type { Sums } from "../../../tools/accounts.ts";
 import { Panel, Service, Trouble } from "../parts/bits.tsx";
 import { get, useAsked, useTick } from "../lib/api.ts";
 import { count, moment } from "../lib/format.ts";
-import { hrefTo } from "../lib/route.ts";
+import { hrefTo } from "../lib/address.ts";
 
 export function AuditPage() {
   const tick = useTick(1_000);

@@ -8,7 +8,7 @@ import { Search } from "../parts/search.tsx";
 import { VirtualList } from "../parts/virtual.tsx";
 import { get, useAsked } from "../lib/api.ts";
 import { count, moment } from "../lib/format.ts";
-import { adjust, go, hrefTo, type Place } from "../lib/route.ts";
+import { adjust, go, hrefTo, type Address } from "../lib/address.ts";
 import { Given } from "./sagas.tsx";
 
 interface Page {
@@ -21,8 +21,16 @@ interface Page {
 
 const FILTERS = ["services", "op", "saga", "key", "text", "since", "until"] as const;
 
-export function LogPage({ place, now, services }: { place: Place; now: Now | null; services: readonly string[] }) {
-  const { query, parts } = place;
+export function LogPage({
+  address,
+  now,
+  services,
+}: {
+  address: Address;
+  now: Now | null;
+  services: readonly string[];
+}) {
+  const { query, parts } = address;
   const [service, n] = parts;
   const asked = new URLSearchParams();
   for (const name of FILTERS) {

@@ -9,7 +9,7 @@ import { Chart } from "../parts/chart.tsx";
 import { QueuesPanel } from "../parts/queues.tsx";
 import { useAsked, useTick, wish, type LiveState } from "../lib/api.ts";
 import { ago, brief, bytes, count, duration, rate, time } from "../lib/format.ts";
-import { hrefTo } from "../lib/route.ts";
+import { hrefTo } from "../lib/address.ts";
 
 const STEP = 2;
 const POINTS = 150;

@@ -6,7 +6,7 @@ import { Search } from "../parts/search.tsx";
 import { VirtualList } from "../parts/virtual.tsx";
 import { get, useAsked, useTick } from "../lib/api.ts";
 import { brief, count, duration, moment } from "../lib/format.ts";
-import { adjust, go, hrefTo, type Place } from "../lib/route.ts";
+import { adjust, go, hrefTo, type Address } from "../lib/address.ts";
 import { StoryPane } from "./story.tsx";
 
 const STATES = [
@@ -24,8 +24,8 @@ interface Page {
   readonly rows: SagaLine[];
 }
 
-export function SagasPage({ place }: { readonly place: Place }) {
-  const { query, parts } = place;
+export function SagasPage({ address }: { readonly address: Address }) {
+  const { query, parts } = address;
   const [selected = null] = parts;
   const asked = new URLSearchParams();
   for (const name of ["state", "text", "order", "user", "since", "until", "atleast", "atmost", "sort"]) {

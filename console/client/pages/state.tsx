@@ -6,7 +6,7 @@ import { Change, Value } from "../parts/json.tsx";
 import { Search } from "../parts/search.tsx";
 import { useAsked, useTick } from "../lib/api.ts";
 import { count, moment } from "../lib/format.ts";
-import { adjust, hrefTo, type Place } from "../lib/route.ts";
+import { adjust, hrefTo, type Address } from "../lib/address.ts";
 
 interface Moments {
   readonly first: number;
@@ -35,8 +35,8 @@ interface Compared {
   }[];
 }
 
-export function StatePage({ place, services }: { readonly place: Place; readonly services: readonly string[] }) {
-  const { query } = place;
+export function StatePage({ address, services }: { readonly address: Address; readonly services: readonly string[] }) {
+  const { query } = address;
   const service = query.get("service") ?? services[0] ?? "order";
   const prefix = query.get("prefix") ?? "";
   const key = query.get("key");
@@ -45,7 +45,7 @@ export function StatePage({ place, services }: { readonly place: Place; readonly
   const { value: moments } = useAsked<Moments>(`moments/${service}`, useTick(said === null ? 2_000 : 10_000));
   const last = moments?.last ?? 0;
   const at = said === null ? last : Math.min(Number(said), last || Number(said));
-  const shown = useSettled(at);
+  const shown = useDebounced(at);
   const { value: state, error } = useAsked<StateAt>(
     last === 0 ? null : `state/${service}?at=${shown}&prefix=${encodeURIComponent(prefix)}&count=150`,
   );
@@ -109,14 +109,14 @@ export function StatePage({ place, services }: { readonly place: Place; readonly
   );
 }
 
-/** While somebody drags, only where they rest is asked for. */
-function useSettled(value: number): number {
-  const [settled, setSettled] = useState(value);
+/** The value once it has not changed for 40 ms: while somebody drags, only where they rest is asked for. */
+function useDebounced(value: number): number {
+  const [rested, setRested] = useState(value);
   useEffect(() => {
-    const timer = setTimeout(() => setSettled(value), 40);
+    const timer = setTimeout(() => setRested(value), 40);
     return () => clearTimeout(timer);
   }, [value]);
-  return settled;
+  return rested;
 }
 
 function Slider(props: {

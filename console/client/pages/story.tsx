@@ -6,7 +6,7 @@ import { Change } from "../parts/json.tsx";
 import type { RecordPage } from "../../server/views.ts";
 import { useAsked, useTick } from "../lib/api.ts";
 import { count, duration, moment, time } from "../lib/format.ts";
-import { hrefTo } from "../lib/route.ts";
+import { hrefTo } from "../lib/address.ts";
 
 export function StoryPane({ id, onClose }: { readonly id: string; readonly onClose: () => void }) {
   const tick = useTick(1_000);

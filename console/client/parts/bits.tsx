@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import type { SagaRow } from "../../server/saga-table.ts";
-import { hrefTo } from "../lib/route.ts";
+import { hrefTo } from "../lib/address.ts";
 
 export function Service({ name }: { readonly name: string }) {
   return (

@@ -14,7 +14,7 @@ import { SIGNATURE_HEADER, verify } from "../signature.ts";
 type Handler = (event: APIGatewayProxyEvent) => Promise<APIGatewayProxyResult>;
 
 const ROUTE = "/stock/reserve";
-const post = { method: "POST", path: ROUTE, body: { saga: "ä" }, timeout: 200 } as const;
+const post = { method: "POST", path: ROUTE, body: { saga: "ä" }, timeout: 20_000 } as const;
 const ambiguous = expect.objectContaining({ code: "outcome_unknown", statusCode: 504, retryable: false });
 const fine = (body = "fine"): APIGatewayProxyResult => ({ statusCode: 200, body });
 
@@ -94,7 +94,7 @@ describe.each(adapters)("%s", (name, client, prepare) => {
       if (signature !== undefined) verify({ method: httpMethod, path, body: "" }, signature, "secret", Date.now());
       return fine(JSON.stringify([signature !== undefined, body]));
     };
-    const read = { method: "GET", path: ROUTE, timeout: 200 } as const;
+    const read = { method: "GET", path: ROUTE, timeout: 20_000 } as const;
     expect(await client(read)).toEqual({ status: 200, body: `[${name === "through HTTP"},null]` });
     process.env["INTERNAL_SECRET_ARN"] = "in AWS";
     try {
@@ -129,7 +129,7 @@ describe.each(adapters)("%s", (name, client, prepare) => {
   test("a function that never answers: whether it did it is not known", async () => {
     prepare();
     handler = () => new Promise(() => undefined);
-    await expect(client(post)).rejects.toEqual(ambiguous);
+    await expect(client({ ...post, timeout: 200 })).rejects.toEqual(ambiguous);
   });
 
   test("a function that answers too late: not known, and it is asked once", async () => {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/gl
 import { setTimeout as sleep } from "node:timers/promises";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { MOST_RECEIVES } from "../../../host/queues/create-queues.ts";
-import { seal } from "../../events/seal.ts";
+import { signMessage } from "../../events/signed-message.ts";
 import {
   basket,
   newItem,
@@ -251,13 +251,13 @@ describe("messages that should not come", () => {
     const message = { type: "stock_reserved", ...about, user: goods.user, amount: 15 } as const;
     const refund = { type: "refund", ...about } as const;
     const release = { type: "release", ...about } as const;
-    const genuine = await seal({ to: "payment", message });
+    const genuine = await signMessage({ to: "payment", message });
     const [signature = "", text = ""] = genuine.split("\n");
     await shop.queues.send("payment", {}, text);
     await shop.queues.send("payment", {}, `${signature}\n${text.replace('"amount":15', '"amount":1')}`);
-    await shop.queues.send("stock", {}, await seal({ to: "payment", message: refund }));
+    await shop.queues.send("stock", {}, await signMessage({ to: "payment", message: refund }));
     // Stock would do this, had somebody who may write to payment's queue only not put it into its own.
-    await shop.queues.send("stock", {}, await seal({ to: "payment", message: release as never }));
+    await shop.queues.send("stock", {}, await signMessage({ to: "payment", message: release as never }));
     await sleep(300);
     expect(await shop.row("stock", "reservation:forged")).toBeNull();
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
@@ -281,7 +281,7 @@ test("what follows from it cannot be sent: the message comes again, and what it 
     user,
     amount: 15,
   };
-  const record = recordOf({ MessageId: "m", Body: await seal({ to: "stock", message }) });
+  const record = recordOf({ MessageId: "m", Body: await signMessage({ to: "stock", message }) });
   const gone = shop.queues.loseAll(2_500);
   await sleep(300);
   for (let times = 0; times < 2; times++)
@@ -308,7 +308,7 @@ test("a batch: its messages share a group commit; the one that fails comes again
         user,
         amount: 1,
       };
-      const body = await seal({ to: "stock", message });
+      const body = await signMessage({ to: "stock", message });
       return recordOf({ MessageId: `m${i}`, Body: i === 4 ? body.replace("v1=", "v1=0") : body });
     }),
   );

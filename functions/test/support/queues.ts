@@ -5,9 +5,9 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda"
 import { buildApp } from "fauxqs";
 import { createQueues } from "../../../host/queues/create-queues.ts";
 import { INBOX } from "../../events/messages.ts";
-import { seal } from "../../events/seal.ts";
+import { signMessage } from "../../events/signed-message.ts";
 import { SqsClient } from "../../events/sqs-client.ts";
-import { deadLettersOf, queuePlace } from "../../settings/configuration.ts";
+import { deadLettersOf, queueAddress } from "../../settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../../settings/services.ts";
 import { lambdaContext } from "./invocation.ts";
 
@@ -125,9 +125,9 @@ export class TestQueues {
 
   /** Puts a message in as one of the services would; with `body` anything at all. */
   async send(to: ServiceName, message: object, body?: string): Promise<void> {
-    const text = body ?? (await seal({ to, message } as unknown as Parameters<typeof seal>[0]));
+    const text = body ?? (await signMessage({ to, message } as unknown as Parameters<typeof signMessage>[0]));
     await this.#client(to).call("SendMessageBatch", {
-      QueueUrl: queuePlace(to).url,
+      QueueUrl: queueAddress(to).url,
       Entries: [{ Id: "0", MessageBody: text }],
     });
   }
@@ -142,7 +142,7 @@ export class TestQueues {
   }
 
   async depth(service: ServiceName, dead = false): Promise<number> {
-    const { url } = queuePlace(service);
+    const { url } = queueAddress(service);
     const { Attributes } = await this.#client(service).call<{ Attributes: Record<string, string> }>(
       "GetQueueAttributes",
       { QueueUrl: dead ? deadLettersOf(url) : url, AttributeNames: ["All"] },
@@ -163,9 +163,9 @@ export class TestQueues {
   readonly #clients = new Map<string, SqsClient>();
 
   #client(service: ServiceName): SqsClient {
-    const place = queuePlace(service);
-    const client = this.#clients.get(place.endpoint) ?? new SqsClient(place);
-    this.#clients.set(place.endpoint, client);
+    const address = queueAddress(service);
+    const client = this.#clients.get(address.endpoint) ?? new SqsClient(address);
+    this.#clients.set(address.endpoint, client);
     return client;
   }
 
@@ -176,7 +176,7 @@ export class TestQueues {
         .call<{ Messages?: readonly Message[] }>(
           "ReceiveMessage",
           {
-            QueueUrl: queuePlace(service).url,
+            QueueUrl: queueAddress(service).url,
             MaxNumberOfMessages: 10,
             WaitTimeSeconds: 1,
             MessageSystemAttributeNames: ["All"],
@@ -206,7 +206,7 @@ export class TestQueues {
     const fate = await (fault ? fault(deliver) : deliver());
     if (fate === "failed") return;
     const entry = { Id: "0", ReceiptHandle: message.ReceiptHandle };
-    const QueueUrl = queuePlace(service).url;
+    const QueueUrl = queueAddress(service).url;
     const client = this.#client(service);
     await (
       fate === "again"

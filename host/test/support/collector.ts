@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { SERVICES } from "../../../functions/settings/services.ts";
 
 export interface Exported {
   readonly traceId: string;
@@ -7,8 +8,20 @@ export interface Exported {
   readonly parentSpanId?: string;
   readonly name: string;
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
+  readonly attributes?: readonly Attribute[];
   /** Of the process that made it. */
   readonly pid: number;
+}
+
+interface Attribute {
+  readonly key: string;
+  readonly value: { readonly stringValue?: string; readonly intValue?: number };
+}
+
+/** Whether a span names one of the shop's services. */
+export function isOfService({ attributes = [] }: Exported): boolean {
+  const service = attributes.find(({ key }) => key === "shop.service")?.value.stringValue;
+  return SERVICES.some((name) => name === service);
 }
 
 /** A collector that keeps what it gets: OTLP over HTTP, in JSON. */
@@ -51,7 +64,7 @@ export class Collector {
 
 interface Body {
   readonly resourceSpans: readonly {
-    readonly resource: { readonly attributes: readonly { key: string; value: { intValue?: number } }[] };
+    readonly resource: { readonly attributes: readonly Attribute[] };
     readonly scopeSpans: readonly { readonly spans: readonly Exported[] }[];
   }[];
 }

@@ -70,7 +70,7 @@ export class StoreMismatchError extends LogError {
   readonly transient = false;
 }
 
-/** The log was written by a newer version, in a format that this one does not know. Nothing was claimed, cut or changed. */
+/** The log was written by a newer version, in a format that this one does not know. Nothing was claimed, truncated or changed. */
 export class FormatError extends LogError {
   readonly code = "log_format";
   readonly unchanged = true;

@@ -31,12 +31,12 @@ export const LOG_FAIL_POINTS = {
   "sync.before": "disk",
   /** It is durable. */
   "sync.after": "plain",
-  /** A torn frame is about to be cut off. */
-  "cut.before": "disk",
+  /** A segment that ends in a torn frame is about to be truncated. */
+  "truncate.before": "disk",
   /** Its copy is durable. */
-  "cut.copied": "disk",
-  /** It is cut off. */
-  "cut.after": "plain",
+  "truncate.copied": "disk",
+  /** It is truncated. */
+  "truncate.after": "plain",
   /** The epoch's begin is about to be written. */
   "begin.before": "disk",
   /** It is written under a name that nobody reads. */

@@ -15,7 +15,7 @@ export interface LoggedRedisOptions {
   /** Prefixes of keys that `keys` can list. A key belongs to the first prefix that it begins with. */
   readonly indexes?: readonly string[];
   /**
-   * Transactions may give keys a time to live. The log is then of a format that versions before 0.3 do not read, for good.
+   * Transactions may give keys a time to live. The log is then of format 2, which older versions refuse, for good.
    * Default false.
    */
   readonly expiry?: boolean;

@@ -140,7 +140,7 @@ export interface CommitHook<Session = unknown> {
 
   /**
    * Puts right half a transaction in Redis: an error was among the replies of EXEC, which does not roll back. It is
-   * called instead of `executed`, and nobody else uses `connection` until its promise settles.
+   * called instead of `executed`, and nobody else uses `connection` until its promise has ended, well or not.
    * @returns true where the writes stand, false where they were undone
    * @throws anything where neither is certain: the callers get an OutcomeUnknownError
    */

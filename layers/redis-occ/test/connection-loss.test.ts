@@ -66,7 +66,7 @@ test("EXEC lost on its way with its connection: it is known not to have run, and
   expect(await on.json("n")).toBe(1);
 });
 
-test("two answers in a row are lost: each is settled by its own marker", async () => {
+test("two answers in a row are lost: its own marker tells of each EXEC whether it ran", async () => {
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url, connections: 2 });
   for (const delivered of [true, false, true]) {
@@ -114,14 +114,14 @@ test("an EXEC that reaches Redis late does not undo what was written since", asy
   expect(await on.json("last")).toBe(2);
 });
 
-test("while it is being settled the caller waits; at its deadline it learns that the outcome is unknown", async () => {
+test("the caller waits while Redis is asked whether it ran; at its deadline it learns that the outcome is unknown", async () => {
   const proxy = await on.proxy();
   const occ = on.client({ url: proxy.url });
   const caught = proxy.catchNext(EXEC);
   const answer = outcome(occ.transact(["n"], add("n"), { timeout: 2_000 }));
   const held = await caught;
   await held.deliver();
-  proxy.catchAll("exec", (settling) => settling.cut());
+  proxy.catchAll("exec", (asking) => asking.cut());
   held.cut();
   expect(await answer).toMatchObject({ code: "outcome_unknown", retryable: false });
   expect(await on.json("n")).toBe(1);

@@ -22,11 +22,11 @@ test("a wrong password, a missing permission and a command of a cluster end a lo
   const poor = on.client({ url: `redis://poor:p@127.0.0.1:${port}` });
   const narrow = on.client({ url: `redis://narrow:p@127.0.0.1:${port}` });
   const errors = [
-    await whileTransient(() => wrong.transact(["n"], add("n"), { timeout: 300 })),
-    await whileTransient(() => wrong.read(["n"], { timeout: 300 })),
-    await whileTransient(() => poor.transact(["n"], add("n"), { timeout: 300 })),
-    await whileTransient(() => poor.read(["n"], { timeout: 300 })),
-    await whileTransient(() => narrow.transact(["n"], add("n"), { timeout: 300 })),
+    await whileTransient(() => wrong.transact(["n"], add("n"))),
+    await whileTransient(() => wrong.read(["n"])),
+    await whileTransient(() => poor.transact(["n"], add("n"))),
+    await whileTransient(() => poor.read(["n"])),
+    await whileTransient(() => narrow.transact(["n"], add("n"))),
   ];
   for (const error of errors) expect(error).toMatchObject({ unchanged: true, transient: false, retryable: false });
   expect(await narrow.transact(["mine"], add("mine"))).toBe(1);

@@ -5,7 +5,7 @@
 import { appendFileSync } from "node:fs";
 import { FAIL_POINT_HOOK, type FailPointHook } from "redis-occ/fail-points";
 import { parseFaults, type Fault } from "./catalogue.ts";
-import { cutNextWrite } from "./short-write.ts";
+import { tearNextWrite } from "./short-write.ts";
 
 const DELAY = 250;
 const report = process.env["FAIL_POINT_REPORT"];
@@ -42,11 +42,11 @@ async function strike({ point, action, ms = DELAY }: Fault): Promise<void> {
     case "ENOSPC":
       throw Object.assign(new Error(`${action}: at ${point}`), { code: action });
     case "short":
-      return cutNextWrite(() => {
+      return tearNextWrite(() => {
         throw Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
       });
     case "torn":
-      return cutNextWrite(() => {
+      return tearNextWrite(() => {
         process.kill(process.pid, "SIGKILL");
         throw new Error("killed");
       });

@@ -12,7 +12,7 @@ export const EVENTS: readonly Mutant[] = [
   events({
     what: "what a queue has lost is not sent again",
     file: "order/event-sagas.ts",
-    before: "  await sendEvents(outbox(current.id, current.saga));\n",
+    before: '  await sendEvents("order", outbox(current.id, current.saga));\n',
     after: "",
     promise: ["the queue server dies with all it holds", "a queue loses it, or everything"],
     name: "nobody waits any more, and the messages are gone",
@@ -45,7 +45,7 @@ export const EVENTS: readonly Mutant[] = [
   }),
   events({
     what: "a message is handled whoever has signed it",
-    file: "events/seal.ts",
+    file: "events/signed-message.ts",
     before: "  authenticate(signed(to, text), body.slice(0, Math.max(0, end)), await signingSecret(Date.now()));\n",
     after: "",
     promise: ["it is not signed by a service of the shop", "a message is forged, or was signed for another queue"],
@@ -62,8 +62,8 @@ export const EVENTS: readonly Mutant[] = [
   events({
     what: "a message counts as handled before what follows from it is sent",
     file: "events/consumer.ts",
-    before: "await sendEvents(following);",
-    after: "void sendEvents(following).catch(() => undefined);",
+    before: "await sendEvents(service.name, following);",
+    after: "void sendEvents(service.name, following).catch(() => undefined);",
     promise: "a function dies between a message's effect and what follows from it",
     name: "what follows from it cannot be sent",
   }),
@@ -103,7 +103,7 @@ export const EVENTS: readonly Mutant[] = [
   },
   events({
     what: "a message for one service is taken by another",
-    file: "events/seal.ts",
+    file: "events/signed-message.ts",
     before: "path: `/${to}`,",
     after: "path: `/${to.slice(0, 0)}`,",
     promise: "a message is forged, or was signed for another queue",

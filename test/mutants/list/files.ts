@@ -60,7 +60,7 @@ export const FILE: readonly Mutant[] = [
     name: "in a frame that one with unwritten sectors inside it follows",
   }),
   log({
-    what: "a torn frame is cut off under a writer that may live",
+    what: "a segment is truncated under a writer that may live",
     file: "stores/file/store.ts",
     before: "if (!isWriterGone(segment.name) || !exists(this.#path(segment.name))) return null;",
     after: "if (!exists(this.#path(segment.name))) return null;",

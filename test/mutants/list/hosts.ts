@@ -68,7 +68,7 @@ export const HOSTS: readonly Mutant[] = [
   host({
     what: "a request that has waited too long keeps its place in the queue",
     file: "http/admission.ts",
-    before: "        settle();\n        reject(",
+    before: "        dequeue();\n        reject(",
     after: "        reject(",
     promise: "Redis hangs",
     tests: SERVER,

@@ -39,8 +39,12 @@ export const SYNCS: readonly Mutant[] = [
     "await unlink(draft).catch(() => undefined);",
   ),
   sync("the names in the archive", "store.ts", "await syncFolder(this.#path(ARCHIVE));"),
-  sync("the copy of what is cut off", "store.ts", "await syncPath(this.#path(copy));"),
-  sync("the name of that copy", "store.ts", `await syncFolder(this.#folder);\n      await failPoint("cut.copied");`),
+  sync("the copy of a segment that is truncated", "store.ts", "await syncPath(this.#path(copy));"),
+  sync(
+    "the name of that copy",
+    "store.ts",
+    `await syncFolder(this.#folder);\n      await failPoint("truncate.copied");`,
+  ),
   sync(
     "the names in a new store",
     "identity.ts",

@@ -22,7 +22,7 @@ interface Waiter {
   readonly entries: readonly Entry[];
   readonly upTo: number;
   readonly guard: string;
-  readonly settle: (appended: Promise<void>) => void;
+  readonly resolve: (appended: Promise<void>) => void;
 }
 
 /**
@@ -63,7 +63,7 @@ export class AppendTurns {
     this.#look(others);
     if (!this.#crowded || this.#closed || this.writer.over) return this.writer.append(entries, upTo);
     return new Promise((resolve) => {
-      this.#waiting.push({ entries, upTo, guard, settle: resolve });
+      this.#waiting.push({ entries, upTo, guard, resolve });
       if (!this.#running) void this.#run();
     });
   }
@@ -129,27 +129,27 @@ export class AppendTurns {
       // Before anybody is answered, because a function may be frozen right after that.
       const trim = writer.durable === null ? [] : [trimTail(writer.epoch, writer.durable)];
       const released = connection.transaction([...trim, ["del", TURN]]);
-      this.#settle(waiting);
+      this.#letGo(waiting);
       await released;
       return true;
     }
     const first = entries[0]?.n ?? Infinity;
-    return this.#settle(waiting.filter(({ upTo }) => upTo < first)) > 0;
+    return this.#letGo(waiting.filter(({ upTo }) => upTo < first)) > 0;
   }
 
   /**
    * Lets those go on whose commits are durable, or are being made durable by this process. The writer looks for the
    * claim.
    */
-  #settle(waiters: readonly Waiter[]): number {
-    const settled = this.#waiting.filter((waiter) => waiters.includes(waiter));
+  #letGo(waiters: readonly Waiter[]): number {
+    const released = this.#waiting.filter((waiter) => waiters.includes(waiter));
     this.#waiting = this.#waiting.filter((waiter) => !waiters.includes(waiter));
-    for (const { upTo, settle } of settled) settle(this.writer.append([], upTo));
-    return settled.length;
+    for (const { upTo, resolve } of released) resolve(this.writer.append([], upTo));
+    return released.length;
   }
 
   #appendAtOnce(): void {
-    for (const { entries, upTo, settle } of this.#waiting.splice(0)) settle(this.writer.append(entries, upTo));
+    for (const { entries, upTo, resolve } of this.#waiting.splice(0)) resolve(this.writer.append(entries, upTo));
   }
 
   async #connected(): Promise<Connection> {

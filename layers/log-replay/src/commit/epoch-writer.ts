@@ -183,7 +183,7 @@ export class EpochWriter {
     if (this.#over) throw this.#over;
   }
 
-  /** What was asked for last. Once this promise has settled, so have all before it. */
+  /** What was asked for last. Once it has ended, well or not, so have all before it. */
   get latest(): Promise<void> {
     return this.#latest;
   }

@@ -259,12 +259,12 @@ export class LogHook implements CommitHook<Session> {
     if (appended === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, LONGEST_IDLE);
-      const settled = (): void => {
+      const goOn = (): void => {
         clearTimeout(timer);
         resolve();
       };
       // Only those whom a failure concerns are told.
-      appended.then(settled, settled);
+      appended.then(goOn, goOn);
     });
   }
 

@@ -238,18 +238,18 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       await segment.append(Buffer.from("whole torn"));
       const other = await place.open();
       const [only] = await other.segments(1);
-      assert.equal(await other.cut(only as Segment, 6), null);
+      assert.equal(await other.truncate(only as Segment, 6), null);
       assert.equal((await contents(other, only as Segment)).toString(), "whole torn");
       await segment.append(Buffer.from(" more"));
       await segment.close();
     },
 
-    "cuts the segment of a writer that is gone and keeps a copy, or leaves it; never anything else": async () => {
+    "truncates the segment of a writer that is gone and keeps a copy, or leaves it; never anything else": async () => {
       const place = await make();
       const segmentName = await place.appendFromElsewhere(1, Buffer.from("whole torn"));
       const store = await place.open();
       const segment = (await store.segments(1)).find((candidate) => candidate.name === segmentName) as Segment;
-      const copy = await store.cut(segment, 6);
+      const copy = await store.truncate(segment, 6);
       const left = (await contents(store, segment)).toString();
       assert.equal(left, copy === null ? "whole torn" : "whole ");
       if (copy !== null) assert.equal((await contents(store, { ...segment, name: copy })).toString(), "whole torn");

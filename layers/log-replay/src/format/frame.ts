@@ -55,7 +55,7 @@ export const raise: OnDamage = (damage) => {
 };
 
 /** How far a segment was read: the end of its last whole frame. */
-export interface Place {
+export interface ReadOffset {
   /** Bytes. */
   offset: number;
   /** Number of the next line, from 1. */
@@ -64,7 +64,7 @@ export interface Place {
 
 export interface ReadFramesOptions {
   /** Where the chunks begin. It moves on with each frame. Default: the beginning. */
-  readonly place?: Place;
+  readonly reached?: ReadOffset;
   /** Default: throws it. */
   readonly onDamage?: OnDamage;
 }
@@ -87,7 +87,7 @@ interface Span {
 export async function* readFrames(
   chunks: AsyncIterable<Buffer>,
   file: string,
-  { place = { offset: 0, line: 1 }, onDamage = raise }: ReadFramesOptions = {},
+  { reached = { offset: 0, line: 1 }, onDamage = raise }: ReadFramesOptions = {},
 ): AsyncGenerator<Frame, End> {
   // All chunks share one buffer: at the pace of a restore, the garbage would take more memory than the restore itself.
   let held: Buffer = Buffer.allocUnsafe(SMALLEST_BUFFER);
@@ -110,23 +110,23 @@ export async function* readFrames(
       // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
       const bad = spans.slice(0, spans.length - frame.length);
       for (const line of worst(buffer, bad))
-        onDamage(new LogDamageError(file, place.line + line, "a bad checksum in the middle of the log"));
+        onDamage(new LogDamageError(file, reached.line + line, "a bad checksum in the middle of the log"));
       begun = frame[0]?.from ?? consumed;
-      const offset = place.offset + begun - consumed;
-      const lines = toLines(buffer, frame, { offset, line: place.line + bad.length }, file);
-      place.offset += end + 1 - consumed;
-      place.line += spans.length;
+      const offset = reached.offset + begun - consumed;
+      const lines = toLines(buffer, frame, { offset, line: reached.line + bad.length }, file);
+      reached.offset += end + 1 - consumed;
+      reached.line += spans.length;
       consumed = end + 1;
       spans = [];
       yield { offset, lines };
     }
-    if (consumed > 0) last.keep(buffer.subarray(begun, consumed), place.offset - (consumed - begun));
+    if (consumed > 0) last.keep(buffer.subarray(begun, consumed), reached.offset - (consumed - begun));
     held.copyWithin(0, consumed, length);
     length -= consumed;
     searched -= consumed;
     spans = spans.map(({ from, to }) => ({ from: from - consumed, to: to - consumed }));
   }
-  const torn = length === 0 ? null : judgeRest(held.subarray(0, length), spans, place, file, onDamage);
+  const torn = length === 0 ? null : judgeRest(held.subarray(0, length), spans, reached, file, onDamage);
   return { last: last.frame, torn };
 }
 
@@ -181,14 +181,14 @@ function worst(buffer: Buffer, spans: readonly Span[]): number[] {
       ];
 }
 
-function toLines(buffer: Buffer, spans: readonly Span[], place: Place, file: string): FramedLine[] {
+function toLines(buffer: Buffer, spans: readonly Span[], reached: ReadOffset, file: string): FramedLine[] {
   const begun = spans[0]?.from ?? 0;
   return spans.map(({ from, to }, i) => {
     const line = buffer.subarray(from, to);
     const position = positionOf(line);
-    const number = place.line + i;
+    const number = reached.line + i;
     if (position === null) throw new LogDamageError(file, number, "a line that is no record");
-    return { ...position, line, number, offset: place.offset + from - begun };
+    return { ...position, line, number, offset: reached.offset + from - begun };
   });
 }
 
@@ -200,7 +200,7 @@ function toLines(buffer: Buffer, spans: readonly Span[], place: Place, file: str
 function judgeRest(
   buffer: Buffer,
   spans: readonly Span[],
-  { offset, line }: Place,
+  { offset, line }: ReadOffset,
   file: string,
   onDamage: OnDamage,
 ): Torn {

@@ -5,7 +5,7 @@ import type { LogStore } from "../stores/store.ts";
 import { sameSegment, SegmentCursor, type OnTorn } from "./segment-cursor.ts";
 
 /** A record's line and where it was found. Valid until the next one is asked for. */
-export interface PlacedLine extends FramedLine {
+export interface SegmentLine extends FramedLine {
   readonly file: string;
 }
 
@@ -50,7 +50,7 @@ export class EpochReader {
    * The commits up to `to`, as far as they are there. Called again, it goes on with what has been appended since.
    * @throws LogDamageError, unless `onDamage` returns: it then passes over a hole
    */
-  async *read(to = Infinity): AsyncGenerator<PlacedLine> {
+  async *read(to = Infinity): AsyncGenerator<SegmentLine> {
     // What lay behind the missing commit when all segments were looked at again.
     let behind: number | null = null;
     while (this.#last < to) {
@@ -76,7 +76,7 @@ export class EpochReader {
   }
 
   /** Whatever else is there and intact: in order, each commit once, with holes. */
-  async *rest(): AsyncGenerator<PlacedLine> {
+  async *rest(): AsyncGenerator<SegmentLine> {
     await this.#lookAgain();
     for (;;) {
       const next = await this.#next();
@@ -97,8 +97,8 @@ export class EpochReader {
     return Math.min(Infinity, ...[...this.#cursors.values()].map(({ n }) => n));
   }
 
-  async #find(n: number): Promise<PlacedLine | null> {
-    let found: PlacedLine | null = null;
+  async #find(n: number): Promise<SegmentLine | null> {
+    let found: SegmentLine | null = null;
     for (const cursor of this.#cursors.values()) {
       await cursor.seek(n);
       if (cursor.n !== n) continue;

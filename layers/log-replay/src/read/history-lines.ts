@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { wholeHistory } from "./chain.ts";
 import type { LogStore } from "../stores/store.ts";
-import { EpochReader, type PlacedLine } from "./epoch-reader.ts";
+import { EpochReader, type SegmentLine } from "./epoch-reader.ts";
 import type { OnTorn } from "./segment-cursor.ts";
 
 export interface HistoryLinesOptions {
@@ -18,7 +18,7 @@ export interface HistoryLinesOptions {
 export async function* historyLines(
   store: LogStore,
   { after = 0, onTorn }: HistoryLinesOptions = {},
-): AsyncGenerator<PlacedLine> {
+): AsyncGenerator<SegmentLine> {
   for (const { epoch, from, to } of (await wholeHistory(store)).history) {
     if (to <= after) continue;
     const reader = new EpochReader(store, { epoch, from: Math.max(after, from) }, onTorn ? { onTorn } : {});
@@ -32,7 +32,7 @@ export async function* historyLines(
 
 /** What somebody who follows a log is told. */
 export type Followed =
-  | { readonly record: PlacedLine }
+  | { readonly record: SegmentLine }
   /** A new epoch. `dropped` of the commits that were reported before turned out not to count. */
   | { readonly began: number; readonly cut: number; readonly dropped: number };
 

@@ -3,7 +3,7 @@ import type { LogStore } from "../stores/store.ts";
 import { assertSnapshotFormat, HEAD_BYTES } from "./snapshot.ts";
 
 /**
- * Looks at the format of what a restore reads, before anything is claimed or cut. The store's own was looked at when it was
+ * Looks at the format of what a restore reads, before anything is claimed or truncated. The store's own was looked at when it was
  * opened, and that of segments is their epoch's.
  * @throws FormatError; LogDamageError
  */

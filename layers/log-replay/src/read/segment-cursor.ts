@@ -5,7 +5,7 @@ import {
   type Frame,
   type FramedLine,
   type OnDamage,
-  type Place,
+  type ReadOffset,
   type Torn,
 } from "../format/frame.ts";
 import type { LogStore, Segment } from "../stores/store.ts";
@@ -21,7 +21,7 @@ export class SegmentCursor {
   readonly #store: LogStore;
   readonly #onTorn: OnTorn;
   readonly #onDamage: OnDamage;
-  readonly #place: Place = { offset: 0, line: 1 };
+  readonly #reached: ReadOffset = { offset: 0, line: 1 };
   #segment: Segment;
   #frames: AsyncGenerator<Frame, End>;
   #frame: readonly FramedLine[] = [];
@@ -90,8 +90,8 @@ export class SegmentCursor {
   }
 
   #open(): AsyncGenerator<Frame, End> {
-    return readFrames(this.#store.read(this.#segment, CHUNK, this.#place.offset), this.#segment.name, {
-      place: this.#place,
+    return readFrames(this.#store.read(this.#segment, CHUNK, this.#reached.offset), this.#segment.name, {
+      reached: this.#reached,
       onDamage: this.#onDamage,
     });
   }

@@ -21,7 +21,7 @@ export type LogEvent =
   | { readonly event: "restore started"; readonly epoch: number }
   | { readonly event: "restore progress"; readonly epoch: number; readonly records: number; readonly of: number }
   | { readonly event: "restored"; readonly epoch: number; readonly records: number; readonly ms: number }
-  | { readonly event: "torn frame cut"; readonly segment: string; readonly copy: string }
+  | { readonly event: "segment truncated"; readonly segment: string; readonly copy: string }
   | { readonly event: "compaction failed"; readonly error: unknown };
 
 export interface RecoveryOptions {
@@ -170,7 +170,7 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   const renew = progressOf(lock);
   const found = await surveyHistory(store, renew);
   progress.idle = found.idle.length;
-  for (const { segment, copy } of found.cutSegments) onEvent({ event: "torn frame cut", segment, copy });
+  for (const { segment, copy } of found.truncated) onEvent({ event: "segment truncated", segment, copy });
   await begin(epoch, options, found);
   const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 

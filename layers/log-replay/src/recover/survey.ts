@@ -25,7 +25,7 @@ export interface Survey {
   readonly format: number;
   /** Epochs that have begun since, and in which nothing was committed: the next epoch passes them over, as they did each other. */
   readonly idle: readonly number[];
-  readonly cutSegments: readonly { readonly segment: string; readonly copy: string }[];
+  readonly truncated: readonly { readonly segment: string; readonly copy: string }[];
 }
 
 /**
@@ -74,10 +74,10 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
   // What was folded and archived before its segments were listed was not read, so the log seems to end too early.
   if (!(await isNewest(store, snapshot))) throw new GoneError("a newer snapshot was installed meanwhile");
 
-  const cutSegments = [];
+  const truncated = [];
   for (const { segment, torn } of ends) {
-    const copy = torn === null ? null : await store.cut(segment, torn.offset);
-    if (copy !== null) cutSegments.push({ segment: segment.name, copy });
+    const copy = torn === null ? null : await store.truncate(segment, torn.offset);
+    if (copy !== null) truncated.push({ segment: segment.name, copy });
   }
   const ended = history.map((stretch) => (stretch.to === Infinity ? { ...stretch, to: cut } : stretch));
   const parent = parentOf(ended);
@@ -88,6 +88,6 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     cut,
     format: begins.get(parent)?.format ?? FORMAT,
     idle: [...begins.keys()].filter((epoch) => epoch > parent),
-    cutSegments,
+    truncated,
   };
 }

@@ -57,7 +57,7 @@ export interface SegmentWriter {
   append(frame: Buffer): Promise<void>;
   /**
    * Looks whether the segment is still there as it was written. Default: it is.
-   * @throws StoreUnavailableError where it has lost its name or was cut: the writer must not be used again
+   * @throws StoreUnavailableError where it has lost its name or was truncated: the writer must not be used again
    */
   verify?(): Promise<void>;
   /** Bytes in the segment that it is in now. */
@@ -126,11 +126,11 @@ export interface LogStore {
    */
   sync(frames: readonly LastFrame[]): Promise<void>;
   /**
-   * Cuts a torn frame off and keeps a copy, if the segment's writer is known to be gone. Otherwise leaves it there, and
-   * every reader passes over it.
+   * Truncates a segment that ends in a torn frame to its first `length` bytes, and keeps a copy of the whole, if the segment's
+   * writer is known to be gone. Otherwise leaves it as it is, and every reader passes over the torn frame.
    * @returns the name of the copy, or null
    */
-  cut(segment: Segment, length: number): Promise<string | null>;
+  truncate(segment: Segment, length: number): Promise<string | null>;
 
   /** The newest snapshot that is installed. */
   snapshot(): Promise<Snapshot | null>;

@@ -8,7 +8,7 @@ export { planRepair, repair, type Repaired, type RepairPlan } from "./repair.ts"
 export { restoreTo, type RestoredTo, type RestoreToOptions } from "./restore-to.ts";
 export { verify, type Finding, type Law, type Verified, type VerifyOptions } from "./verify.ts";
 export { parseRecord, timeOf, type LogRecord } from "../format/record.ts";
-export type { PlacedLine } from "../read/epoch-reader.ts";
+export type { SegmentLine } from "../read/epoch-reader.ts";
 export {
   followHistory,
   historyLines,

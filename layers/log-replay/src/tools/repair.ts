@@ -24,7 +24,7 @@ export interface RepairPlan {
    * where nothing is lost. `lost`: how many commits after it may have been answered for.
    */
   readonly cut: (Position & { readonly lost: number }) | null;
-  /** Torn ends. They do no harm, and are cut off if their writer is known to be gone. */
+  /** Torn ends. They do no harm, and are removed if their writer is known to be gone. */
   readonly torn: readonly { readonly segment: Segment; readonly offset: number }[];
   /** What cannot be repaired. If there is any, nothing may be done. */
   readonly hopeless: readonly string[];
@@ -99,7 +99,7 @@ export async function repair(store: RepairableStore, plan: RepairPlan): Promise<
   }
   for (const [epoch, begin] of plan.begins) await store.writeBegin(epoch, begin);
   for (const { segment, offset } of plan.torn) {
-    const copy = await store.cut(segment, offset);
+    const copy = await store.truncate(segment, offset);
     if (copy !== null) copies.push({ segment: segment.name, copy });
   }
   if (plan.cut === null) return { copies, epoch: null };

@@ -3,7 +3,7 @@ import { eachImage, parseRecord, timeOf, type LogRecord } from "../format/record
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore } from "../stores/store.ts";
-import { EpochReader, type PlacedLine } from "../read/epoch-reader.ts";
+import { EpochReader, type SegmentLine } from "../read/epoch-reader.ts";
 
 /** Something that was found in a log. */
 export interface Finding {
@@ -75,7 +75,7 @@ export async function* verify(store: LogStore, { law }: VerifyOptions = {}): Asy
 }
 
 /** The part of an epoch that counts, record by record; then whatever else is in its segments. */
-async function* readPart(store: LogStore, { epoch, from, to }: Stretch, found: Findings): AsyncGenerator<PlacedLine> {
+async function* readPart(store: LogStore, { epoch, from, to }: Stretch, found: Findings): AsyncGenerator<SegmentLine> {
   const reader = new EpochReader(store, { epoch, from }, found);
   try {
     yield* reader.read(to);
@@ -123,7 +123,7 @@ async function countIntact(reader: EpochReader): Promise<number> {
   return count;
 }
 
-function lawful(law: Law, found: Findings): (record: PlacedLine) => void {
+function lawful(law: Law, found: Findings): (record: SegmentLine) => void {
   const state = new Map<string, { readonly image: string; readonly end: number | null }>();
   return ({ line, file, number }) => {
     // After a hole nobody can say what follows from what.

@@ -55,7 +55,7 @@ describe("an EXEC that fails half way leaves half a transaction in Redis: it is 
   });
 });
 
-describe("an EXEC whose answer is lost is settled by Redis where it can be, else by the log", () => {
+describe("an EXEC whose answer is lost: whether it ran is told by Redis where it can be, else by the log", () => {
   async function cutAfterExec(meanwhile: () => Promise<unknown>) {
     const { folder, other } = await pair(on);
     const proxy = await on.proxy();
@@ -95,7 +95,7 @@ describe("an EXEC whose answer is lost is settled by Redis where it can be, else
     expect(await replayed(on, folder)).toEqual({ n: "111" });
   });
 
-  test("Redis was flushed and nobody restored it yet: what settling leaves there is not taken for foreign data", async () => {
+  test("Redis was flushed and nobody restored it yet: what was written to find out is not taken for foreign data", async () => {
     const { folder, held, answer } = await cutAfterExec(() => Promise.resolve());
     await held.deliver();
     await on.outside.flushall();

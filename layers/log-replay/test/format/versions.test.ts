@@ -111,7 +111,7 @@ test("what is written names its format: the store, each beginning, the snapshot"
   for (const line of [lines[0], lines.at(-1)]) expect(JSON.parse(line ?? "")).toMatchObject({ format: 1 });
 });
 
-describe("an unknown format is refused before anything is claimed or cut", () => {
+describe("an unknown format is refused before anything is claimed or truncated", () => {
   test.each(["3", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
     const { folder } = await golden("format-1");
     const path = join(folder, "store.json");

@@ -83,7 +83,7 @@ describe("damage stops the restore, names its place, and leaves Redis alone", ()
     expect((await damage(store)).message).toMatch("the chain of epochs below 9 is broken");
   });
 
-  test("a torn last frame is none: it is cut off, with a copy kept, where its writer is gone", async () => {
+  test("a torn last frame is none: its segment is truncated, with a copy kept, where its writer is gone", async () => {
     const store = await twoEpochs();
     const torn = Buffer.concat([
       encodeFrame([entry(2, 9, { n: 9 })]),
@@ -95,10 +95,10 @@ describe("damage stops the restore, names its place, and leaves Redis alone", ()
     await writeFile(join(store.folder, name), torn);
     const events = listener();
     expect(await on.open({ store, onEvent: events.onEvent }).occ.read(["n"])).toEqual([9]);
-    const cut = events.events.find(({ event }) => event === "torn frame cut") as { copy: string };
-    expect(cut).toMatchObject({ segment: name });
+    const truncated = events.events.find(({ event }) => event === "segment truncated") as { copy: string };
+    expect(truncated).toMatchObject({ segment: name });
     expect(await readFile(join(store.folder, name))).toEqual(whole);
-    expect(await readFile(join(store.folder, cut.copy))).toEqual(torn);
+    expect(await readFile(join(store.folder, truncated.copy))).toEqual(torn);
   });
 
   test("a torn last frame of a writer that may live is passed over and left as it is", async () => {
@@ -107,7 +107,7 @@ describe("damage stops the restore, names its place, and leaves Redis alone", ()
     await writeFile(join(store.folder, name), encodeFrame([entry(2, 9, { n: 9 })]).subarray(0, 50));
     const events = listener();
     expect(await on.open({ store, onEvent: events.onEvent }).occ.read(["n"])).toEqual([8]);
-    expect(events.count("torn frame cut")).toBe(0);
+    expect(events.count("segment truncated")).toBe(0);
     expect((await readFile(join(store.folder, name))).length).toBe(50);
   });
 });

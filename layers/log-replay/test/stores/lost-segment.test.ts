@@ -31,7 +31,7 @@ test("a segment that is taken from a writer with nothing to do is there again wi
   expect(await state.occ.read(["n"])).toEqual([3]);
 });
 
-test("a segment that is cut under its writer: what is gone is gone, and nothing is answered without it", async () => {
+test("a segment that is truncated under its writer: what is gone is gone, and nothing is answered without it", async () => {
   const { folder, state, path } = await started();
   await truncate(path, 0);
   expect(await outcome(state.occ.transact(["n"], add("n"), { timeout: 3_000 }))).toBeInstanceOf(Error);

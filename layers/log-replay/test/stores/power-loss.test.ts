@@ -123,18 +123,18 @@ test("a segment that was archived is in the archive", async () => {
   expect(readdirSync(join(folder, "archive"))).toHaveLength(1);
 });
 
-test("what was cut off is in a copy, also where the cut is durable before anything else", async () => {
+test("what was truncated is in a copy, also where the truncation is durable before anything else", async () => {
   await done("append two frames");
-  await done("cut");
+  await done("truncate");
   expect(lose((what) => what === "truncate")).toEqual([]);
   expect(await appended()).toEqual(["one\n"]);
   const copy = readdirSync(folder).find((name) => name.includes(".torn-")) ?? "";
   expect(readFileSync(join(folder, copy), "utf8")).toBe("one\ntwo\n");
 });
 
-test("a cut that is lost is no harm: what was cut off is back, to be cut again", async () => {
+test("a truncation that is lost is no harm: what was truncated is back, to be truncated again", async () => {
   await done("append two frames");
-  await done("cut");
+  await done("truncate");
   lose();
   expect(await appended()).toEqual(["one\ntwo\n"]);
 });

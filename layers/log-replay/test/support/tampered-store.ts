@@ -70,7 +70,7 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
       await tampering.beforeSync?.(frames);
       await store.sync(frames);
     },
-    cut: (segment, length) => store.cut(segment, length),
+    truncate: (segment, length) => store.truncate(segment, length),
     async snapshot() {
       await tampering.beforeSnapshot?.();
       return store.snapshot();

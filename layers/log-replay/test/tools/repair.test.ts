@@ -92,7 +92,7 @@ test("a lost beginning and a lost claim are told by what is around them", async 
   expect(await verified(store)).toMatchObject({ summary: { records: 6, epochs: 2 } });
 });
 
-test("a torn end is cut off with a copy kept only where its writer is gone", async () => {
+test("a segment with a torn end is truncated, with a copy kept, only where its writer is gone", async () => {
   const { store } = await twoEpochs(on);
   const { path } = await segmentWith(store.folder, 6);
   await truncate(path, (await readFile(path)).length - 9);

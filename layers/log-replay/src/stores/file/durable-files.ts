@@ -126,7 +126,7 @@ export async function moveDurably(from: string, to: string): Promise<void> {
 }
 
 /** Errors of the file system become one error of the log, with what was being done. */
-export async function guard<T>(doing: string, work: () => T | Promise<T>): Promise<T> {
+export async function orUnavailable<T>(doing: string, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

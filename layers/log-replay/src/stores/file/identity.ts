@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { open, readdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { codeOf, guard, makeFolder, syncFolder, tryLink, writeDurably } from "./durable-files.ts";
+import { codeOf, orUnavailable, makeFolder, syncFolder, tryLink, writeDurably } from "./durable-files.ts";
 import { StoreMismatchError } from "../../errors.ts";
 import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
 
@@ -12,7 +12,7 @@ import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
  * @throws StoreUnavailableError; StoreMismatchError where the folder holds something else
  */
 export async function createFileStore(folder: string, id: string = randomUUID()): Promise<{ id: string }> {
-  return guard(`creating ${folder}`, async () => {
+  return orUnavailable(`creating ${folder}`, async () => {
     await makeFolder(folder);
     // The folder is listed before the identity is looked for: what another creator's first user adds comes after its
     // identity.

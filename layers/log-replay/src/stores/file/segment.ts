@@ -1,7 +1,7 @@
 import fs from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
-import { guard, syncFolder, writeAtOnce } from "./durable-files.ts";
+import { orUnavailable, syncFolder, writeAtOnce } from "./durable-files.ts";
 import { StoreUnavailableError } from "../../errors.ts";
 import { failPoint } from "../../fail-points.ts";
 import type { Durability, SegmentWriter } from "../store.ts";
@@ -27,7 +27,7 @@ export class FileSegmentWriter implements SegmentWriter {
 
   append(frame: Buffer): Promise<void> {
     const path = this.#pathOf(this.#count);
-    return guard(`appending to ${path}`, async () => {
+    return orUnavailable(`appending to ${path}`, async () => {
       await failPoint("append.before");
       const file = (this.#file ??= await this.#create(path));
       writeAtOnce(file, frame);
@@ -43,7 +43,7 @@ export class FileSegmentWriter implements SegmentWriter {
 
   verify(): Promise<void> {
     const path = this.#pathOf(this.#count);
-    return guard(`looking at ${path}`, async () => {
+    return orUnavailable(`looking at ${path}`, async () => {
       if (this.#file !== undefined && this.#size > 0) await this.#assertInPlace(path, this.#file);
     });
   }
@@ -62,14 +62,14 @@ export class FileSegmentWriter implements SegmentWriter {
 
   /**
    * Whoever moves, removes or compresses the file leaves its writer with one that no reader finds. What is in it can still be
-   * read here: it is written again, in the next segment, for the restore that follows. What was cut off is gone.
+   * read here: it is written again, in the next segment, for the restore that follows. What was truncated is gone.
    */
   async #assertInPlace(path: string, file: FileHandle): Promise<void> {
     const found = fs.statSync(path, { throwIfNoEntry: false });
     if (found !== undefined && found.ino === this.#inode && found.size >= this.#size) return;
     if (found === undefined || found.ino !== this.#inode) await this.#writeAgain(file);
     throw new StoreUnavailableError(
-      `${path} was ${found === undefined ? "taken away" : "replaced or cut"} while it was in use`,
+      `${path} was ${found === undefined ? "taken away" : "replaced or truncated"} while it was in use`,
     );
   }
 

@@ -6,7 +6,7 @@ import { encodeBegin, parseBegin } from "../begin-text.ts";
 import {
   codeOf,
   exists,
-  guard,
+  orUnavailable,
   makeFolder,
   look,
   moveDurably,
@@ -51,7 +51,7 @@ export async function openFileStore({
   durability = "always",
   expectedId,
 }: FileStoreOptions): Promise<RepairableStore> {
-  const id = await guard(`opening ${folder}`, () => readIdentity(folder));
+  const id = await orUnavailable(`opening ${folder}`, () => readIdentity(folder));
   if (id === null) throw new StoreMismatchError(`${folder} is no log store: it has no ${IDENTITY}`);
   if (expectedId !== undefined && id !== expectedId) {
     throw new StoreMismatchError(`${folder} is log store ${id}, expected was ${expectedId}`);
@@ -80,7 +80,7 @@ class FileStore implements RepairableStore {
   }
 
   claim(epoch: number): Promise<boolean> {
-    return guard("claiming an epoch", async () => {
+    return orUnavailable("claiming an epoch", async () => {
       await failPoint("claim.before");
       try {
         await (await open(this.#path(claimName(epoch)), "wx")).close();
@@ -97,7 +97,7 @@ class FileStore implements RepairableStore {
   }
 
   claims(): Promise<number[]> {
-    return guard("listing the claims", async () => {
+    return orUnavailable("listing the claims", async () => {
       const claimed = (await readdir(this.#folder)).map((name) => /^claim-(\d{8,})$/.exec(name)?.[1]);
       return claimed
         .filter((epoch) => epoch !== undefined)
@@ -107,7 +107,7 @@ class FileStore implements RepairableStore {
   }
 
   isSealed(epoch: number): Promise<boolean> {
-    return guard("looking for a claim", () => {
+    return orUnavailable("looking for a claim", () => {
       if (exists(this.#path(claimName(epoch + 1)))) return true;
       if (!exists(this.#path(claimName(epoch)))) {
         throw new StoreUnavailableError(`the claim on epoch ${epoch} is gone from ${this.#folder}`);
@@ -117,7 +117,7 @@ class FileStore implements RepairableStore {
   }
 
   writeBegin(epoch: number, begin: Begin): Promise<void> {
-    return guard("beginning an epoch", async () => {
+    return orUnavailable("beginning an epoch", async () => {
       const path = this.#path(beginName(epoch));
       const draft = `${path}.${randomUUID()}`;
       await failPoint("begin.before");
@@ -131,7 +131,7 @@ class FileStore implements RepairableStore {
   }
 
   begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
-    return guard("reading how the epochs begin", async () => {
+    return orUnavailable("reading how the epochs begin", async () => {
       const begins = new Map<number, Begin>();
       const names = (await readdir(this.#folder)).filter((name) => BEGIN.test(name)).sort();
       for (let from = 0; from < names.length; from += BEGINS_AT_ONCE) {
@@ -146,7 +146,7 @@ class FileStore implements RepairableStore {
   }
 
   forgetEpochs(epochs: readonly number[], highest: number): Promise<void> {
-    return guard("forgetting epochs that were passed over", async () => {
+    return orUnavailable("forgetting epochs that were passed over", async () => {
       for (const epoch of epochs) await rm(this.#path(beginName(epoch)), { force: true });
       // In this order, and each is gone before the next one goes: who looks for the claim above one that is there finds it.
       for (const epoch of await this.claims())
@@ -160,11 +160,11 @@ class FileStore implements RepairableStore {
   }
 
   segments(epoch?: number): Promise<Segment[]> {
-    return guard("listing the segments", () => this.#list(this.#folder, "", epoch));
+    return orUnavailable("listing the segments", () => this.#list(this.#folder, "", epoch));
   }
 
   archived(epoch?: number): Promise<Segment[]> {
-    return guard("listing the archived segments", async () => {
+    return orUnavailable("listing the archived segments", async () => {
       // The folder comes into being with the first segment in it.
       if (!exists(this.#path(ARCHIVE)) && exists(this.#path(IDENTITY))) return [];
       return await this.#list(this.#path(ARCHIVE), `${ARCHIVE}/`, epoch);
@@ -176,7 +176,7 @@ class FileStore implements RepairableStore {
   }
 
   sync(frames: readonly LastFrame[]): Promise<void> {
-    return guard("syncing what was read", async () => {
+    return orUnavailable("syncing what was read", async () => {
       await failPoint("sync.before");
       for (const frame of frames) await this.#writeAgain(frame);
       await syncFolder(this.#folder);
@@ -184,24 +184,24 @@ class FileStore implements RepairableStore {
     });
   }
 
-  cut(segment: Segment, length: number): Promise<string | null> {
-    return guard(`cutting ${segment.name}`, async () => {
+  truncate(segment: Segment, length: number): Promise<string | null> {
+    return orUnavailable(`truncating ${segment.name}`, async () => {
       if (!isWriterGone(segment.name) || !exists(this.#path(segment.name))) return null;
-      await failPoint("cut.before");
+      await failPoint("truncate.before");
       const copy = `${segment.name}.torn-${randomUUID().slice(0, 8)}`;
       await copyFile(this.#path(segment.name), this.#path(copy), constants.COPYFILE_EXCL);
       await syncPath(this.#path(copy));
       await syncFolder(this.#folder);
-      await failPoint("cut.copied");
-      // Not synced: if a power loss undoes a cut, the next restore makes it again.
+      await failPoint("truncate.copied");
+      // Not synced: a power loss that undoes it leaves a torn frame, which the next restore finds again.
       await truncate(this.#path(segment.name), length);
-      await failPoint("cut.after");
+      await failPoint("truncate.after");
       return copy;
     });
   }
 
   setAside(segment: Segment): Promise<string> {
-    return guard(`setting ${segment.name} aside`, async () => {
+    return orUnavailable(`setting ${segment.name} aside`, async () => {
       const copy = `${segment.name}.damaged-${randomUUID().slice(0, 8)}`;
       await rename(this.#path(segment.name), this.#path(copy));
       await syncFolder(this.#folder);
@@ -210,11 +210,11 @@ class FileStore implements RepairableStore {
   }
 
   snapshot(): Promise<Snapshot | null> {
-    return guard("looking for a snapshot", () => this.#snapshots.newest());
+    return orUnavailable("looking for a snapshot", () => this.#snapshots.newest());
   }
 
   installSnapshot(at: Position, content: AsyncIterable<Buffer>): Promise<boolean> {
-    return guard("installing a snapshot", () => this.#snapshots.install(at, content));
+    return orUnavailable("installing a snapshot", () => this.#snapshots.install(at, content));
   }
 
   readSnapshot(snapshot: Snapshot, chunk: number): AsyncGenerator<Buffer> {
@@ -222,11 +222,11 @@ class FileStore implements RepairableStore {
   }
 
   removeSnapshots(before: Snapshot): Promise<void> {
-    return guard("removing snapshots", () => this.#snapshots.removeBefore(before));
+    return orUnavailable("removing snapshots", () => this.#snapshots.removeBefore(before));
   }
 
   archive(segments: readonly Segment[]): Promise<void> {
-    return guard("archiving segments", async () => {
+    return orUnavailable("archiving segments", async () => {
       if (segments.length === 0) return;
       // `makeFolder` alone would make an empty folder in the place of a store that was unmounted.
       if (!exists(this.#path(IDENTITY)))
@@ -268,11 +268,11 @@ class FileStore implements RepairableStore {
   }
 
   async *#read(name: string, chunk: number, from: number): AsyncGenerator<Buffer> {
-    const file = await guard(`opening ${name}`, () => this.#open(name, "r"));
+    const file = await orUnavailable(`opening ${name}`, () => this.#open(name, "r"));
     try {
       const buffer = Buffer.allocUnsafe(chunk);
       for (let at = from; ;) {
-        const { bytesRead } = await guard(`reading ${name}`, () => file.read(buffer, 0, chunk, at));
+        const { bytesRead } = await orUnavailable(`reading ${name}`, () => file.read(buffer, 0, chunk, at));
         if (bytesRead === 0) return;
         at += bytesRead;
         yield buffer.subarray(0, bytesRead);

@@ -167,8 +167,8 @@ class S3Store implements RepairableStore {
     await this.#segments.assertPresent(frames);
   }
 
-  /** A frame is never torn, so there is nothing to cut off. */
-  async cut(): Promise<null> {
+  /** A frame is never torn, so there is nothing to truncate. */
+  async truncate(): Promise<null> {
     return null;
   }
 

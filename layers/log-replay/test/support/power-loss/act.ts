@@ -52,10 +52,11 @@ const acts = {
     const opened = await store();
     await opened.archive(await opened.segments(1));
   },
-  cut: async () => {
+  truncate: async () => {
     const opened = await store();
     for (const segment of await opened.segments(1))
-      if ((await opened.cut(segment, 4)) === null) throw new Error(`not cut: ${(await readdir(folder)).join()}`);
+      if ((await opened.truncate(segment, 4)) === null)
+        throw new Error(`not truncated: ${(await readdir(folder)).join()}`);
   },
 };
 

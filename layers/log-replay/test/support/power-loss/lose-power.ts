@@ -15,7 +15,7 @@ import {
 import { dirname, join } from "node:path";
 import type { JournalEntry } from "./entries.ts";
 
-/** Whether something survives that was not synced: a name given or taken, a sector of data, a file's cut. */
+/** Whether something survives that was not synced: a name given or taken, a sector of data, a file's truncation. */
 export type Survives = (what: "name" | "data" | "truncate", path: string) => boolean;
 
 /** The least that a disk has to keep. */
@@ -42,7 +42,7 @@ interface Renaming {
 
 /**
  * Call it once every process that writes there is dead. The journal is empty afterwards: what is there now is on the disk.
- * @returns what is wrong already: bytes that were cut off of a file before the copy of them was durable
+ * @returns what is wrong already: bytes that were truncated from a file before the copy of them was durable
  */
 export function losePower(root: string, journal: string, survives: Survives): string[] {
   const { names, pending } = replay(root, journal);
@@ -50,7 +50,7 @@ export function losePower(root: string, journal: string, survives: Survives): st
   const problems: string[] = [];
   const contents = new Map<string, Buffer | "folder">();
   for (const [path, file] of names) contents.set(path, file === "folder" ? "folder" : contentOf(file, survives));
-  for (const [path, file] of names) if (file !== "folder") problems.push(...cutWithoutCopy(path, file, contents));
+  for (const [path, file] of names) if (file !== "folder") problems.push(...truncatedWithoutCopy(path, file, contents));
 
   for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true });
   for (const [path, content] of [...contents].sort(([a], [b]) => a.localeCompare(b))) {
@@ -154,8 +154,8 @@ function contentOf(file: File, survives: Survives): Buffer {
   return content.subarray(0, length);
 }
 
-/** What a cut has taken away must be in a copy beside the file. */
-function cutWithoutCopy(path: string, file: File, contents: ReadonlyMap<string, Buffer | "folder">): string[] {
+/** What a truncation has taken away must be in a copy beside the file. */
+function truncatedWithoutCopy(path: string, file: File, contents: ReadonlyMap<string, Buffer | "folder">): string[] {
   return file.pending.flatMap((change) => {
     if (change.op !== "truncate") return [];
     const lost = Buffer.from(change.lost, "base64");
@@ -163,7 +163,7 @@ function cutWithoutCopy(path: string, file: File, contents: ReadonlyMap<string, 
       ([name, content]) =>
         name.startsWith(`${path}.`) && content !== "folder" && content.subarray(change.to).equals(lost),
     );
-    return kept ? [] : [`${path} was cut, and there is no copy of what was cut off`];
+    return kept ? [] : [`${path} was truncated, and there is no copy of what was in it`];
   });
 }
 

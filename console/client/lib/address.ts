@@ -1,7 +1,7 @@
 /** Where the reader is: everything that is chosen stands in the address, so that it can be sent to somebody. */
 import { useEffect, useState } from "preact/hooks";
 
-export interface Place {
+export interface Address {
   /** `sagas`, `log` and so on. */
   readonly page: string;
   /** What follows it: an id. */
@@ -11,7 +11,7 @@ export interface Place {
 
 const PREFIX = "/console/";
 
-export function here(): Place {
+export function here(): Address {
   const [page = "", ...parts] = location.pathname.slice(PREFIX.length).split("/").map(decodeURIComponent);
   return {
     page: page === "" ? "now" : page,
@@ -49,10 +49,10 @@ export function adjust(query: Query, { replace = true, path }: { replace?: boole
   go(`${path === undefined ? location.pathname : PREFIX + path}${text === "" ? "" : `?${text}`}`, replace);
 }
 
-export function usePlace(): Place {
-  const [place, setPlace] = useState(here);
+export function useAddress(): Address {
+  const [address, setAddress] = useState(here);
   useEffect(() => {
-    const moved = (): void => setPlace(here());
+    const moved = (): void => setAddress(here());
     addEventListener("popstate", moved);
     addEventListener("moved", moved);
     return () => {
@@ -60,7 +60,7 @@ export function usePlace(): Place {
       removeEventListener("moved", moved);
     };
   }, []);
-  return place;
+  return address;
 }
 
 /** Links within the application need no loading. */

@@ -7,7 +7,7 @@ import type { Outgoing } from "./messages.ts";
 /** A message for one service is none for another. */
 const signed = (to: string, body: string): Signed => ({ method: "SEND", path: `/${to}`, body });
 
-export async function seal({ to, message }: Outgoing): Promise<string> {
+export async function signMessage({ to, message }: Outgoing): Promise<string> {
   const text = JSON.stringify(message);
   const now = Date.now();
   // Where the functions share a process it is most likely this one that gets it.
@@ -16,7 +16,7 @@ export async function seal({ to, message }: Outgoing): Promise<string> {
 }
 
 /** @returns the JSON @throws ForbiddenError where no service of the shop has signed it for this one */
-export async function unseal(to: string, body: string): Promise<string> {
+export async function verifyMessage(to: string, body: string): Promise<string> {
   const end = body.indexOf("\n");
   const text = body.slice(end + 1);
   authenticate(signed(to, text), body.slice(0, Math.max(0, end)), await signingSecret(Date.now()));

@@ -3,14 +3,14 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { RepairableStore } from "log-replay";
 import { services } from "../functions/services.ts";
-import { dataFolder, logPlace } from "../functions/settings/configuration.ts";
+import { dataFolder, logLocation } from "../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../functions/settings/services.ts";
 import { openLogStore } from "../functions/state/log-store.ts";
 import type { Service } from "../functions/state/open-state.ts";
 import { ToolError } from "./exit.ts";
 
 /** One service's log, and what belongs to it. */
-export interface Place {
+export interface OpenLog {
   readonly service: ServiceName;
   /** A folder, or `s3://BUCKET/PREFIX`. */
   readonly where: string;
@@ -21,37 +21,37 @@ export interface Place {
 
 /**
  * Opens the logs of the named services, or of all: in the data folder, or where LOG_BUCKET_… says, as the services do.
- * @throws ToolError; StoreMismatchError where a place holds another log than the shop was made with
+ * @throws ToolError; StoreMismatchError where there is another log than the shop was made with
  */
-export async function openPlaces(names: readonly string[]): Promise<Place[]> {
+export async function openLogs(names: readonly string[]): Promise<OpenLog[]> {
   const wanted = names.length === 0 ? services : names.map(serviceOf);
   return Promise.all(
     [...new Set(wanted)].map(async ({ name, indexes }) => {
-      const place = placeOf(name);
-      const { logFolder, logBucket } = place;
+      const location = locationOf(name);
+      const { logFolder, logBucket } = location;
       if (logBucket === undefined && !existsSync(logFolder))
         throw new ToolError(
           `there is no ${logFolder}: DATA_DIR names the shop's data folder, and it is ${dataFolder()} now`,
         );
       const where = logBucket === undefined ? logFolder : `s3://${logBucket.bucket}/${logBucket.prefix}`;
-      const logStoreId = place.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);
-      return { service: name, where, store: await openLogStore({ ...place, logStoreId }), indexes };
+      const logStoreId = location.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);
+      return { service: name, where, store: await openLogStore({ ...location, logStoreId }), indexes };
     }),
   );
 }
 
 /** @throws ToolError where a variable is missing or wrong */
-function placeOf(service: ServiceName): ReturnType<typeof logPlace> {
+function locationOf(service: ServiceName): ReturnType<typeof logLocation> {
   try {
-    return logPlace(service);
+    return logLocation(service);
   } catch (error) {
     throw new ToolError((error as Error).message, { cause: error });
   }
 }
 
-export async function openPlace(name: string): Promise<Place> {
-  const [place] = await openPlaces([name]);
-  return place as Place;
+export async function openLog(name: string): Promise<OpenLog> {
+  const [log] = await openLogs([name]);
+  return log as OpenLog;
 }
 
 /** The service's Redis, where one is configured or was started by `npm start`. */

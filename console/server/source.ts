@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LogStore } from "log-replay";
-import { dataFolder, logPlace } from "../../functions/settings/configuration.ts";
+import { dataFolder, logLocation } from "../../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../../functions/settings/services.ts";
-import { openPlaces } from "../../tools/places.ts";
+import { openLogs } from "../../tools/open-logs.ts";
 
 /** Where the console reads. */
 export interface Source {
@@ -18,12 +18,12 @@ export interface Source {
 
 /** The shop's own logs: in S3 where LOG_BUCKET_ORDER and the like say so, else in DATA_DIR. @throws ToolError */
 export async function openSource(): Promise<Source> {
-  const buckets = SERVICES.filter((service) => logPlace(service).logBucket !== undefined);
-  const places = await openPlaces(buckets);
+  const buckets = SERVICES.filter((service) => logLocation(service).logBucket !== undefined);
+  const logs = await openLogs(buckets);
   if (buckets.length > 0)
-    return { described: places.map(({ where }) => where).join(" "), stores: places, runFolder: null, pause: 5_000 };
+    return { described: logs.map(({ where }) => where).join(" "), stores: logs, runFolder: null, pause: 5_000 };
   const runFolder = join(dataFolder(), "run");
-  return { described: dataFolder(), stores: places, runFolder: existsSync(runFolder) ? runFolder : null, pause: 200 };
+  return { described: dataFolder(), stores: logs, runFolder: existsSync(runFolder) ? runFolder : null, pause: 200 };
 }
 
 /** Where the console's token is kept; null where there is no data folder of a shop. */
