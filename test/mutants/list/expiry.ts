@@ -69,7 +69,7 @@ export const EXPIRY: readonly Mutant[] = [
   ),
   commit(
     "the next epoch is of the first format again",
-    "recover/recovery.ts",
+    "recover/begin.ts",
     "Math.max(inherited, expiry ? WITH_ENDS : FORMAT)",
     "expiry ? WITH_ENDS : FORMAT",
     "it is left no more",

@@ -37,8 +37,8 @@ export interface PastState {
 
 /**
  * The state as it was after commit `n`, or before the first commit later than time `at` (milliseconds since 1970);
- * without either, after the last commit. Keys that had ended by then are not in it: by that time, by the time of the last commit
- * up to `n`, or now, as clocks have it that may differ from Redis's. Needs memory for that state.
+ * without either, now. Keys that had ended by then are not in it; by then is `at`, or the time that commit `n` carries, or now by
+ * this process's clock. Needs memory for that state.
  * @throws LogDamageError, also if archived segments that it needs were taken away
  */
 export function stateAt(

@@ -2,15 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { FORMAT, named, WITH_ENDS } from "../format/version.ts";
+import { formatOf, WITH_ENDS } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
 import { logEnd } from "../read/log-end.ts";
 import { assertNoOlderLog, standingOf } from "../read/positions.ts";
 import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
-import { assertFit } from "../redis/server-check.ts";
+import { askWhetherFit, assertFit } from "../redis/server-check.ts";
 import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
+import { begin } from "./begin.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./lock.ts";
 import { surveyHistory, type Survey } from "./survey.ts";
@@ -125,7 +126,12 @@ async function restoreUnder(
     }
     // Whoever claimed before and has not begun may have died, or has found what nobody can restore, so that a claim
     // would be in vain.
-    if (await isBeyondBegun(store)) await surveyHistory(store, progressOf(lock));
+    const highest = (await store.claims()).at(-1) ?? 0;
+    const begins = await store.begins();
+    if (highest > lastBegun(begins)) await surveyHistory(store, progressOf(lock));
+    // What that takes is known only now.
+    if (options.expiry !== true && formatOf(begins.values()) >= WITH_ENDS)
+      await askWhetherFit(options.open, store, { ...options, expiry: true });
     // Whoever was held up until now must not claim, because somebody else may be restoring.
     await lock.write([]);
     epoch = await claimNext(store);
@@ -204,28 +210,11 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   if (found.idle.length >= MANY_IDLE) void store.forgetEpochs?.(found.idle, epoch - 1).catch(() => undefined);
 }
 
-/** Writes how the epoch begins, in a format that has what its records need, and all that its parent's had. */
-export async function begin(
-  epoch: number,
-  { store, expiry = false }: Pick<RecoveryOptions, "store" | "expiry">,
-  { parent, cut, format: inherited }: Pick<Survey, "parent" | "cut" | "format">,
-): Promise<void> {
-  const format = Math.max(inherited, expiry ? WITH_ENDS : FORMAT);
-  await store.writeBegin(epoch, { parent, cut, ...named(format) });
-  if (format === FORMAT || (await store.begins()).get(epoch)?.format === format) return;
-  throw new TypeError(`the store does not keep the format of epoch ${epoch}: storeCases tells what a store has to do`);
-}
-
 function progressOf(lock: RestoreLock): () => Promise<void> {
   return () => {
     lock.progress();
     return Promise.resolve();
   };
-}
-
-/** Whether an epoch is claimed that has not begun. */
-async function isBeyondBegun(store: LogStore): Promise<boolean> {
-  return ((await store.claims()).at(-1) ?? 0) > lastBegun(await store.begins());
 }
 
 /** The epoch of a state that need not be restored; null if it must be. @throws StoreMismatchError */

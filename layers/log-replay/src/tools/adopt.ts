@@ -6,7 +6,8 @@ import { encodeBody, encodeNotes } from "../format/record.ts";
 import { FORMAT } from "../format/version.ts";
 import { isInternal, STORE } from "../redis/keys.ts";
 import { assertFit } from "../redis/server-check.ts";
-import { begin, claimNext } from "../recover/recovery.ts";
+import { begin } from "../recover/begin.ts";
+import { claimNext } from "../recover/recovery.ts";
 import type { LogStore } from "../stores/store.ts";
 
 export interface AdoptOptions {

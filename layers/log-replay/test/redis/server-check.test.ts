@@ -189,6 +189,18 @@ describe("permissions", () => {
     expect(await on.outside.dbsize()).toBe(0);
   });
 
+  test("what a log takes in which keys end is asked of who does not let them, too", async () => {
+    const store = await on.store();
+    const state = on.open({ store, expiry: true });
+    await state.ready();
+    await state.close();
+    await on.outside.call("acl", "setuser", "no-ends", "reset", "on", ">p", "~*", "+@all", "-pexpiretime");
+    const message = expect.stringContaining("'pexpiretime'") as unknown;
+    await expectRefused({ url: as("no-ends") }, { code: "redis_access", message }, store);
+    await on.outside.flushall();
+    await expectRefused({ url: as("no-ends") }, { code: "redis_access", message }, store);
+  });
+
   test("without the keys of the log, or of the transactions, the user is refused", async () => {
     for (const keys of [["~item:*"], ["~item:*", "~log:*"]]) {
       await on.outside.call("acl", "setuser", "keyless", "reset", "on", ">p", "+@all", ...keys);
