@@ -30,7 +30,7 @@ const all = [
   // What rests on how a transaction is committed, once more by the script.
   project(
     "layers-script",
-    "layers/{redis-occ/test/*,log-replay/test/{commit/{answers,failed-append,lost-exec,processes},recover/{missing-state,positions,replay,sealed-epochs}}}.test.ts",
+    "layers/{redis-occ/test/*,log-replay/test/{commit/{answers,expiry,failed-append,lost-exec,processes},recover/{missing-state,positions,replay,sealed-epochs}}}.test.ts",
     { commitMode: "script" },
   ),
   project("functions", "functions/*/test/**/*.test.ts"),

@@ -159,7 +159,7 @@ export const SERVERS: readonly Mutant[] = [
   unfit("too little memory is taken", "if (needed > limit)", "if (needed < 0)", "for the snapshot is seen before"),
   unfit(
     "permissions are not asked for",
-    "  await assertPermitted(connection, commit);\n",
+    "  await assertPermitted(connection, probes(use));\n",
     "",
     "all that is missing is told at once",
   ),

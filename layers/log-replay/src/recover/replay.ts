@@ -1,10 +1,11 @@
 import { ServerRefusedError, type Command } from "redis-occ";
 import { failPoint } from "../fail-points.ts";
 import type { FramedLine } from "../format/frame.ts";
+import { hasLongEnded } from "../format/long-ended.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
-import { inParts, indexCommands } from "../redis/indexes.ts";
+import { inParts, indexCommands, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { outOfMemory } from "../redis/server-check.ts";
 import { eachImage } from "../format/record.ts";
 import type { RestoreLock } from "./lock.ts";
@@ -85,7 +86,8 @@ async function put(lock: RestoreLock, commands: readonly Command[]): Promise<voi
 
 class Chunk {
   readonly #indexes: readonly string[];
-  #images = new Map<string, { readonly image: string | null; readonly present: boolean; readonly at: number }>();
+  readonly #now = Date.now();
+  #images = new Map<string, Indexed & { readonly image: string | null; readonly end: number | null }>();
   #bytes = 0;
 
   constructor(indexes: readonly string[]) {
@@ -96,21 +98,29 @@ class Chunk {
     return this.#images.size >= CHUNK_KEYS || this.#bytes >= CHUNK_BYTES;
   }
 
-  add(key: string, image: string | null, at: number): void {
-    this.#images.set(key, { image, present: image !== null, at });
+  add(key: string, image: string | null, at: number, end: number | null): void {
+    const kept = hasLongEnded(end, this.#now) ? null : image;
+    this.#images.set(key, { image: kept, end, present: staysPresent(kept, end), at });
     this.#bytes += key.length + (image?.length ?? 0);
   }
 
   take(): Command[] {
     const present: string[] = [];
     const deleted: string[] = [];
+    const ending: Command[] = [];
     const images = this.#images;
-    for (const [key, { image }] of images) {
+    for (const [key, { image, end }] of images) {
       if (image === null) deleted.push(key);
-      else present.push(key, image);
+      else if (end === null) present.push(key, image);
+      else ending.push(["set", key, image, "PXAT", end]);
     }
     this.#images = new Map();
     this.#bytes = 0;
-    return [...inParts(["mset"], present), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, images)];
+    return [
+      ...inParts(["mset"], present),
+      ...ending,
+      ...inParts(["del"], deleted),
+      ...indexCommands(this.#indexes, images),
+    ];
   }
 }

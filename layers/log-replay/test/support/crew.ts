@@ -9,8 +9,8 @@ export class Worker {
   readonly #child: ChildProcess;
   readonly #open = new Map<number, (answer: Answer | null) => void>();
 
-  constructor(url: string, folder: string, lockTtl = 3_000) {
-    this.#child = start("worker.ts", [url, folder, String(lockTtl)]);
+  constructor(url: string, folder: string, lockTtl = 3_000, expiry = false) {
+    this.#child = start("worker.ts", [url, folder, String(lockTtl), String(expiry)]);
     this.#child.on("message", (message: Answer | { readonly event: LogEvent }) => {
       if ("event" in message) return void this.events.push(message.event);
       this.#open.get(message.id)?.(message);

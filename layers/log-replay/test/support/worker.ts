@@ -1,13 +1,14 @@
 /**
- * A process with a client of its own, on the Redis ARGV[1] and the log in folder ARGV[2]. Answers each message
+ * A process with a client of its own, on the Redis ARGV[1] and the log in folder ARGV[2], in which keys may end if ARGV[4] is
+ * "true". Answers each message
  * `{ id, op, keys, amount, timeout }` with `{ id, result }` or `{ id, error, retryable }`; tells events as `{ event }`.
  */
 import { LoggedRedis, openFileStore } from "../../src/index.ts";
 
 export interface Order {
   readonly id: number;
-  /** Adds `amount` to each key and records `id` in a list; refuses; reads; makes ready. */
-  readonly op: "add" | "refuse" | "read" | "ready";
+  /** Adds `amount` to each key and records `id` in a list; sets each to `id` for a minute; refuses; reads; makes ready. */
+  readonly op: "add" | "hold" | "refuse" | "read" | "ready";
   readonly keys: readonly string[];
   readonly timeout?: number;
 }
@@ -16,11 +17,17 @@ export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string; readonly retryable: boolean };
 
-const [url, folder, lockTtl] = process.argv.slice(2) as [string, string, string | undefined];
+const [url, folder, lockTtl, expiry] = process.argv.slice(2) as [
+  string,
+  string,
+  string | undefined,
+  string | undefined,
+];
 const state = new LoggedRedis({
   url,
   store: await openFileStore({ folder }),
   lockTtl: Number(lockTtl ?? 3_000),
+  expiry: expiry === "true",
   onEvent: (event) => process.send?.({ event }),
 });
 
@@ -34,6 +41,12 @@ const run: Record<Order["op"], (order: Order) => Promise<unknown>> = {
         return { result: set, set };
       },
       { meta: { op: "add", id }, timeout },
+    ),
+  hold: ({ id, keys, timeout = 10_000 }) =>
+    state.occ.transact(
+      [],
+      () => ({ result: null, setWithTtl: keys.map((key) => [key, { value: id, ttl: 60_000 }] as const) }),
+      { timeout },
     ),
   refuse: ({ keys, timeout = 10_000 }) =>
     state.occ.transact(
