@@ -16,6 +16,7 @@ import {
   parentOf,
   parseGuard,
   readWaitsFor,
+  tellsOf,
 } from "../src/protocol.ts";
 import type { Begin } from "../src/stores/store.ts";
 
@@ -262,4 +263,14 @@ test("whether a commit is in the history is final once its epoch is decided, how
     }),
     { numRuns: 500 },
   );
+});
+
+test("a restore tells whether a commit is in a stretch where it names all that may have come after what was seen before", () => {
+  const stretch = { epoch: 3, from: 10, to: 20 };
+  const told = { epoch: 3, from: 14, to: 20 };
+  expect([0, 13, 14, 15].map((seen) => tellsOf(told, stretch, seen))).toEqual([false, false, true, true]);
+  expect([9, 10, 11].map((from) => tellsOf({ ...told, from }, stretch, 0))).toEqual([true, true, false]);
+  expect(tellsOf({ ...told, epoch: 2 }, stretch, 20)).toBe(false);
+  // It goes on from elsewhere in the end than that restore did.
+  expect(tellsOf({ ...told, to: 21 }, stretch, 20)).toBe(false);
 });
