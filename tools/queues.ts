@@ -1,7 +1,7 @@
 /** The queues of a shop whose checkouts go by events, for the tools. */
+import { ToolError } from "log-replay/cli";
 import type { ServiceName } from "../functions/settings/services.ts";
 import { QueueFigures } from "../host/queues/queue-figures.ts";
-import { ToolError } from "./exit.ts";
 
 export interface DeadLetter {
   readonly id: string;

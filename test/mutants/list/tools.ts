@@ -7,8 +7,8 @@ const tool = (mutant: Omit<Mutant, "project">): Mutant => ({ ...mutant, project:
 export const TOOLS: readonly Mutant[] = [
   tool({
     what: "diff has no exit code",
-    file: "tools/commands/diff.ts",
-    before: "    if (differences.length > 0) process.exitCode = EXIT.wrong;\n",
+    file: "layers/log-replay/src/cli/commands/diff.ts",
+    before: "        if (differences.length > 0) process.exitCode = EXIT.wrong;\n",
     after: "",
     promise: "`diff [service...]`",
     tests: SHOPLOG,
@@ -16,9 +16,9 @@ export const TOOLS: readonly Mutant[] = [
   }),
   tool({
     what: "verify does not know the shop's laws",
-    file: "tools/commands/verify.ts",
-    before: "const reading = verify(store, { law });",
-    after: "void law;\n  const reading = verify(store, {});",
+    file: "tools/open-logs.ts",
+    before: "        law: lawOf(name),\n",
+    after: "",
     promise: "`verify [service...]`",
     tests: SHOPLOG,
     name: "a record that breaks the rules of its operation",

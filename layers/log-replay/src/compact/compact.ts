@@ -5,7 +5,8 @@ import { fromNewestSnapshot, stretchesAfter } from "../read/newest-snapshot.ts";
 import { readStretch } from "../read/stretch.ts";
 import { Merge } from "../read/merge.ts";
 import { lastBegun, mayCompact, type Stretch } from "../protocol.ts";
-import type { Position } from "../format/record.ts";
+import { timeOf, type Position } from "../format/record.ts";
+import { FORMAT } from "../format/version.ts";
 import { encodeSnapshot } from "./encode-snapshot.ts";
 import type { LogStore, Segment, Snapshot } from "../stores/store.ts";
 
@@ -14,6 +15,12 @@ const PASS_BYTES = 64 * 1024 * 1024;
 /** Bytes of records between two calls of `onProgress`. */
 const PROGRESS_BYTES = 1024 * 1024;
 
+/**
+ * How long a compaction goes on, and what it may take.
+ *
+ * @example
+ * const options: CompactOptions = { signal: shutdown, onProgress: ({ bytes, ofBytes }) => console.log(bytes / ofBytes) };
+ */
 export interface CompactOptions {
   /** No further pass begins after this time; milliseconds since 1970. The next call does what is left over. */
   readonly deadline?: number;
@@ -46,6 +53,9 @@ export interface CompactResult {
  * transactions and restores. If it is killed anywhere, it leaves a log that is right, and the next one goes on.
  *
  * @throws LogDamageError; StoreUnavailableError; whatever `signal` is aborted with
+ *
+ * @example
+ * const { commits, archived } = await compact(store, { deadline: Date.now() + 20_000 });
  */
 export async function compact(
   store: LogStore,
@@ -111,7 +121,9 @@ async function pass(store: LogStore, older: Snapshot | null, memory: number, onR
   const segments = [...below, ...reading.covered];
   if (commits > 0) {
     // Another compaction may have been faster. What is folded is then in its snapshot.
-    await store.installSnapshot(end, encodeSnapshot(store, older, changes, end, new Date()));
+    const format = begins.get(end.epoch)?.format ?? FORMAT;
+    const whole = { ...end, time: reading.time, format };
+    await store.installSnapshot(end, encodeSnapshot(store, older, changes, whole, new Date()));
   }
   const newest = await store.snapshot();
   if (newest !== null) await store.removeSnapshots(newest);
@@ -131,6 +143,8 @@ class Reading {
   bytes = 0;
   /** How far it has got. */
   end: Position | null;
+  /** When that commit was made, if this pass has read it; milliseconds since 1970. */
+  time = NaN;
   /** Segments of the live epoch that take no more frames, and of which every commit was read. */
   covered: readonly Segment[] = [];
   readonly #store: LogStore;
@@ -183,8 +197,9 @@ class Reading {
       this.changes.add(line);
       bytes += line.line.length;
     }
-    const { epoch, n } = lines.at(-1) as FramedLine;
+    const { epoch, n, line: last } = lines.at(-1) as FramedLine;
     this.end = { epoch, n };
+    this.time = timeOf(last);
     this.commits += lines.length;
     this.bytes += bytes;
     this.#untold += bytes;

@@ -13,6 +13,8 @@ export const LOCK = "log:lock";
 export const TURN = "log:turn";
 /** The identity of the log that the database was restored from, also while it is half restored. */
 export const STORE = "log:store";
+/** What a restore tells of the last commits before it. It expires by itself. */
+export const RECORDED = "log:recorded";
 
 /** The field of a tail entry that holds the record's body. */
 export const BODY = "r";
@@ -25,7 +27,12 @@ export function indexKey(prefix: string): string {
   return `log:index:${prefix}`;
 }
 
-/** Whether a key is the log's or the transaction client's own, and so not part of the state. */
+/**
+ * Whether a key is the log's or the transaction client's own, and so not part of the state.
+ *
+ * @example
+ * const own = keys.filter((key) => !isInternal(key)); // of SCAN
+ */
 export function isInternal(key: string): boolean {
   return key.startsWith("log:") || key.startsWith("occ:");
 }

@@ -1,4 +1,5 @@
 import { encodeFrame } from "../format/frame.ts";
+import { formatOf, named } from "../format/version.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { claimNext } from "../recover/recovery.ts";
@@ -29,7 +30,13 @@ export interface RepairPlan {
   readonly hopeless: readonly string[];
 }
 
-/** Finds out what a repair would do. @throws StoreUnavailableError */
+/**
+ * Finds out what a repair would do. @throws StoreUnavailableError
+ *
+ * @example
+ * const { damages, cut, hopeless } = await planRepair(store);
+ * if (cut !== null) console.log(`${cut.lost} commits after ${cut.epoch}:${cut.n} would not count any more`);
+ */
 export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const damages = await damagesOf(store);
   const hopeless = damages
@@ -87,6 +94,10 @@ export interface Repaired {
  * Does what was planned. What was intact is durable in a new segment before the old one is taken away, so a repair may
  * break off anywhere and be planned anew.
  * @throws TypeError where the plan says that it is hopeless; StoreUnavailableError
+ *
+ * @example
+ * const plan = await planRepair(store);
+ * if (plan.hopeless.length === 0) await repair(store, plan);
  */
 export async function repair(store: RepairableStore, plan: RepairPlan): Promise<Repaired> {
   if (plan.hopeless.length > 0) throw new TypeError(plan.hopeless.join("; "));
@@ -103,7 +114,8 @@ export async function repair(store: RepairableStore, plan: RepairPlan): Promise<
   }
   if (plan.cut === null) return { copies, epoch: null };
   const epoch = await claimNext(store);
-  await store.writeBegin(epoch, { parent: plan.cut.epoch, cut: plan.cut.n });
+  const format = formatOf((await store.begins()).values());
+  await store.writeBegin(epoch, { parent: plan.cut.epoch, cut: plan.cut.n, ...named(format) });
   return { copies, epoch };
 }
 
@@ -133,6 +145,7 @@ async function lostBegins(
     lost.set(epoch, {
       parent: Math.max(0, ...[...found.keys(), ...lost.keys()].filter((other) => other < epoch)),
       cut: cut - 1,
+      ...named(formatOf(found.values())),
     });
   }
   return lost;

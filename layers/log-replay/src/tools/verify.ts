@@ -1,5 +1,5 @@
 import { GoneError, LogDamageError } from "../errors.ts";
-import { eachImage, parseRecord, type LogRecord } from "../format/record.ts";
+import { eachImage, parseRecord, timeOf, type LogRecord } from "../format/record.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore } from "../stores/store.ts";
@@ -15,9 +15,22 @@ export interface Finding {
   readonly what: string;
 }
 
-/** What must be true of a record, given the state before it. @returns what is not, in words */
+/**
+ * What must be true of a record, given the state before it, without the keys that had ended by the record's time.
+ * @returns what is not, in words
+ *
+ * @example
+ * const seatsAreNeverNegative: Law = ({ set }, before) =>
+ *   Number(set["seats"] ?? before("seats")) < 0 ? ["more seats were sold than there are"] : [];
+ */
 export type Law = (record: LogRecord, before: (key: string) => unknown) => string[];
 
+/**
+ * What is looked at besides the format.
+ *
+ * @example
+ * const options: VerifyOptions = { law: ({ set }) => ("seats" in set ? [] : ["it sells no seat"]) };
+ */
 export interface VerifyOptions {
   /** What the records' author promises about them, beyond the format. */
   readonly law?: Law;
@@ -34,6 +47,9 @@ export interface Verified {
  * Reads all of a log and reports everything that is wrong with it, not only the first: checksums, order, holes, epochs,
  * and the law. Needs memory for the state if there is a law.
  * @throws StoreUnavailableError
+ *
+ * @example
+ * for await (const { kind, file, line, what } of verify(store)) console.log(`${kind}: ${file}:${line}: ${what}`);
  */
 export async function* verify(store: LogStore, { law }: VerifyOptions = {}): AsyncGenerator<Finding, Verified> {
   const found = new Findings();
@@ -121,16 +137,20 @@ async function countIntact(reader: EpochReader): Promise<number> {
 }
 
 function lawful(law: Law, found: Findings): (record: SegmentLine) => void {
-  const state = new Map<string, string>();
-  const before = (key: string): unknown => {
-    const image = state.get(key);
-    return image === undefined ? null : JSON.parse(image);
-  };
+  const state = new Map<string, { readonly image: string; readonly end: number | null }>();
   return ({ line, file, number }) => {
     // After a hole nobody can say what follows from what.
     if (found.isBroken) return;
+    const now = timeOf(line);
+    const before = (key: string): unknown => {
+      const { image, end = null } = state.get(key) ?? {};
+      return image === undefined || (end !== null && end <= now) ? null : JSON.parse(image);
+    };
     for (const problem of law(parseRecord(line, file), before)) found.add("damage", file, number, problem);
-    eachImage(line, file, (key, image) => void (image === null ? state.delete(key) : state.set(key, image)));
+    eachImage(line, file, (key, image, _at, end) => {
+      if (image === null) state.delete(key);
+      else state.set(key, { image, end });
+    });
   };
 }
 
