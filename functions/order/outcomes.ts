@@ -6,7 +6,6 @@ import type { DrivenSaga } from "./saga-journal.ts";
 import type { Saga } from "./sagas.ts";
 
 const CHANNEL = "shop:checkouts";
-const CONNECT_TIMEOUT = 2_000;
 
 /** What somebody who waits for a saga hears: how it ended, or that it did and that the record says how. */
 export type News = Saga | "look";
@@ -37,7 +36,6 @@ export class Outcomes {
     this.#channel = new Channel({
       url: redisUrl,
       name: CHANNEL,
-      connectTimeout: CONNECT_TIMEOUT,
       onMessage: (text) => text.split(" ").forEach((id) => this.#tell(id, "look")),
     });
   }

@@ -110,8 +110,7 @@ export class Connection {
     this.#redis = redis;
     this.#timeout = timeout;
     this.runId = runId;
-    // While something is under way its timer keeps the process alive; a connection that waits does not.
-    (redis.stream as Partial<Socket>).unref?.();
+    keepNobody(redis);
     redis.once("close", () => {
       if (!this.#broken) this.#lost = true;
       this.#broken = true;
@@ -321,7 +320,7 @@ export function checkSource({ url, redis, connect }: ConnectionSource): void {
 const OF_URL: ReadonlySet<string> = new Set(["db", "family", "keyPrefix", "connectionName", "clientName"]);
 
 /** Without these a client of ioredis would reconnect or queue, and drop WATCH on the way. @param timeout milliseconds */
-export function required(timeout: number): RequiredSettings {
+function required(timeout: number): RequiredSettings {
   return {
     lazyConnect: true,
     retryStrategy: () => null,
@@ -340,7 +339,7 @@ export function required(timeout: number): RequiredSettings {
 }
 
 /** A client of ioredis that has yet to connect, and the index of the database that it is meant for. @throws AddressError, TypeError */
-async function clientOf(
+export async function clientOf(
   { url, redis, connect }: ConnectionSource,
   timeout: number,
 ): Promise<{ readonly redis: Redis; readonly database: number }> {
@@ -380,8 +379,13 @@ function assertShort(commands: readonly Command[]): void {
 /** EXEC was sent and its answer is lost. fence-off.ts finds out whether it ran. */
 export class LostReplyError extends ConnectionLostError {}
 
+/** While something is under way its timer keeps the process alive; a connection that waits does not. */
+export function keepNobody(redis: Redis): void {
+  (redis.stream as Partial<Socket>).unref?.();
+}
+
 /** The promise's result. After `timeout` ms the connection is cut, which rejects whatever waits for it. */
-async function bounded<T>(redis: Redis, timeout: number, promise: Promise<T>): Promise<T> {
+export async function bounded<T>(redis: Redis, timeout: number, promise: Promise<T>): Promise<T> {
   let cut = false as boolean;
   const timer = setTimeout(() => {
     cut = true;

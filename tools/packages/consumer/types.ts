@@ -6,6 +6,7 @@ import { storeCases } from "log-replay/conformance";
 import { restoreState } from "log-replay/middleware";
 import { openS3Store } from "log-replay/s3";
 import { verify } from "log-replay/tools";
+import { Channel } from "redis-occ/channel";
 import { Occ, OccError, retry, type Decide, type OccOptions } from "redis-occ";
 
 const options: OccOptions = { url: "redis://127.0.0.1" };
@@ -13,6 +14,7 @@ const occ = new Occ<{ "seat:*": { holder: string }; total: number }>(options);
 export const bySentinel = new Occ({
   connect: (settings) => new Redis({ sentinels: [{ host: "sentinel", port: 26379 }], name: "main", ...settings }),
 });
+export const sold: Channel = new Channel({ ...options, name: "sold", onMessage: (text: string) => void text });
 const book: Decide<number> = (view) => ({ result: view.get<number>("n") ?? 0, commands: [["incr", "i"]] });
 
 export async function use(store: LogStore, signal: AbortSignal): Promise<number> {
