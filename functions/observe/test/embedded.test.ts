@@ -114,4 +114,6 @@ test("a request without a trace is one by its own id", () => {
   const made = traceOfRequest("2a480433-6745-4ecd-b49f-f45772521aaf");
   expect(traceIdOf(made)).toBe("2a48043367454ecdb49ff45772521aaf");
   expect(traceOfRequest("no uuid")).toBe("");
+  expect(traceOfRequest("2A480433-6745-4ECD-B49F-F45772521AAF")).toBe(made);
+  expect(traceOfRequest("2a480433-6745-4ecd-0000-000000000000")).toBe("");
 });
