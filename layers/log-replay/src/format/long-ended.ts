@@ -2,7 +2,7 @@
  * Milliseconds after its end from which on a key need not be kept. Redis's clock alone says whether it has ended: this is for
  * other clocks, and more than they differ.
  */
-const LONG = 3_600_000;
+const LONG = 600_000;
 
 /**
  * Whether a key has ended for so long that any clock says so.
