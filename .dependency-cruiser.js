@@ -43,6 +43,13 @@ export default {
       },
     })),
     {
+      name: "command-line-apart",
+      comment: "What a program loads of log-replay is not to grow by what people at a terminal need.",
+      severity: "error",
+      from: { path: "^layers/log-replay/src/(?!cli/)" },
+      to: { path: "^layers/log-replay/src/cli/" },
+    },
+    {
       name: "conformance-is-for-tests",
       comment: "What a store has to pass is no part of what runs on it, and stands on the port alone.",
       severity: "error",

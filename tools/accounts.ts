@@ -2,10 +2,10 @@
 import { SAGAS, type Saga } from "../functions/order/sagas.ts";
 import type { Charge } from "../functions/payment/charges.ts";
 import { userKey } from "../functions/payment/users.ts";
+import type { ServiceName } from "../functions/settings/services.ts";
 import { itemKey } from "../functions/stock/items.ts";
 import type { Reservation } from "../functions/stock/reservations.ts";
 import type { ShopRecord } from "./laws.ts";
-import type { OpenLog } from "./open-logs.ts";
 
 /** Sums over all rows of a service. */
 export interface Sums {
@@ -43,7 +43,7 @@ export class Accounts {
   readonly #credit = new Account("user:", "credit");
   readonly #stock = new Account("item:", "stock");
 
-  add(service: OpenLog["service"], { op, set }: ShopRecord): void {
+  add(service: ServiceName, { op, set }: ShopRecord): void {
     if (service === "stock") this.#stock.add(op, set);
     if (service === "payment") this.#credit.add(op, set);
     for (const [key, image] of Object.entries(set)) {
@@ -174,7 +174,7 @@ class Account {
     this.#replaced.add(key);
   }
 
-  /** Of each row as much was taken as checkouts hold of it. @param holdings by row, of all services */
+  /** Checks that as much was taken of each row as checkouts hold of it. @param holdings by row, of all services */
   compare(holdings: ReadonlyMap<string, number>): string[] {
     const rows = new Set([...this.#spent.keys(), ...holdings.keys()].filter((key) => key.startsWith(this.#prefix)));
     return [...rows].flatMap((key) => {

@@ -1,22 +1,19 @@
 /** Where the logs and the Redis servers of a shop are. */
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { RepairableStore } from "log-replay";
+import { ToolError, type Log, type Logs } from "log-replay/cli";
+import type { Law } from "log-replay/tools";
 import { services } from "../functions/services.ts";
 import { dataFolder, logLocation } from "../functions/settings/configuration.ts";
 import { SERVICES, type ServiceName } from "../functions/settings/services.ts";
 import { openLogStore } from "../functions/state/log-store.ts";
 import type { Service } from "../functions/state/open-state.ts";
-import { ToolError } from "./exit.ts";
+import { LAWS, type Law as ShopLaw, type ShopRecord } from "./laws.ts";
+import { CHOOSERS } from "./records.ts";
 
 /** One service's log, and what belongs to it. */
-export interface OpenLog {
+export interface OpenLog extends Log {
   readonly service: ServiceName;
-  /** A folder, or `s3://BUCKET/PREFIX`. */
-  readonly where: string;
-  readonly store: RepairableStore;
-  /** Prefixes of the keys that its state can list. */
-  readonly indexes: readonly string[];
 }
 
 /**
@@ -35,9 +32,33 @@ export async function openLogs(names: readonly string[]): Promise<OpenLog[]> {
         );
       const where = logBucket === undefined ? logFolder : `s3://${logBucket.bucket}/${logBucket.prefix}`;
       const logStoreId = location.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);
-      return { service: name, where, store: await openLogStore({ ...location, logStoreId }), indexes };
+      const store = await openLogStore({ ...location, logStoreId });
+      const redis = redisUrl(name);
+      return {
+        service: name,
+        name,
+        where,
+        store,
+        indexes,
+        law: lawOf(name),
+        ...(redis === undefined ? {} : { redis }),
+      };
     }),
   );
+}
+
+/** The shop's logs, for the commands that know no shop. */
+export const shopLogs: Logs<OpenLog> = {
+  noun: "service",
+  all: SERVICES,
+  choosers: CHOOSERS,
+  example: { log: "stock", key: "item:7", op: "reserve" },
+  open: openLogs,
+};
+
+/** The laws of the shop, for records as the log has them. */
+export function lawOf(service: ServiceName): Law {
+  return (record, before) => LAWS[service](record as unknown as ShopRecord, before as Parameters<ShopLaw>[1]);
 }
 
 /** @throws ToolError where a variable is missing or wrong */
@@ -49,13 +70,8 @@ function locationOf(service: ServiceName): ReturnType<typeof logLocation> {
   }
 }
 
-export async function openLog(name: string): Promise<OpenLog> {
-  const [log] = await openLogs([name]);
-  return log as OpenLog;
-}
-
 /** The service's Redis, where one is configured or was started by `npm start`. */
-export function redisUrl(service: ServiceName): string | undefined {
+function redisUrl(service: ServiceName): string | undefined {
   const configured = process.env[`REDIS_URL_${service.toUpperCase()}`];
   if (configured) return configured;
   const file = join(dataFolder(), "run", `redis-${service}.url`);

@@ -1,7 +1,7 @@
 /** The queues of a shop whose checkouts go by events, for the tools. */
+import { ToolError } from "log-replay/cli";
 import type { ServiceName } from "../functions/settings/services.ts";
 import { QueueFigures } from "../host/queues/queue-figures.ts";
-import { ToolError } from "./exit.ts";
 
 export interface DeadLetter {
   readonly id: string;
@@ -73,7 +73,7 @@ export class Queue {
     );
   }
 
-  /** They go back into the queue, and only then out of the other one: twice is no harm, never would be. */
+  /** They go back into the queue, and only then out of the other one: handling one twice does no harm, losing it would. */
   async redrive(letters: readonly DeadLetter[]): Promise<void> {
     await this.#inBatches(
       letters,

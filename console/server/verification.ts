@@ -1,5 +1,5 @@
 import { verify, type Finding, type Law } from "log-replay/tools";
-import { LAWS, type Law as ShopLaw, type ShopRecord } from "../../tools/laws.ts";
+import { lawOf } from "../../tools/open-logs.ts";
 import type { ServiceLog } from "./service-log.ts";
 
 /** Findings of a service that are kept. */
@@ -60,9 +60,10 @@ export class Verification {
       this.#report = { ...this.#report, services: [...before, now] };
     };
     let done = 0;
+    const lawOfShop = lawOf(service);
     const law: Law = (record, image) => {
       if (++done % 1_000 === 0) tell({ done });
-      return LAWS[service](record as unknown as ShopRecord, image as Parameters<ShopLaw>[1]);
+      return lawOfShop(record, image);
     };
     tell({});
     const reading = verify(store, { law });

@@ -1,11 +1,19 @@
+import { command, count, EXIT, paint, print, printJson } from "log-replay/cli";
 import { historyLines, parseRecord } from "log-replay/tools";
 import { Accounts, type Sums } from "../accounts.ts";
-import { EXIT } from "../exit.ts";
 import type { ShopRecord } from "../laws.ts";
-import { count, paint, print, printJson } from "../output.ts";
 import { openLogs } from "../open-logs.ts";
 
-export async function audit({ json = false }: { readonly json?: boolean }): Promise<void> {
+export const audit = command({
+  name: "audit",
+  arguments: "",
+  what: "whether stock and credit went where the paid orders say, over all three services, from the logs alone",
+  examples: ["audit", "audit --json"],
+  options: { json: { what: "one JSON object, for programs" } },
+  run: async (_, { json = false }) => auditAll(json),
+});
+
+async function auditAll(json: boolean): Promise<void> {
   const accounts = new Accounts();
   for (const { service, store } of await openLogs([])) {
     for await (const { line, file } of historyLines(store))

@@ -1,3 +1,4 @@
+import { print, ToolError } from "log-replay/cli";
 import { readToken } from "../../console/server/access.ts";
 import { Console } from "../../console/server/console.ts";
 import { listen } from "../../console/server/listen.ts";
@@ -5,13 +6,11 @@ import { openSource, tokenFile } from "../../console/server/source.ts";
 import { Queues, redriveOf } from "../../console/server/queues.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
 import { ShopView } from "../../console/server/shop-view.ts";
-import { ToolError } from "../exit.ts";
-import { print } from "../output.ts";
 
 export interface ConsoleCommandOptions {
   readonly port: number;
   readonly host: string;
-  /** Of a running shop, for its metrics. */
+  /** The URL of a running shop, for its metrics. */
   readonly shop?: string;
 }
 

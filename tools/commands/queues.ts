@@ -1,21 +1,26 @@
+import { command, confirmed, count, paint, print, printJson } from "log-replay/cli";
 import { SERVICES } from "../../functions/settings/services.ts";
-import { confirmed, count, paint, print, printJson } from "../output.ts";
 import { serviceOf } from "../open-logs.ts";
 import { Queue, textOf, type DeadLetter } from "../queues.ts";
 
-export interface QueuesOptions {
-  readonly json?: boolean;
-}
+export const queues = command({
+  name: "queues",
+  arguments: "",
+  what: "of checkouts by events: what waits, what is worked on, and the messages that could not be handled",
+  examples: ["queues", "queues --json"],
+  options: { json: { what: "one JSON object a service, for programs" } },
+  run: async (_, { json = false }) => show(json),
+});
 
 /** What waits, what is worked on, how old the oldest is, and what could not be handled. */
-export async function queues(options: QueuesOptions): Promise<void> {
+async function show(json: boolean): Promise<void> {
   for (const service of SERVICES) {
     const queue = new Queue(service);
     try {
       const { figures } = queue;
       const [depth, oldest, letters] = await Promise.all([figures.depth(), figures.oldest(), queue.deadLetters()]);
       await queue.putBack(letters);
-      if (options.json) {
+      if (json) {
         await printJson({ service, ...depth, oldest: oldest ?? null, deadLetters: letters.map(toJson) });
         continue;
       }
@@ -32,12 +37,17 @@ export async function queues(options: QueuesOptions): Promise<void> {
   }
 }
 
-export interface RedriveOptions {
-  readonly yes?: boolean;
-}
+export const redrive = command({
+  name: "redrive",
+  arguments: "<service>",
+  what: "has the messages that could not be handled tried once more: says which, and asks",
+  examples: ["redrive stock", "redrive stock --yes"],
+  options: { yes: { what: "does not ask" } },
+  run: ([service = ""], { yes = false }) => sendAgain(service, yes),
+});
 
 /** Has the dead letters of a service handled once more. */
-export async function redrive(service: string, { yes = false }: RedriveOptions): Promise<void> {
+async function sendAgain(service: string, yes: boolean): Promise<void> {
   const queue = new Queue(serviceOf(service).name);
   try {
     const letters = await queue.deadLetters();

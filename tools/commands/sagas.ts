@@ -1,13 +1,10 @@
 import { stateAt } from "log-replay";
+import { command, count, openOne, paint, print, printJson, teller, timeline, ToolError } from "log-replay/cli";
 import { SAGAS, isSettled, type Saga } from "../../functions/order/sagas.ts";
-import { ToolError } from "../exit.ts";
-import { count, paint, print, printJson } from "../output.ts";
-import { openLog, openLogs } from "../open-logs.ts";
+import { openLogs, shopLogs } from "../open-logs.ts";
 import { chosen } from "../records.ts";
-import { timeline } from "../timeline.ts";
-import { teller } from "./show.ts";
 
-export interface SagasOptions {
+interface SagasOptions {
   readonly open?: boolean;
   readonly stuck?: boolean;
   readonly done?: boolean;
@@ -15,9 +12,23 @@ export interface SagasOptions {
   readonly json?: boolean;
 }
 
-export async function sagas(id: string | undefined, options: SagasOptions): Promise<void> {
-  if (id !== undefined) return story(id, options);
-  const { store } = await openLog("order");
+export const sagas = command({
+  name: "sagas",
+  arguments: "[id]",
+  what: "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs",
+  examples: ["sagas --open", "sagas --stuck", "sagas sf3qb2"],
+  options: {
+    open: { what: "only those that are not settled" },
+    stuck: { what: "only those that are not settled and past their deadline" },
+    done: { what: "only those that are settled" },
+    long: { what: "nothing is shortened" },
+    json: { what: "one JSON object a line, for programs" },
+  },
+  run: ([id], options) => (id === undefined ? list(options) : story(id, options)),
+});
+
+async function list(options: SagasOptions): Promise<void> {
+  const { store } = await openOne(shopLogs, "order");
   const { images } = await stateAt(store);
   const all = [...images]
     .filter(([key]) => key.startsWith(SAGAS))
@@ -64,12 +75,13 @@ function described(id: string, saga: Saga, now: number): string {
 /** All that one checkout did, in all three logs, even after its record was deleted. */
 async function story(beginning: string, options: SagasOptions): Promise<void> {
   const saga = await fullId(beginning);
-  const tell = teller(true, options);
+  const logs = await openLogs([]);
+  const tell = teller(shopLogs, logs, options);
   let found = 0;
-  for await (const { log, line } of timeline(await openLogs([]))) {
+  for await (const { log, line } of timeline(logs)) {
     const record = chosen({ saga }, line);
     if (record === null) continue;
-    await tell({ service: log.service, record });
+    await tell(log, record);
     found++;
   }
   if (found === 0) throw new ToolError(`no checkout ${beginning} is in the logs`);
@@ -78,7 +90,7 @@ async function story(beginning: string, options: SagasOptions): Promise<void> {
 /** @throws ToolError where several begin so */
 async function fullId(beginning: string): Promise<string> {
   const ids = new Set<string>();
-  for await (const { line } of timeline([await openLog("order")])) {
+  for await (const { line } of timeline([await openOne(shopLogs, "order")])) {
     const id = chosen({ op: "checkout" }, line)?.["saga"];
     if (typeof id === "string" && id.startsWith(beginning)) ids.add(id);
   }

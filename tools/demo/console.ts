@@ -1,5 +1,6 @@
 /** `npm run demo -- --console`: a shop of its own with customers in it, and a page on which it can be broken. */
 import { randomBytes } from "node:crypto";
+import { paint, print } from "log-replay/cli";
 import { Console } from "../../console/server/console.ts";
 import { localFaults } from "../../console/server/faults/local-faults.ts";
 import { listen } from "../../console/server/listen.ts";
@@ -7,7 +8,6 @@ import { openSource } from "../../console/server/source.ts";
 import { ShopProbe } from "../../console/server/shop-probe.ts";
 import { ShopView } from "../../console/server/shop-view.ts";
 import type { RunningShop } from "../../host/running-shop.ts";
-import { paint, print } from "../output.ts";
 import { keepBuying } from "./market.ts";
 
 const CUSTOMERS = 4;

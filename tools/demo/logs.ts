@@ -1,7 +1,7 @@
+import { pretty, timeline, type Span } from "log-replay/cli";
 import type { LogRecord } from "log-replay/tools";
 import { openLogs, type OpenLog } from "../open-logs.ts";
-import { chosen, pretty, type Choice } from "../records.ts";
-import { timeline, type Span } from "../timeline.ts";
+import { chosen, type Choice } from "../records.ts";
 import type { Narrator } from "./narrator.ts";
 
 const PATIENCE = 60_000;
@@ -41,9 +41,10 @@ export class Logs {
 
   /** Shows what a checkout has written, all three logs on one time line. @param span of it; all of it without one */
   async story(saga: string, span: Span = {}): Promise<void> {
+    const describe = pretty(this.logs, false);
     for await (const { log, line } of timeline(this.logs, span)) {
       const record = chosen({ saga }, line);
-      if (record !== null) await this.#narrator.show(pretty({ service: log.service, record }));
+      if (record !== null) await this.#narrator.show(describe(log, record));
     }
   }
 }

@@ -1,10 +1,9 @@
 /** `npm run demo`: the story of the project on a shop of its own, which is gone afterwards. */
 import { parseArgs } from "node:util";
+import { explain, paint, print } from "log-replay/cli";
 import { freeHttpPort } from "../../host/ports.ts";
 import { onStopSignals } from "../../host/stop-signals.ts";
 import { startShop, type RunningShop } from "../../host/running-shop.ts";
-import { explain } from "../exit.ts";
-import { paint, print } from "../output.ts";
 import { Narrator } from "./narrator.ts";
 import { tellStory } from "./story.ts";
 

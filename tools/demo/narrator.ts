@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { stripVTControlCharacters } from "node:util";
-import { paint, print } from "../output.ts";
-import { brief } from "../records.ts";
+import { brief, paint, print } from "log-replay/cli";
 
 /** Milliseconds to read a character. */
 const PACE = 28;

@@ -1,7 +1,6 @@
+import { paint, runCommand } from "log-replay/cli";
 import type { RunningShop } from "../../host/running-shop.ts";
-import { audit } from "../commands/audit.ts";
-import { verifyLogs } from "../commands/verify.ts";
-import { paint } from "../output.ts";
+import { shoplog } from "../program.ts";
 import { Customer } from "./customer.ts";
 import { Logs } from "./logs.ts";
 import type { Narrator } from "./narrator.ts";
@@ -114,11 +113,11 @@ async function reckoning({ narrator }: Cast): Promise<void> {
   await narrator.tell(
     `Every checksum, every commit, every transition in all three logs (${paint("bold", "npx shoplog verify")}):`,
   );
-  await verifyLogs([], {});
+  await runCommand(shoplog, ["verify"]);
   await narrator.tell(
     `And where every unit of credit and stock went, from the logs alone (${paint("bold", "npx shoplog audit")}):`,
   );
-  await audit({});
+  await runCommand(shoplog, ["audit"]);
   await narrator.tell("\nThat was all. The shop of this demo is stopped, and its folder removed.");
 }
 

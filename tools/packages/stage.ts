@@ -11,10 +11,11 @@ const LAYERS = { "redis-occ": [], "log-replay": ["log.md"] } as const satisfies 
 export const PACKAGES = Object.keys(LAYERS) as (keyof typeof LAYERS)[];
 
 /** What the workspace needs and nobody else: fail points are of the tests. */
-const NOT_PUBLISHED = new Set(["./fail-points", "./package.json"]);
+export const NOT_PUBLISHED = new Set(["./fail-points", "./package.json"]);
 
 interface Manifest {
   readonly exports: Readonly<Record<string, string>>;
+  readonly bin?: Readonly<Record<string, string>>;
   readonly version: string;
   readonly [name: string]: unknown;
 }
@@ -55,11 +56,13 @@ function stage(name: (typeof PACKAGES)[number]): void {
   const {
     private: _private,
     exports: sources,
+    bin = {},
     ...manifest
   } = JSON.parse(readFileSync(join(layer, "package.json"), "utf8")) as Manifest;
   const entries = Object.entries(sources)
     .filter(([path]) => !NOT_PUBLISHED.has(path))
-    .map(([path, source]) => [path, source.replace(/^\.\/src\/(.*)\.ts$/, "$1")] as const);
+    .map(([path, source]) => [path, entryOf(source)] as const);
+  const programs = Object.entries(bin).map(([program, source]) => [program, `dist/${entryOf(source)}.js`]);
   // Before the compiler runs: it takes the kind of module from here.
   writeJson(join(target, "package.json"), {
     ...manifest,
@@ -69,6 +72,7 @@ function stage(name: (typeof PACKAGES)[number]): void {
       ...Object.fromEntries(entries.map(([path, entry]) => [path, conditions(entry)])),
       "./package.json": "./package.json",
     },
+    ...(programs.length > 0 ? { bin: Object.fromEntries(programs) as unknown } : {}),
     files: ["dist", "src", "docs", "CHANGELOG.md"],
     ...repository(name),
   });
@@ -79,6 +83,9 @@ function stage(name: (typeof PACKAGES)[number]): void {
   );
   addDocuments(name, layer, target);
 }
+
+/** The module that a source becomes, without its ending. */
+const entryOf = (source: string): string => source.replace(/^\.\/src\/(.*)\.ts$/, "$1");
 
 /** ES modules are loaded by `require` too: of each module there is one instance in a process, however it was asked for. */
 function conditions(entry: string): object {

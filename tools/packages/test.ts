@@ -3,7 +3,7 @@
  * them: each Node that they promise, both versions of ioredis, by import and by require, with types of four kinds. Needs the npm registry,
  * for the other versions of Node.
  */
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -31,19 +31,25 @@ try {
     const project = install(`ioredis-${version}`, [`ioredis@${version}`, "aws4fetch"]);
     for (const file of Object.keys(tarballs)) checkSourceMaps(join(project, "node_modules", file));
     for (const node of NODES) {
-      run(node, project, ["use.mjs", `unix:${socket}`, join(project, `log-${node}`)]);
-      run(node, project, ["use.cjs", `unix:${socket}`]);
+      run(node, project, ["node", "use.mjs", `unix:${socket}`, join(project, `log-${node}`)]);
+      useCommands(node, project, `log-${node}`);
+      run(node, project, ["node", "use.cjs", `unix:${socket}`]);
       flush(project);
       say(`used with Node ${node} and ioredis ${version}`);
     }
-    if (version === "6") checkTypes(project);
+    checkTypes(project);
   }
   const bare = install("without-aws4fetch", ["ioredis@6"]);
   writeFileSync(join(bare, "bare.mjs"), 'await import("log-replay");\nawait import("redis-occ");\n');
-  run("24", bare, ["bare.mjs"]);
+  run("24", bare, ["node", "bare.mjs"]);
   if (existsSync(join(bare, "node_modules", "aws4fetch")))
     throw new Error("aws4fetch is installed, though nobody asked for it");
-  say("log-replay loads without aws4fetch");
+  const { status, stderr } = tell("24", bare, ["log-replay", "verify", "s3://bucket/log"], {
+    AWS_REGION: "eu-central-1",
+  });
+  if (status !== 2 || !stderr.endsWith("error: a log in S3 needs the package aws4fetch: npm install aws4fetch\n"))
+    throw new Error(`log-replay without aws4fetch: ${status} ${stderr}`);
+  say("log-replay loads without aws4fetch, and says where it is needed");
 } finally {
   redis.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
@@ -60,8 +66,33 @@ function install(name: string, others: readonly string[]): string {
 }
 
 function run(node: string, project: string, args: readonly string[]): void {
-  const command = ["--yes", "--package", `node@${node}`, "--", "node", ...args];
-  execFileSync("npx", command, { cwd: project, stdio: ["ignore", "ignore", "inherit"], timeout: 120_000 });
+  const { status, stderr } = tell(node, project, args);
+  if (status !== 0) throw new Error(`${args.join(" ")} with Node ${node}: ${status} ${stderr}`);
+}
+
+function tell(node: string, project: string, args: readonly string[], environment: Record<string, string> = {}) {
+  const command = ["--yes", "--package", `node@${node}`, "--", ...args];
+  const env = { ...process.env, ...environment };
+  return spawnSync("npx", command, { cwd: project, env, encoding: "utf8", timeout: 120_000 });
+}
+
+/** `npx log-replay`, on the log that `use.mjs` has left: one commit, of `n`. */
+function useCommands(node: string, project: string, log: string): void {
+  const ask = (expected: number, out: string, args: readonly string[]): void => {
+    const { status, stdout, stderr } = tell(node, project, ["log-replay", ...args]);
+    if (status !== expected || !`${stdout}${stderr}`.includes(out) || /\n {4}at /.test(stderr))
+      throw new Error(`log-replay ${args.join(" ")} with Node ${node}: ${status} ${stdout}${stderr}`);
+  };
+  ask(0, "Usage: log-replay <command>", ["--help"]);
+  ask(0, `${log}  sound: 1 commit in 1 epoch`, ["verify", log]);
+  ask(0, '"op":"first","set":{"n":7}', ["show", log, "--json"]);
+  ask(0, "n  7", ["state", log]);
+  ask(0, "nothing is to be repaired", ["repair", log]);
+  ask(0, "equal: 1 key", ["diff", log, "--redis", `unix:${socket}`]);
+  ask(0, "1 commit folded", ["compact", log]);
+  ask(0, "epoch 2 sets 1 key", ["restore", log, "--at", "0", "--yes"]);
+  ask(0, "copied: 2 commits", ["backup", log, `${log}-copy`]);
+  ask(2, "error: nowhere is no log store", ["verify", "nowhere"]);
 }
 
 /** Each test finds an empty Redis: LoggedRedis refuses one that holds other data. */
@@ -84,6 +115,7 @@ function checkTypes(project: string): void {
       writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type }));
       const compilerOptions = {
         strict: true,
+        exactOptionalPropertyTypes: true,
         noEmit: true,
         module: "nodenext",
         target: "es2022",

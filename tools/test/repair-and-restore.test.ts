@@ -86,7 +86,7 @@ test("restore in the log alone, for a shop that does not run", async () => {
   try {
     expect(await shoplog(folder, ["restore", "--at", before, "--yes"])).toMatchObject({
       code: 0,
-      stdout: expect.stringContaining("in the log alone: no Redis of it runs") as unknown,
+      stdout: expect.stringContaining("in the log alone, from which its program restores itself") as unknown,
     });
     const { stdout } = await shoplog(folder, ["state", "payment", "--key", `user:${goods.user}`]);
     expect(stdout).toContain('"credit":100');

@@ -5,7 +5,15 @@
 import { channel } from "node:diagnostics_channel";
 import type { LogEvent } from "./recover/recovery.ts";
 
-/** A frame that was appended, or was not. On `log-replay:append`. */
+/**
+ * A frame that was appended, or was not. On `log-replay:append`.
+ *
+ * @example
+ * subscribe("log-replay:append", (message) => {
+ *   const { commits, started, ended, error } = message as AppendMessage;
+ *   console.log(`${commits} commits in ${ended - started} ms`, error);
+ * });
+ */
 export interface AppendMessage {
   /** Of the `LoggedRedis`; undefined where it was given none. */
   readonly name: string | undefined;
@@ -20,7 +28,15 @@ export interface AppendMessage {
   readonly error: unknown;
 }
 
-/** What a restore tells about itself. On `log-replay:restore`. */
+/**
+ * What a restore tells about itself. On `log-replay:restore`.
+ *
+ * @example
+ * subscribe("log-replay:restore", (message) => {
+ *   const { name, event } = message as RestoreMessage;
+ *   console.log(name, event);
+ * });
+ */
 export type RestoreMessage = LogEvent & { readonly name: string | undefined; readonly store: string };
 
 export const appends = channel("log-replay:append");

@@ -1,4 +1,9 @@
-/** What can be wrong with the log or with the state that is kept from it. The same two facts as of an OccError of redis-occ. */
+/**
+ * What can be wrong with the log or with the state that is kept from it. The same two facts as of an OccError of redis-occ.
+ *
+ * @example
+ * if (error instanceof LogError && !error.transient) console.error("somebody has to help", error.code, error.message);
+ */
 export abstract class LogError extends Error {
   abstract readonly code: string;
   /** True exactly where the call is known to have changed nothing, now or later. */
@@ -17,7 +22,12 @@ export abstract class LogError extends Error {
   }
 }
 
-/** The log is damaged in a place where a crash cannot have torn it. The service stops: wrong state is worse than none. */
+/**
+ * The log is damaged in a place where a crash cannot have torn it. The service stops: wrong state is worse than none.
+ *
+ * @example
+ * if (error instanceof LogDamageError) console.error(`${error.file}:${error.line}: ${error.what}`); // npx log-replay repair
+ */
 export class LogDamageError extends LogError {
   readonly code = "log_damaged";
   readonly unchanged = true;
@@ -38,6 +48,9 @@ export class LogDamageError extends LogError {
 /**
  * The log store cannot be used now: its disk is full, its folder gone or read-only. Not transient where somebody has to
  * help: a bucket that does not exist, credentials or permissions that do not suffice.
+ *
+ * @example
+ * const status = error instanceof StoreUnavailableError && error.transient ? 503 : 500;
  */
 export class StoreUnavailableError extends LogError {
   readonly code = "log_unavailable";
@@ -56,6 +69,9 @@ const DENIED = /^(EACCES|EPERM)$/;
 /**
  * What was to be read has been compacted away meanwhile. The newest snapshot holds it, so the reader starts again from
  * there.
+ *
+ * @example
+ * const segments = error instanceof GoneError ? await store.segments() : []; // listed anew: what was read is in the snapshot now
  */
 export class GoneError extends LogError {
   readonly code = "log_gone";
@@ -63,21 +79,36 @@ export class GoneError extends LogError {
   readonly transient = true;
 }
 
-/** The store is not the one that belongs to this Redis: a wrong folder was mounted, or a wrong Redis configured. */
+/**
+ * The store is not the one that belongs to this Redis: a wrong folder was mounted, or a wrong Redis configured.
+ *
+ * @example
+ * if (error instanceof StoreMismatchError) console.error("a wrong folder, or a wrong Redis", error.message);
+ */
 export class StoreMismatchError extends LogError {
   readonly code = "log_mismatch";
   readonly unchanged = true;
   readonly transient = false;
 }
 
-/** The log was written by a newer version, in a format that this one does not know. Nothing was claimed, truncated or changed. */
+/**
+ * The log was written by a newer version, in a format that this one does not know. Nothing was claimed, truncated or changed.
+ *
+ * @example
+ * if (error instanceof FormatError) console.error("a newer log-replay wrote it", error.message);
+ */
 export class FormatError extends LogError {
   readonly code = "log_format";
   readonly unchanged = true;
   readonly transient = false;
 }
 
-/** The state is being restored, and the caller's time is up. */
+/**
+ * The state is being restored, and the caller's time is up.
+ *
+ * @example
+ * const answer = error instanceof RestoringError ? { statusCode: 503, headers: { "Retry-After": "1" } } : { statusCode: 500 };
+ */
 export class RestoringError extends LogError {
   readonly code = "restoring";
   readonly unchanged = true;
@@ -87,6 +118,9 @@ export class RestoringError extends LogError {
 /**
  * This Redis cannot carry the state, however long one waits: somebody has to change it, or to name another one. What each
  * connection meets (address, database, cluster mode, permissions) is an error of redis-occ. Nothing was claimed or changed.
+ *
+ * @example
+ * if (error instanceof ServerUnfitError) console.error(error.code, error.message); // redis_policy: CONFIG SET maxmemory-policy noeviction
  */
 export class ServerUnfitError extends LogError {
   readonly code: "redis_memory" | "redis_policy" | "redis_version";
@@ -99,7 +133,12 @@ export class ServerUnfitError extends LogError {
   }
 }
 
-/** The server is a replica: it takes no writes until it is promoted, or the address leads to another one. Nothing was claimed. */
+/**
+ * The server is a replica: it takes no writes until it is promoted, or the address leads to another one. Nothing was claimed.
+ *
+ * @example
+ * if (error instanceof ReplicaError) await retry(() => state.ready()); // until it is promoted
+ */
 export class ReplicaError extends LogError {
   readonly code = "redis_replica";
   readonly unchanged = true;

@@ -8,6 +8,13 @@ import { LogHook } from "./commit/log-hook.ts";
 import type { LogEvent } from "./recover/recovery.ts";
 import type { LogStore } from "./stores/store.ts";
 
+/**
+ * Where the state is, where its log is, and how long anything may take.
+ *
+ * @example
+ * const options: LoggedRedisOptions = { url, store, indexes: ["seat:"], restorePatience: 1_000 };
+ * const seats = new LoggedRedis(options);
+ */
 export interface LoggedRedisOptions {
   /** `redis://[:password@]host:port[/db]`. The database belongs to this state alone, and is wiped before a restore. */
   readonly url: string;
@@ -47,7 +54,13 @@ export interface LoggedRedisOptions {
   readonly name?: string;
 }
 
-/** See `compactWhenDue`. */
+/**
+ * See `compactWhenDue`.
+ *
+ * @example
+ * const compaction: CompactionOptions = { bytes: 64 * 1024 * 1024, age: 24 * 3_600_000, every: 10_000 };
+ * const seats = new LoggedRedis({ url, store, compaction });
+ */
 export interface CompactionOptions extends CompactThresholds {
   /** Milliseconds between two looks. Default a minute. */
   readonly every?: number;

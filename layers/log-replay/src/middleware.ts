@@ -6,6 +6,12 @@ interface Request {
   readonly context: { getRemainingTimeInMillis?: () => number };
 }
 
+/**
+ * Which state, and how long an invocation waits for it.
+ *
+ * @example
+ * const options: RestoreStateOptions = { state: openState, timeout: 5_000 };
+ */
 export interface RestoreStateOptions {
   /** Gives the state that the handler works with. */
   readonly state: () => Promise<LoggedRedis>;
@@ -19,7 +25,9 @@ export interface RestoreStateOptions {
  * Middleware for middy: the handler runs only once the state is there. The first invocation of a process looks, and
  * restores what is missing or waits for whoever does. Later ones pass, because each transaction checks by itself.
  *
- * @example middy().use(restoreState({ state: openShop })).handler(…)
+ * @example
+ * export const handler = middy().use(restoreState({ state: openState })).handler(sell);
+ *
  * @throws RestoringError if the restore takes longer than the invocation can wait
  */
 export function restoreState({ state, timeout = 10_000, reserve = 1_000 }: RestoreStateOptions): {

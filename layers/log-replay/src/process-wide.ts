@@ -10,6 +10,10 @@ type Registry = Map<string, Promise<unknown>>;
 /**
  * The process's one instance under `name`, made at the first call. A failed attempt is forgotten, and the next call
  * tries again.
+ *
+ * @example
+ * const openSeats = () =>
+ *   processWide("seats", async () => new LoggedRedis({ url, store: await openFileStore({ folder: "seats-log" }) }));
  */
 export function processWide<T>(name: string, create: () => Promise<T>): Promise<T> {
   const holder = globalThis as { [REGISTRY]?: Registry | undefined };

@@ -2,6 +2,12 @@ import { Redis } from "ioredis";
 import { required } from "./connection.ts";
 import { asOccError } from "./errors.ts";
 
+/**
+ * What a channel is, and who hears of it.
+ *
+ * @example
+ * const options: ChannelOptions = { url, name: "sold", connectTimeout: 2_000, onMessage: (seat) => console.log(seat) };
+ */
 export interface ChannelOptions {
   /** `redis://[:password@]host:port[/db]`; channels are the same in all databases of a server. */
   readonly url: string;
@@ -80,7 +86,7 @@ export class Channel {
   /** One that never reconnects by itself: whoever needs it next opens another. */
   async #open(onClose: () => void): Promise<Redis> {
     const { url, connectTimeout } = this.#options;
-    const redis = new Redis(url, required(connectTimeout) as never);
+    const redis = new Redis(url, required(connectTimeout));
     redis.on("error", () => undefined);
     redis.once("close", onClose);
     try {

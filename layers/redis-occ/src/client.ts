@@ -25,7 +25,13 @@ import { WatchLane } from "./watch-lane.ts";
  */
 export type OccOptions = ConnectionSource & OccSettings;
 
-/** All but where Redis is. */
+/**
+ * All but where Redis is.
+ *
+ * @example
+ * const settings: OccSettings = { timeout: 2_000, maxAttempts: 20, connections: 4 };
+ * const client = new Occ({ url, ...settings });
+ */
 export interface OccSettings {
   /** Takes part in every transaction and read. */
   readonly hook?: CommitHook;
@@ -257,7 +263,7 @@ export class Occ<Keys = AnyKeys> {
    *
    * @example
    * const [seats, holder] = await occ.read(["seats", "holder:9"]); // number | null, string | null, of a client with a key map
-   * const [a, b] = await other.read<[number, string]>(["a", "b"]); // the types named by hand, one for each key
+   * const [a, b] = await plain.read<[number, string]>(["a", "b"]); // the types named by hand, one for each key
    *
    * @throws OccError; a read changes nothing, so `unchanged` is true of each. WrongTypeError where a key holds no string,
    *   DecodeError where some other program wrote it

@@ -43,12 +43,42 @@ interface ByFunction {
    * Makes a client of ioredis, a new one at each call: where addresses or passwords change while the process runs.
    * @param settings what this package needs to be set, whatever else is
    */
-  readonly connect: (settings: RedisOptions) => Redis | Promise<Redis>;
+  readonly connect: (settings: RequiredSettings) => Redis | Promise<Redis>;
   readonly url?: undefined;
   readonly redis?: undefined;
 }
 
-/** What `Connection.open` needs. */
+/**
+ * Options of ioredis without which a connection could not be trusted. Their types are exact: so they can be spread among others
+ * with `exactOptionalPropertyTypes`, too.
+ *
+ * @example
+ * const connect = (settings: RequiredSettings) => new Redis({ host: "redis", tls: {}, ...settings });
+ */
+export interface RequiredSettings {
+  readonly lazyConnect: true;
+  readonly retryStrategy: () => null;
+  readonly reconnectOnError: null;
+  readonly sentinelRetryStrategy: () => null;
+  readonly sentinelReconnectStrategy: () => null;
+  readonly enableOfflineQueue: false;
+  readonly enableReadyCheck: false;
+  /** The shape of replies is that of RESP2, whatever ioredis prefers. */
+  readonly protocol: 2;
+  readonly maxRetriesPerRequest: 0;
+  readonly autoResendUnfulfilledCommands: false;
+  readonly connectTimeout: number;
+  /** A server that hangs never closes its side: without this, ioredis would wait two more seconds for that. */
+  readonly disconnectTimeout: 0;
+  readonly noDelay: true;
+}
+
+/**
+ * What `Connection.open` needs.
+ *
+ * @example
+ * const options: ConnectionOptions = { url, roundTripTimeout: 2_000 };
+ */
 export type ConnectionOptions = ConnectionSource & RoundTrips;
 
 interface RoundTrips {
@@ -61,6 +91,12 @@ interface RoundTrips {
  *
  * WATCH lives and dies with a connection, so this one never reconnects and never queues while it is down: ioredis would
  * silently do both, and drop WATCH on the way. It breaks once, and whoever used it opens another.
+ *
+ * @example
+ * const connection = await Connection.open({ url, roundTripTimeout: 2_000 });
+ * const [, seats] = await connection.pipeline([["watch", "seats"], ["get", "seats"]]);
+ * const replies = await connection.transaction([["set", "seats", Number(seats) - 1]]); // null where somebody changed it meanwhile
+ * connection.close();
  */
 export class Connection {
   /** Identity of the server process behind it. A restarted Redis has another one. */
@@ -285,7 +321,7 @@ export function checkSource({ url, redis, connect }: ConnectionSource): void {
 const OF_URL: ReadonlySet<string> = new Set(["db", "family", "keyPrefix", "connectionName", "clientName"]);
 
 /** Without these a client of ioredis would reconnect or queue, and drop WATCH on the way. @param timeout milliseconds */
-export function required(timeout: number): RedisOptions {
+export function required(timeout: number): RequiredSettings {
   return {
     lazyConnect: true,
     retryStrategy: () => null,
@@ -294,12 +330,10 @@ export function required(timeout: number): RedisOptions {
     sentinelReconnectStrategy: () => null,
     enableOfflineQueue: false,
     enableReadyCheck: false,
-    // The shape of replies is that of RESP2, whatever ioredis prefers.
     protocol: 2,
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     connectTimeout: timeout,
-    // A server that hangs never closes its side: without this, ioredis would wait two more seconds for that.
     disconnectTimeout: 0,
     noDelay: true,
   };
@@ -313,11 +347,11 @@ async function clientOf(
   const settings = required(timeout);
   if (url !== undefined) {
     const database = databaseOf(url);
-    // ioredis types some of its options as what they cannot be when they are handed over.
-    return { redis: readable(() => new Redis(url, settings as never)), database };
+    return { redis: readable(() => new Redis(url, settings)), database };
   }
   if (redis !== undefined) {
     const database = databaseIn(redis.db);
+    // ioredis types some of its options as what they cannot be when they are handed over.
     return { redis: new Redis({ ...redis, ...settings } as never), database };
   }
   const made = (await connect(settings)) as Partial<Redis> | undefined;

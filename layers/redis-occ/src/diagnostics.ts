@@ -4,7 +4,15 @@
  */
 import { channel, tracingChannel } from "node:diagnostics_channel";
 
-/** One transaction, from `transact` until its caller has the answer. On `tracing:redis-occ:transaction:*`. */
+/**
+ * One transaction, from `transact` until its caller has the answer. On `tracing:redis-occ:transaction:*`.
+ *
+ * @example
+ * subscribe("tracing:redis-occ:transaction:asyncEnd", (message) => {
+ *   const { name, meta } = message as TransactionMessage;
+ *   console.log(name, meta);
+ * });
+ */
 export interface TransactionMessage {
   /** Of the `Occ`; undefined where it was given none. */
   readonly name: string | undefined;
@@ -12,7 +20,15 @@ export interface TransactionMessage {
   readonly meta: unknown;
 }
 
-/** One attempt of a group, once it has ended. On `redis-occ:attempt`. */
+/**
+ * One attempt of a group, once it has ended. On `redis-occ:attempt`.
+ *
+ * @example
+ * subscribe("redis-occ:attempt", (message) => {
+ *   const { outcome, size, started, ended } = message as AttemptMessage;
+ *   console.log(`${size} transactions, ${outcome}, in ${ended - started} ms`);
+ * });
+ */
 export interface AttemptMessage {
   readonly name: string | undefined;
   /** `conflict`: another client had changed a key, and nothing happened. `failed`: an error, and nothing happened. */

@@ -29,7 +29,12 @@ export abstract class OccError extends Error {
   }
 }
 
-/** Other clients changed the keys during each of `attempts` attempts. Nothing was changed. */
+/**
+ * Other clients changed the keys during each of `attempts` attempts. Nothing was changed.
+ *
+ * @example
+ * if (error instanceof ConflictError) console.warn(`a hot key: ${error.attempts} attempts were not enough`);
+ */
 export class ConflictError extends OccError {
   readonly code = "conflict";
   readonly unchanged = true;
@@ -42,7 +47,12 @@ export class ConflictError extends OccError {
   }
 }
 
-/** The deadline passed before EXEC was sent. Nothing was changed. `cause` says what stood in the way, if anything. */
+/**
+ * The deadline passed before EXEC was sent. Nothing was changed. `cause` says what stood in the way, if anything.
+ *
+ * @example
+ * if (error instanceof TimeoutError) console.warn("no answer in time", error.cause);
+ */
 export class TimeoutError extends OccError {
   readonly code = "timeout";
   readonly unchanged = true;
@@ -54,14 +64,24 @@ export class TimeoutError extends OccError {
   }
 }
 
-/** The caller's signal was aborted before EXEC was sent; its reason is the `cause`. Nothing was changed. */
+/**
+ * The caller's signal was aborted before EXEC was sent; its reason is the `cause`. Nothing was changed.
+ *
+ * @example
+ * if (error instanceof AbortedError) console.info("the caller went away", error.cause);
+ */
 export class AbortedError extends OccError {
   readonly code = "aborted";
   readonly unchanged = true;
   readonly transient = false;
 }
 
-/** Redis cannot be reached, or the connection broke before EXEC was sent. Nothing was changed. */
+/**
+ * Redis cannot be reached, or the connection broke before EXEC was sent. Nothing was changed.
+ *
+ * @example
+ * const isDown = error instanceof TimeoutError && error.cause instanceof ConnectionLostError;
+ */
 export class ConnectionLostError extends OccError {
   readonly code = "connection_lost";
   readonly unchanged = true;
@@ -84,6 +104,9 @@ const PASSING =
 /**
  * Redis refused the commands before it ran any of them. Nothing was changed. Out of memory, read-only and the like pass;
  * a command that it does not know does not.
+ *
+ * @example
+ * if (error instanceof ServerRefusedError && error.transient) console.warn("Redis is full, or starts", error.message);
  */
 export class ServerRefusedError extends OccError {
   readonly code = "server_refused";
@@ -97,7 +120,12 @@ export class ServerRefusedError extends OccError {
   }
 }
 
-/** A key holds another type of value than the rule, the read or the write needs. Nothing was changed. */
+/**
+ * A key holds another type of value than the rule, the read or the write needs. Nothing was changed.
+ *
+ * @example
+ * if (error instanceof WrongTypeError) console.error(`who made ${error.key} a ${error.found}?`);
+ */
 export class WrongTypeError extends OccError {
   readonly code = "wrong_type";
   readonly unchanged = true;
@@ -113,7 +141,12 @@ export class WrongTypeError extends OccError {
   }
 }
 
-/** The text under a key cannot be decoded: some other program wrote it. Nothing was changed. */
+/**
+ * The text under a key cannot be decoded: some other program wrote it. Nothing was changed.
+ *
+ * @example
+ * if (error instanceof DecodeError) console.error(`who wrote ${error.key}?`, error.cause);
+ */
 export class DecodeError extends OccError {
   readonly code = "undecodable";
   readonly unchanged = true;
@@ -127,28 +160,48 @@ export class DecodeError extends OccError {
   }
 }
 
-/** The address of Redis cannot be read, or what it names as the database is no number. Waiting does not help. */
+/**
+ * The address of Redis cannot be read, or what it names as the database is no number. Waiting does not help.
+ *
+ * @example
+ * if (error instanceof AddressError) throw new Error(`REDIS_URL: ${error.message}`, { cause: error });
+ */
 export class AddressError extends OccError {
   readonly code = "redis_address";
   readonly unchanged = true;
   readonly transient = false;
 }
 
-/** The server does not have the database that the address names, or does not let this user select it. */
+/**
+ * The server does not have the database that the address names, or does not let this user select it.
+ *
+ * @example
+ * if (error instanceof DatabaseError) console.error("name another one, or raise `databases` of redis.conf", error.message);
+ */
 export class DatabaseError extends OccError {
   readonly code = "redis_database";
   readonly unchanged = true;
   readonly transient = false;
 }
 
-/** The server is a node of a cluster: a transaction cannot span its keys. Waiting does not help. */
+/**
+ * The server is a node of a cluster: a transaction cannot span its keys. Waiting does not help.
+ *
+ * @example
+ * if (error instanceof ClusterError) console.error("name a Redis that stands alone", error.message);
+ */
 export class ClusterError extends OccError {
   readonly code = "redis_cluster";
   readonly unchanged = true;
   readonly transient = false;
 }
 
-/** The server does not let this user in, or does not let it run what is needed: a wrong password, missing permissions. */
+/**
+ * The server does not let this user in, or does not let it run what is needed: a wrong password, missing permissions.
+ *
+ * @example
+ * if (error instanceof AccessError) console.error("look at the password, and at the ACL", error.message);
+ */
 export class AccessError extends OccError {
   readonly code = "redis_access";
   readonly unchanged = true;
@@ -158,6 +211,10 @@ export class AccessError extends OccError {
 /**
  * A command that a rule added failed inside EXEC, which does not roll back: what the rule set stands, and its other commands ran.
  * Other transactions are not concerned.
+ *
+ * @example
+ * // CommandFailedError where "board" holds no sorted set; `seats` is 9 all the same.
+ * await occ.transact([], () => ({ result: null, set: { seats: 9 }, commands: [["zadd", "board", 120, "ann"]] }));
  */
 export class CommandFailedError extends OccError {
   readonly code = "command_failed";
@@ -168,6 +225,12 @@ export class CommandFailedError extends OccError {
 /**
  * EXEC was sent and what became of it could not be learnt in time: the effect may stand or not.
  * Repeat it only where the transaction itself notices that it has run before (`once` does, or a marker among its keys).
+ *
+ * @example
+ * const first = await occ.once(request.id, ["seats"], book).catch((error: unknown) => {
+ *   if (error instanceof OutcomeUnknownError) return occ.once(request.id, ["seats"], book); // runs only where the first one did not
+ *   throw error;
+ * });
  */
 export class OutcomeUnknownError extends OccError {
   readonly code = "outcome_unknown";
@@ -175,7 +238,12 @@ export class OutcomeUnknownError extends OccError {
   readonly transient = false;
 }
 
-/** The client was closed. Nothing was changed. */
+/**
+ * The client was closed. Nothing was changed.
+ *
+ * @example
+ * if (error instanceof ClosedError) console.info("asked after close()");
+ */
 export class ClosedError extends OccError {
   readonly code = "closed";
   readonly unchanged = true;

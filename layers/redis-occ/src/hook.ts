@@ -46,6 +46,22 @@ export interface Premise {
  * MULTI, and holds the answers back until it is content with what the commands replied.
  *
  * `Session` is whatever `check` makes of the watched values; it is handed back to the later calls of the same attempt.
+ *
+ * @example
+ * const whileOpen: CommitHook<true> = {
+ *   watch: ["closed"], // nothing commits while this key is there
+ *   check: ([closed]) => (closed === null ? true : null),
+ *   restore: () => setTimeout(100),
+ *   prepare: (_images, meta) => meta,
+ *   stage: (_session, writes) => [["incrby", "written", writes.length]],
+ *   executed: async () => {},
+ *   idle: async () => {},
+ *   readCommands: () => [],
+ *   observed: async () => {},
+ *   recall: async (_session, _writes, ran) => ran === "ran",
+ *   halfDone: async () => true,
+ * };
+ * const client = new Occ({ url, hook: whileOpen });
  */
 export interface CommitHook<Session = unknown> {
   /** Keys that each transaction watches and each transaction and read fetches, besides its own. */
@@ -169,7 +185,12 @@ export function checkHook(hook: unknown): void {
   for (const name of METHODS) checkFunction(`hook.${name}`, candidate[name]);
 }
 
-/** A hook's word that the effect of a transaction, or what a read saw, was undone for good: start over. */
+/**
+ * A hook's word that the effect of a transaction, or what a read saw, was undone for good: start over.
+ *
+ * @example
+ * const executed: CommitHook["executed"] = () => Promise.reject(new RolledBackError("another process has undone it"));
+ */
 export class RolledBackError extends Error {
   override readonly name = "RolledBackError";
 }

@@ -1,7 +1,13 @@
 export { Occ, type BatchPart, type CommitMode, type OccOptions, type OccSettings } from "./client.ts";
 export type { Codec } from "./codec.ts";
 export type { Command } from "./command.ts";
-export { Connection, type ConnectionOptions, type ConnectionSource, type Reply } from "./connection.ts";
+export {
+  Connection,
+  type ConnectionOptions,
+  type ConnectionSource,
+  type Reply,
+  type RequiredSettings,
+} from "./connection.ts";
 export {
   AbortedError,
   AccessError,

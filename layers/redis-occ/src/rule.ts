@@ -11,11 +11,11 @@ type Get<Keys> = string extends keyof Keys
  * first, whatever its type: the transaction then runs once more, with it. All that was looked at is watched.
  *
  * @example
- * (view) => {
+ * const rule: Decide<number | null> = (view) => {
  *   const cart = view.hash("cart:1"); // ReadonlyMap<string, string>
  *   const best = view.sortedSet("board"); // ReadonlyMap<string, number>, lowest score first
  *   return { result: view.get<number>("seats") };
- * }
+ * };
  */
 export interface View<Keys = AnyKeys> {
   /**
@@ -76,9 +76,9 @@ export interface Expiring<Value> {
  * What a rule came to: the result for the caller, and what changes.
  *
  * @example
- * return {
+ * const decision: Decision<string> = {
  *   result: "booked",
- *   set: { seats: seats - 1 },
+ *   set: { seats: 9 },
  *   setWithTtl: { "hold:12": { value: "ann", ttl: 60_000 } },
  *   commands: [["zadd", "board", 120, "ann"], ["publish", "seats", "booked"]],
  * };
@@ -125,7 +125,12 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Of one transaction. */
+/**
+ * Of one transaction.
+ *
+ * @example
+ * await occ.transact(["seats"], book, { meta: { op: "book" }, timeout: 500 });
+ */
 export interface TransactOptions extends CallOptions {
   /** For the hook. */
   readonly meta?: unknown;

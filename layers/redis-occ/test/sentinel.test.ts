@@ -39,7 +39,7 @@ test("a failover by a Sentinel: calls fail as transient at most, and go on at th
   const sentinels = [{ host: "127.0.0.1", port: sentinel.port }];
   const byOptions = new Occ({ redis: { sentinels, name: "main" }, commit: COMMIT_MODE });
   const byFunction = new Occ({
-    connect: (settings) => new Redis({ ...(settings as object), sentinels, name: "main" }),
+    connect: (settings) => new Redis({ ...settings, sentinels, name: "main" }),
     commit: COMMIT_MODE,
   });
   for (const occ of [byOptions, byFunction]) await occ.transact(["n"], add("n"));

@@ -1,6 +1,6 @@
 import { Redis, type RedisOptions } from "ioredis";
 import { expect, test } from "@jest/globals";
-import { Occ } from "../src/index.ts";
+import { Occ, type ConnectionSource, type RequiredSettings } from "../src/index.ts";
 import { COMMIT_MODE } from "./support/commit-mode.ts";
 import { add, outcome, stage } from "./support/stage.ts";
 
@@ -39,10 +39,10 @@ test("a keyPrefix is honoured by whatever is read, watched, written and added: t
 test("options of ioredis and a connect function lead to Redis as a url does", async () => {
   const { port } = on.redis;
   let made = 0;
-  const sources = [
+  const sources: ConnectionSource[] = [
     { redis: { host: "127.0.0.1", port, db: 2 } },
-    { connect: (settings: object) => (made++, new Redis({ ...settings, port, db: 2 })) },
-    { connect: async (settings: object) => Promise.resolve(new Redis(`redis://127.0.0.1:${port}/2`, settings)) },
+    { connect: (settings) => (made++, new Redis({ ...settings, port, db: 2 })) },
+    { connect: async (settings) => Promise.resolve(new Redis(`redis://127.0.0.1:${port}/2`, settings)) },
   ];
   for (const [i, source] of sources.entries()) {
     await using occ = new Occ({ ...source, commit: COMMIT_MODE });
@@ -64,7 +64,7 @@ test("a database that is not there, or is no number, is an error whoever names i
   ] as const) {
     for (const source of [
       { redis: { port, ...naming(db) } },
-      { connect: (settings: object) => new Redis({ ...settings, port, ...naming(db) }) },
+      { connect: (settings: RequiredSettings) => new Redis({ ...settings, port, ...naming(db) }) },
     ]) {
       await using occ = new Occ({ ...source, commit: COMMIT_MODE });
       for (const use of [occ.transact(["n"], add("n")), occ.read(["n"])])
@@ -102,7 +102,7 @@ test("a connect function that fails is the caller's error to see; a later call m
   await using occ = new Occ({
     connect: (settings) => {
       if (fails) throw new Error("no secret yet");
-      return new Redis(on.redis.url, settings as object);
+      return new Redis(on.redis.url, settings);
     },
   });
   expect(await outcome(occ.read(["n"]))).toEqual(new Error("no secret yet"));

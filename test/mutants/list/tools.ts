@@ -7,8 +7,8 @@ const tool = (mutant: Omit<Mutant, "project">): Mutant => ({ ...mutant, project:
 export const TOOLS: readonly Mutant[] = [
   tool({
     what: "diff has no exit code",
-    file: "tools/commands/diff.ts",
-    before: "    if (differences.length > 0) process.exitCode = EXIT.wrong;\n",
+    file: "layers/log-replay/src/cli/commands/diff.ts",
+    before: "        if (differences.length > 0) process.exitCode = EXIT.wrong;\n",
     after: "",
     promise: "`diff [service...]`",
     tests: SHOPLOG,
@@ -16,9 +16,9 @@ export const TOOLS: readonly Mutant[] = [
   }),
   tool({
     what: "verify does not know the shop's laws",
-    file: "tools/commands/verify.ts",
-    before: "const reading = verify(store, { law });",
-    after: "void law;\n  const reading = verify(store, {});",
+    file: "tools/open-logs.ts",
+    before: "        law: lawOf(name),\n",
+    after: "",
     promise: "`verify [service...]`",
     tests: SHOPLOG,
     name: "a record that breaks the rules of its operation",
@@ -88,6 +88,23 @@ const template = (mutant: Omit<Mutant, "project" | "tests">): Mutant => ({
 });
 
 export const DEPLOYMENT: readonly Mutant[] = [
+  template({
+    what: "functions carry the code of traces that nobody collects",
+    file: "deploy/tracing.cjs",
+    before: 'endpoint === "" ?',
+    after: 'endpoint === "nobody" ?',
+    promise: "`otlpEndpoint`, `otlpHeadersSecret`",
+    name: "every function has both layers",
+  }),
+  {
+    what: "a function answers before its spans are sent",
+    file: "functions/observe/traces.ts",
+    before: "        await sent();",
+    after: "        void sent();",
+    promise: "`otlpEndpoint`, `otlpHeadersSecret`",
+    project: "deploy",
+    tests: "deploy/test/tracing",
+  },
   template({
     what: "every function may read the secret",
     file: "deploy/resources/roles.cjs",

@@ -1,7 +1,16 @@
 // The same by require. `node use.cjs REDIS_URL`.
 const assert = require("node:assert/strict");
 const { Occ } = require("redis-occ");
-for (const entry of ["", "/conformance", "/create-file-store", "/middleware", "/process-wide", "/s3", "/tools"]) {
+for (const entry of [
+  "",
+  "/cli",
+  "/conformance",
+  "/create-file-store",
+  "/middleware",
+  "/process-wide",
+  "/s3",
+  "/tools",
+]) {
   assert.notEqual(Object.keys(require(`log-replay${entry}`)).length, 0);
 }
 const occ = new Occ({ url: process.argv[2] });

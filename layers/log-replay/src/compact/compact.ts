@@ -15,6 +15,12 @@ const PASS_BYTES = 64 * 1024 * 1024;
 /** Bytes of records between two calls of `onProgress`. */
 const PROGRESS_BYTES = 1024 * 1024;
 
+/**
+ * How long a compaction goes on, and what it may take.
+ *
+ * @example
+ * const options: CompactOptions = { signal: shutdown, onProgress: ({ bytes, ofBytes }) => console.log(bytes / ofBytes) };
+ */
 export interface CompactOptions {
   /** No further pass begins after this time; milliseconds since 1970. The next call does what is left over. */
   readonly deadline?: number;
@@ -47,6 +53,9 @@ export interface CompactResult {
  * transactions and restores. If it is killed anywhere, it leaves a log that is right, and the next one goes on.
  *
  * @throws LogDamageError; StoreUnavailableError; whatever `signal` is aborted with
+ *
+ * @example
+ * const { commits, archived } = await compact(store, { deadline: Date.now() + 20_000 });
  */
 export async function compact(
   store: LogStore,

@@ -14,6 +14,9 @@ export interface CompactThresholds {
 /**
  * Whether compacting is worthwhile. Its cost is in proportion to what is written, however large the snapshot is.
  * @param now milliseconds since 1970
+ *
+ * @example
+ * if (await isCompactionDue(store, { bytes: 64 * 1024 * 1024, age: 24 * 3_600_000 }, Date.now())) await compact(store);
  */
 export async function isCompactionDue(
   store: LogStore,

@@ -34,15 +34,15 @@ export async function* encodeSnapshot(
       for (const framed of lines) {
         const line = unchanged(framed, older.name, changes, time);
         if (line !== null) frame.add(line);
-        if (frame.full) yield frame.seal();
+        if (frame.full) yield frame.finish();
       }
     }
   }
   for (const entry of changes.records(time)) {
     frame.add(encodeLine(entry));
-    if (frame.full) yield frame.seal();
+    if (frame.full) yield frame.finish();
   }
-  if (!frame.empty) yield frame.seal();
+  if (!frame.empty) yield frame.finish();
   yield closeFrame([encodeLine({ epoch, n, body: endBody(new Date(time).toISOString(), format, frame.lines) })]);
 }
 
@@ -81,7 +81,7 @@ class PendingFrame {
     this.#length += line.length;
   }
 
-  seal(): Buffer {
+  finish(): Buffer {
     const frame = closeFrame(this.#pending);
     this.#pending = [];
     this.#length = 0;

@@ -1,6 +1,20 @@
 import type { LogStore } from "../stores/store.ts";
 
-/** A place where a log can be, of one kind of store, and what only that kind can do to it. */
+/**
+ * A place where a log can be, of one kind of store, and what only that kind can do to it.
+ *
+ * @example
+ * const makePlace = async (): Promise<StorePlace> => {
+ *   const folder = await mkdtemp("log-");
+ *   await createFileStore(folder);
+ *   return {
+ *     open: () => openFileStore({ folder }),
+ *     breakDown: () => rename(folder, `${folder}-away`),
+ *     loseClaim: (epoch) => rm(join(folder, `claim-${String(epoch).padStart(8, "0")}`)),
+ *     appendFromElsewhere: (epoch, frame) => appendInAProcessThatDies(folder, epoch, frame),
+ *   };
+ * };
+ */
 export interface StorePlace {
   /** One more way into the same store, as another process has it. */
   open(): Promise<LogStore>;

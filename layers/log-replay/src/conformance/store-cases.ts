@@ -10,7 +10,7 @@ import { snapshotCases } from "./snapshot-cases.ts";
  * @param make a new, empty place for each case
  *
  * @example
- * for (const [name, holds] of Object.entries(storeCases(make))) test(name, holds);
+ * for (const [name, holds] of Object.entries(storeCases(makePlace))) test(name, holds);
  */
 export function storeCases(make: () => Promise<StorePlace>): StoreCases {
   return {

@@ -47,7 +47,12 @@ export interface End {
   readonly torn: Torn | null;
 }
 
-/** What to do about damage. If this returns, the reader goes on after the damage. */
+/**
+ * What to do about damage. If this returns, the reader goes on after the damage.
+ *
+ * @example
+ * const begins = await store.begins(({ file, line, what }) => console.error(`${file}:${line}: ${what}`));
+ */
 export type OnDamage = (damage: LogDamageError) => void;
 
 export const raise: OnDamage = (damage) => {

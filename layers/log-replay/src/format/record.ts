@@ -88,6 +88,9 @@ const TIME = /,"at":"([^"]{1,40})"/;
 /**
  * When the record was committed, in milliseconds since 1970; NaN if the line does not say. Looks at the first bytes
  * only.
+ *
+ * @example
+ * for await (const { n, line } of historyLines(store)) console.log(n, new Date(timeOf(line)));
  */
 export function timeOf(line: Buffer): number {
   return Date.parse(TIME.exec(line.toString("latin1", 0, 120))?.[1] ?? "");
@@ -109,7 +112,12 @@ function tailOf(line: Buffer): RegExpExecArray | null {
   return TAIL.exec(line.toString("latin1", Math.max(0, line.length - 120)));
 }
 
-/** @throws LogDamageError if the line is no record, which its checksum should have shown before */
+/**
+ * @throws LogDamageError if the line is no record, which its checksum should have shown before
+ *
+ * @example
+ * for await (const { line, file } of historyLines(store)) console.log(parseRecord(line, file).set);
+ */
 export function parseRecord(line: Buffer, file: string): LogRecord {
   try {
     return JSON.parse(line.toString("utf8")) as LogRecord;

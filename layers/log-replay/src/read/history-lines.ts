@@ -4,6 +4,12 @@ import type { LogStore } from "../stores/store.ts";
 import { EpochReader, type SegmentLine } from "./epoch-reader.ts";
 import type { OnTorn } from "./segment-cursor.ts";
 
+/**
+ * From where on.
+ *
+ * @example
+ * const options: HistoryLinesOptions = { after: 1_000 };
+ */
 export interface HistoryLinesOptions {
   /** Only commits after this one. Default 0. */
   readonly after?: number;
@@ -14,6 +20,9 @@ export interface HistoryLinesOptions {
  * The commits of a log in their order, each once, up to the last that is there now; others may go on appending. Needs
  * memory for a frame and a chunk of each segment of one epoch.
  * @throws LogDamageError; StoreUnavailableError
+ *
+ * @example
+ * for await (const { n, file, number } of historyLines(store, { after: 1_000 })) console.log(n, `${file}:${number}`);
  */
 export async function* historyLines(
   store: LogStore,
@@ -36,6 +45,12 @@ export type Followed =
   /** A new epoch. `dropped` of the commits that were reported before turned out not to count. */
   | { readonly began: number; readonly cut: number; readonly dropped: number };
 
+/**
+ * From where on, until when.
+ *
+ * @example
+ * const options: FollowOptions = { after: 1_000, signal: AbortSignal.timeout(60_000) };
+ */
 export interface FollowOptions {
   /** Only commits after this one. Default 0. */
   readonly after?: number;
@@ -47,6 +62,12 @@ export interface FollowOptions {
 /**
  * As `historyLines`, and then whatever is appended, on through new segments and epochs, until the signal. @throws as
  * `historyLines`
+ *
+ * @example
+ * for await (const step of followHistory(store, { signal: shutdown })) {
+ *   if ("record" in step) console.log(step.record.n);
+ *   else console.log(`epoch ${step.began} goes on from commit ${step.cut}`);
+ * }
  */
 export async function* followHistory(
   store: LogStore,

@@ -12,6 +12,9 @@ import type { LogStore } from "../stores/store.ts";
  *
  * @param from the first commit wanted, from 1
  * @throws LogDamageError, also if archived segments were taken away
+ *
+ * @example
+ * for await (const { n, at, op, set } of readHistory(store, { from: 1_000 })) console.log(n, at, op, Object.keys(set));
  */
 export async function* readHistory(
   store: LogStore,
@@ -40,6 +43,10 @@ export interface PastState {
  * without either, now. Keys that had ended by then are not in it; by then is `at`, or the time that commit `n` carries, or now by
  * this process's clock. Needs memory for that state.
  * @throws LogDamageError, also if archived segments that it needs were taken away
+ *
+ * @example
+ * const { position, images } = await stateAt(store, { at: Date.parse("2026-01-31T12:00:00Z") });
+ * const seats = JSON.parse(images.get("seats")?.image ?? "null") as number | null;
  */
 export function stateAt(
   store: LogStore,

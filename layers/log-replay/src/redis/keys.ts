@@ -25,7 +25,12 @@ export function indexKey(prefix: string): string {
   return `log:index:${prefix}`;
 }
 
-/** Whether a key is the log's or the transaction client's own, and so not part of the state. */
+/**
+ * Whether a key is the log's or the transaction client's own, and so not part of the state.
+ *
+ * @example
+ * const own = keys.filter((key) => !isInternal(key)); // of SCAN
+ */
 export function isInternal(key: string): boolean {
   return key.startsWith("log:") || key.startsWith("occ:");
 }

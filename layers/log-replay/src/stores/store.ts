@@ -48,7 +48,17 @@ export interface Snapshot {
   readonly bytes: number;
 }
 
-/** Appends to segments of its own, one after the other. */
+/**
+ * Appends to segments of its own, one after the other.
+ *
+ * @example
+ * const writer = store.createSegment(epoch);
+ * try {
+ *   await writer.append(frame);
+ * } finally {
+ *   await writer.close();
+ * }
+ */
 export interface SegmentWriter {
   /**
    * Appends one frame, as durable as the store's mode says once the promise resolves.
@@ -73,6 +83,10 @@ export interface SegmentWriter {
  * the write.
  *
  * Epochs count from 1. A claim on an epoch is made before anything else of it exists; it seals all epochs below.
+ *
+ * @example
+ * // What an object has to do to be one:
+ * for (const [name, holds] of Object.entries(storeCases(makePlace))) test(name, holds);
  */
 export interface LogStore {
   /** Made once with the store and never again. It tells the store from an empty place that was mounted by mistake. */
@@ -155,7 +169,12 @@ export interface LogStore {
   archived(epoch?: number): Promise<Segment[]>;
 }
 
-/** A store whose damaged segments can be replaced. */
+/**
+ * A store whose damaged segments can be replaced.
+ *
+ * @example
+ * const name = await store.setAside(segment);
+ */
 export interface RepairableStore extends LogStore {
   /** Takes a segment out of the log, durably, under another name. @returns that name */
   setAside(segment: Segment): Promise<string>;

@@ -10,6 +10,12 @@ import { begin } from "../recover/begin.ts";
 import { claimNext } from "../recover/recovery.ts";
 import type { LogStore } from "../stores/store.ts";
 
+/**
+ * Whose data become the beginning of which log.
+ *
+ * @example
+ * const options: AdoptOptions = { url, store: await openFileStore({ folder: "seats-log" }) };
+ */
 export interface AdoptOptions {
   /** The Redis that holds the data. Its user needs `pttl` and `type` besides what the README lists. */
   readonly url: string;
@@ -38,6 +44,10 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
  * @throws StoreMismatchError where the store is not empty, the data are a log's already, or somebody wrote to the server meanwhile;
  *   WrongTypeError for a key that holds no string, DecodeError for one whose value is no JSON, RangeError for one that has the log's own
  *   prefix, or a time to live without `expiry`; OccError; LogError. What was written to the store then counts for nothing: begin again with an empty one
+ *
+ * @example
+ * await createFileStore("seats-log");
+ * const { keys } = await adopt({ url, store: await openFileStore({ folder: "seats-log" }) });
  */
 export async function adopt({ url, store, expiry = false }: AdoptOptions): Promise<Adopted> {
   const connection = await Connection.open({ url, roundTripTimeout: ROUND_TRIP });

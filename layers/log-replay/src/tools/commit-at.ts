@@ -12,6 +12,10 @@ export interface CommitAt extends Position {
  * The last commit up to a moment.
  * @returns null where that is before the first one
  * @throws RangeError if the history does not have the commit that is named; LogDamageError; StoreUnavailableError
+ *
+ * @example
+ * const last = await commitAt(store, { time: Date.parse("2026-01-31T12:00:00Z") });
+ * console.log(last === null ? "before the first one" : `${last.epoch}:${last.n}`);
  */
 export async function commitAt(store: LogStore, moment: Moment): Promise<CommitAt | null> {
   let last: CommitAt | null = null;

@@ -38,6 +38,13 @@ export interface Copied {
  * @param into makes an empty store; called again for each attempt, of which the last one counts
  * @throws LogDamageError where the source is damaged, but for its archive; StoreUnavailableError; GoneError where recoveries
  *   keep coming between
+ *
+ * @example
+ * const { position } = await copyLog(store, async () => {
+ *   const folder = await mkdtemp("copy-");
+ *   await createFileStore(folder, store.id);
+ *   return openFileStore({ folder });
+ * });
  */
 export async function copyLog(store: LogStore, into: () => Promise<LogStore>): Promise<Copied> {
   for (let attempt = 1; ; attempt++) {

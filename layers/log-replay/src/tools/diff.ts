@@ -58,6 +58,10 @@ function heldOf(keys: readonly string[], [values, ...ends]: readonly (Reply | Er
  * together with the number of the commit that Redis has reached, and compared with the log's state at exactly that
  * commit.
  * @throws StoreMismatchError where Redis holds no state of this log now; LogDamageError; OccError
+ *
+ * @example
+ * const { differences } = await diff(store, url);
+ * for (const { key, log, redis } of differences) console.log(key, log, redis);
  */
 export async function diff(store: LogStore, url: string): Promise<Compared> {
   const connection = await Connection.open({ url, roundTripTimeout: ROUND_TRIP });

@@ -11,6 +11,11 @@ const TIME = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}
 /**
  * `N`, `EPOCH:N`, or a time as ISO 8601 has it (`2026-01-31`, `2026-01-31T12:00:00Z`; without a zone: UTC).
  * @throws TypeError
+ *
+ * @example
+ * parseMoment("1042"); // { n: 1042 }
+ * parseMoment("2:1042"); // { epoch: 2, n: 1042 }
+ * parseMoment("2026-01-31T12:00:00Z"); // { time: 1769860800000 }
  */
 export function parseMoment(text: string): Moment {
   if (NUMBER.test(text)) return { n: Number(text) };
@@ -19,7 +24,12 @@ export function parseMoment(text: string): Moment {
   return { time: parseTime(text) };
 }
 
-/** Milliseconds since 1970. @throws TypeError */
+/**
+ * Milliseconds since 1970. @throws TypeError
+ *
+ * @example
+ * parseTime("2026-01-31T12:00"); // 1769860800000: UTC, where no zone is named
+ */
 export function parseTime(text: string): number {
   const zone = text.includes("T") && !/(Z|[+-]\d{2}:\d{2})$/.test(text) ? "Z" : "";
   const day = TIME.exec(text)?.[1];
@@ -32,7 +42,12 @@ export function parseTime(text: string): number {
   return time;
 }
 
-/** Whether a commit comes after the moment. @param time when it was made, in milliseconds since 1970 */
+/**
+ * Whether a commit comes after the moment. @param time when it was made, in milliseconds since 1970
+ *
+ * @example
+ * const isLater = isAfter({ n: record.n, time: Date.parse(record.at) }, parseMoment("2026-01-31"));
+ */
 export function isAfter({ n, time }: { readonly n: number; readonly time: number }, moment: Moment): boolean {
   return "time" in moment ? time > moment.time : n > moment.n;
 }

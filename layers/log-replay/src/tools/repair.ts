@@ -30,7 +30,13 @@ export interface RepairPlan {
   readonly hopeless: readonly string[];
 }
 
-/** Finds out what a repair would do. @throws StoreUnavailableError */
+/**
+ * Finds out what a repair would do. @throws StoreUnavailableError
+ *
+ * @example
+ * const { damages, cut, hopeless } = await planRepair(store);
+ * if (cut !== null) console.log(`${cut.lost} commits after ${cut.epoch}:${cut.n} would not count any more`);
+ */
 export async function planRepair(store: LogStore): Promise<RepairPlan> {
   const damages = await damagesOf(store);
   const hopeless = damages
@@ -88,6 +94,10 @@ export interface Repaired {
  * Does what was planned. What was intact is durable in a new segment before the old one is taken away, so a repair may
  * break off anywhere and be planned anew.
  * @throws TypeError where the plan says that it is hopeless; StoreUnavailableError
+ *
+ * @example
+ * const plan = await planRepair(store);
+ * if (plan.hopeless.length === 0) await repair(store, plan);
  */
 export async function repair(store: RepairableStore, plan: RepairPlan): Promise<Repaired> {
   if (plan.hopeless.length > 0) throw new TypeError(plan.hopeless.join("; "));

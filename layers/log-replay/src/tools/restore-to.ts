@@ -12,6 +12,12 @@ import { surveyHistory, type Survey } from "../recover/survey.ts";
 import type { Moment } from "./moment.ts";
 import { commitAt, type CommitAt } from "./commit-at.ts";
 
+/**
+ * What is turned back, and to when.
+ *
+ * @example
+ * const options: RestoreToOptions = { store, moment: { n: 1042 }, url, indexes: ["seat:"] };
+ */
 export interface RestoreToOptions {
   readonly store: LogStore;
   /** The state to go back to: the one at this moment. */
@@ -48,6 +54,9 @@ const MOST_BYTES = 256 * 1024 * 1024;
  * Commits of others either come before the new epoch, which undoes them, or are done again after it.
  *
  * @throws RangeError where there is no such moment, or too much has changed since; StoreMismatchError; LogDamageError; OccError
+ *
+ * @example
+ * const { epoch, changed } = await restoreTo({ store, moment: parseMoment("2026-01-31T12:00:00Z") });
  */
 export async function restoreTo({
   store,

@@ -18,9 +18,19 @@ export interface Finding {
 /**
  * What must be true of a record, given the state before it, without the keys that had ended by the record's time.
  * @returns what is not, in words
+ *
+ * @example
+ * const seatsAreNeverNegative: Law = ({ set }, before) =>
+ *   Number(set["seats"] ?? before("seats")) < 0 ? ["more seats were sold than there are"] : [];
  */
 export type Law = (record: LogRecord, before: (key: string) => unknown) => string[];
 
+/**
+ * What is looked at besides the format.
+ *
+ * @example
+ * const options: VerifyOptions = { law: ({ set }) => ("seats" in set ? [] : ["it sells no seat"]) };
+ */
 export interface VerifyOptions {
   /** What the records' author promises about them, beyond the format. */
   readonly law?: Law;
@@ -37,6 +47,9 @@ export interface Verified {
  * Reads all of a log and reports everything that is wrong with it, not only the first: checksums, order, holes, epochs,
  * and the law. Needs memory for the state if there is a law.
  * @throws StoreUnavailableError
+ *
+ * @example
+ * for await (const { kind, file, line, what } of verify(store)) console.log(`${kind}: ${file}:${line}: ${what}`);
  */
 export async function* verify(store: LogStore, { law }: VerifyOptions = {}): AsyncGenerator<Finding, Verified> {
   const found = new Findings();

@@ -10,6 +10,9 @@ import { encodeIdentity, IDENTITY, parseIdentity } from "../identity-text.ts";
  * Makes `folder` a log store, durably, unless it is one already.
  * @param id the identity of a new one; given for a copy, which is to take the place of what it is a copy of
  * @throws StoreUnavailableError; StoreMismatchError where the folder holds something else
+ *
+ * @example
+ * const { id } = await createFileStore("seats-log"); // once, where the program is set up: an empty folder is no new log by itself
  */
 export async function createFileStore(folder: string, id: string = randomUUID()): Promise<{ id: string }> {
   return orUnavailable(`creating ${folder}`, async () => {

@@ -27,6 +27,12 @@ import type { Position } from "../../format/record.ts";
 import type { Begin, Durability, LastFrame, RepairableStore, Segment, SegmentWriter, Snapshot } from "../store.ts";
 import { ownIdentity } from "../writer-identity.ts";
 
+/**
+ * Which folder, and how firmly a frame is in it.
+ *
+ * @example
+ * const options: FileStoreOptions = { folder: "seats-log", durability: "os" };
+ */
 export interface FileStoreOptions {
   readonly folder: string;
   /** Default "always". */
@@ -45,6 +51,10 @@ const epochOf = (begin: string): number => Number(BEGIN.exec(begin)?.[1]);
 /**
  * Opens the log store in `folder`.
  * @throws StoreMismatchError if the folder is no store, or not the expected one
+ *
+ * @example
+ * const log = await openFileStore({ folder: "seats-log" });
+ * const seats = new LoggedRedis({ url, store: log });
  */
 export async function openFileStore({
   folder,

@@ -13,6 +13,12 @@ export interface Credentials {
   readonly sessionToken?: string | undefined;
 }
 
+/**
+ * Which bucket, who asks, and how long.
+ *
+ * @example
+ * const options: BucketOptions = { bucket: "logs", region: "eu-central-1", credentials: fromNodeProviderChain() };
+ */
 export interface BucketOptions {
   readonly bucket: string;
   readonly region: string;

@@ -14,6 +14,12 @@ import { S3Snapshots } from "./snapshots.ts";
 /** What the names of objects begin with that a repair has replaced. */
 const DAMAGED = "damaged/";
 
+/**
+ * Which part of which bucket.
+ *
+ * @example
+ * const options: S3StoreOptions = { bucket: "logs", prefix: "seats/", region: "eu-central-1", expectedId: id };
+ */
 export interface S3StoreOptions extends BucketOptions {
   /** What the keys of the store's objects begin with, for instance `order/`. It is this store's alone. */
   readonly prefix: string;
@@ -27,6 +33,9 @@ export interface S3StoreOptions extends BucketOptions {
  * Makes a log store under `prefix`, unless there is one already.
  * @param id the identity of a new one; given for a copy, which is to take the place of what it is a copy of
  * @throws StoreUnavailableError; StoreMismatchError where the prefix holds something else
+ *
+ * @example
+ * await createS3Store({ bucket: "logs", prefix: "seats/", region: "eu-central-1" }); // once, where the program is set up
  */
 export async function createS3Store(
   { prefix, ...options }: Omit<S3StoreOptions, "expectedId" | "readLease">,
@@ -49,6 +58,10 @@ export async function createS3Store(
 /**
  * Opens the log store under `prefix`.
  * @throws StoreMismatchError if there is none, or not the expected one; StoreUnavailableError
+ *
+ * @example
+ * const log = await openS3Store({ bucket: "logs", prefix: "seats/", region: "eu-central-1" });
+ * const seats = new LoggedRedis({ url, store: log });
  */
 export async function openS3Store({
   prefix,

@@ -1,9 +1,12 @@
-import { historyLines, isAfter, timeOf, type Moment, type SegmentLine } from "log-replay/tools";
-import type { OpenLog } from "./open-logs.ts";
+import { timeOf } from "../format/record.ts";
+import type { SegmentLine } from "../read/epoch-reader.ts";
+import { historyLines } from "../read/history-lines.ts";
+import { isAfter, type Moment } from "../tools/moment.ts";
+import type { Log } from "./logs.ts";
 
 /** A record's line, with the log that it is from. */
-export interface LoggedLine {
-  readonly log: OpenLog;
+export interface LogLine<L extends Log = Log> {
+  readonly log: L;
   readonly line: SegmentLine;
 }
 
@@ -14,8 +17,15 @@ export interface Span {
   readonly until?: Moment;
 }
 
-/** The histories of several services on one time line; each of them stays in the order of its commits. */
-export async function* timeline(logs: readonly OpenLog[], span: Span = {}): AsyncGenerator<LoggedLine> {
+/**
+ * The histories of several logs on one time line; each of them stays in the order of its commits.
+ * @throws LogDamageError, StoreUnavailableError
+ *
+ * @example
+ * for await (const { log, line } of timeline(await logs.open([]), { since: parseMoment("2026-01-31") }))
+ *   await print(`${log.name} ${line.epoch}:${line.n}`);
+ */
+export async function* timeline<L extends Log>(logs: readonly L[], span: Span = {}): AsyncGenerator<LogLine<L>> {
   const sources = logs.map((log) => ({
     log,
     lines: within(log, span),
@@ -45,7 +55,7 @@ export async function* timeline(logs: readonly OpenLog[], span: Span = {}): Asyn
   }
 }
 
-async function* within({ store }: OpenLog, { since, until }: Span): AsyncGenerator<SegmentLine> {
+async function* within({ store }: Log, { since, until }: Span): AsyncGenerator<SegmentLine> {
   const after = since !== undefined && "n" in since ? since.n - 1 : 0;
   for await (const line of historyLines(store, { after })) {
     const time = timeOf(line.line);

@@ -1,0 +1,19 @@
+import { adopt as takeOver } from "../../tools/adopt.ts";
+import { openOne } from "../logs.ts";
+import { createNamed, namedLogs } from "../named-logs.ts";
+import { count, print } from "../output.ts";
+import { command } from "../program.ts";
+
+export const adopt = command({
+  name: "adopt",
+  arguments: "<log>",
+  what: "makes what a Redis holds already the first state of a new log: strings of JSON without a time to live. Nobody may write to it meanwhile",
+  examples: ["adopt seats-log --redis redis://127.0.0.1:6379"],
+  options: { redis: { argument: "url", what: "the Redis that holds the data", isRequired: true } },
+  async run([name = ""], { redis }) {
+    await createNamed(name);
+    const { store } = await openOne(namedLogs, name);
+    const { keys } = await takeOver({ url: redis, store });
+    await print(`${name}  adopted: ${count(keys, "key")}`);
+  },
+});

@@ -1,0 +1,70 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { makeFolder, syncFolder } from "../../stores/file/durable-files.ts";
+import { createFileStore } from "../../stores/file/identity.ts";
+import { openFileStore } from "../../stores/file/store.ts";
+import type { LogStore } from "../../stores/store.ts";
+import { copyLog } from "../../tools/copy.ts";
+import { EXIT, ToolError } from "../exit.ts";
+import { one, openOne, type Log, type Logs } from "../logs.ts";
+import { count, print } from "../output.ts";
+import { command, type Command } from "../program.ts";
+import { verifyAloud } from "./verify.ts";
+
+export function backup(logs: Logs): Command {
+  const { log } = logs.example;
+  return command({
+    name: "backup",
+    arguments: `${one(logs)} <folder>`,
+    what: "a copy in a new folder, which is a log like its source; taken beside its writers, and verified",
+    examples: [`backup ${log} ../${log}-2026-01-31`],
+    options: {},
+    async run([name = "", folder = ""]) {
+      const began = new Date();
+      await backUp(await openOne(logs, name), resolve(folder), name);
+      await print(`Every commit that was answered before ${began.toISOString()} is in ${folder}.`);
+    },
+  });
+}
+
+/**
+ * Copies a log into a folder, and verifies the copy; where that is damaged, as its source is, the exit code is 1. The folder is
+ * there under its name only once it is whole, and one that is there already is never touched.
+ * @param heading what each line that is printed begins with
+ * @throws ToolError where the folder is there; LogError
+ *
+ * @example
+ * for (const log of await logs.open([])) await backUp(log, join("backup", log.name), log.name);
+ */
+export async function backUp(log: Log, folder: string, heading: string): Promise<void> {
+  if (existsSync(folder)) throw new ToolError(`${folder} is there already: name one that is not`);
+  const parent = dirname(folder);
+  await makeFolder(parent);
+  const drafts: string[] = [];
+  const into = async (): Promise<LogStore> => {
+    const draft = join(parent, `.${basename(folder)}-${randomUUID()}`);
+    drafts.push(draft);
+    await createFileStore(draft, log.store.id);
+    return openFileStore({ folder: draft });
+  };
+  try {
+    const { position, archiveDamage } = await copyLog(log.store, into);
+    await rename(drafts.at(-1) ?? "", folder);
+    await syncFolder(parent);
+    const upTo =
+      position === null
+        ? "no commit yet"
+        : `${count(position.n, "commit")}, the last one ${position.epoch}:${position.n}`;
+    await print(`${heading}  copied: ${upTo}`);
+    if (archiveDamage !== null)
+      await print(
+        `${heading}  not all of its past is there to be copied, though all of its state is: ${archiveDamage.message}`,
+      );
+  } finally {
+    for (const draft of drafts) await rm(draft, { recursive: true, force: true });
+  }
+  const { damages } = await verifyAloud({ ...log, where: folder, store: await openFileStore({ folder }) }, heading);
+  if (damages > 0) process.exitCode = EXIT.wrong;
+}

@@ -1,0 +1,54 @@
+import { verify as reading, type Finding, type Verified } from "../../tools/verify.ts";
+import { EXIT } from "../exit.ts";
+import { headings, label, several, type Log, type Logs } from "../logs.ts";
+import { count, paint, print, printJson } from "../output.ts";
+import { command, type Command } from "../program.ts";
+
+export function verify(logs: Logs): Command {
+  const { log } = logs.example;
+  return command({
+    name: "verify",
+    arguments: several(logs),
+    what: "checksums, order, holes, epochs, the snapshot, the archive; every problem with file and line",
+    examples: [`verify ${log}`, `verify ${log} --json`],
+    options: { json: { what: "one JSON object a line, for programs" } },
+    async run(names, { json = false }) {
+      const opened = await logs.open(names);
+      const heading = headings(opened);
+      for (const each of opened) {
+        const { damages } = await (json ? verifyAsJson(each) : verifyAloud(each, heading(each)));
+        if (damages > 0) process.exitCode = EXIT.wrong;
+      }
+    },
+  });
+
+  async function verifyAsJson(each: Log): Promise<Verified> {
+    const value = await verifyOne(each, (finding) => printJson({ ...label(logs, each), ...finding }));
+    await printJson({ ...label(logs, each), kind: "summary", ...value });
+    return value;
+  }
+}
+
+/** Says what is wrong with a log, and last whether anything is. @param heading what each line begins with */
+export async function verifyAloud(log: Log, heading: string): Promise<Verified> {
+  const value = await verifyOne(log, (finding) => print(`${heading}  ${described(finding)}`));
+  const { records, epochs, damages } = value;
+  const verdict = damages === 0 ? paint("green", "sound") : paint(["red", "bold"], count(damages, "problem"));
+  const where = log.where === log.name ? "" : ` (${log.where})`;
+  await print(`${heading}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")}${where}`);
+  return value;
+}
+
+async function verifyOne({ store, law }: Log, tell: (finding: Finding) => Promise<void>): Promise<Verified> {
+  const findings = reading(store, law === undefined ? {} : { law });
+  for (;;) {
+    const { done, value } = await findings.next();
+    if (done === true) return value;
+    await tell(value);
+  }
+}
+
+function described({ kind, file, line, what }: Finding): string {
+  const spot = `${file}${line > 0 ? `:${line}` : ""}`;
+  return `${kind === "damage" ? paint("red", "damage") : paint("yellow", "note")}  ${paint("bold", spot)}: ${what}`;
+}

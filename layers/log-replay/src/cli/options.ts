@@ -1,0 +1,20 @@
+/** Options that several commands have. */
+import { parseMoment, type Moment } from "../tools/moment.ts";
+
+export const MOMENT = "a commit (N or EPOCH:N) or a time (2026-01-31T12:00:00Z)";
+
+export const moment = (text: string): Moment => parseMoment(text);
+
+/**
+ * A whole number, as an option's `parse`.
+ * @throws TypeError
+ *
+ * @example
+ * const port = { argument: "port", what: "to listen on", parse: natural, usual: 8080 };
+ */
+export function natural(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new TypeError("a whole number is needed");
+  return Number(text);
+}
+
+export const LAST = { argument: "count", parse: natural } as const;

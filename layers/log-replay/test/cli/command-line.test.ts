@@ -1,0 +1,105 @@
+/** What every command line of `npx log-replay` promises: help, exit codes, one line for what could not be done. */
+import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { add, stage } from "../support/stage.ts";
+import { cli } from "./support.ts";
+
+const on = stage();
+const LAYER = join(import.meta.dirname, "..", "..");
+const COMMANDS = ["show", "follow", "verify", "repair", "state", "diff", "restore", "compact", "backup", "adopt"];
+
+describe("what cannot be done is said in one line on stderr, with exit code 2", () => {
+  test.each([
+    [["verify"], "missing required argument 'log'"],
+    [["state", "a", "b"], "too many arguments: b"],
+    [["backup", "a"], "missing required argument 'folder'"],
+    [["shov"], "unknown command 'shov': log-replay --help lists them"],
+    [["help", "shov"], "unknown command 'shov': log-replay --help lists them"],
+    [["show", "a", "--sinc", "3"], "Unknown option '--sinc'"],
+    [["show", "a", "--since"], "Option '--since <value>' argument missing"],
+    [["show", "a", "--last", "many"], "option '--last <count>': a whole number is needed"],
+    [["state", "a", "--at", "2026-02-30"], "option '--at <moment>': there is no such time as \"2026-02-30\""],
+    [["diff", "a"], "required option '--redis <url>' not specified"],
+    [["restore", "a"], "required option '--at <moment>' not specified"],
+    [["restore", "a", "--at", "1", "--redis", "redis://127.0.0.1"], "Unknown option '--redis'"],
+    [["verify", "/nowhere"], "/nowhere is no log store: it has no store.json"],
+    [["verify", "s3://bucket"], "s3://bucket is not of the form s3://BUCKET/PREFIX"],
+    [["verify", "s3://bucket/log"], "s3://bucket/log: AWS_REGION is not set"],
+  ])("%j", async (args, why) => {
+    expect(await cli(args)).toMatchObject({ code: 2, stdout: "", stderr: `error: ${why}\n` });
+  });
+
+  test("a folder that is something else", async () => {
+    const folder = await on.folder();
+    await writeFile(join(folder, "store.json"), "no JSON");
+    const { code, stdout, stderr } = await cli(["verify", folder]);
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(stderr).toMatch(/^error: .*store\.json.*\n$/);
+  });
+
+  test("where it came from is shown to whoever asks for it", async () => {
+    expect((await cli(["verify", "/nowhere"], { NODE_DEBUG: "log-replay" })).stderr).toContain("    at ");
+  });
+});
+
+describe("help", () => {
+  let text = "";
+  beforeAll(async () => void (text = (await cli(["--help"])).stdout));
+
+  test("names every command, and README lists them", () => {
+    const listed = [...text.matchAll(/^ {2}(\w+) [<[]/gm)].map(([, name]) => name);
+    expect(listed).toEqual(COMMANDS);
+    const [, part = ""] = readFileSync(join(LAYER, "README.md"), "utf8").split("## On the command line\n");
+    const [table] = part.split("\n## ");
+    expect([...(table ?? "").matchAll(/^\| `(\w+)/gm)].map(([, name]) => name)).toEqual(COMMANDS);
+    expect(text).toContain("Exit codes: 0 all is well, 1 something is wrong, 2 it could not be done.");
+  });
+
+  test.each(COMMANDS)("of %s has an example", async (name) => {
+    const asked = await cli(["help", name]);
+    expect(asked).toMatchObject({ code: 0, stderr: "" });
+    expect(asked.stdout).toContain(`$ npx log-replay ${name}`);
+  });
+
+  test("of a command is the same however it is asked for, and has its options", async () => {
+    const asked = await cli(["help", "state"]);
+    for (const option of ["--at <moment>", "--key <key>", "--json", "-h, --help"])
+      expect(asked.stdout).toContain(option);
+    expect(await cli(["state", "--help"])).toEqual(asked);
+    expect(await cli(["state", "-h", "--at", "1"])).toEqual(asked);
+  });
+
+  test("without a command it is on stderr, with exit code 2; --version is that of the package", async () => {
+    expect(await cli([])).toMatchObject({ code: 2, stdout: "", stderr: text });
+    const { version } = JSON.parse(readFileSync(join(LAYER, "package.json"), "utf8")) as { version: string };
+    expect(await cli(["--version"])).toMatchObject({ code: 0, stdout: `${version}\n` });
+  });
+});
+
+test("`| head` ends it without an error, and colours are for who wants them", async () => {
+  const store = await on.store();
+  const state = on.open({ store });
+  await Promise.all(Array.from({ length: 500 }, (_, i) => state.occ.transact([`n${i}`], add(`n${i}`))));
+  const command = `${process.execPath} ${join(LAYER, "src", "cli", "main.ts")} show ${store.folder} | head -1; exit \${PIPESTATUS[0]}`;
+  const { stdout, stderr } = await promisify(execFile)("bash", ["--norc", "-c", command], {
+    env: { PATH: process.env["PATH"] },
+  });
+  expect([stdout.split("\n").length, stderr]).toEqual([2, ""]);
+  expect((await cli(["show", store.folder, "--last", "1"], { FORCE_COLOR: "1" })).stdout).toContain("\u001b[1m");
+});
+
+test("the library loads nothing of the command line", async () => {
+  const program = `
+    import { registerHooks } from "node:module";
+    registerHooks({ load: (url, context, next) => (console.log(url), next(url, context)) });
+    await import("log-replay");`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program], {
+    cwd: LAYER,
+  });
+  expect(stdout).toContain("/src/logged-redis.ts");
+  expect(stdout).not.toContain("/src/cli/");
+});
