@@ -12,3 +12,6 @@ const LONG = 600_000;
 export function hasLongEnded(end: number | null, now: number): boolean {
   return end !== null && end <= now - LONG;
 }
+
+/** The last instant that has a date; milliseconds since 1970. */
+export const LAST_INSTANT = 8_640_000_000_000_000;
