@@ -82,9 +82,16 @@ export const EXPIRY: readonly Mutant[] = [
     "is in no index",
   ),
   fold(
+    "a restore puts what has ended into Redis",
+    "recover/replay.ts",
+    "end !== null && end <= this.#now ? null : image",
+    "image",
+    "is left out by a restore",
+  ),
+  fold(
     "a snapshot forgets when keys end",
     "compact/changes.ts",
-    "    if (end !== null) this.#ends.set(key, end);\n",
+    "    if (end !== null) (this.#ends ??= new Map()).set(key, end);\n",
     "",
     "a snapshot keeps instants",
   ),

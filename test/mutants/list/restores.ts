@@ -174,7 +174,12 @@ export const SERVERS: readonly Mutant[] = [
     `if (policy === "")`,
     "a Redis that throws keys away",
   ),
-  unfit("too little memory is taken", "if (needed > limit)", "if (needed < 0)", "for the snapshot is seen before"),
+  unfit(
+    "too little memory is taken",
+    "if (needed > limit && ",
+    "if (needed < 0 && ",
+    "for the snapshot is seen before",
+  ),
   unfit(
     "permissions are not asked for",
     "  await assertPermitted(connection, probes(use));\n",

@@ -45,6 +45,17 @@ export function count(number: number, what: string): string {
 }
 
 /**
+ * When a key ends, to stand behind its value; nothing for one that stays.
+ * @param end milliseconds since 1970
+ *
+ * @example
+ * until(1_769_862_600_123); // "  until 2026-01-31T12:30:00.123Z"
+ */
+export function until(end: number | null | undefined): string {
+  return typeof end === "number" ? `  until ${new Date(end).toISOString()}` : "";
+}
+
+/**
  * Asks before something is done that cannot be taken back.
  * @param yes it was answered beforehand, by an option
  * @throws ToolError where nobody can be asked

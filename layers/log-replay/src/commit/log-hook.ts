@@ -20,6 +20,7 @@ import { GUARD, isInternal, LAST } from "../redis/keys.ts";
 import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
+import { LAST_INSTANT } from "../format/long-ended.ts";
 import { standingOf } from "../read/positions.ts";
 import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor } from "../protocol.ts";
 import { encodeBody, encodeNotes, keysOf, type Entry, type Position } from "../format/record.ts";
@@ -193,7 +194,7 @@ export class LogHook implements CommitHook<Session> {
     for (const [key, ttl] of ttls) {
       if (ttl === null) continue;
       if (prefixOf(key, indexes) !== undefined) throw new TypeError(`${key} is indexed: it cannot have a time to live`);
-      if (!Number.isSafeInteger(now().getTime() + ttl)) throw new TypeError(`the ttl of ${key} is too long`);
+      if (now().getTime() + ttl > LAST_INSTANT) throw new TypeError(`the ttl of ${key} is too long`);
     }
   }
 

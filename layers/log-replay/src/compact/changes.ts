@@ -73,7 +73,7 @@ const lengthOf = (image: string | null): number => image?.length ?? 0;
 /** What a snapshot keeps of one commit. */
 export class KeptImages {
   readonly #images: string[] = [];
-  readonly #ends = new Map<string, number>();
+  #ends: Map<string, number> | undefined;
 
   get size(): number {
     return this.#images.length;
@@ -81,11 +81,11 @@ export class KeptImages {
 
   add(key: string, image: string | null, end: number | null): void {
     this.#images.push(`${JSON.stringify(key)}:${image ?? "null"}`);
-    if (end !== null) this.#ends.set(key, end);
+    if (end !== null) (this.#ends ??= new Map()).set(key, end);
   }
 
   /** @param at the commit's time; milliseconds since 1970 */
   body(at: number): string {
-    return `"at":"${new Date(at).toISOString()}","set":{${this.#images.join(",")}}${encodeEnds(this.#ends)}`;
+    return `"at":"${new Date(at).toISOString()}","set":{${this.#images.join(",")}}${this.#ends ? encodeEnds(this.#ends) : ""}`;
   }
 }

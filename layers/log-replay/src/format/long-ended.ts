@@ -2,7 +2,7 @@
  * Milliseconds after its end from which on a key need not be kept. Redis's clock alone says whether it has ended: this is for
  * other clocks, and more than they differ.
  */
-const LONG = 3_600_000;
+const LONG = 600_000;
 
 /**
  * Whether a key has ended for so long that any clock says so.
@@ -12,3 +12,6 @@ const LONG = 3_600_000;
 export function hasLongEnded(end: number | null, now: number): boolean {
   return end !== null && end <= now - LONG;
 }
+
+/** The last instant that has a date; milliseconds since 1970. */
+export const LAST_INSTANT = 8_640_000_000_000_000;

@@ -81,6 +81,15 @@ export class RestoreLock {
     });
   }
 
+  /** Milliseconds since 1970, by the server's clock. */
+  now(): Promise<number> {
+    return this.#inTurn(async () => {
+      const [time] = await this.#connection.pipeline([["time"]]);
+      const [seconds, microseconds] = time as [string, string];
+      return Number(seconds) * 1_000 + Math.floor(Number(microseconds) / 1_000);
+    });
+  }
+
   /** Tells that something was done: the lock is kept for as long as this is called often enough. */
   progress(): void {
     this.#progressed = performance.now();

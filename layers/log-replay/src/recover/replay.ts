@@ -1,7 +1,7 @@
 import { ServerRefusedError, type Command } from "redis-occ";
 import { failPoint } from "../fail-points.ts";
 import type { FramedLine } from "../format/frame.ts";
-import { hasLongEnded } from "../format/long-ended.ts";
+import { WITH_ENDS } from "../format/version.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
@@ -32,11 +32,12 @@ const PROGRESS_INTERVAL = 1_000;
 export async function applyHistory(
   { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
   lock: RestoreLock,
-  { history, parent, cut }: Survey,
+  { history, parent, cut, format }: Survey,
   snapshot: Snapshot | null,
   onProgress: (records: number) => void,
 ): Promise<string[]> {
-  const chunk = new Chunk(indexes);
+  // What has ended is left out at once: there may be many times as many of those keys as there is memory.
+  const chunk = new Chunk(indexes, format >= WITH_ENDS ? await lock.now() : -Infinity);
   const add = chunk.add.bind(chunk);
   // While one chunk is on its way, the next one is read: at most two are in memory.
   let sending = Promise.resolve();
@@ -99,12 +100,14 @@ async function put(lock: RestoreLock, commands: readonly Command[]): Promise<voi
 
 class Chunk {
   readonly #indexes: readonly string[];
-  readonly #now = Date.now();
+  readonly #now: number;
   #images = new Map<string, Indexed & { readonly image: string | null; readonly end: number | null }>();
   #bytes = 0;
 
-  constructor(indexes: readonly string[]) {
+  /** @param now by the server's clock; milliseconds since 1970 */
+  constructor(indexes: readonly string[], now: number) {
     this.#indexes = indexes;
+    this.#now = now;
   }
 
   get full(): boolean {
@@ -112,7 +115,7 @@ class Chunk {
   }
 
   add(key: string, image: string | null, at: number, end: number | null): void {
-    const kept = hasLongEnded(end, this.#now) ? null : image;
+    const kept = end !== null && end <= this.#now ? null : image;
     this.#images.set(key, { image: kept, end, present: staysPresent(kept, end), at });
     this.#bytes += key.length + (image?.length ?? 0);
   }

@@ -1,13 +1,15 @@
 import { AccessError, ServerRefusedError, type Command, type CommitMode, type Connection } from "redis-occ";
 import { ServerUnfitError } from "../errors.ts";
+import { formatOf, WITH_ENDS } from "../format/version.ts";
 import { replicaOf } from "./dataset.ts";
 import { LOCK, TAIL } from "./keys.ts";
 
 const OLDEST_VERSION = 7;
 
-/** What is asked of a store here: how large its newest snapshot is, in bytes. */
+/** What is asked of a store here: how large its newest snapshot is, in bytes, and the formats of its epochs. */
 interface Sized {
   snapshot(): Promise<{ readonly bytes: number } | null>;
+  begins(): Promise<ReadonlyMap<number, { readonly format?: number }>>;
 }
 
 /** How the state is to be used. */
@@ -37,7 +39,7 @@ export async function assertFit(connection: Connection, store: Sized, use: Use =
   );
   assertKind(info);
   const memory = Number(info.get("maxmemory") ?? 0);
-  if (memory > 0) assertMemory(memory, Number(info.get("used_memory_startup") ?? 0), await store.snapshot());
+  if (memory > 0) await assertMemory(memory, Number(info.get("used_memory_startup") ?? 0), store);
   await assertPermitted(connection, probes(use));
 }
 
@@ -67,10 +69,13 @@ function assertKind(info: Info): void {
     );
 }
 
-/** The database is wiped before a restore: what it holds now does not count. @param limit, empty bytes */
-function assertMemory(limit: number, empty: number, snapshot: { readonly bytes: number } | null): void {
-  const needed = empty + MEMORY_FOR_A_BYTE * (snapshot?.bytes ?? 0);
-  if (needed > limit)
+/**
+ * The database is wiped before a restore: what it holds now does not count. How many of the keys of a snapshot have ended nobody
+ * knows. @param limit, empty bytes
+ */
+async function assertMemory(limit: number, empty: number, store: Sized): Promise<void> {
+  const needed = empty + MEMORY_FOR_A_BYTE * ((await store.snapshot())?.bytes ?? 0);
+  if (needed > limit && formatOf((await store.begins()).values()) < WITH_ENDS)
     throw new ServerUnfitError(
       "redis_memory",
       `the state takes at least ${mebibytes(needed)}, and maxmemory is ${mebibytes(limit)}: give Redis more, CONFIG SET maxmemory and in its configuration`,
@@ -115,7 +120,7 @@ const probes = ({ commit = "watch", expiry = false }: Use): Command[] => [
   ["ZADD", LOG_KEY, "XX", 1, ""],
   ["ZREM", LOG_KEY, ""],
   ["ZRANGE", LOG_KEY, 0, 0],
-  ...(expiry ? ([["PEXPIRETIME", LOG_KEY]] as const) : []),
+  ...(expiry ? ([["PEXPIRETIME", LOG_KEY], ["TIME"]] as const) : []),
   ...(commit === "watch"
     ? ([["EVAL", "return 1", 1, LOG_KEY]] as const)
     : ([

@@ -3,6 +3,7 @@ import { Connection, DecodeError, WrongTypeError, type Reply } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
 import { encodeFrame } from "../format/frame.ts";
 import { encodeBody, encodeNotes } from "../format/record.ts";
+import { LAST_INSTANT } from "../format/long-ended.ts";
 import { FORMAT } from "../format/version.ts";
 import { isInternal, STORE } from "../redis/keys.ts";
 import { assertFit } from "../redis/server-check.ts";
@@ -127,6 +128,7 @@ async function look(connection: Connection, keys: readonly string[], expiry: boo
         throw new RangeError(
           `key ${key} has a time to live: it keeps that with the option expiry; or PERSIST or delete it`,
         );
+      if (life > LAST_INSTANT) throw new RangeError(`key ${key} ends at an instant that has no date: PERSIST it`);
       ends.set(key, life);
     }
     images.set(key, imageOf(key, image));

@@ -114,10 +114,10 @@ test("a restore brings back those that have not ended, with the rest of their li
 
 test("a rule never commits on a key that has ended since it was read", async () => {
   const state = await open();
-  await put(state, { setWithTtl: { s: { value: 1, ttl: 200 } } });
+  await put(state, { setWithTtl: { s: { value: 1, ttl: 3_000 } } });
   const seen: unknown[] = [];
   onFailPoint(async (name) => {
-    if (name === "commit.before" && seen.length === 1) await sleep(300);
+    if (name === "commit.before" && seen.length === 1) await until(async () => (await on.outside.exists("s")) === 0);
   });
   await state.occ.transact(["s"], (view) => {
     seen.push(view.get("s"));
@@ -146,12 +146,12 @@ test("what another process makes of an end is not overwritten by a value that ke
 
 test("an idempotency key needs no sweep", async () => {
   const state = await open();
-  const once = () => state.occ.once("r-1", ["n"], add("n"), { ttl: 500 });
-  expect([await once(), await once()]).toEqual([1, 1]);
+  const once = (id: string, ttl: number) => state.occ.once(id, ["n"], add("n"), { ttl });
+  expect([await once("long", MINUTE), await once("long", MINUTE)]).toEqual([1, 1]);
   await on.outside.flushall();
-  expect(await once()).toBe(1);
-  await until(async () => (await on.outside.exists("once:r-1")) === 0);
-  expect(await once()).toBe(2);
+  expect([await once("long", MINUTE), await once("short", 50)]).toEqual([1, 2]);
+  await until(async () => (await on.outside.exists("once:short")) === 0);
+  expect(await once("short", 50)).toBe(3);
 });
 
 test("a key that ends is in no index: who asks for that is told, and one that comes there otherwise is not listed", async () => {

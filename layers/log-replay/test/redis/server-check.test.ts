@@ -175,6 +175,7 @@ describe("permissions", () => {
     ["evalsha", "script", false] as const,
     ["script|load", "script", false] as const,
     ["pexpiretime", "watch", true] as const,
+    ["time", "watch", true] as const,
   ])("without %s (commit: %s) the user is refused, and told which it is", async (command, commit, expiry) => {
     const user = `no-${command.replace("|", "-")}`;
     await on.outside.call("acl", "setuser", user, "reset", "on", ">p", "~*", "+@all", `-${command}`);

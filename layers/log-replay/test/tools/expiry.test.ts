@@ -25,7 +25,7 @@ async function filled() {
 test("adopt takes keys over with the time that they have to live, if it is told so", async () => {
   await on.outside.mset({ a: "1", b: "2" });
   await on.outside.set("s", "[1]", "PX", MINUTE);
-  await on.outside.set("short", "1", "PX", 400);
+  await on.outside.set("short", "1", "PX", 4_000);
   expect(await outcome(adopt({ url: on.redis.url, store: await on.store() }))).toMatchObject({
     name: "RangeError",
     message: expect.stringContaining("expiry") as unknown,
@@ -40,6 +40,15 @@ test("adopt takes keys over with the time that they have to live, if it is told 
   expect(await stateOf(on.outside)).toEqual({ a: "1", b: "2", s: "[1]" });
   expect(await on.outside.pexpiretime("s")).toBe(end);
   expect((await store.begins()).get(2)).toMatchObject({ format: 2 });
+});
+
+test("an end that has no date is refused by adopt, which no log could tell", async () => {
+  await on.outside.call("set", "s", "1", "PXAT", "9007199254740993");
+  const adopting = adopt({ url: on.redis.url, store: await on.store(), expiry: true });
+  expect(await outcome(adopting)).toMatchObject({
+    name: "RangeError",
+    message: expect.stringContaining("key s") as unknown,
+  });
 });
 
 test("keys that end while they are adopted are nobody's write, and are left out", async () => {
@@ -120,7 +129,7 @@ test("a copy and a repair keep the format of the epochs", async () => {
   const copy = await on.store();
   await copyLog(store, () => Promise.resolve(copy));
   expect(await copy.begins()).toEqual(await store.begins());
-  expect(await replayed(on, copy.folder)).toEqual({ a: "1", s: "1" });
+  expect(await replayed(on, copy.folder)).toMatchObject({ a: "1", s: "1" });
   await on.outside.flushall();
   await put(state, { a: { value: 2, ttl: null } });
   await state.close();

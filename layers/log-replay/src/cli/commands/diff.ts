@@ -1,7 +1,7 @@
 import { diff as compare } from "../../tools/diff.ts";
 import { EXIT, ToolError } from "../exit.ts";
 import { headings, label, several, type Log, type Logs } from "../logs.ts";
-import { count, paint, print, printJson } from "../output.ts";
+import { count, paint, print, printJson, until } from "../output.ts";
 import { command, type Command } from "../program.ts";
 
 export function diff(logs: Logs): Command {
@@ -25,10 +25,13 @@ export function diff(logs: Logs): Command {
       const heading = headings(opened);
       for (const each of opened) {
         const { keys, differences } = await compare(each.store, redisOf(logs, opened, each, redis));
-        for (const { key, log: logged, redis: live } of differences)
+        for (const difference of differences) {
+          const { key, log: logged, redis: live, ends } = difference;
+          const values = `\n  log    ${logged ?? "-"}${until(ends?.log)}\n  Redis  ${live ?? "-"}${until(ends?.redis)}`;
           await (json
-            ? printJson({ ...label(logs, each), key, log: logged, redis: live })
-            : print(`${heading(each)}  ${paint("bold", key)}\n  log    ${logged ?? "-"}\n  Redis  ${live ?? "-"}`));
+            ? printJson({ ...label(logs, each), ...difference })
+            : print(`${heading(each)}  ${paint("bold", key)}${values}`));
+        }
         if (differences.length > 0) process.exitCode = EXIT.wrong;
         if (json) continue;
         const verdict =

@@ -2,7 +2,7 @@ import { stateAt } from "../../read/history.ts";
 import { commitAt } from "../../tools/commit-at.ts";
 import { one, openOne, type Logs } from "../logs.ts";
 import { moment, MOMENT } from "../options.ts";
-import { count, paint, print, printJson } from "../output.ts";
+import { count, paint, print, printJson, until } from "../output.ts";
 import { command, type Command } from "../program.ts";
 import { matches } from "../records.ts";
 
@@ -28,10 +28,10 @@ export function state(logs: Logs): Command {
       const { position, images } = await stateAt(store, { n });
       const keys = [...images.keys()].filter((candidate) => key === undefined || matches(key, candidate)).sort();
       for (const each of keys) {
-        const image = images.get(each)?.image ?? "null";
+        const { image, end } = images.get(each) ?? { image: "null", end: null };
         await (json
-          ? printJson({ key: each, value: JSON.parse(image) as unknown })
-          : print(`${paint("green", each)}  ${image}`));
+          ? printJson({ key: each, value: JSON.parse(image) as unknown, ...(end === null ? {} : { ends: end }) })
+          : print(`${paint("green", each)}  ${image}${until(end)}`));
       }
       const where = position === null ? "before the first commit" : `after commit ${position.epoch}:${position.n}`;
       // Not on stdout: that is for the keys alone.
