@@ -63,7 +63,7 @@ async function slice(shop: running.RunningShop, round: number): Promise<number> 
   return (nanoseconds(pid) - before) / 1e6;
 }
 
-/** Of CPU that a process's threads have had: to the nanosecond, where /proc/PID/stat has hundredths of seconds. */
+/** The CPU time of all threads of a process, exact to the nanosecond; /proc/PID/stat has hundredths of seconds only. */
 function nanoseconds(pid: number): number {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
     const [ran = "0"] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8").split(" ");

@@ -31,7 +31,7 @@ export interface Bench {
   readonly load: Load;
   /** Multiplies the number of requests of each round. */
   readonly scale: number;
-  /** Of the closed loops. */
+  /** Connections of the closed loops. */
   readonly connections: readonly number[];
   /** Requests a second of the open loop; without it, 70 % of what the closed loop reached before. */
   readonly rate: number | undefined;

@@ -1,7 +1,7 @@
 import type { Load } from "./load/load.ts";
 import type { Target } from "./target.ts";
 
-/** Of each item and of each user: more than any load takes. */
+/** What each item and each user has: more than any load takes. */
 export const STOCK = 1_000_000_000;
 export const CREDIT = 1_000_000_000;
 export const PRICE = 1;

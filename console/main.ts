@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   if (process.env["CONSOLE_FAULTS"] === "1") Object.assign(actions, localFaults(dataFolder(), view.happenings));
   const made = new Console({ view, token: readToken(process.env["CONSOLE_TOKEN"], tokenFile(source)), actions });
 
-  // The port is on loopback like any other program's: only who knows the secret may say for whom it asks.
+  // Any program of this machine can reach the port: only the one that knows the secret may say for whom it asks.
   const secret = randomBytes(24).toString("base64url");
   let asked = Date.now();
   const server = createServer((request, response) => {

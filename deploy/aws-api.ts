@@ -4,7 +4,7 @@ import { SERVICES } from "../functions/settings/services.ts";
 
 export interface AwsApiOptions {
   readonly region: string;
-  /** Of an emulator; Amazon's own otherwise. */
+  /** The address of an emulator. Default: Amazon's own. */
   readonly endpoint?: string | undefined;
 }
 

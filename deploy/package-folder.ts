@@ -15,9 +15,10 @@ export interface Packed {
   remove(): void;
 }
 
-export async function packed(): Promise<Packed> {
+/** @param options of the framework: `--param=NAME=VALUE` */
+export async function packed(options: readonly string[] = []): Promise<Packed> {
   const folder = mkdtempSync(join(tmpdir(), "packed-"));
-  await osls(["package", "--stage", "aws", "--package", folder]);
+  await osls(["package", "--stage", "aws", "--package", folder, ...options]);
   const archives = readdirSync(folder)
     .filter((name) => name.endsWith(".zip"))
     .map((file) => {

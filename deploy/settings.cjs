@@ -19,12 +19,21 @@ exports.checkSettings = (environment) => {
       throw new Error(`${name}=${value} is not a whole number from ${least} to ${most} ${unit}`.trimEnd());
     if (name === "CORS_ORIGINS" && value !== "*" && !value.split(",").every(isOrigin))
       throw new Error(`${name}=${value} is neither * nor origins like https://shop.example with commas between them`);
+    // Whoever may look at the functions would read a password in it.
+    if (name === "OTEL_EXPORTER_OTLP_ENDPOINT" && !isPlainAddress(value))
+      throw new Error(`${name} is not an address like https://collector.example, without a name and a password`);
     if (beyond === undefined) continue;
     const other = beyond[said("SAGA") === "events" ? "events" : "sync"];
     if (Number(value) < Number(said(other) || exports.defaults[other]) + beyond.by)
       throw new Error(`${name}=${value} is less than ${other} and ${beyond.by} more`);
   }
 };
+
+function isPlainAddress(text) {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  return /^https?:$/.test(protocol) && username + password === "";
+}
 
 /** As browsers send it. */
 function isOrigin(text) {

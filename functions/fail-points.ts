@@ -31,7 +31,7 @@ export const SHOP_FAIL_POINTS = {
   "answer.before": "plain",
 } as const satisfies Readonly<Record<string, FailPointKind>>;
 
-/** Those that only a checkout by events comes by. */
+/** Fail points that only a checkout by events passes. */
 export const EVENT_FAIL_POINTS = {
   /** What a message asked for is durable, and what follows from it is about to be sent. */
   "event.send.before": "plain",

@@ -31,7 +31,7 @@ const MINIMUM_NODE_VERSION = 20;
 /** In the project's folder. */
 const LOCK = ".bootstrap.lock";
 const LOCK_POLL_MS = 200;
-/** Longer than two starts need to remove the same lock. */
+/** Longer than two starts that both remove one stale lock need to notice each other. */
 const CONTEST_MS = 100;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
@@ -184,7 +184,7 @@ function build() {
 /** @param {string} name of the stamp @param {string[]} folders @param {() => void} work for what is in them now */
 function onceFor(name, folders, work) {
   const stamp = join(modules, `.${name}`);
-  // Of somebody else's project: what would be made cannot be kept.
+  // The project is somebody else's: what would be made cannot be kept.
   if (!isWritable(modules) || (existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(folders))) return;
   work();
   writeIfPossible(stamp, fingerprint(folders));

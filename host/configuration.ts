@@ -12,9 +12,9 @@ export interface Configuration {
   /** An address or a name; IPv6 without brackets. */
   httpHost: string;
   httpPort: number;
-  /** By which programs on this machine reach it: `http://[::1]:8000`. */
+  /** The URL by which programs on this machine reach it: `http://[::1]:8000`. */
   url: string;
-  /** Of serverless-offline's Lambda endpoint, on loopback. */
+  /** The port of serverless-offline's Lambda endpoint, on loopback. */
   lambdaPort: number;
   /** Absolute. */
   dataDir: string;
@@ -136,7 +136,7 @@ function hostOf(text: string): string {
   throw new StartError(`HTTP_HOST=${text} is neither an address nor a name`);
 }
 
-/** By which programs on this machine reach a server. @param host IPv6 without brackets */
+/** The URL by which programs on this machine reach a server. @param host IPv6 without brackets */
 export function urlOf(host: string, port: number): string {
   return `http://${bracketed(reachable(host))}:${port}`;
 }

@@ -13,7 +13,7 @@ export interface DataFolder {
   logDir(service: Service): string;
   storesFile: string;
   redisUrlFile(service: Service): string;
-  /** By which the services reach each other through HTTP. */
+  /** The file with the URL by which the services reach each other through HTTP. */
   gatewayFile: string;
 }
 

@@ -26,7 +26,7 @@ export class Diagnostics {
     setInterval(() => this.#limitSizes(), SIZE_CHECK_MS).unref();
   }
 
-  /** Into the file only; into none where it cannot be written. */
+  /** Writes a line into the file only; where that cannot be written, nowhere. */
   note(line: string): void {
     try {
       this.#makeFolder();
@@ -83,7 +83,7 @@ export class Diagnostics {
     }
   }
 
-  /** One older generation is kept. The writers append, so after the cut they go on at the start of the file. */
+  /** One older file is kept. The writers append, so once the file is truncated they go on at its start. */
   #limitSizes(): void {
     for (const file of this.#outputs) {
       try {

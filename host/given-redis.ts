@@ -6,7 +6,7 @@ import type { Diagnostics } from "./diagnostics.ts";
 /** Milliseconds that a server has to accept a connection. */
 const PATIENCE_MS = 1_000;
 
-/** Says of each that cannot be reached that it is waited for. Never rejects. */
+/** Warns of each server that cannot be reached and is waited for. Never rejects. */
 export async function lookAtGiven(given: Configuration["givenRedis"], diagnostics: Diagnostics): Promise<void> {
   await Promise.all(
     (Object.entries(given) as [Service, string][]).map(async ([service, url]) => {

@@ -10,7 +10,7 @@ import { StartError } from "./start-error.ts";
 
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
-/** When a restore that is under way is asked for the first time what keeps it, and how often then. */
+/** Milliseconds before a restore that is under way is asked for the first time what keeps it, and between later times. */
 const FIRST_LOOK_MS = 300;
 const LOOK_MS = 2_500;
 /** The same words are said again after this time. */

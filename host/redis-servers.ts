@@ -38,7 +38,7 @@ export class RedisServers {
     this.#onReadyAgain = onReadyAgain;
   }
 
-  /** Of a shop that another start supervises. @throws StartError */
+  /** The URLs of a shop that another start supervises. @throws StartError */
   readUrls(): RedisUrls {
     return Object.fromEntries(
       SERVICES.map((service) => [service, this.#configuration.givenRedis[service] ?? this.#readUrl(service)]),
@@ -68,7 +68,7 @@ export class RedisServers {
       if (this.#urls[service]) writeFileAtomically(this.#folder.redisUrlFile(service), `${this.#urls[service]}\n`);
   }
 
-  /** The addresses as well, which whoever removed the folder has removed. */
+  /** Writes the addresses again as well, because whoever removed the folder has removed them. */
   #readyAgain(): void {
     try {
       this.#writeUrls();

@@ -24,7 +24,7 @@ export class RunningShop {
     this.dataFolder = mkdtempSync(join(tmpdir(), "shop-own-"));
   }
 
-  /** Of the npm script; everything else is below it. */
+  /** The pid of the npm script; all other processes are below it. */
   get pid(): number {
     return this.#process?.pid ?? 0;
   }
@@ -33,7 +33,7 @@ export class RunningShop {
     return readFileSync(join(this.dataFolder, "run", `redis-${service}.url`), "utf8").trim();
   }
 
-  /** Of one of its processes, as it is now: host, redis-order, redis-stock, redis-payment. */
+  /** The pid of one of its processes, as it is now: host, redis-order, redis-stock, redis-payment. */
   pidOf(name: string): number {
     return Number(readFileSync(join(this.dataFolder, "run", `${name}.pid`), "utf8"));
   }

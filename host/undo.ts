@@ -1,4 +1,4 @@
-/** What was taken and begun, to be undone last first. */
+/** What was taken and begun. It is undone in reverse order. */
 export class Undo {
   readonly #steps: (() => Promise<void> | void)[] = [];
 

@@ -31,6 +31,17 @@ test.each(documents)("every link of %s leads to a file that is there", (document
   expect(links.filter((link) => !existsSync(join(ROOT, dirname(document), link)))).toEqual([]);
 });
 
+test("every file that docs/architecture.md and CONTRIBUTING.md name is there", () => {
+  const rooms = ["bench", "console", "deploy", "examples", "functions", "host", "layers", "model", "test", "tools"];
+  const files = ["serverless.yml", ".dependency-cruiser.js", "docker-compose.yml", ...rooms.flatMap(list)];
+  const named = ["docs/architecture.md", "CONTRIBUTING.md"]
+    .map(read)
+    .flatMap((text) => [...text.matchAll(/`([\w./{},-]+\.(?:ts|yml|js|json))`/g)].map(([, name]) => name ?? ""))
+    .flatMap(alternatives);
+  expect(named.length).toBeGreaterThan(40);
+  expect(named.filter((name) => !files.some((file) => file === name || file.endsWith(`/${name}`)))).toEqual([]);
+});
+
 test("every error code that a request can be answered with is in docs/errors.md", () => {
   const codes = ["functions/errors.ts", "layers/redis-occ/src/errors.ts", "layers/log-replay/src/errors.ts"]
     .map(read)
@@ -65,7 +76,7 @@ test("docs/configuration.md's table of settings is the table that hosts and func
 
 test("every variable that hosts and functions read is a setting, or made by the host or the deployment; and every setting is read", () => {
   const made =
-    /^(INTERNAL_SECRET|INTERNAL_SECRET_ARN|LOG_STORE_\w*|LOG_BUCKET_\w*|QUEUE_URL_\w*|METRICS_NAMESPACE|OTEL_SERVICE_NAME|OTEL_BSP_\w+|CONSOLE_HOST_URL|NO_COLOR|INVOCATION_FD|TMPDIR|LAMBDA_TASK_ROOT|AWS_\w+|ESBUILD_WORK_FOLDER|NODE_\w+|PATH|JEST_WORKER_ID|DEBIAN_FRONTEND|SHOP_\w+|npm_\w+)$/;
+    /^(INTERNAL_SECRET|INTERNAL_SECRET_ARN|LOG_STORE_\w*|LOG_BUCKET_\w*|QUEUE_URL_\w*|METRICS_NAMESPACE|OTEL_SERVICE_NAME|OTEL_HEADERS_SECRET_ARN|OTEL_EXPORTER_OTLP_HEADERS|OTEL_BSP_\w+|CONSOLE_HOST_URL|NO_COLOR|INVOCATION_FD|TMPDIR|LAMBDA_TASK_ROOT|AWS_\w+|ESBUILD_WORK_FOLDER|NODE_\w+|PATH|JEST_WORKER_ID|DEBIAN_FRONTEND|SHOP_\w+|npm_\w+)$/;
   const sources = ["host", "functions", "console", "tools", "deploy"]
     .flatMap(list)
     .filter((name) => /\.(ts|mjs|cjs)$/.test(name) && !/(^|\/)test\//.test(name))
@@ -114,6 +125,13 @@ test("every status of an answer is in the table of docs/errors.md, and every one
   expect(listed.length).toBeGreaterThan(12);
   expect([...new Set([200, ...answered])].sort()).toEqual([...new Set(listed)].sort());
 });
+
+/** `a/{b,c}.ts` names two files. */
+function alternatives(name: string): string[] {
+  const [, before = "", inner, after = ""] = /^(.*?)\{([^}]*)\}(.*)$/.exec(name) ?? [];
+  if (inner === undefined) return [name];
+  return inner.split(",").flatMap((one) => alternatives(before + one + after));
+}
 
 function list(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })

@@ -9,7 +9,7 @@ import { violations } from "./support/invariants.ts";
 import { Load, openMarket, stateOf, type Market } from "./support/market.ts";
 
 const MINUTES = 60_000;
-/** Of a sale that has to last while something is killed. */
+/** Orders of a sale that has to last while something is killed. */
 const ORDERS = 200;
 
 let cluster: Cluster;

@@ -21,7 +21,7 @@ const GUARANTEES: Readonly<Record<string, readonly string[]>> = {
 
 interface Row {
   readonly heading: string;
-  /** Of a table; an item of a list has one. */
+  /** Of a table's row; an item of a list has one cell. */
   readonly cells: readonly string[];
 }
 

@@ -174,7 +174,7 @@ class Account {
     this.#replaced.add(key);
   }
 
-  /** Of each row as much was taken as checkouts hold of it. @param holdings by row, of all services */
+  /** Checks that as much was taken of each row as checkouts hold of it. @param holdings by row, of all services */
   compare(holdings: ReadonlyMap<string, number>): string[] {
     const rows = new Set([...this.#spent.keys(), ...holdings.keys()].filter((key) => key.startsWith(this.#prefix)));
     return [...rows].flatMap((key) => {

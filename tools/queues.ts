@@ -73,7 +73,7 @@ export class Queue {
     );
   }
 
-  /** They go back into the queue, and only then out of the other one: twice is no harm, never would be. */
+  /** They go back into the queue, and only then out of the other one: handling one twice does no harm, losing it would. */
   async redrive(letters: readonly DeadLetter[]): Promise<void> {
     await this.#inBatches(
       letters,

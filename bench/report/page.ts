@@ -73,7 +73,7 @@ function plotsOf({ targets, lines }: Report): Plot[] {
   ];
 }
 
-/** Of all targets in one picture, each kind of each a line; a name for every fifth place. */
+/** One picture for all targets, with a line for each kind of each target. Every fifth position has a name. */
 function timelineOf({ what, rows }: Line, targets: readonly string[]): Plot {
   const series = targets.flatMap((target, i) =>
     Object.entries(rows[i]?.timeline?.series ?? {}).map(([kind, values]) => ({ label: `${target}: ${kind}`, values })),

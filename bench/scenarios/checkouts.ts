@@ -76,7 +76,7 @@ export const failures: Scenario = {
   ],
 };
 
-/** Of how many orders a customer draws, and how often: as public load tests of such shops do. */
+/** How many orders the customers draw from, and how often they draw, as in public load tests of such shops. */
 const DRAWN_FROM = 100_000;
 const DRAWS = 10_000;
 

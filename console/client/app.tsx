@@ -256,7 +256,7 @@ function Dialog(props: { title: string; onClose: () => void; children: preact.Co
   );
 }
 
-/** As the system has it, until somebody says otherwise. */
+/** The theme is that of the system until somebody switches it. */
 function switchTheme(): void {
   const root = document.documentElement;
   const dark = root.dataset["theme"] ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");

@@ -11,7 +11,7 @@ const LOOPBACK_NAME = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
 export interface Asked {
   readonly headers: IncomingHttpHeaders;
-  /** Of whoever asks. */
+  /** The address of whoever asks. */
   readonly address: string;
 }
 
@@ -51,7 +51,7 @@ export class Token {
     return timingSafeEqual(digest(token), this.#digest);
   }
 
-  /** By the header of a program, or by the cookie of a browser that was given the token. */
+  /** Takes the header of a program, or the cookie of a browser that was given the token. */
   isIn({ headers }: Asked): boolean {
     const [, bearer] = /^Bearer (.+)$/i.exec(headers.authorization ?? "") ?? [];
     if (bearer !== undefined) return this.fits(bearer);

@@ -79,7 +79,7 @@ async function keep(path: string, bytes: Buffer): Promise<void> {
   }
 }
 
-/** Of the sources, and of the packages that are built in. */
+/** A fingerprint of the sources and of the packages that are built in. */
 async function fingerprint(): Promise<string> {
   const hash = createHash("sha256").update(await readFile(join(ROOT, "package-lock.json")));
   for (const name of (await readdir(CLIENT, { recursive: true })).sort()) {

@@ -25,7 +25,7 @@ export class Happenings {
     return this.#incidents.all;
   }
 
-  /** Another one whenever `all` has changed. */
+  /** A number that changes whenever `all` does. */
   get version(): number {
     return this.#incidents.version;
   }

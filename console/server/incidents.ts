@@ -24,7 +24,7 @@ export type Event = { readonly at: number } & (
     }
 );
 
-/** Of these the oldest are forgotten. */
+/** Incidents that are kept; the oldest are forgotten first. */
 const MOST = 400;
 
 /** Something that is not over yet. */

@@ -22,7 +22,7 @@ export class LineReader {
     this.#store = store;
   }
 
-  /** The lines in the order in which they are asked for; null for one that is not there. Neighbours share a read. */
+  /** The lines in the order in which they are asked for; null for a line that is not there. Neighbours share a read. */
   async read(places: readonly (LineRange | null)[]): Promise<(Buffer | null)[]> {
     const wanted = places
       .flatMap((place, index) => (place === null ? [] : [{ ...place, index }]))

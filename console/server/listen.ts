@@ -6,7 +6,7 @@ import { PREFIX, type Console } from "./console.ts";
 
 export interface Listening {
   readonly port: number;
-  /** Ends it for all who watch, whatever is under way. */
+  /** Ends the server for all who watch, whatever is under way. */
   readonly close: () => void;
 }
 

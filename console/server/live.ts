@@ -8,7 +8,7 @@ const MOST_VIEWERS = 64;
 /** Bytes that wait for a slow reader: beyond it ticks are left out. */
 const MOST_WAITING = 256 * 1024;
 
-/** What happens now, told to all who watch: looked at once, whoever many they are. */
+/** Tells all who watch what happens now. One look serves all of them, however many they are. */
 export class Live {
   readonly #view: ShopView;
   readonly #viewers = new Set<ServerResponse>();

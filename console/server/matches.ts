@@ -118,7 +118,7 @@ function fitting(log: ServiceLog, { op, saga, key, since, until }: LogFilter): (
   return (n) => tests.every((test) => test(n));
 }
 
-/** Of each service the last commit that counts: records that come later do not move those that somebody looks at. */
+/** The last commit of each service that counts: records that come later do not move those that somebody looks at. */
 export type Head = Readonly<Record<string, number>>;
 
 export interface Found {
@@ -156,7 +156,7 @@ export function timelineOf(all: readonly Matches[], heads: Head, from: number, c
   while (found.length < count) {
     let best: (typeof cursors)[number] | undefined;
     let time = -Infinity;
-    // Of two at the same millisecond the later service's stands first: the order service begins a checkout.
+    // At the same millisecond the later service's record stands first, because the order service begins a checkout.
     for (const cursor of cursors) {
       if (cursor.place >= cursor.matches.count(cursor.head)) continue;
       const own = timeAt(cursor, cursor.place);

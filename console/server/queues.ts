@@ -32,7 +32,7 @@ export class Queues {
   #next = 0;
 
   /**
-   * Those that the settings name, or that the host has written down.
+   * The queues that the settings name, or that the host has written down.
    * @param runFolder of the data folder; null where the logs are elsewhere
    * @returns null where checkouts go by calls: then there are none
    */
@@ -47,7 +47,7 @@ export class Queues {
     this.#pause = queues.every(([, { figures }]) => figures.isLocal) ? PAUSE : PAUSE_FAR;
   }
 
-  /** As they were at the last look; of a queue that did not answer then there is nothing. */
+  /** The queues as they were at the last look. One that did not answer then is not among them. */
   get now(): readonly QueueNow[] {
     return this.#now;
   }

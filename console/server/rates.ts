@@ -7,7 +7,7 @@ const BUCKETS = 124;
 const GROWTH = Math.log(1.1);
 
 export interface Second {
-  /** Of its beginning; milliseconds since 1970. */
+  /** When it began; milliseconds since 1970. */
   readonly at: number;
   readonly started: number;
   readonly paid: number;

@@ -23,7 +23,7 @@ export interface RequestLine {
   readonly ms?: number;
   readonly error?: string;
   readonly state?: string;
-  /** Of a message: what it asks for, and the milliseconds that it was in the queue. */
+  /** A message's line also has what it asks for, and the milliseconds that it was in the queue. */
   readonly type?: string;
   readonly messageId?: string;
   readonly waited?: number;

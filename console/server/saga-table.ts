@@ -20,7 +20,7 @@ export interface SagaRow {
   readonly total: number;
   /** Why it failed; empty where it did not. */
   readonly failure: string;
-  /** Of the order's log: the record that began it, and the last one about it. */
+  /** Numbers of commits in order's log: the one that began it, and the last one about it. */
   readonly first: number;
   readonly last: number;
   /** Processes that wrote about it: more than one where somebody took it over. */
@@ -44,7 +44,7 @@ export interface SagaFilter {
 /** All checkouts of the order service's log, in about 120 bytes each. */
 export class SagaTable {
   readonly failures = new Words();
-  /** Those that are not settled, by id. */
+  /** Rows of the sagas that are not settled, by id. */
   readonly #open = new Map<string, number>();
   readonly #driverOf = new Map<string, string>();
   #columns = new SagaColumns();
@@ -228,7 +228,7 @@ class SagaColumns extends Columns {
   readonly name = new Column(Uint8Array);
   readonly order = new Column(Float64Array);
   readonly user = new Column(Float64Array);
-  /** Of the request that began it. */
+  /** The trace of the request that began it. */
   readonly trace = new Column(Float64Array);
   readonly startedAt = new Column(Float64Array);
   readonly deadline = new Column(Float64Array);

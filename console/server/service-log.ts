@@ -29,7 +29,7 @@ export class ServiceLog {
   readonly service: ServiceName;
   readonly store: LogStore;
   readonly ops = new Words();
-  /** Of keys: what stands before the colon. */
+  /** The kinds of keys: what stands before the colon. */
   readonly kinds = new Words();
   /** Why the log cannot be read on; null where it can. */
   problem: string | null = null;
@@ -152,7 +152,7 @@ export class ServiceLog {
     return number;
   }
 
-  /** Of a commit; ascending with the commits. Milliseconds since 1970. */
+  /** When a commit was made; milliseconds since 1970. It never falls from one commit to the next. */
   timeAt(n: number): number {
     return this.#columns.time.at(n - this.base - 1);
   }
@@ -192,7 +192,7 @@ export class ServiceLog {
     return false;
   }
 
-  /** Of each key (by its hash) the latest commit before `n` that wrote it; none where none did. */
+  /** For each key (by its hash) the latest commit before `n` that wrote it. A key that none wrote is not in the map. */
   previousWrites(keys: Iterable<number>, n: number): Map<number, number> {
     const { keysFrom, key } = this.#columns;
     const wanted = new Set(keys);

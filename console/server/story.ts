@@ -31,7 +31,7 @@ export interface Bar {
   readonly sent: number | null;
   /** When its transaction was committed; what stands before is time in queue, what follows is the append. */
   readonly committed: number | null;
-  /** Of the request that it is; absent where only the log tells of it. */
+  /** The request's status and id; null where only the log tells of it. */
   readonly status: number | null;
   readonly requestId: string | null;
   readonly error: string | null;
@@ -100,7 +100,7 @@ function byTime(a: StoryRecord, b: StoryRecord): number {
   return Date.parse(a.record.at) - Date.parse(b.record.at) || rank(a) - rank(b);
 }
 
-/** Of commits within one millisecond: a checkout begins before its steps, and ends after them. */
+/** The order of commits within one millisecond: a checkout begins before its steps, and ends after them. */
 function rank({ record }: StoryRecord): number {
   const order = ["checkout", "reserve", "charge", "saga_abandoned", "refund", "release", "saga_closed", "saga_paid"];
   return order.indexOf(String(record["op"]));
@@ -181,7 +181,7 @@ function within({ record }: StoryRecord, from: number, to: number): boolean {
   return at >= from - 2 && at <= to + 2;
 }
 
-/** Of a route: its operation. */
+/** The operation's name, from a route's path. */
 function nameOf(path: string): string {
   const parts = path.split("/");
   return parts[2] ?? path;

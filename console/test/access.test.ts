@@ -22,7 +22,7 @@ afterAll(async () => {
   shop.remove();
 });
 
-/** As a program sends it, with any headers. */
+/** Sends a request as a program does, with any headers. */
 function ask(
   method: string,
   path: string,

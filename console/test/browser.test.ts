@@ -112,7 +112,7 @@ whereABrowserIs("the console", () => {
     });
   });
 
-  test("a bar of the water-fall leads to the log's line under it", async () => {
+  test("a bar of the waterfall leads to the log's line under it", async () => {
     await on("sagas/s00000000000000000042", async (page) => {
       await page.getByRole("button", { name: /^charge/ }).click();
       await page.getByText("charge:s00000000000000000042").waitFor();

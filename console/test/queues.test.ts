@@ -33,15 +33,15 @@ const post = async (path: string, init: RequestInit = {}): Promise<Response> =>
 
 const token = (): string => readFileSync(join(shop.dataFolder, "secrets", "console-token"), "utf8").trim();
 
-/** Of stock's queue. */
+/** What the console says of stock's queue. */
 async function queue(): Promise<NonNullable<Now["queues"]>[number]> {
-  await get("happenings"); // Asking for those has the shop looked at.
+  await get("happenings"); // To answer this the console looks at the shop.
   const found = (await get<Now>("now")).queues?.find(({ service }) => service === "stock");
   if (found === undefined) throw new Error("there is no queue of stock");
   return found;
 }
 
-test("a checkout's water-fall has its messages, how long each was in its queue, and the commit under it", async () => {
+test("a checkout's waterfall has its messages, how long each was in its queue, and the commit under it", async () => {
   for (const path of ["/stock/batch_init/2/100/5", "/payment/batch_init/1/100", "/orders/batch_init/1/2/1/5"])
     expect((await post(path)).status).toBe(200);
   expect((await post("/orders/checkout/0")).status).toBe(200);

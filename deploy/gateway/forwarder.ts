@@ -5,7 +5,7 @@ import { pipeline } from "node:stream";
 /** Beyond the gateway's own limit of 29 s: who has not answered by then never will. */
 const PATIENCE_MS = 35_000;
 const UNKNOWN = "the outcome is not known; an Idempotency-Key makes it safe to send the request again";
-/** Of one connection, not of the message. */
+/** Headers that belong to one connection and not to the message. */
 const OF_CONNECTION = new Set(["connection", "keep-alive", "host", "proxy-connection", "te", "trailer", "upgrade"]);
 
 /** @param base `http://localstack:4566/restapis/…`, or undefined while there is nothing to hand requests to */

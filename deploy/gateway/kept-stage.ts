@@ -20,7 +20,7 @@ export class KeptStage {
     this.#environment = environment;
   }
 
-  /** Of the routes; undefined while the stage is not deployed. */
+  /** The URL that all routes begin with; undefined while the stage is not deployed. */
   get base(): URL | undefined {
     return this.#base;
   }

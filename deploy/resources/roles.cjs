@@ -3,8 +3,10 @@
 const { SERVICES } = require("../services.cjs");
 
 module.exports = async ({ resolveVariable }) => {
-  const [service, stage, subnets, logStore] = await Promise.all(
-    ["self:service", "sls:stage", "param:subnetIds", "param:logStore"].map((name) => resolveVariable(name)),
+  const [service, stage, subnets, logStore, collectorsHeaders] = await Promise.all(
+    ["self:service", "sls:stage", "param:subnetIds", "param:logStore", "param:otlpHeadersSecret"].map((name) =>
+      resolveVariable(name),
+    ),
   );
   const account = "${AWS::Region}:${AWS::AccountId}";
 
@@ -16,6 +18,7 @@ module.exports = async ({ resolveVariable }) => {
       }),
       ...more,
     ];
+    if (collectorsHeaders !== "") statements.push(allow("secretsmanager:GetSecretValue", collectorsHeaders));
     if (logStore === "efs") {
       const accessPoint = await resolveVariable(`param:efsAccessPoint${capital(name)}`);
       statements.push({

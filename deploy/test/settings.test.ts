@@ -17,6 +17,7 @@ test("what is left as it is can be deployed, and what is not known yet is not ju
     { RETENTION_MS: "" },
     { SAGA: { Ref: "Mode" } },
     { CORS_ORIGINS: "*" },
+    { OTEL_EXPORTER_OTLP_ENDPOINT: "https://collector.example/otlp" },
     { CORS_ORIGINS: "https://a.example,http://b:1" },
   ])
     expect(() => checkSettings(environment)).not.toThrow();
@@ -30,6 +31,8 @@ test.each([
   [{ BATCH_LIMIT: "many" }, /^BATCH_LIMIT=many is not a whole number/],
   [{ CORS_ORIGINS: "https://shop.example, http://localhost:3000" }, /^CORS_ORIGINS=.* is neither/],
   [{ CORS_ORIGINS: "https://shop.example/" }, /^CORS_ORIGINS=.* is neither/],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4318" }, /^OTEL_EXPORTER_OTLP_ENDPOINT is not an address/],
+  [{ OTEL_EXPORTER_OTLP_ENDPOINT: "https://me:secret@collector.example" }, /^(?!.*secret).* without a name and/],
   [{ SAGA: "both" }, /^SAGA=both is not one of sync, events/],
   [{ LOG_LEVEL: "loud" }, /^LOG_LEVEL=loud is not one of/],
 ])("%j is refused before anything is deployed", (environment, words) => {

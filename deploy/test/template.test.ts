@@ -13,6 +13,7 @@ import { SERVICES } from "../../functions/settings/services.ts";
 import { RESTORE_PATIENCE } from "../../functions/state/open-state.ts";
 import {
   content,
+  extract,
   functions,
   names,
   ofType,
@@ -48,7 +49,7 @@ beforeAll(() => {
 afterAll(removeTemporaryFolders);
 
 test(
-  "every function has both layers, and no function's archive has code of the layers or of ioredis",
+  "every function has both layers, and no function's archive has code of the layers, of ioredis or of traces that nobody collects",
   () => {
     const archives = readdirSync(plain.folder).filter((name) => /^(order|stock|payment)-.*\.zip$/.test(name));
     expect(functions(plain)).toHaveLength(archives.length);
@@ -62,11 +63,20 @@ test(
       expect(names(join(plain.folder, archive)).sort()).toEqual([file, `${file}.map`]);
       const map = JSON.parse(content(join(plain.folder, archive), `${file}.map`)) as { sources: string[] };
       expect(map.sources.length).toBeGreaterThan(0);
-      expect(map.sources.filter((source) => /layers\/|ioredis|redis-occ|log-replay|@aws-sdk/.test(source))).toEqual([]);
+      const foreign = /layers\/|ioredis|redis-occ|log-replay|@aws-sdk|opentelemetry|observe\/(spans|tracing)\./;
+      expect(map.sources.filter((source) => foreign.test(source))).toEqual([]);
     }
   },
   5 * MINUTES,
 );
+
+test("where no collector is named, no function is told of one", () => {
+  for (const [, { Properties }] of functions(plain))
+    expect(Properties.Environment.Variables).toMatchObject({
+      OTEL_EXPORTER_OTLP_ENDPOINT: "",
+      OTEL_HEADERS_SECRET_ARN: "",
+    });
+});
 
 test("a task that signs nothing does not carry the code that fetches the secret", () => {
   const bundle = (name: string): string =>
@@ -342,7 +352,7 @@ test(
     const made = packaged({ packaging: "bundled" });
     for (const [, { Properties }] of functions(made)) expect(Properties.Layers ?? []).toEqual([]);
     const folder = temporaryFolder();
-    execFileSync("python3", ["-m", "zipfile", "-e", join(made.folder, "order-checkout.zip"), folder]);
+    extract(join(made.folder, "order-checkout.zip"), folder);
     const script = `const { handler } = await import(${JSON.stringify(join(folder, "functions", "order", "checkout.mjs"))}); console.log(typeof handler);`;
     expect(execFileSync(process.execPath, ["--input-type=module", "--eval", script], { cwd: folder }).toString()).toBe(
       "function\n",

@@ -9,6 +9,7 @@ import { parse } from "../http/parameters.ts";
 import type { StepWork } from "../handler/steps.ts";
 import { timeLeft } from "../handler/time-left.ts";
 import { traced, type Work } from "../observe/channels.ts";
+import { sendingTraces } from "../observe/traces.ts";
 import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
 import { openState, type Service } from "../state/open-state.ts";
@@ -54,7 +55,7 @@ export function consumer<M extends Message>(
   schema: v.GenericSchema<unknown, M>,
   handle: HandleMessage<M>,
 ): (event: SQSEvent, context: Context) => Promise<SQSBatchResponse> {
-  return async ({ Records: records }, context) => {
+  return sendingTraces(async ({ Records: records }, context) => {
     context.callbackWaitsForEmptyEventLoop = false;
     const now = Date.now();
     const deadline = now + timeLeft(context, PATIENCE, RESERVE);
@@ -65,7 +66,7 @@ export function consumer<M extends Message>(
     const failures = handled.filter((outcome) => outcome !== null);
     await retryLater(service.name, failures);
     return { batchItemFailures: failures.map(({ record }) => ({ itemIdentifier: record.messageId })) };
-  };
+  });
 }
 
 /** Never rejects: one message's trouble is not that of the others. */

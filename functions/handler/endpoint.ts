@@ -26,6 +26,7 @@ import {
   type RequestEvent,
 } from "./incoming.ts";
 import { requests, traced, type RequestMessage, type Work } from "../observe/channels.ts";
+import { sendingTraces } from "../observe/traces.ts";
 import { traceIdOf, traceOfRequest, TRACEPARENT } from "../observe/trace-context.ts";
 import { timeLeft } from "./time-left.ts";
 
@@ -45,7 +46,7 @@ export interface Call<Path = unknown, Body = unknown> {
   readonly now: number;
   /** By when it has to be answered; milliseconds since 1970. */
   readonly deadline: number;
-  /** What the request log is to say besides the usual. */
+  /** Further members of the request's line in the request log. */
   readonly notes: Record<string, unknown>;
   /** W3C traceparent, for what the request asks of others and leaves to others. */
   readonly trace: string;
@@ -72,32 +73,28 @@ const BOUNDED: middy.PluginObject = { timeoutEarlyInMillis: 0 };
 
 type Middleware = middy.MiddlewareObj<RequestEvent, APIGatewayProxyResult>;
 
-/** What this module knows of an invocation: kept on its context, which the handler and the middleware share. */
-const RECORD = Symbol("request");
+/** How far an invocation has got: kept on its context, which the handler and the middleware share. */
+const PROGRESS = Symbol("progress");
 
-interface Known {
+interface Progress {
   readonly started: number;
   readonly notes: Record<string, unknown>;
-  /** Null where the event is none that can be understood. */
+  /** Null until the event is understood, and where it is no request. */
   request: Incoming | null;
   work?: Work;
 }
 
-interface Recorded {
-  [RECORD]?: Known | undefined;
+function progressOf(context: object): Progress {
+  const owner: { [PROGRESS]?: Progress | undefined } = context;
+  return (owner[PROGRESS] ??= { started: performance.now(), notes: {}, request: null });
 }
 
-function recordOf(context: object): Known {
-  const recorded: Recorded = context;
-  return (recorded[RECORD] ??= { started: performance.now(), notes: {}, request: null });
-}
-
-/** Once it is known that there is one. */
+/** The request of an invocation that `understood` has let through. */
 function requestOf(context: Context): Incoming {
-  return recordOf(context).request as Incoming;
+  return progressOf(context).request as Incoming;
 }
 
-/** For whoever describes the routes: what a handler was made from. */
+/** Where a handler keeps the route that it was made from, for whoever describes the routes. */
 export const ROUTE = Symbol.for("shop.route");
 
 /** A route as a Lambda handler: what all routes share, around the handler of one. */
@@ -128,18 +125,18 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
         idempotency: idempotencyOf(request, now, () => canonical(pattern, parameters)),
         now,
         deadline: now + timeLeft(context, patience, RESERVE),
-        notes: recordOf(context).notes,
-        trace: recordOf(context).work?.trace ?? "",
+        notes: progressOf(context).notes,
+        trace: progressOf(context).work?.trace ?? "",
       });
       await failPoint("answer.before");
       return outgoingResult(answer, request);
     });
   const handler = (event: RequestEvent, context: Context): Promise<APIGatewayProxyResult> => {
     const work = workOf(service, pattern, event, context);
-    recordOf(context).work = work;
+    progressOf(context).work = work;
     return traced(work, () => handled(event, context));
   };
-  return Object.assign(handler, { [ROUTE]: route });
+  return Object.assign(sendingTraces(handler), { [ROUTE]: route });
 }
 
 function workOf({ name }: Service, { method, resource }: RoutePattern, event: RequestEvent, context: Context): Work {
@@ -154,7 +151,7 @@ function workOf({ name }: Service, { method, resource }: RoutePattern, event: Re
   };
 }
 
-/** Of an event of which it is not known yet whether it is a request. */
+/** The event may be no request at all, and then has no headers to look at. */
 function traceparentOf(event: RequestEvent): string | undefined {
   try {
     return headerValues({ event }, TRACEPARENT)[0];
@@ -163,9 +160,9 @@ function traceparentOf(event: RequestEvent): string | undefined {
   }
 }
 
-/** Inside of what maps errors: what is no request is told so. */
+/** Comes after `mappedErrors`, so that whoever sends what is no request is told so. */
 const understood: Middleware = {
-  before: ({ event, context }) => void (recordOf(context).request = incoming(event)),
+  before: ({ event, context }) => void (progressOf(context).request = incoming(event)),
 };
 
 const signed: Middleware = {
@@ -179,17 +176,17 @@ const signed: Middleware = {
 
 const mappedErrors: Middleware = {
   onError: (request) =>
-    void (request.response = outgoingResult(errorAnswer(request.error), recordOf(request.context).request)),
+    void (request.response = outgoingResult(errorAnswer(request.error), progressOf(request.context).request)),
 };
 
 /** One line for each request: what it was, what it came to, how long it took. */
 function requestLog({ name }: Service, { method, resource }: RoutePattern): Middleware {
   const write = ({ context, response, error }: middy.Request<RequestEvent, APIGatewayProxyResult>): void => {
     const status = response?.statusCode ?? 500;
-    const { started, notes, request, work } = recordOf(context);
+    const { started, notes, request, work } = progressOf(context);
     const ms = Math.round((performance.now() - started) * 10) / 10;
     if (work !== undefined) work.status = status;
-    // It is one, or empty: that was looked at when the request came.
+    // The second member of a traceparent, which `workOf` has checked.
     const trace = work?.trace.slice(3, 35) ?? "";
     if (requests.hasSubscribers)
       requests.publish({ service: name, method, route: resource, status, ms } satisfies RequestMessage);
@@ -207,7 +204,7 @@ function requestLog({ name }: Service, { method, resource }: RoutePattern): Midd
   };
   return {
     before: ({ context }) => {
-      recordOf(context);
+      progressOf(context);
       // Open connections are kept for the next invocation, so there is nothing to wait for.
       context.callbackWaitsForEmptyEventLoop = false;
     },

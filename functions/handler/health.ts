@@ -3,6 +3,7 @@ import { LogError } from "log-replay";
 import { OccError } from "redis-occ";
 import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
+import { sendingTraces } from "../observe/traces.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { openState, type Service } from "../state/open-state.ts";
 import { incoming, outgoingResult, type Incoming } from "./incoming.ts";
@@ -28,7 +29,7 @@ export interface HealthError {
  * what is in the way where it cannot.
  */
 export function health(service: Service) {
-  return answering(() => healthAnswer(service));
+  return sendingTraces(answering(() => healthAnswer(service)));
 }
 
 /** A handler for monitors: no key, no parameters, and nothing that has to be restored before it answers. */
@@ -49,8 +50,8 @@ async function healthAnswer(service: Service): Promise<Answer> {
     return json({ status: "serving", epoch: state.epoch } satisfies Health);
   } catch (error) {
     const { retryAfter = 1 } = errorAnswer(error);
-    const said = healthError(service, error);
-    const body: Health = { status: said.code === "restoring" ? "restoring" : "unavailable", error: said };
+    const problem = healthError(service, error);
+    const body: Health = { status: problem.code === "restoring" ? "restoring" : "unavailable", error: problem };
     return { ...json(body, 503), retryAfter };
   }
 }
@@ -71,14 +72,14 @@ function settingsOf(name: ServiceName, { code }: LogError | OccError): string {
   return code.startsWith("log_") || code === "restoring" ? log : redis;
 }
 
-/** With what is behind it: a time that was up says nothing of what took it. */
+/** An error's message with that of its cause: "the time is up" alone does not say what took the time. */
 function wordsOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause === undefined ? "" : wordsOf(error.cause);
   return cause === "" || error.message.includes(cause) ? error.message : `${error.message} (${cause})`;
 }
 
-/** Null where it is the host that asks, without a request. */
+/** Null where the host itself asks, without a request. */
 function requestIn(event: unknown): Incoming | null {
   try {
     return incoming(event);

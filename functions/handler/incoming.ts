@@ -58,8 +58,8 @@ export function incoming(event: unknown): Incoming {
 }
 
 /**
- * Those that the gateway took out of the path; where it took none out, as a load balancer or a route for everything does, those that
- * the pattern finds.
+ * The path parameters: those that the gateway has found, else those that the pattern finds. A load balancer finds none, and so does
+ * a route for everything.
  * @throws UnknownPathError where the path or the method is another function's
  */
 export function pathParameters(
@@ -83,7 +83,7 @@ export function pathParameters(
   return found;
 }
 
-/** The request in the one way in which it is written: two that mean the same are equal, however their paths were escaped. */
+/** The request in canonical form: two that mean the same are equal, however their paths were escaped. */
 export function canonical(
   { method, resource }: RoutePattern,
   parameters: Readonly<Record<string, string | undefined>>,
@@ -109,7 +109,7 @@ export function headerValues({ event }: Pick<Incoming, "event">, name: string): 
 
 const NO_VALUES: readonly string[] = [];
 
-/** As text; empty where there is none. */
+/** The body as text; empty where there is none. */
 export function bodyOf({ event: { body, isBase64Encoded } }: Incoming): string {
   return body && isBase64Encoded ? Buffer.from(body, "base64").toString("utf8") : (body ?? "");
 }

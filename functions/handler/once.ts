@@ -12,17 +12,17 @@ export interface Decision<R> {
 }
 
 export interface Once<R> {
-  /** The result for a repetition, by what was kept; null where that is void, and the request is decided anew. */
+  /** The result for a repetition, from what was kept; null where that is void and the request is to be decided anew. */
   readonly again: (kept: Kept) => R | null;
   /** The rules, on what is there. @throws Refusal */
   readonly decide: () => Decision<R>;
-  /** The result of a request that is answered already: by what was refused, which is kept like any other answer. */
+  /** The result where `decide` refuses, from the refusal's answer, which is kept like any other. */
   readonly answered: (answer: Answer) => R;
 }
 
 /**
- * The one way in which a request is decided that may come again under its Idempotency-Key. What is kept is written in the
- * transaction of the effect, so there is never one without the other.
+ * Decides a request that may come again under its Idempotency-Key; every such request is decided here. What is kept is
+ * written in the transaction of the effect, so there is never one without the other.
  *
  * @param view of a transaction that has the key's record among its keys
  * @throws Refusal, without a key only; IdempotencyKeyReusedError
@@ -46,7 +46,7 @@ export function once<R>(
   }
 }
 
-/** Null for what has no answer yet. */
+/** The answer that was kept; null where there is none yet. */
 export function answerOf(kept: Kept | null): Answer | null {
   return kept !== null && "status" in kept ? kept : null;
 }

@@ -1,7 +1,9 @@
 import middy from "@middy/core";
+import type { Context } from "aws-lambda";
 import type { LoggedRedis } from "log-replay";
 import { restoreState } from "log-replay/middleware";
 import { openState, type Service } from "../state/open-state.ts";
+import { sendingTraces } from "../observe/traces.ts";
 import { describe, log } from "../request-log.ts";
 import { timeLeft } from "./time-left.ts";
 
@@ -26,7 +28,7 @@ export function task<R extends object>(
   work: (run: TaskRun) => Promise<R>,
   patience = TASK_PATIENCE,
 ) {
-  return middy<unknown, R>()
+  const handled = middy<unknown, R>()
     .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
     .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
     .use(restoreState({ state: () => openState(service), timeout: TASK_PATIENCE, reserve: RESERVE }))
@@ -38,4 +40,5 @@ export function task<R extends object>(
         log("info", name, { service: service.name, ms: Date.now() - started, ...result });
       return result;
     });
+  return sendingTraces((event: unknown, context: Context): Promise<R> => handled(event, context));
 }

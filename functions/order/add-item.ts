@@ -16,14 +16,14 @@ export const handler = endpoint({
   path: { order_id: Id, item_id: Id, quantity: Quantity },
   handle: async (call) => {
     const { order_id, item_id, quantity } = call.path;
-    const [orderRow, claim] = [orderKey(order_id), claimKey(order_id)];
+    const [orderRow, claimRow] = [orderKey(order_id), claimKey(order_id)];
     return runCommand(call, {
       op: "add_item",
-      keys: [orderRow, claim],
+      keys: [orderRow, claimRow],
       ask: () => priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now), call.trace),
       decide: (view, price) => {
         const present = known(view.get<Order>(orderRow), order_id);
-        assertFree(view.get<Claim>(claim), order_id);
+        assertFree(view.get<Claim>(claimRow), order_id);
         if (price instanceof Refusal) throw price;
         const changed = addItem(present, item_id, quantity, price);
         return { set: [[orderRow, changed]], answer: text(changed.total) };
@@ -32,9 +32,7 @@ export const handler = endpoint({
   },
 });
 
-/**
- * The refusal for an unknown item comes only after the order was looked at, in the same transaction as everything else.
- */
+/** A refusal is returned, not thrown: the transaction looks at the order first, and refuses an unknown order before an unknown item. */
 async function priceOrRefusal(item: string, timeout: number, trace: string): Promise<number | Refusal> {
   try {
     return await peersBehind(directClient).priceOf(item, timeout, trace);

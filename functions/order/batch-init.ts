@@ -21,7 +21,7 @@ export const handler = endpoint({
   patience: BATCH_PATIENCE,
   handle: (call) => {
     const { n, n_items, n_users, item_price } = call.path;
-    // Looked at only where the key is new, as all else: an answer that was given is given again.
+    // Set by `precheck`: a request that was answered before gets its answer again, whatever its parameters come to.
     let total = 0;
     // One generation for the batch: it tells its rows from those of any other.
     const generation = newGeneration();

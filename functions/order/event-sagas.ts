@@ -1,4 +1,4 @@
-/** Checkouts that go on by events: who sends what is to be sent, again where it was lost, and who waits for the end. */
+/** Checkouts by events: sends what a saga's record says, sends it again where it was lost, and waits for the end. */
 import type { LoggedRedis } from "log-replay";
 import { processWide } from "log-replay/process-wide";
 import { sendEvents } from "../events/sender.ts";
@@ -14,14 +14,17 @@ import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "
 const LAST_LOOK = 300;
 /** Milliseconds between two sendings of the same at most: the pause doubles each time. */
 const LONGEST_PAUSE = 60_000;
-/** Sagas of which a process knows when it has sent their events again. */
+/** Sagas whose resends a process remembers at most. */
 const MOST_KNOWN = 10_000;
 
 /** When this process has sent a saga's events again, and how often. */
 class Resends {
   readonly #sent = new Map<string, { readonly at: number; readonly times: number }>();
 
-  /** When they are to be sent again; milliseconds since 1970. Whoever compensates has made no progress that could be seen. */
+  /**
+   * When they are to be sent again; milliseconds since 1970. A saga that compensates and is not known here is due at once, because its
+   * record does not say when it began to.
+   */
   due(id: string, saga: Saga): number {
     const { at, times } = this.#sent.get(id) ?? { at: saga.state === "running" ? saga.startedAt : 0, times: 0 };
     return at + Math.min(LONGEST_PAUSE, resendAfter() * 2 ** times);
@@ -49,7 +52,7 @@ export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
 }
 
 /**
- * Sends what the saga's record says, for whatever has made no progress; one that is past its deadline is given up first.
+ * Sends what the saga's record says has to be sent. A saga that is past its deadline is given up first.
  * @returns the saga as it was left
  * @throws OccError and LogError where its state cannot be changed now, UnavailableError where a queue cannot be reached
  */
@@ -81,8 +84,8 @@ async function push(state: LoggedRedis, driven: DrivenSaga, deadline: number): P
  * Waits for the end of a saga that goes on by itself.
  * @param started the saga where this request has begun it: its first events are sent here
  * @param deadline of the request; milliseconds since 1970
- * @returns the saga as it is then, settled or not; null where it is gone, undefined where it could not be looked at: it goes
- *   on all the same, so that no trouble of this request may be told as one of the checkout's
+ * @returns the saga as it is then, settled or not; null where it is gone; undefined where it could not be read: the checkout goes on
+ *   all the same, so the customer must not be told that it failed
  */
 export async function awaitEnd(
   state: LoggedRedis,
@@ -119,7 +122,7 @@ export async function awaitEnd(
   }
 }
 
-/** What cannot be done now is done by whoever looks next: the saga's record stays. @returns undefined where it failed */
+/** Logs a failure: the saga's record stays, and whoever looks next does what failed. @returns undefined where it failed */
 async function orLog<T>(saga: string, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();

@@ -9,7 +9,7 @@ export const handler = endpoint({
   service: order,
   route: "GET /orders/find/{order_id}",
   path: { order_id: Id },
-  handle: async ({ path: { order_id: order_id }, state, deadline, now }) => {
+  handle: async ({ path: { order_id }, state, deadline, now }) => {
     const [found = null] = await state.occ.read<Order>([orderKey(order_id)], { timeout: deadline - now });
     const { paid, items, user, total } = known(found, order_id);
     return json({ order_id, paid, items, user_id: user, total_cost: total });

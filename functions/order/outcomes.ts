@@ -40,7 +40,7 @@ export class Outcomes {
     });
   }
 
-  /** From when this resolves on nothing is missed that is announced, unless the connection is lost. */
+  /** Once this has resolved, it misses no announcement, unless the connection is lost. */
   async watch(id: string): Promise<Watch> {
     const { promise, resolve } = Promise.withResolvers<News>();
     const waiters = this.#waiting.get(id) ?? new Set();

@@ -30,7 +30,7 @@ export function peersBehind(client: ServiceClient): Peers {
     step: async (path, body, timeout, trace = "") => {
       const request: ServiceRequest = { method: "POST", path, body, timeout, trace };
       const response = await client(request);
-      // Of a 200 that is somebody else's nobody knows whether the step was done.
+      // A 200 that is not the service's own does not say whether the step was done.
       if (response.status === 200 && response.body === DONE.body) return;
       const refusal = response.status === 400 ? refusalIn(response) : null;
       if (refusal !== null && !TOO_LATE.has(refusal.code)) throw refusal;

@@ -30,7 +30,7 @@ export class SagaDriver {
 
   /**
    * Executes the steps of a saga that has just started, then makes it paid; or compensates what may have been done.
-   * @param deadline how long it may take, rollback included; milliseconds since 1970
+   * @param deadline by when it has to return, rollback included; milliseconds since 1970
    * @returns the saga as it was left: settled, or compensating where the time was too short
    * @throws LostRaceError; OccError and LogError where the saga's own state cannot be changed now
    */
@@ -85,7 +85,7 @@ export class SagaDriver {
   }
 }
 
-/** Repeats a call that certainly was not done, until the deadline. The caller judges anything else. */
+/** Repeats a call until the deadline as long as it certainly was not done. The caller judges any other error. */
 async function patiently(
   deadline: number,
   stepTimeout: number,
@@ -95,8 +95,8 @@ async function patiently(
 }
 
 /**
- * Repeats a call until it is done; that it was done already is as good. No other answer ends that, not even a 400: a
- * compensation is never refused, so a 400 comes from something on the way.
+ * Repeats a call until the deadline, whatever it is answered, until it is done. Not even a 400 ends that: a compensation is never
+ * refused, so a 400 comes from something on the way.
  */
 async function persistently(
   deadline: number,

@@ -74,7 +74,7 @@ export class SagaJournal {
     );
   }
 
-  /** The transitions by events start from the saga as it stands: what an event tells is true of whatever it meets. */
+  // The transitions by events start from the saga as it stands: what an event tells is true in whichever state it finds the saga.
 
   /** All steps are done: the order becomes paid; where it is no longer this saga's, they have to be undone. */
   async charged({ saga: id, order }: SagaOfOrder, timeout: number): Promise<DrivenSaga> {
@@ -99,7 +99,7 @@ export class SagaJournal {
     );
   }
 
-  /** The same by a later step, for which the reservation was released: a saga that was given up meanwhile has waited for that. */
+  /** A later step is refused, and the reservation was released for it. A saga that was given up meanwhile has waited for that release. */
   async released(about: SagaOfOrder, why: Reason, timeout: number): Promise<DrivenSaga> {
     try {
       return await this.refused(about, why, timeout);
@@ -109,7 +109,7 @@ export class SagaJournal {
     }
   }
 
-  /** One of the steps that have to be undone is; with the last of them the saga has failed. */
+  /** One of the steps that have to be undone is undone. With the last of them the saga has failed. */
   async undone({ saga: id, order }: SagaOfOrder, step: string, timeout: number): Promise<DrivenSaga> {
     return must(
       await this.#move("undone", id, order, timeout, (current, row, claim) => undone(id, current, row, claim, step)),
@@ -127,13 +127,13 @@ export class SagaJournal {
       claim: Claim | null,
     ) => { saga: Saga; set: SagaChanges } | null,
   ): Promise<DrivenSaga | null> {
-    const [sagaRow, orderRow, claim] = [sagaKey(id), orderKey(order), claimKey(order)];
+    const [sagaRow, orderRow, claimRow] = [sagaKey(id), orderKey(order), claimKey(order)];
     const point = to === "undone" ? "closed" : to;
     await failPoint(`saga.${point}.before`);
     const driven = await this.#state.occ.transact<DrivenSaga | null>(
-      [sagaRow, orderRow, claim],
+      [sagaRow, orderRow, claimRow],
       (view) => {
-        const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claim));
+        const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claimRow));
         return moved === null ? { result: null } : { result: { id, saga: moved.saga }, set: moved.set };
       },
       { meta: { op: `saga_${to}`, saga: id }, timeout },

@@ -15,7 +15,7 @@ export interface Failure {
  */
 export interface Saga {
   readonly order: string;
-  /** Of the order that it started with. An order that is made anew under the same id has another one. */
+  /** The generation of the order that it started with. An order that is made anew under the same id has another one. */
   readonly generation: string;
   readonly user: string;
   readonly items: Order["items"];

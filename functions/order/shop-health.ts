@@ -4,16 +4,16 @@ import { json } from "../http/answer.ts";
 
 /** Milliseconds that a service has for its answer. */
 const PATIENCE = 3_000;
-const SERVICES = { order: "/orders/health", stock: "/stock/health", payment: "/payment/health" };
+const ROUTES = { order: "/orders/health", stock: "/stock/health", payment: "/payment/health" };
 
 /** GET /health: the three services at once; 200 where each of them serves. */
 export const handler = answering(async () => {
-  const said = await Promise.all(
-    Object.entries(SERVICES).map(async ([name, path]) => [name, await ask(path)] as const),
+  const answers = await Promise.all(
+    Object.entries(ROUTES).map(async ([name, path]) => [name, await ask(path)] as const),
   );
-  const states = new Set(said.map(([, { status }]) => status));
+  const states = new Set(answers.map(([, { status }]) => status));
   const status = states.has("unavailable") ? "unavailable" : states.has("restoring") ? "restoring" : "serving";
-  const services = Object.fromEntries(said);
+  const services = Object.fromEntries(answers);
   return status === "serving" ? json({ status, services }) : { ...json({ status, services }, 503), retryAfter: 1 };
 });
 

@@ -13,7 +13,7 @@ export interface LogLocation {
     | undefined;
   /** The identity that the store must have; undefined if that is not known. */
   readonly logStoreId: string | undefined;
-  /** Of the folder; a bucket is always durable. */
+  /** What survives a power failure in the folder; a bucket is always durable. */
   readonly durability: "always" | "os";
 }
 
@@ -92,7 +92,7 @@ export function queueAddress(service: ServiceName, env: NodeJS.ProcessEnv = proc
   return { url: `${endpoint}/${LOCAL_ACCOUNT}/${queueName(service)}`, endpoint, region };
 }
 
-/** That of the queues, which a server on this machine does not care about. */
+/** The region of the queues. A server on this machine does not care about it. */
 export function queueRegion(env: NodeJS.ProcessEnv = process.env): string {
   return env["AWS_REGION"] || "us-east-1";
 }

@@ -26,7 +26,8 @@ export async function signingSecret(now: number, env: NodeJS.ProcessEnv = proces
   return kept.secret;
 }
 
-async function fetchSecret(arn: string, env: NodeJS.ProcessEnv): Promise<string> {
+/** @throws UnavailableError if Secrets Manager does not give it */
+export async function fetchSecret(arn: string, env: NodeJS.ProcessEnv): Promise<string> {
   // Not the SDK: each cold start would wait for it to load.
   const { AwsClient } = await import("aws4fetch");
   const region = env["AWS_REGION"] ?? "";
@@ -55,6 +56,6 @@ async function fetchSecret(arn: string, env: NodeJS.ProcessEnv): Promise<string>
     if (!response.ok || !secret) throw new Error(`Secrets Manager answered ${response.status} ${type ?? ""}`);
     return secret;
   } catch (cause) {
-    throw new UnavailableError("service_unavailable", "the services' secret cannot be read", { cause });
+    throw new UnavailableError("service_unavailable", "a secret cannot be read", { cause });
   }
 }

@@ -8,14 +8,14 @@ export interface Setting {
   /** A value, or words where it depends on others. */
   readonly default: string | number;
   readonly meaning: string;
-  /** Of a whole number. */
+  /** The bounds of a whole number. */
   readonly least?: number;
   readonly most?: number;
   /** The setting than which it is greater by at least so much, for each value of SAGA. */
   readonly beyond?: { readonly sync: string; readonly events: string; readonly by: number };
   readonly unit?: string;
   readonly oneOf?: readonly string[];
-  /** Of any other text. */
+  /** The form of any other text. */
   readonly form?: string;
 }
 

@@ -18,7 +18,7 @@ const WRONG_CLOCK = 60_000;
  */
 export async function expireIdempotency(state: LoggedRedis, until: number, deadline: number): Promise<number> {
   let expired = 0;
-  // Those that were used anew since they were listed must not be listed again and again.
+  // Records that were used anew since they were listed must not be listed again and again.
   let passedOver = 0;
   for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
     const listed = await state.keys(IDEMPOTENCY, { until, limit: passedOver + CHUNK, timeout: left });

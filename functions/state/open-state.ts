@@ -1,5 +1,6 @@
 import { LoggedRedis } from "log-replay";
 import { processWide } from "log-replay/process-wide";
+import { traces } from "../observe/traces.ts";
 import { log } from "../request-log.ts";
 import { stateConfiguration } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
@@ -34,11 +35,11 @@ export function openState({ name, indexes }: Service): Promise<LoggedRedis> {
   });
 }
 
-/** Those who listen to what the functions tell, where the environment asks for them: nothing of them is loaded else. */
+/** Starts whoever listens to what the functions tell, where the environment asks for it. Otherwise nothing of it is loaded. */
 function observed(): Promise<void> {
   return processWide("shop:observed", async () => {
     const namespace = process.env["METRICS_NAMESPACE"];
     if (namespace) (await import("../observe/embedded.ts")).embedMetrics(namespace);
-    if (process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]) (await import("../observe/spans.ts")).startSpans();
+    if (process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]) await traces();
   });
 }

@@ -13,7 +13,7 @@ interface Address {
 }
 
 export interface ConsoleProcessOptions {
-  /** Of this host, for its metrics. */
+  /** The URL of this host, for its metrics. */
   readonly hostUrl: string;
   /** Resumes open sagas. @returns what came of it */
   readonly resume: () => Promise<unknown>;

@@ -4,7 +4,7 @@ import type { HostFigures } from "../observe/exposition.ts";
 import { observe } from "../observe/observe.ts";
 
 export interface MountOptions {
-  /** Of this host, from this machine. */
+  /** The URL by which this machine reaches this host. */
   readonly hostUrl: string;
   /** Runs the function that settles open checkouts. */
   readonly resume: () => Promise<unknown>;

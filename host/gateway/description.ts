@@ -14,7 +14,7 @@ export interface QueueDescription {
   readonly service: string;
   /** Messages of one invocation at most. */
   readonly batchSize: number;
-  /** The function says which messages have to come again; else all of them were handled where it does not throw. */
+  /** True where the function says which messages have to come again. Otherwise all are handled where it does not throw. */
   readonly partialFailures: boolean;
 }
 

@@ -35,7 +35,7 @@ export function proxyEvent(
   let userAgent: string | null = null;
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const [name, value] = [rawHeaders[i] as string, rawHeaders[i + 1] as string];
-    // Of several headers with one name the last one counts, as in API Gateway.
+    // The last of several headers with one name counts, as in API Gateway.
     const values = Object.hasOwn(multiValueHeaders, name) ? multiValueHeaders[name] : undefined;
     if (values !== undefined) values.push(value);
     else setOwn(multiValueHeaders, name, [value]);

@@ -12,7 +12,7 @@ import { LocalFunction, type LoadHandler } from "./local-function.ts";
 interface Served {
   readonly resource: string;
   readonly called: LocalFunction;
-  /** Of a function that tells monitors how its service is. */
+  /** True for a function that tells monitors how its service is. */
   readonly isHealth: boolean;
 }
 
@@ -21,7 +21,10 @@ export interface Target extends Served {
   readonly pathParameters: Record<string, string> | null;
 }
 
-/** Longest path parameter that is still handed to a function, which knows better why it is wrong: longer ones come with no request. */
+/**
+ * Characters of the longest path parameter that the router accepts. No request is long enough to have a longer one, so it is always
+ * the function that says what is wrong with a parameter.
+ */
 const LONGEST_PARAMETER = 128 * 1_024;
 
 export class Functions {

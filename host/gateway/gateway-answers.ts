@@ -1,4 +1,4 @@
-/** What the gateway itself answers, in the form of the functions' own errors (docs/errors.md); deployed, deploy/resources/gateway.yml does. */
+/** What the gateway itself answers, in the form of the functions' own errors (docs/errors.md). Deployed, deploy/resources/gateway.yml does it. */
 import { json, toResult, type Answer } from "../../functions/http/answer.ts";
 
 const STATUS = {

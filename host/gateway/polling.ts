@@ -2,8 +2,8 @@ import type { ServiceDescription } from "./description.ts";
 import type { Functions } from "./functions.ts";
 
 /**
- * Polls the queues that functions have. Only where there are some is what polls them loaded.
- * @returns stops that; resolves when what was taken is handled
+ * Polls the queues that functions have. The poller is loaded only where there are some.
+ * @returns a function that stops it, and resolves once every message that was taken is handled
  */
 export async function startPolling(
   functions: Functions,

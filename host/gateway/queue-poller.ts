@@ -30,7 +30,7 @@ export type InvokeWithMessages = (event: SQSEvent) => Promise<SQSBatchResponse |
 
 /**
  * Begins to poll the queues of all functions that have one.
- * @returns stops that; resolves when what was taken is handled
+ * @returns a function that stops it, and resolves once every message that was taken is handled
  */
 export function pollQueues(
   functions: readonly Pick<FunctionDescription, "name" | "queues">[],
@@ -87,7 +87,7 @@ class QueuePoller {
         this.#batches.add(batch);
         if (this.#batches.size >= CONCURRENCY) await Promise.race(this.#batches);
       } catch {
-        // The server is gone or on its way back; what is said about that is said by whoever watches over it.
+        // The server is gone or on its way back. The supervisor tells of that.
         await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
         pause = Math.min(2 * pause, LONGEST_PAUSE);
       }

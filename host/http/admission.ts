@@ -45,7 +45,7 @@ export class Admission {
   }
 
   /**
-   * Runs `work` when it is its turn. Who leaves the queue, or has waited too long, gives its place in it back.
+   * Runs `work` when it is its turn. A request whose client leaves, or that has waited too long, gives its place in the queue back.
    * @throws OverloadedError before `work` was called; else what `work` throws
    */
   async run<T>(work: () => Promise<T>, client: ClientConnection): Promise<T> {

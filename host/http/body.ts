@@ -20,7 +20,7 @@ export function isTooLarge({ headers }: IncomingMessage): boolean {
 async function read(request: IncomingMessage): Promise<string | typeof TOO_LARGE> {
   const chunks: Buffer[] = [];
   let length = 0;
-  // Left open: there is an answer to write, also where the rest is not read.
+  // The connection stays open: there is an answer to write, even where the rest is not read.
   for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     length += (chunk as Buffer).length;
     if (length <= LARGEST_BODY) chunks.push(chunk as Buffer);

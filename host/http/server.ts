@@ -18,7 +18,7 @@ export interface ServerOptions {
   /** Answers what is for those who watch the host; false where a request is for the shop. */
   readonly mounted?: (request: IncomingMessage, response: ServerResponse) => boolean;
   readonly functions: Functions;
-  /** For clients' requests, and once more as much for the services' calls to each other. */
+  /** Limits for clients' requests, and the same once more for the services' calls to each other. */
   readonly admission: AdmissionOptions;
   /** What each service says of itself: null where it can serve, else why not. */
   readonly probe: () => Promise<Readonly<Record<string, string | null>>>;

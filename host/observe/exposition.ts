@@ -26,7 +26,7 @@ export class Exposition {
     if (sagaMode() === "events") this.#addQueues();
   }
 
-  /** Each scrape asks the queues. Of one that does not answer nothing is said. */
+  /** Each scrape asks the queues. One that does not answer is left out. */
   #addQueues(): void {
     const queues = SERVICES.map((service) => ({ service, figures: new QueueFigures(service) }));
     this.#add(gauge("shop_queue_messages", "Messages of checkouts by events, by what they wait for"), async () => {

@@ -1,5 +1,6 @@
 /** What a host counts from its start on, and where it sends traces to. To be called before any state is opened. */
 import { Measures, measure } from "../../functions/observe/measures.ts";
+import { tracesOfHost } from "../../functions/observe/traces.ts";
 
 export interface Observed {
   readonly measures: Measures;
@@ -15,8 +16,8 @@ export function observe(): Promise<Observed> {
     const measures = new Measures();
     measure(measures);
     const end = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"]
-      ? (await import("./tracing.ts")).startTracing()
-      : () => Promise.resolve();
+      ? (await tracesOfHost()).end
+      : (): Promise<void> => Promise.resolve();
     return { measures, end };
   })();
   return observed;

@@ -1,6 +1,6 @@
 /**
- * serverless-offline's interface of its HTTP part. Its own answers otherwise than API Gateway in many a case; ours is the server of
- * `npm run serve`, so that both hosts keep one contract. Bundles, schedules and the Lambda API stay serverless-offline's.
+ * serverless-offline's interface of its HTTP part. Its own part answers otherwise than API Gateway in many cases. Ours is the server of
+ * `npm run serve`, so both hosts keep one contract. Bundles, schedules and the Lambda API stay serverless-offline's.
  */
 import { resolve } from "node:path";
 import { numberOf, textOrDefault } from "../../functions/settings/settings.ts";

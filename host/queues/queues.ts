@@ -40,7 +40,7 @@ export class Queues {
     this.#onReadyAgain = onReadyAgain;
   }
 
-  /** @returns its address; of a further host that of the shop's own @throws StartError */
+  /** @returns its address; a further host gets that of the shop's own server @throws StartError */
   async start(): Promise<string> {
     const { hostsOnly, givenQueues } = this.#configuration;
     if (hostsOnly) return givenQueues ?? this.#readUrl();

@@ -3,7 +3,7 @@ import type { FunctionDescription } from "../gateway/description.ts";
 /**
  * Runs the scheduled functions at their rates, each no more than once at a time: a run that takes longer than the pause
  * skips the ticks that it misses.
- * @returns ends the schedules; what is under way goes on
+ * @returns a function that ends the schedules; runs that are under way go on
  */
 export function startSchedules(
   functions: readonly FunctionDescription[],

@@ -8,7 +8,7 @@ let on: TracedShop;
 beforeAll(async () => (on = await TracedShop.start({ SAGA: "events", RESEND_MS: "500" })), 60_000);
 afterAll(() => on.stop());
 
-/** Of the queues; by service and what the messages wait for. */
+/** The gauges of the queues, by service and by what the messages wait for. */
 async function gauges(): Promise<Map<string, number>> {
   const text = await (await fetch(`${on.shop.url}/metrics`)).text();
   const found = text.matchAll(/^shop_queue_(\w+)\{service="(\w+)"(?:,state="(\w+)")?\} (\S+)$/gm);

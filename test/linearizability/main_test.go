@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/anishathalye/porcupine"
@@ -39,6 +40,30 @@ func TestHistories(t *testing.T) {
 	} {
 		if fine := check(example.history) == porcupine.Ok; fine != example.fine {
 			t.Errorf("%s: linearizable is %v", example.what, fine)
+		}
+	}
+}
+
+// Operations of unknown outcome are taken in the order in which they began, or this would try each of 2^60 subsets.
+func TestManyUnknownOutcomes(t *testing.T) {
+	const item, order = "item 1", "order 1"
+	history := []Operation{{Key: item, Kind: "add", Amount: 60, Began: 0, Answer: "unknown"}}
+	orders := []Operation{}
+	for i := int64(1); i <= 60; i++ {
+		history = append(history, at(item, "take", i, 0, 0, "unknown"), at(item, "read", i, 0, 0, "unknown"))
+		orders = append(orders, at(order, "checkout", i, 0, 0, "unknown"), at(order, "read", i, 0, 0, "unknown"))
+	}
+	for _, example := range []struct {
+		what    string
+		history []Operation
+		verdict porcupine.CheckResult
+	}{
+		{"half of them were done", append(slices.Clone(history), at(item, "read", 70, 71, 30, "done"), at(item, "read", 72, 73, 0, "done")), porcupine.Ok},
+		{"one came back", append(slices.Clone(history), at(item, "read", 70, 71, 30, "done"), at(item, "read", 72, 73, 31, "done")), porcupine.Illegal},
+		{"a paid order is open", append(slices.Clone(orders), at(order, "read", 70, 71, 1, "done"), at(order, "read", 72, 73, 0, "done")), porcupine.Illegal},
+	} {
+		if verdict := check(example.history); verdict != example.verdict {
+			t.Errorf("%s: %s", example.what, verdict)
 		}
 	}
 }

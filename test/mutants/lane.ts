@@ -91,7 +91,7 @@ export class Lane {
     const ran = /^Tests: .*\d (passed|failed)/m.test(tested.output);
     if (byHistories && ran) {
       const checked = await this.#run(["npm", "run", "linearizability", "--", histories]);
-      const verdict = /^.*not linearizable \(.*$/m.exec(checked.output)?.[0] ?? checked.output.trim();
+      const verdict = /^.*is not linearizable$/m.exec(checked.output)?.[0] ?? checked.output.trim();
       return checked.code === 0 ? { passed: true } : { passed: false, failure: verdict };
     }
     if (tested.code === 0 && ran) return { passed: true };

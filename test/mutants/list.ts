@@ -4,6 +4,7 @@ import { COMMITS } from "./list/commits.ts";
 import { DEPENDENCIES } from "./list/dependencies.ts";
 import { ERRORS } from "./list/errors.ts";
 import { EVENTS } from "./list/events.ts";
+import { EXPIRY } from "./list/expiry.ts";
 import { FILE, S3 } from "./list/files.ts";
 import { HOSTS } from "./list/hosts.ts";
 import { OBSERVE } from "./list/observe.ts";
@@ -20,6 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...COMMITS,
   ...ERRORS,
   ...EVENTS,
+  ...EXPIRY,
   ...FILE,
   ...HOSTS,
   ...OBSERVE,

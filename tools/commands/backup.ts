@@ -28,7 +28,7 @@ async function backUpAll(folder: string, services: readonly string[]): Promise<v
   );
 }
 
-/** As a start of the shop writes it: which log belongs to which service. Only all of them make a data folder. */
+/** Writes which log belongs to which service, as a start of the shop does. Only a copy of all of them is a data folder. */
 function writeIdentities(folder: string, sources: readonly OpenLog[]): void {
   const file = join(folder, IDENTITIES);
   if (sources.length < SERVICES.length || existsSync(file)) return;

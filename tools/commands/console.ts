@@ -10,7 +10,7 @@ import { ShopView } from "../../console/server/shop-view.ts";
 export interface ConsoleCommandOptions {
   readonly port: number;
   readonly host: string;
-  /** Of a running shop, for its metrics. */
+  /** The URL of a running shop, for its metrics. */
   readonly shop?: string;
 }
 

@@ -110,7 +110,7 @@ function operation({ name, method, route, path = {}, signedBody, answers }: Oper
   };
 }
 
-/** Of what comes in. A check that has no counterpart there is left out. */
+/** The JSON schema of what comes in. A check that JSON Schema cannot say is left out. */
 function jsonSchema(schema: v.GenericSchema): Schema {
   const { $schema: _, ...described } = toJsonSchema(schema, {
     target: "draft-2020-12",

@@ -9,7 +9,7 @@ export function time(at: number | string): string {
     : `${clock.format(date)}.${String(date.getMilliseconds()).padStart(3, "0")}`;
 }
 
-/** With the day, where it is not today. */
+/** The time, with the day where that is not today. */
 export function moment(at: number | string): string {
   const date = new Date(at);
   if (Number.isNaN(date.getTime())) return "–";
@@ -49,7 +49,7 @@ export function rate(perSecond: number): string {
   return perSecond >= 100 || perSecond === 0 ? count(Math.round(perSecond)) : perSecond.toFixed(1);
 }
 
-/** A random id by its beginning, which is enough to tell it from others on a page. */
+/** The beginning of a random id, which is enough to tell it from others on a page. */
 export function brief(id: string): string {
   return id.length > 12 ? `${id.slice(0, 8)}…` : id;
 }

@@ -133,7 +133,7 @@ function Waterfall(props: {
   const span = to - from;
   const percent = (at: number): string => `${(100 * (at - from)) / span}%`;
   return (
-    <div class="waterfall" role="group" aria-label="Water-fall">
+    <div class="waterfall" role="group" aria-label="Waterfall">
       <div class="scale" aria-hidden="true">
         {[0, 0.25, 0.5, 0.75, 1].map((part) => (
           <span key={part} style={{ left: `${100 * part}%` }}>

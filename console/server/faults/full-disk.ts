@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 const PRLIMIT = "prlimit";
 const run = promisify(execFile);
 
-/** On Linux, where util-linux is. */
+/** True on Linux with util-linux. */
 export function canFillDisk(): boolean {
   return process.platform === "linux" && spawnSync(PRLIMIT, ["--version"]).status === 0;
 }

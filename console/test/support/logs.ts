@@ -58,7 +58,7 @@ class LogWriter {
   }
 }
 
-/** Of the request that began a checkout. */
+/** The trace of the request that began a checkout. */
 export function traceOf(number: number): string {
   return (number + 1).toString(16).padStart(32, "a");
 }

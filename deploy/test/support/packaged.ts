@@ -78,4 +78,6 @@ export const content = (archive: string, name: string): string =>
   python("sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))", archive, name);
 const python = (script: string, ...args: string[]): string =>
   execFileSync("python3", ["-c", `import sys, zipfile; ${script}`, ...args]).toString();
+export const extract = (archive: string, folder: string): string =>
+  python("zipfile.ZipFile(sys.argv[1]).extractall(sys.argv[2])", archive, folder);
 export const serviceOf = (functionName: string): string => functionName.split("-")[2] ?? "";

@@ -1,4 +1,4 @@
-import { createServer, type Server } from "node:http";
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SERVICES } from "../../../functions/settings/services.ts";
 
@@ -9,7 +9,7 @@ export interface Exported {
   readonly name: string;
   readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
   readonly attributes?: readonly Attribute[];
-  /** Of the process that made it. */
+  /** The process that made it. */
   readonly pid: number;
 }
 
@@ -27,11 +27,14 @@ export function isOfService({ attributes = [] }: Exported): boolean {
 /** A collector that keeps what it gets: OTLP over HTTP, in JSON. */
 export class Collector {
   readonly spans: Exported[] = [];
+  /** Of the last request. */
+  headers: IncomingHttpHeaders = {};
   readonly #server: Server;
 
   constructor() {
     this.#server = createServer((request, response) => {
       const chunks: Buffer[] = [];
+      this.headers = request.headers;
       request.on("data", (chunk: Buffer) => chunks.push(chunk));
       request.on("end", () => {
         this.#take(JSON.parse(Buffer.concat(chunks).toString()) as Body);

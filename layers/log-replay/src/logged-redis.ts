@@ -21,6 +21,11 @@ export interface LoggedRedisOptions {
   readonly store: LogStore;
   /** Prefixes of keys that `keys` can list. A key belongs to the first prefix that it begins with. */
   readonly indexes?: readonly string[];
+  /**
+   * Transactions may give keys a time to live. The log is then of format 2, which older versions refuse, for good.
+   * Default false.
+   */
+  readonly expiry?: boolean;
   /** Milliseconds that a transaction or read takes at most, where the call does not say. Default 10,000. */
   readonly timeout?: number;
   /**
@@ -67,6 +72,7 @@ const KNOWN = new Set([
   "url",
   "store",
   "indexes",
+  "expiry",
   "timeout",
   "restorePatience",
   "roundTripTimeout",
@@ -113,7 +119,7 @@ export class LoggedRedis {
       commit = "watch",
       connections = 8,
     } = options;
-    const { restorePatience = Infinity, lockTtl = 3_000, now = () => new Date(), name } = options;
+    const { expiry = false, restorePatience = Infinity, lockTtl = 3_000, now = () => new Date(), name } = options;
     const onEvent = (event: LogEvent): void => {
       if (restores.hasSubscribers) restores.publish({ ...event, name, store: store.id } satisfies RestoreMessage);
       options.onEvent?.(event);
@@ -121,7 +127,7 @@ export class LoggedRedis {
     this.#indexes = indexes;
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
-    this.#hook = new LogHook({ store, open, indexes, commit, lockTtl, restorePatience, onEvent, now, name });
+    this.#hook = new LogHook({ store, open, indexes, expiry, commit, lockTtl, restorePatience, onEvent, now, name });
     if (options.compaction !== undefined) this.#schedule = this.#compactNowAndThen(options.compaction, onEvent);
     const named = name === undefined ? {} : { name };
     this.occ = new Occ({
@@ -245,6 +251,7 @@ function validate(given: LoggedRedisOptions): void {
   if (compaction !== undefined) validateCompaction(compaction);
   if (!Number.isInteger(lockTtl) || lockTtl < 1)
     throw new TypeError("lockTtl must be a whole number of milliseconds from 1");
+  if (typeof (options.expiry ?? false) !== "boolean") throw new TypeError("expiry must be true or false");
   if (!(restorePatience > 0)) throw new TypeError("restorePatience must be a positive number of milliseconds");
   if (indexes.some((prefix) => prefix === "" || isInternal(prefix))) {
     throw new TypeError("indexes must be prefixes of keys, and none that begins with log: or occ:");

@@ -5,7 +5,9 @@ import { storeCases } from "../src/conformance/index.ts";
 import {
   LoggedRedis,
   openFileStore,
+  type Image,
   type LoggedRedisOptions,
+  type LogRecord,
   type LogStore,
   type RepairableStore,
 } from "../src/index.ts";
@@ -27,6 +29,12 @@ expectTypeOf<{ url: string; store: LogStore }>().toExtend<LoggedRedisOptions>();
 void new LoggedRedis({ url: "redis://127.0.0.1" });
 // @ts-expect-error no such option
 void new LoggedRedis({ url: "redis://127.0.0.1", store, retries: 3 });
+// Whether keys may end is yes or no; the log says of each when it does.
+expectTypeOf<LoggedRedisOptions["expiry"]>().toEqualTypeOf<boolean | undefined>();
+// @ts-expect-error that is no yes
+void new LoggedRedis({ url: "redis://127.0.0.1", store, expiry: 60_000 });
+expectTypeOf<LogRecord["ends"]>().toEqualTypeOf<Readonly<Record<string, number>> | undefined>();
+expectTypeOf<Image["end"]>().toEqualTypeOf<number | null>();
 // @ts-expect-error no such mode
 void openFileStore({ folder: "log", durability: "sometimes" });
 

@@ -1,6 +1,7 @@
 import { keysOfCommand, type Command } from "./command.ts";
 import { LostReplyError, type Connection, type Reply } from "./connection.ts";
 import { CommandFailedError, OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
+import { endsIn, withEnds } from "./ends.ts";
 import { failPoint } from "./fail-points.ts";
 import { NO_PROBE, type CommitHook, type Premise, type Write } from "./hook.ts";
 import { Images, type Collection } from "./images.ts";
@@ -100,16 +101,17 @@ async function readDecideCommit(
   keys.forEach((key, i) => images.set(key, values[hook.watch.length + i] ?? null));
   images.setTypes(otherTypes);
   collections.forEach((collection, i) => images.setCollection(collection, contents[i] ?? []));
-  const { decided, writes, again } = decideAll(group, images, hook);
+  const { decided, writes: wanted, again } = decideAll(group, images, hook);
   if (decided.length === 0) {
     await lane.abandon();
     return { kind: "nothing", again };
   }
-  if (!dedicated && (await declareOtherTypes(connection, declared, decided, writes))) {
+  if (!dedicated && (await declareOtherTypes(connection, declared, decided, wanted))) {
     await lane.abandon();
     return { kind: "nothing", again: group };
   }
 
+  const writes = await withEnds(lane, hook, session, wanted);
   const stamp = identity.nextStamp();
   const own: Command[] =
     writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes, dedicated)] : [];
@@ -244,8 +246,11 @@ function imageCommands(writes: readonly Write[], dedicated: boolean): Command[] 
   const deleted: string[] = [];
   const commands: Command[] = [];
   const ttls = dedicated ? undefined : ttlsOf(writes);
+  const ends = endsIn(writes);
   for (const [key, image] of last) {
+    const end = ends.get(key);
     if (image === null) deleted.push(key);
+    else if (end !== undefined) commands.push(["set", key, image, "PXAT", end]);
     else if (ttls === undefined) put.push(key, image);
     else commands.push(setCommand(key, image, ttls.get(key)));
   }

@@ -9,6 +9,11 @@ export interface Write {
   readonly meta: unknown;
   /** What it does besides; absent where nothing. */
   readonly beyond?: Beyond;
+  /**
+   * When keys among the images end, in milliseconds since 1970; those that are not in it stay. Known where the hook asks for it
+   * (`endsFrom`), and then the same to Redis.
+   */
+  readonly ends?: ReadonlyMap<string, number>;
 }
 
 /** What a transaction does besides setting and deleting keys. */
@@ -101,6 +106,13 @@ export interface CommitHook<Session = unknown> {
    * @returns what the later calls find as its `meta`
    */
   prepare(images: Write["images"], meta: unknown, beyond?: Beyond): unknown;
+
+  /**
+   * Where the hook wants to know when each key that is set ends: the time by its clock, from which times to live count. Asked for
+   * right before `stage`, and once before that. Default: it does not; Redis counts, and keeps what keys have.
+   * @returns milliseconds since 1970
+   */
+  endsFrom?(session: Session): number | undefined;
 
   /**
    * Notes in the session what the group writes, and returns the commands that go into its MULTI after the writes. It is

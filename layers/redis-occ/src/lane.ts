@@ -22,6 +22,11 @@ export interface Lane {
    */
   read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading>;
   /**
+   * When keys end, in milliseconds since 1970; null for those that stay, or are not there. From here on this counts as read, and
+   * nothing else of those keys does.
+   */
+  endsOf(keys: readonly string[]): Promise<(number | null)[]>;
+  /**
    * Runs the commands at one instant if nothing that was read has changed and nobody has touched the lane's fence. The
    * errors are those of {@link Connection.transaction}.
    * @returns the replies, or null where something had changed: nothing was run then
@@ -107,6 +112,11 @@ export async function otherTypes(
     for (const [key, type] of await typesOf(connection, unclear)) types.set(key, type);
   }
   return types.size > 0 ? types : undefined;
+}
+
+/** What PEXPIRETIME says: negative where there is no key, or none that ends. */
+export function toEnds(replies: readonly (Reply | Error)[]): (number | null)[] {
+  return replies.map((reply) => (typeof reply === "number" && reply >= 0 ? reply : null));
 }
 
 /** What those of the keys hold that hold something else than a string. */

@@ -2,19 +2,20 @@ import type { Command } from "./command.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { ServerRefusedError } from "./errors.ts";
 import type { Collection } from "./images.ts";
-import { countOf, Identity, otherTypes, valuesOf, type Lane, type OpenLane, type Reading } from "./lane.ts";
+import { countOf, Identity, otherTypes, toEnds, valuesOf, type Lane, type OpenLane, type Reading } from "./lane.ts";
 import type { Premise } from "./hook.ts";
 
 /** Words of one command. Lua passes them as arguments of a function, and has room for 8,000. */
 const MAX_WORDS = 7_000;
 
 /**
- * A collection as Redis has it, and what tells it from another one. Computed where it is, byte for byte: what the reply becomes
+ * A collection as Redis has it (or when a key ends), and what tells it from another one. Computed where it is, byte for byte: what the reply becomes
  * on its way does not matter.
  */
 const READ = `
 local function read(kind, key)
   if kind == 'hash' then return redis.pcall('HGETALL', key) end
+  if kind == 'end' then return redis.pcall('PEXPIRETIME', key) end
   return redis.pcall('ZRANGE', key, 0, -1, 'WITHSCORES')
 end
 local function digest(reply) return redis.sha1hex(cmsgpack.pack(reply)) end
@@ -153,6 +154,15 @@ export class ScriptLane implements Lane {
     return { values, replies, otherTypes: types, collections: contents };
   }
 
+  async endsOf(keys: readonly string[]): Promise<(number | null)[]> {
+    const ends = keys.map((key) => ({ kind: "end", key }) as const);
+    const answers = (await this.connection.pipeline(contentsOf(ends)))[0] as (Reply | Error)[];
+    const digests = answers.slice(ends.length) as string[];
+    const read = ends.map((end, i) => ({ ...end, digest: digests[i] ?? "" }));
+    this.#read = { ...this.#read, collections: [...this.#read.collections, ...read] };
+    return toEnds(answers.slice(0, ends.length));
+  }
+
   async commit(commands: readonly Command[], premise?: Premise): Promise<(Reply | Error)[] | null> {
     for (const words of commands) {
       if (words.length > MAX_WORDS) throw new RangeError(`${words[0]} has more than ${MAX_WORDS} arguments`);
@@ -202,10 +212,16 @@ export class ScriptLane implements Lane {
   }
 }
 
+/** What is read and compared besides values. */
+interface Compared {
+  readonly kind: Collection["kind"] | "end";
+  readonly key: string;
+}
+
 /** What the commit compares with. */
 interface Read extends Omit<Reading, "collections" | "replies"> {
   readonly keys: readonly string[];
-  readonly collections: readonly (Collection & { readonly digest: string })[];
+  readonly collections: readonly (Compared & { readonly digest: string })[];
 }
 
 interface Shared {
@@ -213,7 +229,7 @@ interface Shared {
   readonly sha: string;
 }
 
-function contentsOf(collections: readonly Collection[]): Command[] {
+function contentsOf(collections: readonly Compared[]): Command[] {
   if (collections.length === 0) return [];
   const kinds = collections.map(({ kind }) => kind);
   return [["eval", READ_COLLECTIONS, collections.length, ...collections.map(({ key }) => key), ...kinds]];

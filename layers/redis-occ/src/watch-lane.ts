@@ -1,7 +1,7 @@
 import type { Command } from "./command.ts";
 import type { Connection, Reply } from "./connection.ts";
 import type { Collection } from "./images.ts";
-import { countOf, Identity, otherTypes, valuesOf, type Lane, type Reading } from "./lane.ts";
+import { countOf, Identity, otherTypes, toEnds, valuesOf, type Lane, type Reading } from "./lane.ts";
 
 /**
  * WATCH before the read, MULTI … EXEC for the commit. WATCH belongs to the connection, so the lane has one to itself.
@@ -42,6 +42,11 @@ export class WatchLane implements Lane {
     const zipped = collections.map((collection, i) => [collection, contents[i] ?? []] as const);
     const types = await otherTypes(connection, keys, values, existing, zipped);
     return { values, replies, otherTypes: types, collections: contents };
+  }
+
+  async endsOf(keys: readonly string[]): Promise<(number | null)[]> {
+    const asked = keys.map((key) => ["pexpiretime", key] as const);
+    return toEnds((await this.connection.pipeline([["watch", ...keys], ...asked])).slice(1));
   }
 
   commit(commands: readonly Command[]): Promise<(Reply | Error)[] | null> {

@@ -1,7 +1,7 @@
-import { expect, test } from "@jest/globals";
-import { CommandFailedError, OutcomeUnknownError, type Command, type View } from "../src/index.ts";
+import { describe, expect, test } from "@jest/globals";
+import { CommandFailedError, OutcomeUnknownError, type Command, type View, type Write } from "../src/index.ts";
 import { EXEC } from "./support/commit-mode.ts";
-import { add, hookWith, outcome, stage, until } from "./support/stage.ts";
+import { add, beforeExec, hookWith, outcome, stage, until } from "./support/stage.ts";
 
 const on = stage();
 
@@ -142,4 +142,67 @@ test("a hook is told of commands and times to live, and may refuse them", async 
   await occ.transact([], () => ({ result: 0, set: { a: 1 } }));
   expect(told).toEqual([{ ttls: new Map(), commands: [["incr", "i"]] }, undefined]);
   expect(await on.outside.exists("i")).toBe(0);
+});
+
+describe("a hook that wants to know when keys end", () => {
+  const told = (writes: readonly Write[]): unknown =>
+    writes.map(({ images, ends }) => [Object.fromEntries(images), Object.fromEntries(ends ?? [])]);
+
+  test.each([false, true])("is told, and Redis the same (a dedicated database: %s)", async (dedicated) => {
+    const now = Date.now();
+    await on.outside.set("kept", "0", "PX", 60_000);
+    const end = await on.outside.pexpiretime("kept");
+    const staged: unknown[] = [];
+    const hook = hookWith({
+      endsFrom: () => now,
+      stage: (_session, writes) => (staged.push(...(told(writes) as [])), []),
+    });
+    const occ = on.client({ hook, dedicated });
+    await Promise.all([
+      occ.transact(["kept"], () => ({
+        result: 0,
+        set: { kept: 1, a: 1 },
+        setWithTtl: { b: { value: 1, ttl: 90_000 } },
+      })),
+      occ.transact([], () => ({ result: 0, set: { b: 2, c: null }, setWithTtl: { kept: { value: 2, ttl: null } } })),
+      occ.transact([], () => ({ result: 0, set: { b: null, kept: 3 } })),
+      occ.transact([], () => ({ result: 0, set: { b: 4 } })),
+      occ.transact([], () => ({
+        result: 0,
+        setWithTtl: { d: { value: 5, ttl: 1_000 }, c: { value: 5, ttl: 90_000 } },
+      })),
+    ]);
+    expect(staged).toEqual([
+      [
+        { kept: "1", a: "1", b: "1" },
+        { kept: end, b: now + 90_000 },
+      ],
+      [{ b: "2", c: null, kept: "2" }, { b: now + 90_000 }],
+      [{ b: null, kept: "3" }, {}],
+      [{ b: "4" }, {}],
+      [
+        { d: "5", c: "5" },
+        { d: now + 1_000, c: now + 90_000 },
+      ],
+    ]);
+    const ends = ["kept", "a", "b", "c", "d"].map((key) => on.outside.pexpiretime(key));
+    expect(await Promise.all(ends)).toEqual([-1, -1, -1, now + 90_000, now + 1_000]);
+  });
+
+  test("and is not told of one that another client has changed since", async () => {
+    await on.outside.set("kept", "0", "PX", 60_000);
+    const proxy = await on.proxy();
+    const staged: unknown[] = [];
+    const hook = hookWith({
+      endsFrom: () => Date.now(),
+      stage: (_session, writes) => (staged.push(...(told(writes) as [])), []),
+    });
+    void beforeExec(proxy, () => on.outside.persist("kept"));
+    await on.client({ url: proxy.url, hook }).transact([], () => ({ result: 0, set: { kept: 1 } }));
+    expect(staged).toMatchObject([
+      [{ kept: "1" }, { kept: expect.any(Number) as unknown }],
+      [{ kept: "1" }, {}],
+    ]);
+    expect(await on.outside.pexpiretime("kept")).toBe(-1);
+  });
 });

@@ -98,7 +98,7 @@ export const FILE: readonly Mutant[] = [
   log({
     what: "a newer format is read as if it were known",
     file: "format/version.ts",
-    before: "Number.isInteger(format) && format >= 1 && format <= FORMAT)",
+    before: "Number.isInteger(format) && format >= 1 && format <= HIGHEST)",
     after: "Number.isInteger(format) && format >= 1)",
     promise: "the log is of a newer version's format",
     tests: "log-replay/test/format/versions",

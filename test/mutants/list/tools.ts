@@ -89,6 +89,23 @@ const template = (mutant: Omit<Mutant, "project" | "tests">): Mutant => ({
 
 export const DEPLOYMENT: readonly Mutant[] = [
   template({
+    what: "functions carry the code of traces that nobody collects",
+    file: "deploy/tracing.cjs",
+    before: 'endpoint === "" ?',
+    after: 'endpoint === "nobody" ?',
+    promise: "`otlpEndpoint`, `otlpHeadersSecret`",
+    name: "every function has both layers",
+  }),
+  {
+    what: "a function answers before its spans are sent",
+    file: "functions/observe/traces.ts",
+    before: "        await sent();",
+    after: "        void sent();",
+    promise: "`otlpEndpoint`, `otlpHeadersSecret`",
+    project: "deploy",
+    tests: "deploy/test/tracing",
+  },
+  template({
     what: "every function may read the secret",
     file: "deploy/resources/roles.cjs",
     before: "await role(name, []);",

@@ -2,7 +2,8 @@ import { appends, type AppendMessage } from "../diagnostics.ts";
 import { failPoint } from "../fail-points.ts";
 import { encodeFrame } from "../format/frame.ts";
 import { keysOf, type Entry } from "../format/record.ts";
-import type { LogStore, SegmentWriter } from "../stores/store.ts";
+import { FORMAT, WITH_ENDS } from "../format/version.ts";
+import type { Begin, LogStore, SegmentWriter } from "../stores/store.ts";
 
 /** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be archived. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
@@ -98,6 +99,8 @@ export class EpochWriter {
   readonly epoch: number;
   /** The commit that the epoch goes on from. */
   readonly cut: number;
+  /** Whether its records say when keys end. */
+  readonly hasEnds: boolean;
   readonly #store: LogStore;
   readonly #name: string | undefined;
   /** The highest commit of each key that is enqueued and not yet durable. */
@@ -114,11 +117,12 @@ export class EpochWriter {
   readonly #lease: Lease;
 
   /** @param name for the diagnostics channels */
-  constructor(store: LogStore, epoch: number, cut: number, name: string | undefined) {
+  constructor(store: LogStore, epoch: number, { cut, format = FORMAT }: Begin, name: string | undefined) {
     this.#store = store;
     this.#name = name;
     this.epoch = epoch;
     this.cut = cut;
+    this.hasEnds = format >= WITH_ENDS;
     this.#lease = new Lease(store.readLease ?? 0);
   }
 

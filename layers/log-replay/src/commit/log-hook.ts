@@ -14,7 +14,7 @@ import {
 } from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
 import { RestoringError, StoreMismatchError } from "../errors.ts";
-import { indexCommands, prefixOf, type Indexed } from "../redis/indexes.ts";
+import { indexCommands, prefixOf, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, isInternal, LAST } from "../redis/keys.ts";
 import { askWhetherFit } from "../redis/server-check.ts";
@@ -38,6 +38,8 @@ interface Session {
   readonly layout: { tail: number; last: number; seen: number };
   /** The name of the data's history. */
   readonly history: string;
+  /** The time of the group's commit, where its keys' ends were counted from it. */
+  at?: Date;
   /** The look for a claim, of a group of reads. */
   look?: Promise<void>;
 }
@@ -90,6 +92,8 @@ export class LogHook implements CommitHook<Session> {
   #restoring: Promise<Recovered> | undefined;
   /** The last restore that failed with an epoch claimed: until its pause is over nobody tries again. */
   #failed: { readonly error: unknown; readonly until: number; readonly times: number } | undefined;
+  /** The last epoch that was found to have a format in which keys do not end, though they are to. */
+  #outgrown = 0;
   /** The server that the last recovery has found the state on. */
   #server: string | undefined;
   /** The connections over which the state was compared with the log. */
@@ -102,6 +106,7 @@ export class LogHook implements CommitHook<Session> {
     this.#outcomes = new Outcomes({
       store: options.store,
       recover: (over) => this.#recover(over),
+      open: options.open,
       closing: this.#closing.signal,
     });
   }
@@ -133,7 +138,7 @@ export class LogHook implements CommitHook<Session> {
     const state = { guard: text, epoch: guard.epoch, last: Number(last ?? NaN), history: dataset.replid };
     const turns = this.#turns;
     if (turns === undefined || judgeWriter(turns.writer, guard.epoch) === "replace")
-      return this.#enter(guard.epoch).then((entered) => this.#use(entered, state, connection));
+      return this.#enter(guard.epoch).then((entered) => entered && this.#use(entered, state, connection));
     const before = epoch === guard.epoch ? seen : 0;
     if (
       judgeWriter(turns.writer, guard.epoch) === "use" &&
@@ -156,7 +161,7 @@ export class LogHook implements CommitHook<Session> {
   /** @throws RestoringError if it takes longer than the patience; it then goes on */
   async restore(): Promise<void> {
     const { restorePatience } = this.#options;
-    const restored = this.#recover(this.#turns?.writer.over ? this.epoch : 0);
+    const restored = this.#recover(Math.max(this.#outgrown, this.#turns?.writer.over ? this.epoch : 0));
     if (restorePatience === Infinity) return restored;
     const patience = new AbortController();
     try {
@@ -174,21 +179,38 @@ export class LogHook implements CommitHook<Session> {
 
   /** The notes as text. */
   prepare(images: Write["images"], meta: unknown, beyond?: Beyond): string {
-    if (beyond !== undefined)
-      throw new TypeError("a logged transaction only sets values: no commands, and no times to live");
+    if (beyond !== undefined) this.#assertReplayable(beyond);
     for (const key of images.keys())
       if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
     return encodeNotes(notesOf(meta));
   }
 
+  /** @throws TypeError for what no replay would repeat */
+  #assertReplayable({ ttls, commands }: Beyond): void {
+    const { expiry = false, indexes, now } = this.#options;
+    if (commands.length > 0) throw new TypeError("a logged transaction only sets values: it adds no commands");
+    if (ttls.size > 0 && !expiry) throw new TypeError("times to live need the option expiry");
+    for (const [key, ttl] of ttls) {
+      if (ttl === null) continue;
+      if (prefixOf(key, indexes) !== undefined) throw new TypeError(`${key} is indexed: it cannot have a time to live`);
+      if (!Number.isSafeInteger(now().getTime() + ttl)) throw new TypeError(`the ttl of ${key} is too long`);
+    }
+  }
+
+  endsFrom(current: Session): number | undefined {
+    if (!current.writer.hasEnds) return undefined;
+    current.at = this.#options.now();
+    return current.at.getTime();
+  }
+
   stage(current: Session, writes: readonly Write[]): Command[] {
     const { epoch, writer, own, layout } = current;
     const { indexes, commit } = this.#options;
-    const now = this.#options.now();
+    const now = current.at ?? this.#options.now();
     const at = now.toISOString();
-    for (const { images, meta } of writes) {
+    for (const { images, meta, ends } of writes) {
       const tx = `${this.#process}-${++this.#commits}`;
-      own.push({ tx, body: encodeBody(at, tx, meta as string, images), images });
+      own.push({ tx, body: encodeBody(at, tx, meta as string, images, ends), images });
     }
     const commands: Command[] = [];
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
@@ -202,9 +224,10 @@ export class LogHook implements CommitHook<Session> {
     layout.seen = writer.seen;
     // Only these are collected before the last write of each key is found, because most keys are in no index.
     const indexed = new Map<string, Indexed>();
-    for (const { images } of writes) {
+    for (const { images, ends } of writes) {
       for (const [key, image] of images)
-        if (prefixOf(key, indexes) !== undefined) indexed.set(key, { present: image !== null, at: now.getTime() });
+        if (prefixOf(key, indexes) !== undefined)
+          indexed.set(key, { present: staysPresent(image, ends?.get(key)), at: now.getTime() });
     }
     commands.push(...indexCommands(indexes, indexed));
     return commands;
@@ -274,7 +297,7 @@ export class LogHook implements CommitHook<Session> {
       if (held !== "other state") return true;
     }
     // The state that it ran on is gone. The next epoch decides whether its records are in the history.
-    return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx);
+    return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx, current.layout.seen);
   }
 
   async halfDone(current: Session, writes: readonly Write[], connection: Connection): Promise<boolean> {
@@ -309,17 +332,23 @@ export class LogHook implements CommitHook<Session> {
   /**
    * The writer for an epoch that this process has not worked in before, or that of a later epoch if it has got there
    * meanwhile.
+   * @returns null where the epoch has to end, because keys cannot
    */
-  async #enter(epoch: number): Promise<AppendTurns> {
-    const { store, open, commit, name } = this.#options;
-    await askWhetherFit(open, store, commit);
+  async #enter(epoch: number): Promise<AppendTurns | null> {
+    const { store, open, commit, expiry = false, name } = this.#options;
     const begin = (await store.begins()).get(epoch);
     if (begin === undefined)
       throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
+    const writer = new EpochWriter(store, epoch, begin, name);
+    await askWhetherFit(open, store, { commit, expiry: expiry || writer.hasEnds });
+    if (expiry && !writer.hasEnds) {
+      this.#outgrown = epoch;
+      return null;
+    }
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
     const present = this.#turns;
     if (present !== undefined && judgeWriter(present.writer, epoch) !== "replace") return present;
-    this.#turns = new AppendTurns(new EpochWriter(store, epoch, begin.cut, name), open);
+    this.#turns = new AppendTurns(writer, open);
     this.#interval ??= setInterval(() => void this.#turns?.writer.verify(), COMPARE_INTERVAL).unref();
     present?.close();
     present?.writer.close();

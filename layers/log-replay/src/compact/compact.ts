@@ -5,7 +5,8 @@ import { fromNewestSnapshot, stretchesAfter } from "../read/newest-snapshot.ts";
 import { readStretch } from "../read/stretch.ts";
 import { Merge } from "../read/merge.ts";
 import { lastBegun, mayCompact, type Stretch } from "../protocol.ts";
-import type { Position } from "../format/record.ts";
+import { timeOf, type Position } from "../format/record.ts";
+import { FORMAT } from "../format/version.ts";
 import { encodeSnapshot } from "./encode-snapshot.ts";
 import type { LogStore, Segment, Snapshot } from "../stores/store.ts";
 
@@ -120,7 +121,9 @@ async function pass(store: LogStore, older: Snapshot | null, memory: number, onR
   const segments = [...below, ...reading.covered];
   if (commits > 0) {
     // Another compaction may have been faster. What is folded is then in its snapshot.
-    await store.installSnapshot(end, encodeSnapshot(store, older, changes, end, new Date()));
+    const format = begins.get(end.epoch)?.format ?? FORMAT;
+    const whole = { ...end, time: reading.time, format };
+    await store.installSnapshot(end, encodeSnapshot(store, older, changes, whole, new Date()));
   }
   const newest = await store.snapshot();
   if (newest !== null) await store.removeSnapshots(newest);
@@ -140,6 +143,8 @@ class Reading {
   bytes = 0;
   /** How far it has got. */
   end: Position | null;
+  /** When that commit was made, if this pass has read it; milliseconds since 1970. */
+  time = NaN;
   /** Segments of the live epoch that take no more frames, and of which every commit was read. */
   covered: readonly Segment[] = [];
   readonly #store: LogStore;
@@ -192,8 +197,9 @@ class Reading {
       this.changes.add(line);
       bytes += line.line.length;
     }
-    const { epoch, n } = lines.at(-1) as FramedLine;
+    const { epoch, n, line: last } = lines.at(-1) as FramedLine;
     this.end = { epoch, n };
+    this.time = timeOf(last);
     this.commits += lines.length;
     this.bytes += bytes;
     this.#untold += bytes;

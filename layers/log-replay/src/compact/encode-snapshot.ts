@@ -1,56 +1,63 @@
 import { closeFrame, withoutTrailer, type FramedLine } from "../format/frame.ts";
+import { hasLongEnded } from "../format/long-ended.ts";
 import { eachImage, encodeLine, type Position } from "../format/record.ts";
 import { endBody, headBody, readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
-import type { NewestImages } from "./changes.ts";
+import { KeptImages, type NewestImages } from "./changes.ts";
 
 const FRAME_BYTES = 64 * 1024;
 
+/** The commit of a snapshot. */
+export interface SnapshotEnd extends Position {
+  /** Milliseconds since 1970. */
+  readonly time: number;
+  /** Of its epoch, and so of the snapshot. */
+  readonly format: number;
+}
+
 /**
- * The snapshot at a commit: of an older one all that the changes leave, and then the changes.
- * @param now the time that its first and its last line shall carry
+ * The snapshot at a commit: of an older one all that the changes leave, and then the changes; without the keys that had long
+ * ended when that commit was made. By the time of the log, not of whoever compacts: so it says the same whenever it is made.
+ * @param now the time that its first line shall carry
  */
 export async function* encodeSnapshot(
   store: LogStore,
   older: Snapshot | null,
   changes: NewestImages,
-  { epoch, n }: Position,
+  { epoch, n, time, format }: SnapshotEnd,
   now: Date,
 ): AsyncGenerator<Buffer> {
-  const at = now.toISOString();
   const frame = new PendingFrame();
-  yield closeFrame([encodeLine({ epoch, n, body: headBody(at) })]);
+  yield closeFrame([encodeLine({ epoch, n, body: headBody(now.toISOString(), format) })]);
   if (older !== null) {
     for await (const lines of readSnapshot(store, older)) {
       for (const framed of lines) {
-        const line = unchanged(framed, older.name, changes);
+        const line = unchanged(framed, older.name, changes, time);
         if (line !== null) frame.add(line);
-        if (frame.full) yield frame.seal();
+        if (frame.full) yield frame.finish();
       }
     }
   }
-  for (const entry of changes.records()) {
+  for (const entry of changes.records(time)) {
     frame.add(encodeLine(entry));
-    if (frame.full) yield frame.seal();
+    if (frame.full) yield frame.finish();
   }
-  if (!frame.empty) yield frame.seal();
-  yield closeFrame([encodeLine({ epoch, n, body: endBody(at, frame.lines) })]);
+  if (!frame.empty) yield frame.finish();
+  yield closeFrame([encodeLine({ epoch, n, body: endBody(new Date(time).toISOString(), format, frame.lines) })]);
 }
 
-/** The line with those of its images that are still the last ones; null if none is. */
-function unchanged({ epoch, n, line }: FramedLine, file: string, changes: NewestImages): string | null {
-  const kept: string[] = [];
+/** The line with those of its images that are still the last ones, and have not long ended; null if none is. */
+function unchanged({ epoch, n, line }: FramedLine, file: string, changes: NewestImages, time: number): string | null {
+  const kept = new KeptImages();
   let images = 0;
-  let time = 0;
-  eachImage(line, file, (key, image, at) => {
-    time = at;
+  let written = 0;
+  eachImage(line, file, (key, image, at, end) => {
+    written = at;
     images++;
-    if (!changes.has(key)) kept.push(`${JSON.stringify(key)}:${image ?? "null"}`);
+    if (!changes.has(key) && !hasLongEnded(end, time)) kept.add(key, image, end);
   });
-  if (kept.length === images) return withoutTrailer(line);
-  return kept.length === 0
-    ? null
-    : encodeLine({ epoch, n, body: `"at":"${new Date(time).toISOString()}","set":{${kept.join(",")}}` });
+  if (kept.size === images) return withoutTrailer(line);
+  return kept.size === 0 ? null : encodeLine({ epoch, n, body: kept.body(written) });
 }
 
 /** Lines until they are enough for a frame. */
@@ -74,7 +81,7 @@ class PendingFrame {
     this.#length += line.length;
   }
 
-  seal(): Buffer {
+  finish(): Buffer {
     const frame = closeFrame(this.#pending);
     this.#pending = [];
     this.#length = 0;

@@ -70,10 +70,10 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       const place = await make();
       const store = await place.open();
       await store.writeBegin(1, { parent: 0, cut: 0 });
-      await store.writeBegin(3, { parent: 1, cut: 9_007_199_254_740_991 });
+      await store.writeBegin(3, { parent: 1, cut: 9_007_199_254_740_991, format: 2 });
       const begins = new Map([
         [1, { parent: 0, cut: 0 }],
-        [3, { parent: 1, cut: 9_007_199_254_740_991 }],
+        [3, { parent: 1, cut: 9_007_199_254_740_991, format: 2 }],
       ]);
       same(await store.begins(), begins);
       same(await (await place.open()).begins(), begins);

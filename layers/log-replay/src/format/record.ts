@@ -24,12 +24,14 @@ export interface LogRecord extends Position {
   readonly tx: string;
   /** The new value of every key that it wrote; null where it deleted one. */
   readonly set: Readonly<Record<string, unknown>>;
+  /** When keys among those end, in milliseconds since 1970. The others stay. Absent where all do. */
+  readonly ends?: Readonly<Record<string, number>>;
   /** Whatever else its author noted. */
   readonly [note: string]: unknown;
 }
 
 /** Notes must not use these names: the log itself writes members with them, or they would change what the notes are. */
-const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"]);
+const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "ends", "crc", "frame", "toJSON"]);
 
 /**
  * Notes as JSON members without braces. @throws TypeError for a reserved name, and for a value that has no JSON form
@@ -40,11 +42,23 @@ export function encodeNotes(notes: Readonly<Record<string, unknown>>): string {
   return JSON.stringify({ ...notes }).slice(1, -1);
 }
 
-/** The members of a record, from notes and images that are JSON text already. */
-export function encodeBody(at: string, tx: string, notes: string, images: ReadonlyMap<string, string | null>): string {
+/** The members of a record, from notes and images that are JSON text already. @param ends of those keys that do not stay */
+export function encodeBody(
+  at: string,
+  tx: string,
+  notes: string,
+  images: ReadonlyMap<string, string | null>,
+  ends?: ReadonlyMap<string, number>,
+): string {
   let set = "";
   for (const [key, image] of images) set += `${set === "" ? "" : ","}${JSON.stringify(key)}:${image ?? "null"}`;
-  return `"at":"${at}","tx":"${tx}",${notes === "" ? "" : `${notes},`}"set":{${set}}`;
+  return `"at":"${at}","tx":"${tx}",${notes === "" ? "" : `${notes},`}"set":{${set}}${ends ? encodeEnds(ends) : ""}`;
+}
+
+/** After what is set, because in the first format a note may have that name; nothing where all keys stay. */
+export function encodeEnds(ends: ReadonlyMap<string, number>): string {
+  if (ends.size === 0) return "";
+  return `,"ends":{${Array.from(ends, ([key, end]) => `${JSON.stringify(key)}:${end}`).join(",")}}`;
 }
 
 /** The record as one line of JSON with its checksum, without the line's end. */
@@ -67,6 +81,13 @@ const TAIL = /,"crc":"([0-9a-f]{8})"(?:,"frame":\{"lines":\d{1,9},"bytes":\d{1,1
 export function positionOf(line: Buffer): Position | null {
   const head = HEAD.exec(line.toString("latin1", 0, 60));
   return head ? { epoch: Number(head[1]), n: Number(head[2]) } : null;
+}
+
+const TX = /,"tx":"([^"]{1,80})"/;
+
+/** What the record's transaction is named; null if the line does not say. Looks at the first bytes only. */
+export function txOf(line: Buffer): string | null {
+  return TX.exec(line.toString("latin1", 0, 200))?.[1] ?? null;
 }
 
 const TIME = /,"at":"([^"]{1,40})"/;
@@ -129,26 +150,40 @@ export function keysOf({ body, images }: Pick<Entry, "body" | "images">): Iterab
 }
 
 /**
- * Visits what a replay takes from a record: the image of each key, null if it was deleted, and the record's time in
- * milliseconds since 1970.
+ * Visits what a replay takes from a record: the image of each key, null if it was deleted; the record's time; and when the key
+ * ends, null if it stays. Both in milliseconds since 1970.
  * @throws LogDamageError if the line is not as records are, which its checksum should have shown before
  */
 export function eachImage(
   line: Buffer,
   file: string,
-  visit: (key: string, image: string | null, at: number) => void,
+  visit: (key: string, image: string | null, at: number, end: number | null) => void,
 ): void {
   let at = NaN;
+  let set: number | undefined;
+  let ends: Map<string, number> | undefined;
   try {
     eachMember(line, 0, (name, from, to) => {
       if (name === "at") at = Date.parse(line.toString("latin1", from + 1, to - 1));
-      if (name !== "set") return;
-      eachMember(line, from, (key, begin, end) => {
-        const image = line.toString("utf8", begin, end);
-        visit(key, image === "null" ? null : image, at);
-      });
+      else if (name === "set") set = from;
+      else if (name === "ends" && set !== undefined) ends = readEnds(line, from);
+    });
+    if (set === undefined) return;
+    eachMember(line, set, (key, begin, end) => {
+      const image = line.toString("utf8", begin, end);
+      visit(key, image === "null" ? null : image, at, ends?.get(key) ?? null);
     });
   } catch {
     throw new LogDamageError(file, 0, "a record with a good checksum is not as records are");
   }
+}
+
+function readEnds(line: Buffer, at: number): Map<string, number> {
+  const ends = new Map<string, number>();
+  eachMember(line, at, (key, from, to) => {
+    const end = Number(line.toString("latin1", from, to));
+    if (!Number.isSafeInteger(end)) throw new TypeError("a key ends at no instant");
+    ends.set(key, end);
+  });
+  return ends;
 }

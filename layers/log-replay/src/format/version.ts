@@ -1,7 +1,13 @@
 import { FormatError } from "../errors.ts";
 
-/** The format that this version writes, and the highest that it reads. docs/log.md tells what each one is. */
+/** What a log is written in. docs/log.md tells what each format is. */
 export const FORMAT = 1;
+
+/** The format of what may say when keys end. */
+export const WITH_ENDS = 2;
+
+/** The highest that this version reads. */
+const HIGHEST = WITH_ENDS;
 
 /**
  * What a file does not say is of the first format: the earliest versions did not write it down.
@@ -11,10 +17,20 @@ export const FORMAT = 1;
 export function assertKnown(format: unknown, where: string): void {
   if (
     format === undefined ||
-    (typeof format === "number" && Number.isInteger(format) && format >= 1 && format <= FORMAT)
+    (typeof format === "number" && Number.isInteger(format) && format >= 1 && format <= HIGHEST)
   )
     return;
   throw new FormatError(
-    `${where} is of format ${JSON.stringify(format)}, and this version reads up to ${FORMAT}: use the version that wrote it, or a newer one`,
+    `${where} is of format ${JSON.stringify(format)}, and this version reads up to ${HIGHEST}: use the version that wrote it, or a newer one`,
   );
+}
+
+/** The highest format of epochs: whoever knows that knows all of theirs. @param begins how they begin */
+export function formatOf(begins: Iterable<{ readonly format?: number }>): number {
+  return Math.max(FORMAT, ...Array.from(begins, ({ format = FORMAT }) => format));
+}
+
+/** A format as a begin has it: the first one is not named. */
+export function named(format: number): { readonly format?: number } {
+  return format === FORMAT ? {} : { format };
 }

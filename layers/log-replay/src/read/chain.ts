@@ -22,8 +22,8 @@ export function byEpoch(segments: readonly Segment[]): Map<number, Segment[]> {
 
 /** All that a restore may read: the history, and the segments of each epoch, which were listed once the history was known. */
 export interface WholeHistory {
-  /** The epochs that have begun, those too that a later one has passed over. */
-  readonly begun: readonly number[];
+  /** Of all epochs that have begun, those too that a later one has passed over. */
+  readonly begins: ReadonlyMap<number, Begin>;
   readonly history: readonly Stretch[];
   readonly segments: ReadonlyMap<number, readonly Segment[]>;
 }
@@ -38,5 +38,5 @@ export async function wholeHistory(store: LogStore): Promise<WholeHistory> {
   for (const [epoch, [segment]] of segments)
     if (epoch > last && segment !== undefined)
       throw new LogDamageError(segment.name, 0, `epoch ${epoch} has records, and its beginning is gone`);
-  return { begun: [...begins.keys()], history, segments };
+  return { begins, history, segments };
 }

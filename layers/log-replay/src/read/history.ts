@@ -23,12 +23,13 @@ export async function* readHistory(
   for await (const { line, file } of historyLines(store, { after: from - 1 })) yield parseRecord(line, file);
 }
 
-/** A key's value at some time, and when it was written. */
+/** A key's value at some time, when it was written and when it ends: both in milliseconds since 1970. */
 export interface Image {
   /** JSON text, as Redis has it. */
   readonly image: string;
-  /** Milliseconds since 1970. */
   readonly at: number;
+  /** null where it stays. */
+  readonly end: number | null;
 }
 
 export interface PastState {
@@ -39,7 +40,8 @@ export interface PastState {
 
 /**
  * The state as it was after commit `n`, or before the first commit later than time `at` (milliseconds since 1970);
- * without either, after the last commit. Needs memory for that state.
+ * without either, now. Keys that had ended by then are not in it; by then is `at`, or the time that commit `n` carries, or now by
+ * this process's clock. Needs memory for that state.
  * @throws LogDamageError, also if archived segments that it needs were taken away
  *
  * @example
@@ -52,16 +54,21 @@ export function stateAt(
 ): Promise<PastState> {
   return fromNewestSnapshot(store, async (snapshot) => {
     const images = new Map<string, Image>();
+    let last = -Infinity;
     const apply = ({ epoch, line }: FramedLine): void => {
-      eachImage(line, `epoch ${epoch}`, (key, image, time) => {
+      eachImage(line, `epoch ${epoch}`, (key, image, time, end) => {
         if (image === null) images.delete(key);
-        else images.set(key, { image, at: time });
+        else images.set(key, { image, at: time, end });
       });
+      last = timeOf(line);
     };
     let position: Position | null = null;
     // A snapshot does not tell the times of the commits that are folded into it.
     if (snapshot !== null && snapshot.n <= n && at === Infinity) {
-      for await (const lines of readSnapshot(store, snapshot)) lines.forEach(apply);
+      const reading = readSnapshot(store, snapshot);
+      let step = await reading.next();
+      for (; !step.done; step = await reading.next()) step.value.forEach(apply);
+      last = step.value;
       position = { epoch: snapshot.epoch, n: snapshot.n };
     }
     for await (const framed of historyLines(store, { after: position?.n ?? 0 })) {
@@ -69,6 +76,8 @@ export function stateAt(
       apply(framed);
       position = { epoch: framed.epoch, n: framed.n };
     }
+    const then = at !== Infinity ? at : n === Infinity ? Date.now() : last;
+    for (const [key, { end }] of images) if (end !== null && end <= then) images.delete(key);
     return { position, images };
   });
 }

@@ -1,13 +1,13 @@
 import { LogDamageError } from "../errors.ts";
 import { readFrames, type FramedLine } from "../format/frame.ts";
 import { parseRecord, type LogRecord } from "../format/record.ts";
-import { assertKnown, FORMAT } from "../format/version.ts";
+import { assertKnown } from "../format/version.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 
 /**
  * A snapshot is the log with what was overwritten left out: records of the same form, in the order of their commits,
- * with those of their images that are still the last ones, in frames. Its first line tells its format, its last one its commit
- * and how many lines stand between. The first versions wrote no first line; then the last one names no format either.
+ * with those of their images that are still the last ones, in frames. Its first line tells its format and when it was made, its
+ * last one its commit, with the time of that, and how many lines stand between. The first versions wrote no first line; then the last one names no format either.
  */
 const HEAD = /^\{"epoch":\d+,"n":\d+,"at":"[^"]*","format":([^,]*),"set"/;
 const END = /^\{"epoch":\d+,"n":\d+,"at":"[^"]*",(?:"format":\d+,)?"lines":\d+,/;
@@ -16,11 +16,11 @@ const CHUNK = 256 * 1024;
 export const HEAD_BYTES = 200;
 
 /** The body of a snapshot's first line. */
-export const headBody = (at: string): string => `"at":"${at}","format":${FORMAT},"set":{}`;
+export const headBody = (at: string, format: number): string => `"at":"${at}","format":${format},"set":{}`;
 
 /** The body of its last line. */
-export const endBody = (at: string, lines: number): string =>
-  `"at":"${at}","format":${FORMAT},"lines":${lines},"set":{}`;
+export const endBody = (at: string, format: number, lines: number): string =>
+  `"at":"${at}","format":${format},"lines":${lines},"set":{}`;
 
 /** @param beginning its first bytes @returns whether a first line tells its format @throws FormatError */
 export function assertSnapshotFormat(beginning: Buffer, name: string): boolean {
@@ -31,10 +31,14 @@ export function assertSnapshotFormat(beginning: Buffer, name: string): boolean {
 }
 
 /**
- * The lines of a snapshot except the first and the last, in lists that are valid until the next one is asked for.
+ * The lines of a snapshot except the first and the last, in lists that are valid until the next one is asked for; at its end the
+ * time that the last one has, in milliseconds since 1970.
  * @throws LogDamageError; FormatError; GoneError if it was removed
  */
-export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncGenerator<readonly FramedLine[]> {
+export async function* readSnapshot(
+  store: LogStore,
+  snapshot: Snapshot,
+): AsyncGenerator<readonly FramedLine[], number> {
   const { name } = snapshot;
   const frames = readFrames(ofKnownFormat(store.readSnapshot(snapshot, CHUNK), name), name);
   let lines = 0;
@@ -47,7 +51,7 @@ export async function* readSnapshot(store: LogStore, snapshot: Snapshot): AsyncG
       if (done) {
         if (frame.torn !== null || end === undefined)
           throw new LogDamageError(name, lines + 1, "the snapshot ends before its last line");
-        return;
+        return Date.parse(end.at);
       }
       if (end !== undefined) throw new LogDamageError(name, lines + 2, "the snapshot goes on after its last line");
       const [first] = frame.lines as readonly [FramedLine];

@@ -2,14 +2,17 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { formatOf, WITH_ENDS } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
 import { logEnd } from "../read/log-end.ts";
 import { assertNoOlderLog, standingOf } from "../read/positions.ts";
 import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
-import { assertFit } from "../redis/server-check.ts";
+import { keepRecorded } from "../redis/recorded.ts";
+import { askWhetherFit, assertFit } from "../redis/server-check.ts";
 import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
+import { begin } from "./begin.ts";
 import { applyHistory } from "./replay.ts";
 import { RestoreLock } from "./lock.ts";
 import { surveyHistory, type Survey } from "./survey.ts";
@@ -28,6 +31,8 @@ export interface RecoveryOptions {
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
+  /** Whether the epoch's records may say when keys end. Where its parent's may, they may in any case. Default false. */
+  readonly expiry?: boolean;
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
   /** Milliseconds after which the lock is free if its holder no longer renews it. */
@@ -79,7 +84,7 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   options.signal.addEventListener("abort", stop);
   let sealed: string | null = null;
   try {
-    await assertFit(connection, options.store, options.commit);
+    await assertFit(connection, options.store, options);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       if (options.signal.aborted) throw new ClosedError();
       await failPoint("lock.before");
@@ -122,7 +127,12 @@ async function restoreUnder(
     }
     // Whoever claimed before and has not begun may have died, or has found what nobody can restore, so that a claim
     // would be in vain.
-    if (await isBeyondBegun(store)) await surveyHistory(store, progressOf(lock));
+    const highest = (await store.claims()).at(-1) ?? 0;
+    const begins = await store.begins();
+    if (highest > lastBegun(begins)) await surveyHistory(store, progressOf(lock));
+    // What that takes is known only now.
+    if (options.expiry !== true && formatOf(begins.values()) >= WITH_ENDS)
+      await askWhetherFit(options.open, store, { ...options, expiry: true });
     // Whoever was held up until now must not claim, because somebody else may be restoring.
     await lock.write([]);
     epoch = await claimNext(store);
@@ -168,17 +178,17 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   const found = await surveyHistory(store, renew);
   progress.idle = found.idle.length;
   for (const { segment, copy } of found.truncated) onEvent({ event: "segment truncated", segment, copy });
-  await store.writeBegin(epoch, { parent: found.parent, cut: found.cut });
+  await begin(epoch, options, found);
   const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
-  await fromNewestSnapshot(store, async (snapshot) => {
+  const names = await fromNewestSnapshot(store, async (snapshot) => {
     await failPoint("wipe.before");
     await lock.write([
       ["flushdb", "async"],
       ["set", STORE, store.id],
     ]);
     await failPoint("wipe.after");
-    await applyHistory(options, lock, survey, snapshot, (records) => {
+    return applyHistory(options, lock, survey, snapshot, (records) => {
       onEvent({ event: "restore progress", epoch, records, of: survey.records });
     });
   });
@@ -186,11 +196,13 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   await failPoint("guard.before");
   const { runId, replid } = lock.dataset;
   const guard: Guard = { epoch, run_id: runId, replid, store: store.id };
+  const { parent, cut } = survey;
   await lock.write(
     [
-      ["xadd", TAIL, `${epoch}-${survey.cut}`, "seed", ""],
+      ["xadd", TAIL, `${epoch}-${cut}`, "seed", ""],
       ["xtrim", TAIL, "MAXLEN", 0],
-      ["set", LAST, survey.cut],
+      ["set", LAST, cut],
+      keepRecorded({ store: store.id, epoch: parent, from: cut - names.length, to: cut, txs: names }),
       ["set", GUARD, JSON.stringify(guard)],
     ],
     { releases: true },
@@ -206,11 +218,6 @@ function progressOf(lock: RestoreLock): () => Promise<void> {
     lock.progress();
     return Promise.resolve();
   };
-}
-
-/** Whether an epoch is claimed that has not begun. */
-async function isBeyondBegun(store: LogStore): Promise<boolean> {
-  return ((await store.claims()).at(-1) ?? 0) > lastBegun(await store.begins());
 }
 
 /** The epoch of a state that need not be restored; null if it must be. @throws StoreMismatchError */

@@ -1,12 +1,14 @@
 import { ServerRefusedError, type Command } from "redis-occ";
 import { failPoint } from "../fail-points.ts";
 import type { FramedLine } from "../format/frame.ts";
+import { hasLongEnded } from "../format/long-ended.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
-import { inParts, indexCommands } from "../redis/indexes.ts";
+import { inParts, indexCommands, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { outOfMemory } from "../redis/server-check.ts";
-import { eachImage } from "../format/record.ts";
+import { MOST_RECORDED } from "../redis/recorded.ts";
+import { eachImage, txOf } from "../format/record.ts";
 import type { RestoreLock } from "./lock.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
@@ -25,14 +27,15 @@ const PROGRESS_INTERVAL = 1_000;
  * @throws ConnectionLostError if the connection breaks or the lock is lost: start over with a wipe; GoneError and
  *   LogDamageError if a compaction has taken away what was being read: start over with a wipe and the newest snapshot;
  *   ServerUnfitError if Redis has too little memory
+ * @returns what the last commits are named, at most `MOST_RECORDED` of them
  */
 export async function applyHistory(
   { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
   lock: RestoreLock,
-  { history }: Survey,
+  { history, parent, cut }: Survey,
   snapshot: Snapshot | null,
   onProgress: (records: number) => void,
-): Promise<void> {
+): Promise<string[]> {
   const chunk = new Chunk(indexes);
   const add = chunk.add.bind(chunk);
   // While one chunk is on its way, the next one is read: at most two are in memory.
@@ -45,10 +48,12 @@ export async function applyHistory(
   };
   let records = 0;
   let told = performance.now();
+  let names: string[] = [];
   const apply = async (source: AsyncIterable<readonly FramedLine[]>, file: string): Promise<void> => {
     for await (const lines of source) {
-      for (const { line } of lines) {
+      for (const { epoch, n, line } of lines) {
         eachImage(line, file, add);
+        if (epoch === parent && n > cut - MOST_RECORDED) names = withName(names, line);
         if (chunk.full) await send();
       }
       records += lines.length;
@@ -67,10 +72,19 @@ export async function applyHistory(
         `epoch ${stretch.epoch}`,
       );
     await send();
+    return names;
   } finally {
     // Nothing is on its way any more once this has ended, however it ends.
     await sending;
   }
+}
+
+/** Commits follow each other, so where one has no name, those before it are not told either. */
+function withName(names: string[], line: Buffer): string[] {
+  const name = txOf(line);
+  if (name === null) return [];
+  names.push(name);
+  return names;
 }
 
 async function put(lock: RestoreLock, commands: readonly Command[]): Promise<void> {
@@ -85,7 +99,8 @@ async function put(lock: RestoreLock, commands: readonly Command[]): Promise<voi
 
 class Chunk {
   readonly #indexes: readonly string[];
-  #images = new Map<string, { readonly image: string | null; readonly present: boolean; readonly at: number }>();
+  readonly #now = Date.now();
+  #images = new Map<string, Indexed & { readonly image: string | null; readonly end: number | null }>();
   #bytes = 0;
 
   constructor(indexes: readonly string[]) {
@@ -96,21 +111,29 @@ class Chunk {
     return this.#images.size >= CHUNK_KEYS || this.#bytes >= CHUNK_BYTES;
   }
 
-  add(key: string, image: string | null, at: number): void {
-    this.#images.set(key, { image, present: image !== null, at });
+  add(key: string, image: string | null, at: number, end: number | null): void {
+    const kept = hasLongEnded(end, this.#now) ? null : image;
+    this.#images.set(key, { image: kept, end, present: staysPresent(kept, end), at });
     this.#bytes += key.length + (image?.length ?? 0);
   }
 
   take(): Command[] {
     const present: string[] = [];
     const deleted: string[] = [];
+    const ending: Command[] = [];
     const images = this.#images;
-    for (const [key, { image }] of images) {
+    for (const [key, { image, end }] of images) {
       if (image === null) deleted.push(key);
-      else present.push(key, image);
+      else if (end === null) present.push(key, image);
+      else ending.push(["set", key, image, "PXAT", end]);
     }
     this.#images = new Map();
     this.#bytes = 0;
-    return [...inParts(["mset"], present), ...inParts(["del"], deleted), ...indexCommands(this.#indexes, images)];
+    return [
+      ...inParts(["mset"], present),
+      ...ending,
+      ...inParts(["del"], deleted),
+      ...indexCommands(this.#indexes, images),
+    ];
   }
 }

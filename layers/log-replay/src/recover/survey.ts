@@ -1,5 +1,6 @@
 import { GoneError } from "../errors.ts";
 import type { FramedLine } from "../format/frame.ts";
+import { FORMAT } from "../format/version.ts";
 import { wholeHistory } from "../read/chain.ts";
 import { fromNewestSnapshot, isNewest, stretchesAfter } from "../read/newest-snapshot.ts";
 import { readStretch } from "../read/stretch.ts";
@@ -20,6 +21,8 @@ export interface Survey {
   /** The epoch and the commit after which the next epoch goes on. */
   readonly parent: number;
   readonly cut: number;
+  /** The parent's; the next epoch has it too, or a later one. */
+  readonly format: number;
   /** Epochs that have begun since, and in which nothing was committed: the next epoch passes them over, as they did each other. */
   readonly idle: readonly number[];
   readonly truncated: readonly { readonly segment: string; readonly copy: string }[];
@@ -39,7 +42,7 @@ export function surveyHistory(store: LogStore, onProgress: () => Promise<void>):
 }
 
 async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: () => Promise<void>): Promise<Survey> {
-  const { begun, history, segments } = await wholeHistory(store);
+  const { begins, history, segments } = await wholeHistory(store);
   const top = history.at(-1)?.epoch ?? 0;
 
   const ends: SegmentEnd[] = [];
@@ -83,7 +86,8 @@ async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: ()
     records,
     parent,
     cut,
-    idle: begun.filter((epoch) => epoch > parent),
+    format: begins.get(parent)?.format ?? FORMAT,
+    idle: [...begins.keys()].filter((epoch) => epoch > parent),
     truncated,
   };
 }

@@ -3,10 +3,18 @@ import { indexKey } from "./keys.ts";
 
 /** What an index has to know of a written key. */
 export interface Indexed {
-  /** False where it was deleted. */
+  /** See `staysPresent`. */
   readonly present: boolean;
   /** When it was written; milliseconds since 1970. */
   readonly at: number;
+}
+
+/**
+ * Whether an index lists a key. One that was deleted it does not, and none that ends: Redis would delete it and leave it listed.
+ * @param end when it ends; null or undefined where it stays
+ */
+export function staysPresent(image: string | null, end: number | null | undefined): boolean {
+  return image !== null && (end ?? null) === null;
 }
 
 /**

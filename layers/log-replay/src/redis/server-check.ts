@@ -10,6 +10,14 @@ interface Sized {
   snapshot(): Promise<{ readonly bytes: number } | null>;
 }
 
+/** How the state is to be used. */
+export interface Use {
+  /** Default "watch". */
+  readonly commit?: CommitMode;
+  /** Whether keys may end. Default false. */
+  readonly expiry?: boolean;
+}
+
 /**
  * Bytes of Redis's memory for one byte of a snapshot, at the least. Measured on Redis 7.0: a key with a value of one digit, the
  * smallest there is, takes 64 bytes there and 100 in the snapshot; all others take more than they have there.
@@ -21,7 +29,7 @@ const MEMORY_FOR_A_BYTE = 0.6;
  * claimed, because a claim lasts; and once by each process that comes upon an epoch. Two round trips, none of a request.
  * @throws ServerUnfitError, AccessError where only somebody can help; ReplicaError where a failover can, too
  */
-export async function assertFit(connection: Connection, store: Sized, commit: CommitMode = "watch"): Promise<void> {
+export async function assertFit(connection: Connection, store: Sized, use: Use = {}): Promise<void> {
   // Without naming sections: servers before 7.0 take one at most, and this is who has to tell.
   const [text] = await connection.pipeline([["info"]]);
   const info = new Map(
@@ -30,14 +38,14 @@ export async function assertFit(connection: Connection, store: Sized, commit: Co
   assertKind(info);
   const memory = Number(info.get("maxmemory") ?? 0);
   if (memory > 0) assertMemory(memory, Number(info.get("used_memory_startup") ?? 0), await store.snapshot());
-  await assertPermitted(connection, commit);
+  await assertPermitted(connection, probes(use));
 }
 
 /** The same on a connection of its own: one that somebody works with may WATCH. */
-export async function askWhetherFit(open: () => Promise<Connection>, store: Sized, commit: CommitMode): Promise<void> {
+export async function askWhetherFit(open: () => Promise<Connection>, store: Sized, use: Use): Promise<void> {
   const connection = await open();
   try {
-    await assertFit(connection, store, commit);
+    await assertFit(connection, store, use);
   } finally {
     connection.close();
   }
@@ -89,7 +97,7 @@ const NO_SCRIPT = "0".repeat(40);
  * arguments that Redis refuses once it has looked at the permissions. Text of an ACL is not read: what it comes to, by which
  * of its selectors and categories, Redis alone can say. In capitals, by which whoever looks at the wire tells them from work.
  */
-const probes = (commit: CommitMode): Command[] => [
+const probes = ({ commit = "watch", expiry = false }: Use): Command[] => [
   ["GET", LOG_KEY],
   ["MGET", LOG_KEY, OCC_KEY],
   ["SET", LOG_KEY, "", "XX", "PX", 1],
@@ -107,6 +115,7 @@ const probes = (commit: CommitMode): Command[] => [
   ["ZADD", LOG_KEY, "XX", 1, ""],
   ["ZREM", LOG_KEY, ""],
   ["ZRANGE", LOG_KEY, 0, 0],
+  ...(expiry ? ([["PEXPIRETIME", LOG_KEY]] as const) : []),
   ...(commit === "watch"
     ? ([["EVAL", "return 1", 1, LOG_KEY]] as const)
     : ([
@@ -120,14 +129,14 @@ const probes = (commit: CommitMode): Command[] => [
 const ALONE: readonly Command[] = [["WATCH", LOCK], ["UNWATCH"]];
 
 /** @throws AccessError that names all that is missing */
-async function assertPermitted(connection: Connection, commit: CommitMode): Promise<void> {
+async function assertPermitted(connection: Connection, needed: readonly Command[]): Promise<void> {
   try {
     await connection.pipeline(ALONE);
     // In a MULTI, which needs permissions as well: what is not permitted is refused before anything runs.
-    await connection.transaction(probes(commit));
+    await connection.transaction(needed);
   } catch (error) {
     if (!(error instanceof AccessError)) throw error;
-    const denied = await deniedOf(connection, [...ALONE, ...probes(commit)]);
+    const denied = await deniedOf(connection, [...ALONE, ...needed]);
     throw new AccessError(
       `the user may not do all that is needed: ${denied.length > 0 ? denied.join("; ") : error.message}. The README of log-replay has the ACL`,
       { cause: error },

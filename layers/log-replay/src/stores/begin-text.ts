@@ -1,9 +1,9 @@
-import { assertKnown, FORMAT } from "../format/version.ts";
+import { assertKnown, FORMAT, named } from "../format/version.ts";
 import type { Begin } from "./store.ts";
 
 /** How an epoch begins, as stores keep it: JSON. Its segments are of the same format. */
-export function encodeBegin({ parent, cut }: Begin): string {
-  return `${JSON.stringify({ format: FORMAT, parent, cut })}\n`;
+export function encodeBegin({ format = FORMAT, parent, cut }: Begin): string {
+  return `${JSON.stringify({ format, parent, cut })}\n`;
 }
 
 /**
@@ -14,11 +14,10 @@ export function encodeBegin({ parent, cut }: Begin): string {
 export function parseBegin(text: string, where: string): Begin | null {
   const begin = parsed(text);
   if (begin === null) return null;
-  assertKnown(begin["format"], where);
-  const { parent, cut } = begin;
-  return Number.isSafeInteger(parent) && Number.isSafeInteger(cut)
-    ? { parent: parent as number, cut: cut as number }
-    : null;
+  const { format = FORMAT, parent, cut } = begin;
+  assertKnown(format, where);
+  if (!Number.isSafeInteger(parent) || !Number.isSafeInteger(cut)) return null;
+  return { parent: parent as number, cut: cut as number, ...named(format as number) };
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> | null {

@@ -11,6 +11,8 @@ export type Durability = "always" | "os";
 export interface Begin {
   readonly parent: number;
   readonly cut: number;
+  /** The format of its records, which a store has to keep: docs/log.md, "Versions". Absent: 1. */
+  readonly format?: number;
 }
 
 /** A segment: frames that one writer appended, one after the other, during one epoch. */

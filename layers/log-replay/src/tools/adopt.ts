@@ -3,8 +3,10 @@ import { Connection, DecodeError, WrongTypeError, type Reply } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
 import { encodeFrame } from "../format/frame.ts";
 import { encodeBody, encodeNotes } from "../format/record.ts";
+import { FORMAT } from "../format/version.ts";
 import { isInternal, STORE } from "../redis/keys.ts";
 import { assertFit } from "../redis/server-check.ts";
+import { begin } from "../recover/begin.ts";
 import { claimNext } from "../recover/recovery.ts";
 import type { LogStore } from "../stores/store.ts";
 
@@ -19,6 +21,8 @@ export interface AdoptOptions {
   readonly url: string;
   /** An empty store, which becomes the log of these data. */
   readonly store: LogStore;
+  /** Keys may have a time to live, and keep it: see the option of `LoggedRedis`. Needs `pexpiretime` instead of `pttl`. Default false. */
+  readonly expiry?: boolean;
 }
 
 export interface Adopted {
@@ -31,28 +35,28 @@ const CHUNK = 500;
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 
 /**
- * Makes data that a Redis holds already the first state of a log: strings of JSON, without a time to live. Each value stands in
+ * Makes data that a Redis holds already the first state of a log: strings of JSON. Each value stands in
  * the log before the database is marked as this log's; the first `LoggedRedis` on both then restores it from there, indexes
  * included. Until that mark nothing in Redis is changed.
  *
  * Nobody may write to that server meanwhile. A write in between is noticed, and nothing is marked.
  *
  * @throws StoreMismatchError where the store is not empty, the data are a log's already, or somebody wrote to the server meanwhile;
- *   WrongTypeError for a key that holds no string, DecodeError for one whose value is no JSON, RangeError for one that would expire or
- *   has the log's own prefix; OccError; LogError. What was written to the store then counts for nothing: begin again with an empty one
+ *   WrongTypeError for a key that holds no string, DecodeError for one whose value is no JSON, RangeError for one that has the log's own
+ *   prefix, or a time to live without `expiry`; OccError; LogError. What was written to the store then counts for nothing: begin again with an empty one
  *
  * @example
  * await createFileStore("seats-log");
  * const { keys } = await adopt({ url, store: await openFileStore({ folder: "seats-log" }) });
  */
-export async function adopt({ url, store }: AdoptOptions): Promise<Adopted> {
+export async function adopt({ url, store, expiry = false }: AdoptOptions): Promise<Adopted> {
   const connection = await Connection.open({ url, roundTripTimeout: ROUND_TRIP });
   try {
-    await assertFit(connection, store);
+    await assertFit(connection, store, { expiry });
     if ((await store.claims()).length > 0)
       throw new StoreMismatchError(`log ${store.id} has a history already: adopt needs an empty store`);
     const before = await writesOf(connection);
-    const keys = await write(imagesIn(connection), store);
+    const keys = await write(contentsOf(connection, expiry), store, expiry);
     const replies = await connection.transaction([
       ["info", "persistence"],
       ["set", STORE, store.id, "NX"],
@@ -79,40 +83,60 @@ function writesIn(info: Reply | Error | undefined): string {
   return [...String(info).matchAll(/^rdb_(?:changes_since_last_save|last_save_time):\d+/gm)].join();
 }
 
-/** Some keys at a time, each once, with their values. @throws as `adopt` */
-async function* imagesIn(connection: Connection): AsyncGenerator<ReadonlyMap<string, string>> {
+/** Some keys: their values, and when those end that do. */
+interface Contents {
+  readonly images: ReadonlyMap<string, string>;
+  readonly ends: ReadonlyMap<string, number>;
+}
+
+/** Some keys at a time, each once. @throws as `adopt` */
+async function* contentsOf(connection: Connection, expiry: boolean): AsyncGenerator<Contents> {
   const seen = new Set<string>();
   for (let cursor = "0"; ;) {
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", CHUNK]]);
     const [next, scanned] = reply as [string, string[]];
     const keys = scanned.filter((key) => !seen.has(key));
     for (const key of keys) seen.add(key);
-    if (keys.length > 0) yield await imagesOf(connection, keys);
+    if (keys.length > 0) yield await look(connection, keys, expiry);
     if (next === "0") return;
     cursor = next;
   }
 }
 
-async function imagesOf(connection: Connection, keys: readonly string[]): Promise<ReadonlyMap<string, string>> {
+async function look(connection: Connection, keys: readonly string[], expiry: boolean): Promise<Contents> {
   const own = keys.find(isInternal);
   if (own !== undefined) throw new RangeError(`key ${own}: what begins with log: or occ: is the log's own`);
   const [values, ...lives] = await connection.pipeline([
     ["mget", ...keys],
-    ...keys.map((key) => ["pttl", key] as const),
+    ...keys.map((key) => [expiry ? "pexpiretime" : "pttl", key] as const),
   ]);
-  const other = keys.find((_, i) => (values as (string | null)[])[i] === null);
-  if (other !== undefined) {
-    const [type] = await connection.pipeline([["type", other]]);
-    throw new WrongTypeError(other, String(type), "string");
+  const images = new Map<string, string>();
+  const ends = new Map<string, number>();
+  for (const [i, key] of keys.entries()) {
+    const life = lives[i] as number;
+    const image = (values as (string | null)[])[i] ?? null;
+    // It has ended since it was scanned, or since its value was asked for.
+    if (life === GONE) continue;
+    if (image === null) {
+      const [type] = await connection.pipeline([["type", key]]);
+      if (type === "none") continue;
+      throw new WrongTypeError(key, String(type), "string");
+    }
+    if (life !== STAYS) {
+      if (!expiry)
+        throw new RangeError(
+          `key ${key} has a time to live: it keeps that with the option expiry; or PERSIST or delete it`,
+        );
+      ends.set(key, life);
+    }
+    images.set(key, imageOf(key, image));
   }
-  return new Map(
-    keys.map((key, i) => {
-      if (lives[i] !== -1 && lives[i] !== -2)
-        throw new RangeError(`key ${key} has a time to live, which no log keeps: PERSIST it, or delete it`);
-      return [key, imageOf(key, (values as string[])[i] ?? "")];
-    }),
-  );
+  return { images, ends };
 }
+
+/** What Redis answers of a key that is not there, and of one that does not end. */
+const GONE = -2;
+const STAYS = -1;
 
 /** JSON on one line, as it stands where it can: a number of any length stays what it is. */
 function imageOf(key: string, text: string): string {
@@ -127,19 +151,19 @@ function imageOf(key: string, text: string): string {
 }
 
 /** The first epoch of the log. @returns how many keys it has */
-async function write(images: AsyncIterable<ReadonlyMap<string, string>>, store: LogStore): Promise<number> {
+async function write(contents: AsyncIterable<Contents>, store: LogStore, expiry: boolean): Promise<number> {
   const epoch = await claimNext(store);
   if (epoch !== 1) throw new StoreMismatchError(`log ${store.id} was begun by somebody else meanwhile`);
-  await store.writeBegin(epoch, { parent: 0, cut: 0 });
+  await begin(epoch, { store, expiry }, { parent: 0, cut: 0, format: FORMAT });
   const segment = store.createSegment(epoch);
   const process = randomBytes(6).toString("hex");
   const notes = encodeNotes({ op: "adopt" });
   let [keys, n] = [0, 0];
   try {
-    for await (const part of images) {
+    for await (const { images, ends } of contents) {
       n++;
-      keys += part.size;
-      const body = encodeBody(new Date().toISOString(), `${process}-${n}`, notes, part);
+      keys += images.size;
+      const body = encodeBody(new Date().toISOString(), `${process}-${n}`, notes, images, ends);
       if (segment.size >= SEGMENT_BYTES) await segment.roll();
       await segment.append(encodeFrame([{ epoch, n, body }]));
     }

@@ -1,5 +1,6 @@
-import { Connection, type Reply } from "redis-occ";
+import { Connection, type Command, type Reply } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
+import { formatOf, WITH_ENDS } from "../format/version.ts";
 import { historyLines } from "../read/history-lines.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, isInternal, TAIL } from "../redis/keys.ts";
@@ -9,11 +10,13 @@ import { eachImage, type Entry } from "../format/record.ts";
 import type { LogStore } from "../stores/store.ts";
 import { parseId, parseTail, readTailAfter } from "../redis/tail.ts";
 
-/** A key whose value in Redis is not the one that the log gives; JSON text, null where there is none. */
+/** A key that in Redis is not what the log gives: its value as JSON text, null where there is none. */
 export interface Difference {
   readonly key: string;
   readonly log: string | null;
   readonly redis: string | null;
+  /** When it ends, where that differs: milliseconds since 1970, null for never. */
+  readonly ends?: { readonly log: number | null; readonly redis: number | null };
 }
 
 export interface Compared {
@@ -24,6 +27,31 @@ export interface Compared {
 /** Milliseconds for one round trip. */
 const ROUND_TRIP = 5_000;
 const CHUNK = 500;
+
+/** What a key holds, and when it ends: milliseconds since 1970, null where it stays. */
+interface Held {
+  readonly image: string;
+  readonly end: number | null;
+}
+
+const isSame = (a: Held | null, b: Held | null): boolean => a?.image === b?.image && a?.end === b?.end;
+
+/** @param hasEnds whether keys may end: what need not be asked, the user need not be permitted */
+const valuesOf = (keys: readonly string[], hasEnds: boolean): Command[] => [
+  ["mget", ...keys],
+  ...(hasEnds ? keys.map((key) => ["pexpiretime", key] as const) : []),
+];
+
+/** @param replies to `valuesOf`; null for a key that is not there */
+function heldOf(keys: readonly string[], [values, ...ends]: readonly (Reply | Error)[]): Map<string, Held | null> {
+  return new Map(
+    keys.map((key, i) => {
+      const image = (values as (string | null)[])[i] ?? null;
+      const end = ends[i];
+      return [key, image === null ? null : { image, end: typeof end === "number" && end >= 0 ? end : null }];
+    }),
+  );
+}
 
 /**
  * Compares the log's state with a live Redis, while others go on writing. A key that looks different is read again
@@ -46,10 +74,11 @@ export async function diff(store: LogStore, url: string): Promise<Compared> {
       throw new StoreMismatchError(
         "Redis holds no state of this log now: it is empty, being restored, or an older copy",
       );
-    const { keys, suspects } = await compareLoosely(store, connection);
+    const hasEnds = formatOf((await store.begins()).values()) >= WITH_ENDS;
+    const { keys, suspects } = await compareLoosely(store, connection, hasEnds);
     const looks: Look[] = [];
     for (let i = 0; i < suspects.length; i += CHUNK)
-      looks.push(await lookAt(connection, suspects.slice(i, i + CHUNK), text));
+      looks.push(await lookAt(connection, suspects.slice(i, i + CHUNK), text, hasEnds));
     return { keys, differences: await compareExactly(store, looks) };
   } finally {
     connection.close();
@@ -57,7 +86,11 @@ export async function diff(store: LogStore, url: string): Promise<Compared> {
 }
 
 /** Keys in which Redis, during a scan, differs from the log as it was before. */
-async function compareLoosely(store: LogStore, connection: Connection): Promise<{ keys: number; suspects: string[] }> {
+async function compareLoosely(
+  store: LogStore,
+  connection: Connection,
+  hasEnds: boolean,
+): Promise<{ keys: number; suspects: string[] }> {
   const { images } = await stateAt(store);
   const unseen = new Set(images.keys());
   const suspects = new Set<string>();
@@ -65,10 +98,10 @@ async function compareLoosely(store: LogStore, connection: Connection): Promise<
     const [reply] = await connection.pipeline([["scan", cursor, "COUNT", CHUNK]]);
     const [next, scanned] = reply as [string, string[]];
     const keys = scanned.filter((key) => !isInternal(key));
-    const [values] = keys.length > 0 ? await connection.pipeline([["mget", ...keys]]) : [[]];
-    for (const [i, key] of keys.entries()) {
+    const replies = keys.length > 0 ? await connection.pipeline(valuesOf(keys, hasEnds)) : [];
+    for (const [key, held] of heldOf(keys, replies)) {
       unseen.delete(key);
-      if ((values as Reply[])[i] !== images.get(key)?.image) suspects.add(key);
+      if (!isSame(held, images.get(key) ?? null)) suspects.add(key);
     }
     if (next === "0") return { keys: images.size, suspects: [...suspects, ...unseen] };
     cursor = next;
@@ -77,40 +110,57 @@ async function compareLoosely(store: LogStore, connection: Connection): Promise<
 
 /** Some keys at one instant, with the commit that Redis had reached then, and its commits that the log may not have yet. */
 interface Look {
-  readonly values: ReadonlyMap<string, string | null>;
+  readonly values: ReadonlyMap<string, Held | null>;
+  /** By Redis's clock, and no earlier than that instant: milliseconds since 1970. */
+  readonly time: number;
   readonly n: number;
   readonly tail: readonly Entry[];
 }
 
-async function lookAt(connection: Connection, keys: readonly string[], guard: string | null): Promise<Look> {
+async function lookAt(
+  connection: Connection,
+  keys: readonly string[],
+  guard: string | null,
+  hasEnds: boolean,
+): Promise<Look> {
   const replies = await connection.transaction([
     ["get", GUARD],
-    ["mget", ...keys],
     ["xinfo", "STREAM", TAIL],
     readTailAfter(0, null),
+    hasEnds ? ["time"] : ["echo", ""],
+    ...valuesOf(keys, hasEnds),
   ]);
-  const [now, values, stream, tail] = replies ?? [];
-  if (now !== guard || stream instanceof Error || !Array.isArray(stream) || !Array.isArray(values)) {
+  const [now, stream, tail, time, ...values] = replies ?? [];
+  if (now !== guard || stream instanceof Error || !Array.isArray(stream) || !Array.isArray(values[0])) {
     throw new StoreMismatchError("Redis was restored while it was compared: compare again");
   }
   const { n } = parseId(stream[stream.indexOf("last-generated-id") + 1]);
   return {
-    values: new Map(keys.map((key, i) => [key, values[i] as string | null])),
+    values: heldOf(keys, values),
+    time: Array.isArray(time) ? Math.floor(Number(time[0]) * 1_000 + Number(time[1]) / 1_000) : 0,
     n,
     tail: parseTail(tail as Reply),
   };
 }
 
+function differenceOf(key: string, log: Held | null, redis: Held | null): Difference {
+  const ends = { log: log?.end ?? null, redis: redis?.end ?? null };
+  const texts = { key, log: log?.image ?? null, redis: redis?.image ?? null };
+  return ends.log === ends.redis ? texts : { ...texts, ends };
+}
+
 /** @param looks in the order in which they were made */
 async function compareExactly(store: LogStore, looks: readonly Look[]): Promise<Difference[]> {
   const wanted = new Set(looks.flatMap(({ values }) => [...values.keys()]));
-  const images = new Map<string, string | null>();
-  const put = (key: string, image: string | null): void => void (wanted.has(key) && images.set(key, image));
+  const images = new Map<string, Held | null>();
+  const put = (key: string, image: string | null, _at: number, end: number | null): void =>
+    void (wanted.has(key) && images.set(key, image === null ? null : { image, end }));
   const differences: Difference[] = [];
-  const compare = ({ values }: Look): void => {
+  const compare = ({ values, time }: Look): void => {
     for (const [key, redis] of values) {
       const log = images.get(key) ?? null;
-      if (log !== redis) differences.push({ key, log, redis });
+      const hasEnded = redis === null && log !== null && log.end !== null && log.end <= time;
+      if (!hasEnded && !isSame(log, redis)) differences.push(differenceOf(key, log, redis));
     }
   };
   const waiting = [...looks];

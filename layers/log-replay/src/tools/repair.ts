@@ -1,4 +1,5 @@
 import { encodeFrame } from "../format/frame.ts";
+import { formatOf, named } from "../format/version.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { claimNext } from "../recover/recovery.ts";
@@ -113,7 +114,8 @@ export async function repair(store: RepairableStore, plan: RepairPlan): Promise<
   }
   if (plan.cut === null) return { copies, epoch: null };
   const epoch = await claimNext(store);
-  await store.writeBegin(epoch, { parent: plan.cut.epoch, cut: plan.cut.n });
+  const format = formatOf((await store.begins()).values());
+  await store.writeBegin(epoch, { parent: plan.cut.epoch, cut: plan.cut.n, ...named(format) });
   return { copies, epoch };
 }
 
@@ -143,6 +145,7 @@ async function lostBegins(
     lost.set(epoch, {
       parent: Math.max(0, ...[...found.keys(), ...lost.keys()].filter((other) => other < epoch)),
       cut: cut - 1,
+      ...named(formatOf(found.values())),
     });
   }
   return lost;

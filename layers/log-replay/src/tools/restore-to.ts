@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Connection, ConnectionLostError } from "redis-occ";
 import { encodeFrame } from "../format/frame.ts";
+import { hasLongEnded } from "../format/long-ended.ts";
 import { historyLines } from "../read/history-lines.ts";
 import { eachImage, encodeBody, encodeNotes, type Entry } from "../format/record.ts";
+import { begin } from "../recover/begin.ts";
 import { claimNext, recover, type LogEvent } from "../recover/recovery.ts";
 import type { LogStore } from "../stores/store.ts";
 import { surveyHistory, type Survey } from "../recover/survey.ts";
@@ -48,7 +50,7 @@ const MOST_BYTES = 256 * 1024 * 1024;
 
 /**
  * Goes back to an earlier state, and forward in the log: a new epoch begins, whose first records set each key that has
- * changed since to what it was. They are one frame, so a crash leaves all of them or none, and nothing is unwritten.
+ * changed since to what it was. What was to end at some instant then ends at that instant, or has ended. They are one frame, so a crash leaves all of them or none, and nothing is unwritten.
  * Commits of others either come before the new epoch, which undoes them, or are done again after it.
  *
  * @throws RangeError where there is no such moment, or too much has changed since; StoreMismatchError; LogDamageError; OccError
@@ -86,9 +88,15 @@ async function beginAlone(store: LogStore, amend: WayBack["amend"]): Promise<num
   const renew = (): Promise<void> => Promise.resolve();
   const epoch = await claimNext(store);
   const survey = await surveyHistory(store, renew);
-  await store.writeBegin(epoch, { parent: survey.parent, cut: survey.cut });
+  await begin(epoch, { store }, survey);
   await amend(epoch, survey, renew);
   return epoch;
+}
+
+/** What a key holds, and when it ends: milliseconds since 1970, null where it stays. */
+interface Value {
+  readonly image: string;
+  readonly end: number | null;
 }
 
 /** The records that lead from the end of the history back to an earlier state. */
@@ -126,36 +134,43 @@ class WayBack {
   }
 
   /** Each key that has another value now, with the value that it had then. */
-  async #changes(renew: () => Promise<void>): Promise<Map<string, string | null>> {
-    const then = new Map<string, string>();
-    const since = new Map<string, string | null>();
-    const end = this.#to?.n ?? 0;
+  async #changes(renew: () => Promise<void>): Promise<Map<string, Value | null>> {
+    const then = new Map<string, Value>();
+    const since = new Map<string, Value | null>();
+    const last = this.#to?.n ?? 0;
+    const now = Date.now();
     // The new epoch has begun and is empty, so what is read ends at its cut.
     for await (const { n, line, file } of historyLines(this.#store)) {
-      eachImage(line, file, (key, image) => {
-        if (n > end) since.set(key, image);
-        else if (image === null) then.delete(key);
-        else then.set(key, image);
+      eachImage(line, file, (key, image, _at, end) => {
+        const value = image === null || hasLongEnded(end, now) ? null : { image, end };
+        if (n > last) since.set(key, value);
+        else if (value === null) then.delete(key);
+        else then.set(key, value);
       });
       await renew();
     }
-    const changes = new Map<string, string | null>();
-    for (const [key, now] of since) {
+    const changes = new Map<string, Value | null>();
+    for (const [key, is] of since) {
       const was = then.get(key) ?? null;
-      if (was !== now) changes.set(key, was);
+      if (was?.image !== is?.image || was?.end !== is?.end) changes.set(key, was);
     }
     return changes;
   }
 
-  #entries(epoch: number, cut: number, changes: ReadonlyMap<string, string | null>): Entry[] {
+  #entries(epoch: number, cut: number, changes: ReadonlyMap<string, Value | null>): Entry[] {
     const at = new Date().toISOString();
     const process = randomBytes(6).toString("hex");
     const notes = encodeNotes({ op: "restore", to: this.#to === null ? 0 : `${this.#to.epoch}:${this.#to.n}` });
     const entries: Entry[] = [];
     let bytes = 0;
-    const images = [...changes];
-    for (let i = 0; i < images.length; i += RECORD_KEYS) {
-      const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, new Map(images.slice(i, i + RECORD_KEYS)));
+    const all = [...changes];
+    for (let i = 0; i < all.length; i += RECORD_KEYS) {
+      const part = all.slice(i, i + RECORD_KEYS);
+      const images = new Map(part.map(([key, value]) => [key, value?.image ?? null] as const));
+      const ends = new Map(
+        part.flatMap(([key, value]) => (value === null || value.end === null ? [] : [[key, value.end]])),
+      );
+      const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, images, ends);
       bytes += body.length;
       if (bytes > MOST_BYTES)
         throw new RangeError(

@@ -1,5 +1,5 @@
 import { GoneError, LogDamageError } from "../errors.ts";
-import { eachImage, parseRecord, type LogRecord } from "../format/record.ts";
+import { eachImage, parseRecord, timeOf, type LogRecord } from "../format/record.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore } from "../stores/store.ts";
@@ -16,7 +16,8 @@ export interface Finding {
 }
 
 /**
- * What must be true of a record, given the state before it. @returns what is not, in words
+ * What must be true of a record, given the state before it, without the keys that had ended by the record's time.
+ * @returns what is not, in words
  *
  * @example
  * const seatsAreNeverNegative: Law = ({ set }, before) =>
@@ -136,16 +137,20 @@ async function countIntact(reader: EpochReader): Promise<number> {
 }
 
 function lawful(law: Law, found: Findings): (record: SegmentLine) => void {
-  const state = new Map<string, string>();
-  const before = (key: string): unknown => {
-    const image = state.get(key);
-    return image === undefined ? null : JSON.parse(image);
-  };
+  const state = new Map<string, { readonly image: string; readonly end: number | null }>();
   return ({ line, file, number }) => {
     // After a hole nobody can say what follows from what.
     if (found.isBroken) return;
+    const now = timeOf(line);
+    const before = (key: string): unknown => {
+      const { image, end = null } = state.get(key) ?? {};
+      return image === undefined || (end !== null && end <= now) ? null : JSON.parse(image);
+    };
     for (const problem of law(parseRecord(line, file), before)) found.add("damage", file, number, problem);
-    eachImage(line, file, (key, image) => void (image === null ? state.delete(key) : state.set(key, image)));
+    eachImage(line, file, (key, image, _at, end) => {
+      if (image === null) state.delete(key);
+      else state.set(key, { image, end });
+    });
   };
 }
 

@@ -178,6 +178,32 @@ test("diff: equal, or each key in which Redis differs, and exit code 1", async (
   });
 });
 
+test("a key that ends: state tells when, and at which time it had; diff where Redis says otherwise; adopt takes it along", async () => {
+  const store = await on.store();
+  const state = on.open({ store, expiry: true });
+  const setWithTtl = { hold: { value: 1, ttl: 3_600_000 } };
+  await state.occ.transact([], () => ({ result: null, set: { n: 1 }, setWithTtl }));
+  const run = async (...args: string[]) => cli([args[0]!, store.folder, ...args.slice(1)]);
+  expect((await run("state")).stdout).toMatch(/^hold {2}1 {2}until \S+Z\nn {2}1\n$/);
+  const [{ end } = {}] = json((await run("state", "--key", "hold", "--json")).lines);
+  expect(end).toBe(await on.outside.pexpiretime("hold"));
+  expect((await run("state", "--at", new Date(Number(end)).toISOString())).stdout).toBe("n  1\n");
+  expect((await run("state", "--at", new Date(Number(end) - 1).toISOString())).lines).toHaveLength(2);
+  expect((await run("diff", "--redis", on.redis.url)).code).toBe(0);
+  await on.outside.persist("hold");
+  const differs = await run("diff", "--redis", on.redis.url);
+  expect(differs.code).toBe(1);
+  expect(differs.stdout).toMatch(/hold\n {2}log {4}1 {2}until \S+Z\n {2}Redis {2}1 {2}for ever\n/);
+
+  await on.outside.flushall();
+  await on.outside.set("hold", "1", "PX", 3_600_000);
+  const folder = join(await on.folder(), "log");
+  expect((await cli(["adopt", folder, "--redis", on.redis.url])).code).toBe(2);
+  const other = join(await on.folder(), "log");
+  expect(await cli(["adopt", other, "--redis", on.redis.url, "--expiry"])).toMatchObject({ code: 0, stderr: "" });
+  expect((await cli(["state", other])).stdout).toMatch(/^hold {2}1 {2}until /);
+});
+
 test("restore: the log is turned back, and a program at work on it restores itself, with its index", async () => {
   const store = await on.store();
   const state = on.open({ store, indexes: ["n"] });

@@ -46,7 +46,7 @@ const images = fc
     (set) =>
       new Map(Object.entries(set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)] as const)),
   );
-const RESERVED = ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"];
+const RESERVED = ["epoch", "n", "at", "tx", "set", "ends", "crc", "frame", "toJSON"];
 const notes = fc.dictionary(
   aName.filter((one) => !RESERVED.includes(one)),
   aValue,
@@ -54,8 +54,12 @@ const notes = fc.dictionary(
 );
 const AT = "2026-01-31T12:00:00.123Z";
 const body = fc
-  .record({ notes, images })
-  .map((parts) => ({ ...parts, body: encodeBody(AT, "p-1", encodeNotes(parts.notes), parts.images) }));
+  .record({ notes, images, lives: fc.array(fc.option(fc.maxSafeInteger()), { minLength: 8, maxLength: 8 }) })
+  .map(({ lives, ...parts }) => {
+    const ends = new Map<string, number>();
+    [...parts.images.keys()].forEach((key, i) => (lives[i] ?? null) !== null && ends.set(key, lives[i] as number));
+    return { ...parts, ends, body: encodeBody(AT, "p-1", encodeNotes(parts.notes), parts.images, ends) };
+  });
 const entries = fc
   .array(body, { minLength: 1, maxLength: 5 })
   .map((bodies) => bodies.map((one, i) => ({ epoch: 3, n: 41 + i, body: one.body })));
@@ -85,15 +89,18 @@ test("a record is one line of JSON that gives back its place, its notes and ever
   );
 });
 
-test("a replay takes each key's image byte for byte as it was written, with the record's time", () => {
+test("a replay takes each key's image byte for byte as it was written, with the record's time and the key's end", () => {
   fc.assert(
     fc.property(body, (one) => {
       const seen = new Map<string, string | null>();
-      eachImage(Buffer.from(encodeLine({ epoch: 1, n: 1, body: one.body })), "file", (key, image, at) => {
+      const ends = new Map<string, number>();
+      eachImage(Buffer.from(encodeLine({ epoch: 1, n: 1, body: one.body })), "file", (key, image, at, end) => {
         expect(at).toBe(Date.parse(AT));
         seen.set(key, image);
+        if (end !== null) ends.set(key, end);
       });
       expect(seen).toEqual(one.images);
+      expect(ends).toEqual(one.ends);
       expect(new Set(keysOf({ body: one.body }))).toEqual(new Set(one.images.keys()));
     }),
   );
@@ -108,6 +115,18 @@ test("a line's checksum is the CRC-32 of gzip over all that stands before it", (
 
 test("a note cannot take the place of a member that the log writes itself", () => {
   for (const name of RESERVED) expect(() => encodeNotes({ [name]: 1 })).toThrow(TypeError);
+});
+
+test("a note of the first format that is called as the ends are is none; what is no instant is damage", () => {
+  const lineOf = (members: string) => Buffer.from(encodeLine({ epoch: 1, n: 1, body: members }));
+  const seen: unknown[] = [];
+  const visit = (...image: unknown[]): void => void seen.push(image);
+  eachImage(lineOf(`"at":"${AT}","tx":"t","ends":{"a":7},"set":{"a":1}`), "file", visit);
+  expect(seen).toEqual([["a", "1", Date.parse(AT), null]]);
+  for (const bad of ['{"a":"x"}', '{"a":1.5}', '{"a":1e30}', '{"a":'])
+    expect(() => eachImage(lineOf(`"at":"${AT}","tx":"t","set":{"a":1},"ends":${bad}`), "file", visit)).toThrow(
+      "not as records are",
+    );
 });
 
 test("notes are the own members of whatever object holds them, those that have no JSON form left out", () => {

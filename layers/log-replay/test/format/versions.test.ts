@@ -62,6 +62,44 @@ describe.each(["format-1-unnamed", "format-1"])("the golden log %s", (name) => {
   });
 });
 
+/** What the golden log of the second format holds: an epoch of the first one, two of the second, a snapshot of commit 4. */
+describe("the golden log format-2", () => {
+  const FAR = 4_102_444_803_000;
+  const KEPT = { 's:é\n"\\': '"kept"', "i:1": "1", "k:stays": '{"a":[1,null]}' };
+  const STATE_2 = { ...KEPT, n: "4", "s:stays": "2", "s:two": "3" };
+
+  test("is sound, and gives its history, its past and its state: what had ended by then is not in it", async () => {
+    const { store } = await golden("format-2");
+    expect(await verified(store)).toMatchObject({ findings: [], summary: { records: 6, epochs: 3 } });
+    const state = await stateAt(store);
+    expect(textOf(state)).toEqual(STATE_2);
+    expect(state.images.get('s:é\n"\\')).toMatchObject({ end: FAR });
+    expect(state.images.get("s:stays")).toMatchObject({ end: null });
+    expect(textOf(await stateAt(store, { n: 4 }))).toEqual({ ...KEPT, n: "3", "s:hour": "1", "s:stays": "1" });
+    const ended = { "s:ended": "1", "s:long ended": "1" };
+    expect(textOf(await stateAt(store, { n: 3 }))).toMatchObject({ n: "3", ...ended });
+    expect(textOf(await stateAt(store, { at: Date.parse("2026-01-31T13:00:00Z") }))).not.toMatchObject(ended);
+    const records = [];
+    for await (const record of readHistory(store)) records.push(record);
+    expect(records[3]).toMatchObject({ n: 4, ends: { "s:hour": 1_769_868_073_000, "s:stays": FAR } });
+    expect(records[4]).toMatchObject({ note: { ends: { n: 1 } }, ends: { "s:two": FAR - 1_000 } });
+  });
+
+  test("is restored from, gone on with, compacted and restored again, by who lets keys end and by who does not", async () => {
+    const { folder, store } = await golden("format-2");
+    const state = on.open({ store, indexes: ["i:"] });
+    await state.ready();
+    expect(await stateOf(on.outside)).toMatchObject(STATE_2);
+    expect(await state.occ.transact(["n"], add("n"))).toBe(5);
+    const other = on.open({ store: await openFileStore({ folder }), expiry: true });
+    await other.occ.transact([], () => ({ result: null, set: { 's:é\n"\\': "again" } }));
+    expect(await on.outside.pexpiretime('s:é\n"\\')).toBe(FAR);
+    await compact(store);
+    expect((await verified(store)).damages).toEqual([]);
+    expect(await replayed(on, folder)).toEqual({ ...STATE_2, n: "5", 's:é\n"\\': '"again"' });
+  });
+});
+
 test("what is written names its format: the store, each beginning, the snapshot", async () => {
   const { store } = await twoEpochs(on);
   await compact(store);
@@ -74,7 +112,7 @@ test("what is written names its format: the store, each beginning, the snapshot"
 });
 
 describe("an unknown format is refused before anything is claimed or truncated", () => {
-  test.each(["2", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
+  test.each(["3", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
     const { folder } = await golden("format-1");
     const path = join(folder, "store.json");
     await writeFile(path, (await readFile(path, "utf8")).replace('"format":1', `"format":${format}`));
@@ -88,7 +126,7 @@ describe("an unknown format is refused before anything is claimed or truncated",
       const { folder, store } = await golden("format-1");
       await writeFile(join(folder, "segment-00000003-00000000-1-1-torn-1.jsonl"), '{"epoch":3,"n":9,');
       const path = join(folder, name);
-      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"format":1', '"format":2'));
+      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"format":1', '"format":3'));
       const before = await readdir(folder, { recursive: true });
       const state = on.open({ store });
       for (const use of [
@@ -101,7 +139,7 @@ describe("an unknown format is refused before anything is claimed or truncated",
         expect(await outcome(use())).toMatchObject({
           code: "log_format",
           retryable: false,
-          message: expect.stringContaining("is of format 2, and this version reads up to 1") as unknown,
+          message: expect.stringContaining("is of format 3, and this version reads up to 2") as unknown,
         });
       expect(await readdir(folder, { recursive: true })).toEqual(before);
       expect(await on.outside.dbsize()).toBeLessThanOrEqual(1);

@@ -28,8 +28,14 @@ async function inStore(work: (store: LogStore, folder: string) => Promise<void>)
 
 const key = fc.constantFrom("a", "b", 'é "\\', "__proto__x", "item:1");
 const set = fc.dictionary(key, fc.option(fc.jsonValue().filter((value) => value !== null)), { minKeys: 1 });
+/** Around the times of the commits, which are a second apart from 1970 on; an hour before, which is long ago; and far ahead. */
+const end = fc.oneof(
+  fc.integer({ min: -2, max: 40 }).map((seconds) => 1_000 * seconds),
+  fc.integer({ min: -2, max: 40 }).map((seconds) => 1_000 * seconds - 3_600_000),
+  fc.constant(4_102_444_800_000),
+);
 const step = fc.oneof(
-  { weight: 6, arbitrary: fc.record({ kind: fc.constant("commit" as const), set }) },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("commit" as const), set, ends: fc.dictionary(key, end) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("epoch" as const) }) },
   {
     weight: 2,
@@ -44,24 +50,33 @@ test("whatever is compacted when, a snapshot and the rest give the state of the 
         let [epoch, n] = [1, 0];
         let committed = 1;
         await begun(store, epoch);
-        const expected: Record<string, string>[] = [{}];
+        // By number: what each key holds and until when.
+        const expected: ReadonlyMap<string, { readonly text: string; readonly until: number }>[] = [new Map()];
+        const textsAt = (at: number, time: number): Record<string, string> =>
+          Object.fromEntries(
+            [...(expected[at] ?? [])].flatMap(([name, { text, until }]) => (until > time ? [[name, text]] : [])),
+          );
         for (const one of steps) {
           if (one.kind === "compact") await compact(store, one);
           if (one.kind === "epoch") await begun(store, ++epoch, { parent: epoch - 1, cut: n });
           if (one.kind !== "commit") continue;
-          const texts = Object.entries(one.set).map(
-            ([name, value]) => [name, value === null ? null : JSON.stringify(value)] as const,
+          const ends = Object.fromEntries(
+            Object.entries(one.ends).filter(([name]) => (one.set[name] ?? null) !== null),
           );
-          const state = Object.entries({ ...expected[n], ...Object.fromEntries(texts) });
-          expected.push(Object.fromEntries(state.filter((pair): pair is [string, string] => pair[1] !== null)));
-          await append(store, epoch, [entry(epoch, ++n, one.set)]);
+          const state = new Map(expected[n]);
+          for (const [name, value] of Object.entries(one.set)) {
+            if (value === null) state.delete(name);
+            else state.set(name, { text: JSON.stringify(value), until: ends[name] ?? Infinity });
+          }
+          expected.push(state);
+          await append(store, epoch, [entry(epoch, ++n, one.set, ends)]);
           committed = epoch;
         }
         await compact(store);
-        expect(textOf(await stateAt(store))).toEqual(expected[n]);
+        expect(textOf(await stateAt(store))).toEqual(textsAt(n, Date.now()));
         for (const at of [0, Math.floor(n / 2), n]) {
-          expect(textOf(await stateAt(store, { n: at }))).toEqual(expected[at]);
-          expect(textOf(await stateAt(store, { at: 1_000 * at }))).toEqual(expected[at]);
+          expect(textOf(await stateAt(store, { n: at }))).toEqual(textsAt(at, 1_000 * at));
+          expect(textOf(await stateAt(store, { at: 1_000 * at + 1 }))).toEqual(textsAt(at, 1_000 * at + 1));
         }
         const numbers: number[] = [];
         for await (const record of readHistory(store, { from: 3 })) numbers.push(record.n);

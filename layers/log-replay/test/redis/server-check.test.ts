@@ -19,10 +19,11 @@ async function expectRefused(
   error: object,
   store?: LogStore,
   commit: "watch" | "script" = "watch",
+  expiry = false,
 ): Promise<void> {
   const log = store ?? (await on.store());
   const claims = await log.claims();
-  const state = on.open({ url: server.url, store: log, commit });
+  const state = on.open({ url: server.url, store: log, commit, expiry });
   for (const use of [
     () => state.ready({ timeout: 5_000 }),
     () => state.occ.transact(["n"], add("n")),
@@ -170,15 +171,34 @@ describe("permissions", () => {
   test.each([
     ..."watch unwatch multi exec get set mget mset del pexpire incrby scan flushdb eval xadd xrange xtrim zadd zrem zrange"
       .split(" ")
-      .map((command) => [command, "watch"] as const),
-    ["evalsha", "script"] as const,
-    ["script|load", "script"] as const,
-  ])("without %s (commit: %s) the user is refused, and told which it is", async (command, commit) => {
+      .map((command) => [command, "watch", false] as const),
+    ["evalsha", "script", false] as const,
+    ["script|load", "script", false] as const,
+    ["pexpiretime", "watch", true] as const,
+  ])("without %s (commit: %s) the user is refused, and told which it is", async (command, commit, expiry) => {
     const user = `no-${command.replace("|", "-")}`;
     await on.outside.call("acl", "setuser", user, "reset", "on", ">p", "~*", "+@all", `-${command}`);
     const message = expect.stringContaining(`'${command}'`) as unknown;
-    await expectRefused({ url: as(user) }, { code: "redis_access", retryable: false, message }, undefined, commit);
+    await expectRefused(
+      { url: as(user) },
+      { code: "redis_access", retryable: false, message },
+      undefined,
+      commit,
+      expiry,
+    );
     expect(await on.outside.dbsize()).toBe(0);
+  });
+
+  test("what a log takes in which keys end is asked of who does not let them, too", async () => {
+    const store = await on.store();
+    const state = on.open({ store, expiry: true });
+    await state.ready();
+    await state.close();
+    await on.outside.call("acl", "setuser", "no-ends", "reset", "on", ">p", "~*", "+@all", "-pexpiretime");
+    const message = expect.stringContaining("'pexpiretime'") as unknown;
+    await expectRefused({ url: as("no-ends") }, { code: "redis_access", message }, store);
+    await on.outside.flushall();
+    await expectRefused({ url: as("no-ends") }, { code: "redis_access", message }, store);
   });
 
   test("without the keys of the log, or of the transactions, the user is refused", async () => {
@@ -208,11 +228,13 @@ describe("permissions", () => {
         ...documented.replace(">PASSWORD", ">p").split(" "),
       );
       const store = await on.store();
-      const state = on.open({ url: `${as("documented")}/1`, store, commit, indexes: ["k:"] });
+      const state = on.open({ url: `${as("documented")}/1`, store, commit, expiry: true, indexes: ["k:"] });
       const write = (i: number) => state.occ.transact([`k:${i}`], add(`k:${i}`));
       await Promise.all(Array.from({ length: 50 }, (_, i) => write(i)));
       await state.occ.transact(["k:1"], () => ({ result: null, set: { "k:1": null } }));
       await state.occ.batch(Array.from({ length: 3 }, (_, i) => ({ keys: [`b:${i}`], decide: add(`b:${i}`) })));
+      await state.occ.transact([], () => ({ result: null, setWithTtl: { s: { value: 1, ttl: 60_000 } } }));
+      await state.occ.transact(["s"], add("s"));
       expect(await state.keys("k:")).toHaveLength(49);
       await on.outside.flushall();
       expect(await state.occ.read(["k:2", "b:2"])).toEqual([1, 1]);

@@ -24,7 +24,8 @@ export async function filled(on: Stage, indexes: readonly string[] = ["i:"]) {
   return { store, folder: store.folder, a, b };
 }
 
-export const entry = (epoch: number, n: number, set: Record<string, unknown>) => ({
+/** @param ends milliseconds since 1970, of keys that do not stay */
+export const entry = (epoch: number, n: number, set: Record<string, unknown>, ends: Record<string, number> = {}) => ({
   epoch,
   n,
   body: encodeBody(
@@ -32,6 +33,7 @@ export const entry = (epoch: number, n: number, set: Record<string, unknown>) =>
     `t-${epoch}-${n}`,
     "",
     new Map(Object.entries(set).map(([key, value]) => [key, JSON.stringify(value)] as const)),
+    new Map(Object.entries(ends)),
   ),
 });
 

@@ -44,7 +44,7 @@ test("a commit that only one segment had, spoilt: the history ends before it, an
   expect(await state.occ.transact(["n"], add("n"))).toBe(14);
 });
 
-test("a spoilt seal costs nothing: each record is intact by its own checksum", async () => {
+test("a spoilt trailer costs nothing: each record is intact by its own checksum", async () => {
   const store = await oneWriter(on);
   const { path, lines, line, name } = await segmentWith(store.folder, 5);
   lines[line - 1] = lines[line - 1]!.replace('"frame":{"lines":1', '"frame":{"lines":2');

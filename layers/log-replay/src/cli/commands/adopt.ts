@@ -7,13 +7,16 @@ import { command } from "../program.ts";
 export const adopt = command({
   name: "adopt",
   arguments: "<log>",
-  what: "makes what a Redis holds already the first state of a new log: strings of JSON without a time to live. Nobody may write to it meanwhile",
+  what: "makes what a Redis holds already the first state of a new log: strings of JSON. Nobody may write to it meanwhile",
   examples: ["adopt seats-log --redis redis://127.0.0.1:6379"],
-  options: { redis: { argument: "url", what: "the Redis that holds the data", isRequired: true } },
-  async run([name = ""], { redis }) {
+  options: {
+    redis: { argument: "url", what: "the Redis that holds the data", isRequired: true },
+    expiry: { what: "keys keep the times that they have to live; without it none may have one" },
+  },
+  async run([name = ""], { redis, expiry = false }) {
     await createNamed(name);
     const { store } = await openOne(namedLogs, name);
-    const { keys } = await takeOver({ url: redis, store });
+    const { keys } = await takeOver({ url: redis, store, expiry });
     await print(`${name}  adopted: ${count(keys, "key")}`);
   },
 });

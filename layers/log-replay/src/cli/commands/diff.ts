@@ -25,10 +25,12 @@ export function diff(logs: Logs): Command {
       const heading = headings(opened);
       for (const each of opened) {
         const { keys, differences } = await compare(each.store, redisOf(logs, opened, each, redis));
-        for (const { key, log: logged, redis: live } of differences)
+        for (const { key, log: logged, redis: live, ends } of differences)
           await (json
-            ? printJson({ ...label(logs, each), key, log: logged, redis: live })
-            : print(`${heading(each)}  ${paint("bold", key)}\n  log    ${logged ?? "-"}\n  Redis  ${live ?? "-"}`));
+            ? printJson({ ...label(logs, each), key, log: logged, redis: live, ...(ends && { ends }) })
+            : print(
+                `${heading(each)}  ${paint("bold", key)}\n  log    ${logged ?? "-"}${until(ends?.log)}\n  Redis  ${live ?? "-"}${until(ends?.redis)}`,
+              ));
         if (differences.length > 0) process.exitCode = EXIT.wrong;
         if (json) continue;
         const verdict =
@@ -37,6 +39,12 @@ export function diff(logs: Logs): Command {
       }
     },
   });
+}
+
+/** When a key ends, where that differs. */
+function until(end: number | null | undefined): string {
+  if (end === undefined) return "";
+  return end === null ? "  for ever" : `  until ${new Date(end).toISOString()}`;
 }
 
 /** @throws ToolError where none is known */

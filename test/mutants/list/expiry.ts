@@ -1,0 +1,133 @@
+/** Keys that end: what is committed, restored, folded and told of them. */
+import type { Mutant } from "../mutant.ts";
+
+const PROMISE = "A key with a time to live ends at the instant that its record names";
+const COMMIT = "log-replay/test/commit/expiry";
+const COMPACT = "log-replay/test/compact/expiry";
+const TOOLS = "log-replay/test/tools/expiry";
+
+const of =
+  (layer: string, promise: string, tests: string) =>
+  (what: string, file: string, before: string, after: string, name: string): Mutant => ({
+    what,
+    file: `layers/${layer}/src/${file}`,
+    before,
+    after,
+    promise,
+    project: "layers",
+    tests,
+    name,
+  });
+
+const occ = of("redis-occ", PROMISE, COMMIT);
+const commit = of("log-replay", PROMISE, COMMIT);
+const fold = of("log-replay", PROMISE, COMPACT);
+const tool = (promise: string) => of("log-replay", promise, TOOLS);
+
+export const EXPIRY: readonly Mutant[] = [
+  occ(
+    "a key that is set again loses its end",
+    "ends.ts",
+    "kept.length > 0 ? await lane.endsOf(kept) : []",
+    "[]",
+    "keeps its end, until",
+  ),
+  occ(
+    "an end that is kept is not watched",
+    "watch-lane.ts",
+    `this.connection.pipeline([["watch", ...keys], ...asked])`,
+    `this.connection.pipeline([["echo", ""], ...asked])`,
+    "what another process makes of an end",
+  ),
+  occ(
+    "Redis counts from its own clock",
+    "attempt.ts",
+    `"PXAT", end]`,
+    `"PX", end - Date.now() + 5]`,
+    "Redis is told the same",
+  ),
+  commit(
+    "a record does not say when its keys end",
+    "commit/log-hook.ts",
+    "encodeBody(at, tx, meta as string, images, ends)",
+    "encodeBody(at, tx, meta as string, images)",
+    "brings back those",
+  ),
+  commit(
+    "what is restored stays",
+    "recover/replay.ts",
+    `["set", key, image, "PXAT", end]`,
+    `["set", key, image]`,
+    "with the rest of their lives",
+  ),
+  commit(
+    "an epoch in which keys cannot end goes on",
+    "commit/log-hook.ts",
+    "if (expiry && !writer.hasEnds) {",
+    "if (expiry && !writer.hasEnds && epoch === 0) {",
+    "begins an epoch of the second format",
+  ),
+  commit(
+    "the next epoch is of the first format again",
+    "recover/begin.ts",
+    "Math.max(inherited, expiry ? WITH_ENDS : FORMAT)",
+    "expiry ? WITH_ENDS : FORMAT",
+    "it is left no more",
+  ),
+  commit(
+    "an index lists what ends",
+    "redis/indexes.ts",
+    "return image !== null && (end ?? null) === null;",
+    "return image !== null || end === 0;",
+    "is in no index",
+  ),
+  fold(
+    "a snapshot forgets when keys end",
+    "compact/changes.ts",
+    "    if (end !== null) this.#ends.set(key, end);\n",
+    "",
+    "a snapshot keeps instants",
+  ),
+  fold(
+    "a snapshot leaves out what ended a moment ago",
+    "format/long-ended.ts",
+    "end <= now - LONG",
+    "end <= now",
+    "a snapshot keeps instants",
+  ),
+  fold(
+    "a snapshot goes by the clock of who makes it",
+    "compact/encode-snapshot.ts",
+    "changes.records(time)",
+    "changes.records(now.getTime())",
+    "by the log's time",
+  ),
+  tool("`diff(store, url)`")(
+    "only values are compared",
+    "tools/diff.ts",
+    "a?.image === b?.image && a?.end === b?.end",
+    "a?.image === b?.image",
+    "one that ends at another instant",
+  ),
+  tool("`restoreTo({ store, moment, url?, indexes? })`")(
+    "a key that has its former value keeps its present end",
+    "tools/restore-to.ts",
+    "was?.image !== is?.image || was?.end !== is?.end",
+    "was?.image !== is?.image",
+    "when it was to end then",
+  ),
+  tool("`adopt({ url, store, expiry? })`")(
+    "what is adopted stays",
+    "tools/adopt.ts",
+    "      ends.set(key, life);\n",
+    "",
+    "adopt takes keys over",
+  ),
+  of("log-replay", "`stateAt(store, { n?, at? })`", "log-replay/test/(format/versions|read/snapshot)")(
+    "the state has keys that had ended",
+    "read/history.ts",
+    "end !== null && end <= then",
+    "end === -1",
+    "what had ended by then is not in it",
+  ),
+];
