@@ -6,7 +6,7 @@ import { exampleProblems, problemsIn } from "../packages/examples.ts";
 
 test("each public symbol of the layers that somebody calls, passes, implements or is told has an example, and every example compiles", () => {
   expect(exampleProblems()).toEqual([]);
-}, 180_000);
+}, 300_000);
 
 test("one without an example, and one whose example is wrong, are named", () => {
   const folder = mkdtempSync(join(tmpdir(), "examples-"));
@@ -29,4 +29,4 @@ test("one without an example, and one whose example is wrong, are named", () => 
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 180_000);
+}, 300_000);

@@ -45,14 +45,15 @@ export function count(number: number, what: string): string {
 }
 
 /**
- * When a key ends, to stand behind its value; nothing for one that stays.
- * @param end milliseconds since 1970
+ * When a key ends, to stand behind its value.
+ * @param end milliseconds since 1970; null for a key that stays; undefined where that is not worth a word
  *
  * @example
  * until(1_769_862_600_123); // "  until 2026-01-31T12:30:00.123Z"
  */
 export function until(end: number | null | undefined): string {
-  return typeof end === "number" ? `  until ${new Date(end).toISOString()}` : "";
+  if (end === undefined) return "";
+  return end === null ? "  for ever" : `  until ${new Date(end).toISOString()}`;
 }
 
 /**

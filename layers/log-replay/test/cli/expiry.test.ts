@@ -20,15 +20,18 @@ test("adopt keeps times to live if it is told so; state, show and diff tell when
   expect((await cli(["state", folder])).stdout).toBe("a  1\ns  2  until 2100-01-01T00:00:00.000Z\n");
   expect(json((await cli(["state", folder, "--json"])).lines)).toEqual([
     { key: "a", value: 1 },
-    { key: "s", value: 2, ends: END },
+    { key: "s", value: 2, end: END },
   ]);
+  const at = (time: number) => cli(["state", folder, "--at", new Date(time).toISOString()]);
+  expect((await at(END)).stdout).toBe("a  1\n");
+  expect((await at(END - 1)).lines).toHaveLength(2);
   expect(json((await cli(["show", folder, "--json"])).lines)).toMatchObject([{ set: { s: 2 }, ends: { s: END } }]);
   await on.open({ store: await openFileStore({ folder }), expiry: true }).ready();
   expect(await cli(["diff", folder, "--redis", on.redis.url])).toMatchObject({ code: 0 });
   await on.outside.persist("s");
   const diff = await cli(["diff", folder, "--redis", on.redis.url]);
   expect(diff).toMatchObject({ code: 1 });
-  expect(diff.stdout).toContain("log    2  until 2100-01-01T00:00:00.000Z\n  Redis  2\n");
+  expect(diff.stdout).toContain("log    2  until 2100-01-01T00:00:00.000Z\n  Redis  2  for ever\n");
   const told = json((await cli(["diff", folder, "--redis", on.redis.url, "--json"])).lines);
   expect(told).toMatchObject([{ key: "s", log: "2", redis: "2", ends: { log: END, redis: null } }]);
 });

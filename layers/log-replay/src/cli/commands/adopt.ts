@@ -11,7 +11,7 @@ export const adopt = command({
   examples: ["adopt seats-log --redis redis://127.0.0.1:6379"],
   options: {
     redis: { argument: "url", what: "the Redis that holds the data", isRequired: true },
-    expiry: { what: "keys may have a time to live, and keep it; without this none may" },
+    expiry: { what: "keys keep the times that they have to live; without it none may have one" },
   },
   async run([name = ""], { redis, expiry = false }) {
     await createNamed(name);

@@ -1,5 +1,7 @@
 import { stateAt } from "../../read/history.ts";
+import type { LogStore } from "../../stores/store.ts";
 import { commitAt } from "../../tools/commit-at.ts";
+import type { Moment } from "../../tools/moment.ts";
 import { one, openOne, type Logs } from "../logs.ts";
 import { moment, MOMENT } from "../options.ts";
 import { count, paint, print, printJson, until } from "../output.ts";
@@ -24,18 +26,26 @@ export function state(logs: Logs): Command {
     },
     async run([name = ""], { at, key, json = false }) {
       const { store } = await openOne(logs, name);
-      const n = at === undefined ? Infinity : ((await commitAt(store, at))?.n ?? 0);
-      const { position, images } = await stateAt(store, { n });
+      const { position, images } = await stateAt(store, await limitOf(store, at));
       const keys = [...images.keys()].filter((candidate) => key === undefined || matches(key, candidate)).sort();
       for (const each of keys) {
-        const { image, end } = images.get(each) ?? { image: "null", end: null };
+        const { image = "null", end = null } = images.get(each) ?? {};
         await (json
-          ? printJson({ key: each, value: JSON.parse(image) as unknown, ...(end === null ? {} : { ends: end }) })
-          : print(`${paint("green", each)}  ${image}${until(end)}`));
+          ? printJson({ key: each, value: JSON.parse(image) as unknown, ...(end === null ? {} : { end }) })
+          : print(`${paint("green", each)}  ${image}${until(end ?? undefined)}`));
       }
       const where = position === null ? "before the first commit" : `after commit ${position.epoch}:${position.n}`;
       // Not on stdout: that is for the keys alone.
       process.stderr.write(`${count(keys.length, "key")} of ${name} ${where}\n`);
     },
   });
+}
+
+/** By its time where that is given: then keys had ended that the commit before it still had. @throws RangeError where there is no such commit */
+async function limitOf(
+  store: LogStore,
+  at: Moment | undefined,
+): Promise<{ readonly n?: number; readonly at?: number }> {
+  if (at === undefined) return {};
+  return "time" in at ? { at: at.time } : { n: (await commitAt(store, at))?.n ?? 0 };
 }
