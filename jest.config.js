@@ -21,12 +21,12 @@ const project = (name, match, globals = {}) => ({
 /** `npm run test:local`: what can be asked of a shop that is deployed somewhere, through its base URL; and what needs an S3. */
 const deployed = [
   project("deployed", "test/{contract,raw-requests}.test.ts"),
-  project("s3", "layers/log-replay/test/stores/s3-store.test.ts"),
+  project("s3", "layers/log-replay/test/stores/s3-*.test.ts"),
   project("deployed-faults", "deploy/test/deployed/**/*.test.ts"),
 ];
 
 const all = [
-  { ...project("layers", "layers/*/test/**/*.test.ts"), testPathIgnorePatterns: ["/s3-store\\.test\\.ts$"] },
+  { ...project("layers", "layers/*/test/**/*.test.ts"), testPathIgnorePatterns: ["/s3-[a-z]+\\.test\\.ts$"] },
   // What rests on how a transaction is committed, once more by the script.
   project(
     "layers-script",

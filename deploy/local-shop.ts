@@ -13,6 +13,7 @@ import { StartError } from "../host/start-error.ts";
 import { SupervisedProcess } from "../host/supervised-process.ts";
 import { Undo } from "../host/undo.ts";
 import { type Emulator } from "./emulator/process.ts";
+import { assertForThisMachineAlone } from "./emulator/sockets.ts";
 import { deployLocally, emulatorEnvironment, removeLocally } from "./stage-local.ts";
 
 const EMULATOR_PATIENCE_MS = 5_000;
@@ -82,6 +83,12 @@ export class LocalShop {
     return !this.#stackIsLeft;
   }
 
+  /** Once more while it runs: what it started since may listen too. @throws Error where others than this machine can reach any of it */
+  assertForThisMachineAlone(): void {
+    const { pid } = this.#server ?? {};
+    if (pid !== undefined) assertForThisMachineAlone("the emulator", pid);
+  }
+
   /** What is started, without the orderly end: all of it is gone with the emulator. */
   killNow(): void {
     this.#server?.killNow();
@@ -98,6 +105,7 @@ export class LocalShop {
       this.#stackIsLeft = false;
     });
     const { url, secret } = await deployLocally(endpoint, environment);
+    this.assertForThisMachineAlone();
     writeFileAtomically(join(folder, "secrets", "internal-secret"), `${secret}\n`);
     return url;
   }

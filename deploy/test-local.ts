@@ -19,6 +19,16 @@ const dataDir = mkdtempSync(join(tmpdir(), "shop-deployed-"));
 const [port = 0] = await freePorts(1);
 const shop = new LocalShop(emulator, dataDir, port);
 let jest: ChildProcess | undefined;
+/** Milliseconds between two looks at what the emulator and its functions listen on. */
+const LOOK_MS = 2_000;
+let seen: Error | undefined;
+const look = (): void => {
+  try {
+    shop.assertForThisMachineAlone();
+  } catch (error) {
+    seen ??= error as Error;
+  }
+};
 for (const signal of ["SIGINT", "SIGTERM"] as const)
   process.on(signal, () => {
     jest?.kill("SIGKILL"); // it would wait for answers of a shop that is gone
@@ -27,7 +37,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
 try {
   const url = await shop.start();
   process.stdout.write(`deployed: ${url}\n`);
+  const looking = setInterval(look, LOOK_MS);
   process.exitCode = await test({ SHOP_DEPLOYED: url, SHOP_DATA_DIR: dataDir, S3_ENDPOINT: new URL(url).origin });
+  clearInterval(looking);
+  look();
+  if (seen !== undefined) throw seen;
 } catch (error) {
   process.stderr.write(`error: ${(error as Error).message}\n`);
   process.exitCode = 1;

@@ -113,8 +113,10 @@ async function alone(work) {
   process.chdir(root);
   let waited = false;
   for (let isStale = false; !(await take(isStale));) {
+    const found = lockNow();
     isStale = !(await answers());
-    if (isStale) rmSync(LOCK, { force: true });
+    // Another start may have removed the stale lock meanwhile, and taken its own.
+    if (isStale && lockNow() === found) rmSync(LOCK, { force: true });
     else await sleep(LOCK_POLL_MS);
     if (!isStale && !waited) progress("another start is installing what is missing: waiting for it ...");
     waited ||= !isStale;
@@ -142,9 +144,15 @@ async function take(afterStale) {
     return true; // a file system without sockets
   }
   if (!afterStale) return true;
-  const { ino } = statSync(LOCK);
+  const own = lockNow();
   await sleep(CONTEST_MS);
-  return statSync(LOCK, { throwIfNoEntry: false })?.ino === ino;
+  return lockNow() === own;
+}
+
+/** What tells the lock that is there from any other: an inode alone may be used again. Undefined where there is none. */
+function lockNow() {
+  const found = statSync(LOCK, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.ino}-${found.mtimeNs}`;
 }
 
 /** @returns {Promise<boolean>} */

@@ -38,6 +38,11 @@ export class SupervisedProcess {
     this.#onReadyAgain = onReadyAgain;
   }
 
+  /** Of the process that runs; undefined between two. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /**
    * The first start. If it fails, that is an error and not a crash loop. Supervision begins when the process serves.
    * @throws Error with the last lines that the process said

@@ -1,10 +1,11 @@
 /** What both emulators are: a program of a Python environment that serves one port of loopback, and says by HTTP when it does. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Diagnostics } from "../../host/diagnostics.ts";
 import { type Child } from "../../host/supervised-process.ts";
+import { assertForThisMachineAlone } from "./sockets.ts";
 
 const ROOT = join(import.meta.dirname, "..", "..");
 const POLL_MS = 100;
@@ -34,12 +35,13 @@ export function emulatorProcess(
   folder: string,
   diagnostics: Diagnostics,
 ): Child {
+  let running: ChildProcess | undefined;
   return {
     name: "emulator",
     spawn() {
       const temporary = join(folder, "tmp");
       mkdirSync(temporary, { recursive: true });
-      return diagnostics.withOutput("emulator", (output) =>
+      running = diagnostics.withOutput("emulator", (output) =>
         spawn(join(ROOT, ".emulator", name, "venv", "bin", program), args, {
           cwd: folder,
           detached: true,
@@ -53,10 +55,12 @@ export function emulatorProcess(
           },
         }),
       );
+      return running;
     },
     async ready(signal) {
       while (!(await answers(`http://127.0.0.1:${port}${health}`))) await sleep(POLL_MS, undefined, { signal });
       signal.throwIfAborted();
+      if (running?.pid !== undefined) assertForThisMachineAlone(name, running.pid);
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   isOverdue,
   isSettled,
   LATE,
+  LostRaceError,
   NOT_ITS_ORDER,
   pay,
   SAGAS,
@@ -174,6 +175,12 @@ describe("each transition writes these rows and no others", () => {
     expect(rows("s", compensating, compensating, null, own)).toEqual(freed);
     expect(() => rows("s", compensating, closed, row, own)).toThrow("the saga is failed");
     expect(undone("s", compensating, row, own, "reserve").set).toEqual(rows("s", compensating, compensating, row, own));
+  });
+
+  test("it is settled at its two ends alone, and whoever has lost it is told by a name", () => {
+    const states = ["running", "paid", "compensating", "failed"] as const;
+    expect(states.filter((state) => isSettled({ ...saga, state }))).toEqual(["paid", "failed"]);
+    expect(new LostRaceError("")).toMatchObject({ name: "LostRaceError" });
   });
 
   test("when others may take it over, and what they have to undo", () => {

@@ -132,6 +132,21 @@ export interface Stretch {
   readonly to: number;
 }
 
+/** Which of an epoch's commits a restore tells the names of: those after `from`, up to `to`, with which the epoch ends. */
+export interface RecordedCommits {
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Whether what a restore tells is enough to say that a commit is not part of an epoch's stretch.
+ * @param seen a commit that was there before it was executed
+ */
+export function tellsOf(recorded: RecordedCommits, { epoch, from, to }: Stretch, seen: number): boolean {
+  return recorded.epoch === epoch && recorded.to === to && recorded.from <= Math.max(from, seen);
+}
+
 /** The highest epoch that has begun; 0 if none has. */
 export function lastBegun(begins: ReadonlyMap<number, Begin>): number {
   return Math.max(0, ...begins.keys());

@@ -13,9 +13,11 @@ import {
   lastBegun,
   mayCompact,
   mayStay,
+  nextEpoch,
   parentOf,
   parseGuard,
   readWaitsFor,
+  tellsOf,
 } from "../src/protocol.ts";
 import type { Begin } from "../src/stores/store.ts";
 
@@ -262,4 +264,63 @@ test("whether a commit is in the history is final once its epoch is decided, how
     }),
     { numRuns: 500 },
   );
+});
+
+test("a restore tells whether a commit is in a stretch where it names all that may have come after what was seen before", () => {
+  const stretch = { epoch: 3, from: 10, to: 20 };
+  const told = { epoch: 3, from: 14, to: 20 };
+  expect([0, 13, 14, 15].map((seen) => tellsOf(told, stretch, seen))).toEqual([false, false, true, true]);
+  expect([9, 10, 11].map((from) => tellsOf({ ...told, from }, stretch, 0))).toEqual([true, true, false]);
+  expect(tellsOf({ ...told, epoch: 2 }, stretch, 20)).toBe(false);
+  // It goes on from elsewhere in the end than that restore did.
+  expect(tellsOf({ ...told, to: 21 }, stretch, 20)).toBe(false);
+});
+
+describe("at the edges", () => {
+  const history = [
+    { epoch: 1, from: 0, to: 5 },
+    { epoch: 3, from: 5, to: 9 },
+  ];
+
+  test("a commit is in the history after its epoch's beginning, up to its end, and in no other epoch", () => {
+    const within = (epoch: number): number[] =>
+      Array.from({ length: 12 }, (_, n) => n).filter((n) => isInHistory({ epoch, n }, history));
+    expect(within(1)).toEqual([1, 2, 3, 4, 5]);
+    expect(within(2)).toEqual([]);
+    expect(within(3)).toEqual([6, 7, 8, 9]);
+    expect(isInHistory({ epoch: 1, n: 1 }, [])).toBe(false);
+  });
+
+  test("a snapshot of an epoch's very beginning leaves all of it", () => {
+    expect(after(history, { epoch: 3, n: 5 })).toEqual([history[1]]);
+    expect(after(history, { epoch: 3, n: 4 })).toBeNull();
+  });
+
+  test("a stretch whose very last commit is missing is not whole", () => {
+    expect(goesOnBehind(5, 5, Infinity)).toBe(5);
+    expect(goesOnBehind(6, 5, Infinity)).toBeNull();
+    expect(goesOnBehind(5, Infinity, 5)).toBe(5);
+  });
+
+  test("the highest epoch that has begun, and the one to claim", () => {
+    const begin = { parent: 0, cut: 0 };
+    expect(lastBegun(new Map())).toBe(0);
+    expect(
+      lastBegun(
+        new Map([
+          [1, begin],
+          [3, begin],
+          [2, begin],
+        ]),
+      ),
+    ).toBe(3);
+    expect([0, 7].map(nextEpoch)).toEqual([1, 8]);
+  });
+
+  test("a guard lacks nothing but the name of the history, which older ones do not have", () => {
+    const old = { epoch: 1, run_id: "r", store: "s" };
+    expect(parseGuard(JSON.stringify(old))).toStrictEqual(old);
+    for (const spoilt of [{ run_id: 7 }, { store: 7 }, { epoch: "1" }])
+      expect(parseGuard(JSON.stringify({ ...old, ...spoilt }))).toBeNull();
+  });
 });

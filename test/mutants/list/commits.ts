@@ -119,7 +119,7 @@ export const COMMITS: readonly Mutant[] = [
   log({
     what: "a commit whose answer was lost is not looked up in the log",
     file: "commit/log-hook.ts",
-    before: "    return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx);",
+    before: "    return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx, current.layout.seen);",
     after: "    return Promise.resolve(false);",
     promise: "the answer of EXEC is lost",
     tests: "log-replay/test/commit/lost-exec",

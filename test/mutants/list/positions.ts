@@ -49,8 +49,9 @@ export const POSITION: readonly Mutant[] = [
   log({
     what: "a state without a guard is not restored",
     file: "recover/recovery.ts",
-    before: "    await applyHistory(options, lock, survey, snapshot, (records) => {",
-    after: "    if (snapshot !== null) await applyHistory(options, lock, survey, snapshot, (records) => {",
+    before: "    return applyHistory(options, lock, survey, snapshot, (records) => {",
+    after:
+      "    if (snapshot === null) return [];\n    return applyHistory(options, lock, survey, snapshot, (records) => {",
     promise: ["a Redis, or all three", "A Redis that is empty, older than the log or half restored"],
     tests: "log-replay/test/recover/missing-state",
     name: "an empty Redis is restored",

@@ -107,6 +107,7 @@ export class LogHook implements CommitHook<Session> {
     this.#outcomes = new Outcomes({
       store: options.store,
       recover: (over) => this.#recover(over),
+      open: options.open,
       closing: this.#closing.signal,
     });
   }
@@ -297,7 +298,7 @@ export class LogHook implements CommitHook<Session> {
       if (held !== "other state") return true;
     }
     // The state that it ran on is gone. The next epoch decides whether its records are in the history.
-    return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx);
+    return this.#outcomes.isRecorded(current.epoch, current.own[0]?.tx, current.layout.seen);
   }
 
   async halfDone(current: Session, writes: readonly Write[], connection: Connection): Promise<boolean> {

@@ -1,18 +1,21 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { OutcomeUnknownError, RolledBackError } from "redis-occ";
+import { OutcomeUnknownError, RolledBackError, type Connection } from "redis-occ";
 import { LogDamageError } from "../errors.ts";
 import { parseRecord, type Position } from "../format/record.ts";
-import { isDecided, isInHistory, lastBegun, type Stretch } from "../protocol.ts";
+import { isDecided, isInHistory, lastBegun, tellsOf, type Stretch } from "../protocol.ts";
 import { unbroken } from "../read/chain.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { readStretch } from "../read/stretch.ts";
 import type { LogStore } from "../stores/store.ts";
+import { ASK_RECORDED, parseRecorded, type Recorded } from "../redis/recorded.ts";
 import { EpochOverError } from "./epoch-writer.ts";
 
 interface OutcomesOptions {
   readonly store: LogStore;
   /** Recovers the state, or waits for the recovery that runs, unless an epoch after `over` has begun. */
   readonly recover: (over: number) => Promise<void>;
+  /** Opens a connection to Redis. */
+  readonly open: () => Promise<Connection>;
   /** Aborted once the client is closed. */
   readonly closing: AbortSignal;
 }
@@ -33,7 +36,7 @@ export class Outcomes {
     if (position === null) throw new RolledBackError("what was read is being restored", { cause: error });
     // Its number may be another commit's.
     if (error.wentBack && tx !== undefined) {
-      if (await this.isRecorded(position.epoch, tx)) return;
+      if (await this.isRecorded(position.epoch, tx, 0)) return;
       throw new RolledBackError("what it was executed on had gone back to an earlier state", { cause: error });
     }
     if (!isInHistory(position, await this.#decidedHistory(position.epoch))) {
@@ -44,12 +47,17 @@ export class Outcomes {
   /**
    * Whether a group's records are in the history, where they are together or not at all.
    * @param tx the group's first transaction
+   * @param seen a commit of the epoch that was there before it was executed
    * @throws OutcomeUnknownError if it may have been folded into a snapshot and the archive does not have it any more
    */
-  async isRecorded(epoch: number, tx: string | undefined): Promise<boolean> {
+  async isRecorded(epoch: number, tx: string | undefined, seen: number): Promise<boolean> {
     const { store } = this.#options;
     const stretch = (await this.#decidedHistory(epoch)).find((candidate) => candidate.epoch === epoch);
     if (stretch === undefined || tx === undefined) return false;
+    // Where Redis does not answer, the log does.
+    const recorded = await this.#recorded().catch(() => null);
+    if (recorded !== null && recorded.store === store.id && tellsOf(recorded, stretch, seen))
+      return recorded.txs.includes(tx);
     const needle = Buffer.from(`"tx":"${tx}"`);
     return fromNewestSnapshot(store, async (snapshot) => {
       const segments = [...(await store.segments(epoch)), ...(await store.archived(epoch))];
@@ -66,6 +74,17 @@ export class Outcomes {
         });
       }
     });
+  }
+
+  /** What the last restore tells of the commits before it; null where it does not any more. */
+  async #recorded(): Promise<Recorded | null> {
+    const connection = await this.#options.open();
+    try {
+      const [reply] = await connection.pipeline([ASK_RECORDED]);
+      return parseRecorded(reply);
+    } finally {
+      connection.close();
+    }
   }
 
   /**

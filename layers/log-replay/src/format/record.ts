@@ -83,6 +83,13 @@ export function positionOf(line: Buffer): Position | null {
   return head ? { epoch: Number(head[1]), n: Number(head[2]) } : null;
 }
 
+const TX = /,"tx":"([^"]{1,80})"/;
+
+/** What the record's transaction is named; null if the line does not say. Looks at the first bytes only. */
+export function txOf(line: Buffer): string | null {
+  return TX.exec(line.toString("latin1", 0, 200))?.[1] ?? null;
+}
+
 const TIME = /,"at":"([^"]{1,40})"/;
 
 /**

@@ -11,16 +11,20 @@ const SMALLEST_CHUNK = 16 * 1024;
 const HEAD_BYTES = 64;
 /** Segments whose first bytes are read at the same time, since each takes a round trip to a remote store. */
 const HEADS_AT_ONCE = 32;
+/** Segments that are opened before the sequence gets to them, for the same reason. */
+const OPENED_AHEAD = 32;
 
 /**
  * The segments of one epoch as one sequence of commits, each once, whoever appended it and however often. Each segment
- * is in order by itself. It is opened when the sequence gets to its first commit and closed at its end, so that as many
- * are open at a time as there were writers at that time.
+ * is in order by itself. It is opened shortly before the sequence gets to its first commit and closed at its end, so that not many
+ * more are open at a time than there were writers at that time.
  */
 export class Merge {
   /** Those that were read to their end. */
   readonly ended: SegmentEnd[] = [];
   readonly #waiting: Cursor[];
+  /** How many of those that wait are open, from the first one on. */
+  #ahead = 0;
   #active: Cursor[] = [];
 
   private constructor(cursors: Cursor[]) {
@@ -48,8 +52,12 @@ export class Merge {
    * @throws LogDamageError if two segments disagree about a commit
    */
   async take(n: number, to: number): Promise<readonly FramedLine[]> {
-    for (let next = this.#waiting[0]; next !== undefined && next.first <= n; next = this.#waiting[0])
+    for (let next = this.#waiting[0]; next !== undefined && next.first <= n; next = this.#waiting[0]) {
       this.#active.push(this.#waiting.shift() as Cursor);
+      this.#ahead = Math.max(0, this.#ahead - 1);
+    }
+    for (; this.#ahead < Math.min(OPENED_AHEAD, this.#waiting.length); this.#ahead++)
+      this.#waiting[this.#ahead]?.open();
     let source: Cursor | undefined;
     let limit = Math.min(to + 1, this.#waiting[0]?.first ?? Infinity);
     for (const cursor of this.#active) {
@@ -80,7 +88,7 @@ export class Merge {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#active.map((cursor) => cursor.close()));
+    await Promise.all([...this.#active, ...this.#waiting.slice(0, this.#ahead)].map((cursor) => cursor.close()));
   }
 }
 
@@ -104,6 +112,7 @@ class Cursor {
   /** Its first commit, as far as that is known without reading it. */
   readonly first: number;
   readonly #frames: AsyncGenerator<Frame, End>;
+  #opening: Promise<IteratorResult<Frame, End>> | undefined;
   #frame: Frame | null = null;
   #next = 0;
   #end: End | null = null;
@@ -150,11 +159,19 @@ class Cursor {
     return from === 0 && to === lines.length ? lines : lines.slice(from, to);
   }
 
+  /** Begins to read its first frame, for `seek` to wait for. */
+  open(): void {
+    this.#opening = this.#frames.next();
+    // Its failure is `seek`'s.
+    this.#opening.catch(() => undefined);
+  }
+
   /** Moves on to commit `n`, or the first after it. */
   async seek(n: number): Promise<void> {
     while (this.n < n) {
       if (++this.#next < (this.#frame?.lines.length ?? 0)) continue;
-      const { done, value } = await this.#frames.next();
+      const { done, value } = await (this.#opening ?? this.#frames.next());
+      this.#opening = undefined;
       this.#next = 0;
       if (done) this.#end = value;
       else this.#frame = value;

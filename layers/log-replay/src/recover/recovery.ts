@@ -9,6 +9,7 @@ import { unbroken } from "../read/chain.ts";
 import { logEnd } from "../read/log-end.ts";
 import { assertNoOlderLog, standingOf } from "../read/positions.ts";
 import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
+import { keepRecorded } from "../redis/recorded.ts";
 import { askWhetherFit, assertFit } from "../redis/server-check.ts";
 import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
 import { begin } from "./begin.ts";
@@ -180,14 +181,14 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   await begin(epoch, options, found);
   const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
-  await fromNewestSnapshot(store, async (snapshot) => {
+  const names = await fromNewestSnapshot(store, async (snapshot) => {
     await failPoint("wipe.before");
     await lock.write([
       ["flushdb", "async"],
       ["set", STORE, store.id],
     ]);
     await failPoint("wipe.after");
-    await applyHistory(options, lock, survey, snapshot, (records) => {
+    return applyHistory(options, lock, survey, snapshot, (records) => {
       onEvent({ event: "restore progress", epoch, records, of: survey.records });
     });
   });
@@ -195,11 +196,13 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   await failPoint("guard.before");
   const { runId, replid } = lock.dataset;
   const guard: Guard = { epoch, run_id: runId, replid, store: store.id };
+  const { parent, cut } = survey;
   await lock.write(
     [
-      ["xadd", TAIL, `${epoch}-${survey.cut}`, "seed", ""],
+      ["xadd", TAIL, `${epoch}-${cut}`, "seed", ""],
       ["xtrim", TAIL, "MAXLEN", 0],
-      ["set", LAST, survey.cut],
+      ["set", LAST, cut],
+      keepRecorded({ store: store.id, epoch: parent, from: cut - names.length, to: cut, txs: names }),
       ["set", GUARD, JSON.stringify(guard)],
     ],
     { releases: true },

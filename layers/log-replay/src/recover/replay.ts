@@ -7,7 +7,8 @@ import { byEpoch } from "../read/chain.ts";
 import { readStretch } from "../read/stretch.ts";
 import { inParts, indexCommands, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { outOfMemory } from "../redis/server-check.ts";
-import { eachImage } from "../format/record.ts";
+import { MOST_RECORDED } from "../redis/recorded.ts";
+import { eachImage, txOf } from "../format/record.ts";
 import type { RestoreLock } from "./lock.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
@@ -26,14 +27,15 @@ const PROGRESS_INTERVAL = 1_000;
  * @throws ConnectionLostError if the connection breaks or the lock is lost: start over with a wipe; GoneError and
  *   LogDamageError if a compaction has taken away what was being read: start over with a wipe and the newest snapshot;
  *   ServerUnfitError if Redis has too little memory
+ * @returns what the last commits are named, at most `MOST_RECORDED` of them
  */
 export async function applyHistory(
   { store, indexes }: { readonly store: LogStore; readonly indexes: readonly string[] },
   lock: RestoreLock,
-  { history, format }: Survey,
+  { history, parent, cut, format }: Survey,
   snapshot: Snapshot | null,
   onProgress: (records: number) => void,
-): Promise<void> {
+): Promise<string[]> {
   // What has ended is left out at once: there may be many times as many of those keys as there is memory.
   const chunk = new Chunk(indexes, format >= WITH_ENDS ? await lock.now() : -Infinity);
   const add = chunk.add.bind(chunk);
@@ -47,10 +49,12 @@ export async function applyHistory(
   };
   let records = 0;
   let told = performance.now();
+  let names: string[] = [];
   const apply = async (source: AsyncIterable<readonly FramedLine[]>, file: string): Promise<void> => {
     for await (const lines of source) {
-      for (const { line } of lines) {
+      for (const { epoch, n, line } of lines) {
         eachImage(line, file, add);
+        if (epoch === parent && n > cut - MOST_RECORDED) names = withName(names, line);
         if (chunk.full) await send();
       }
       records += lines.length;
@@ -69,10 +73,19 @@ export async function applyHistory(
         `epoch ${stretch.epoch}`,
       );
     await send();
+    return names;
   } finally {
     // Nothing is on its way any more once this has ended, however it ends.
     await sending;
   }
+}
+
+/** Commits follow each other, so where one has no name, those before it are not told either. */
+function withName(names: string[], line: Buffer): string[] {
+  const name = txOf(line);
+  if (name === null) return [];
+  names.push(name);
+  return names;
 }
 
 async function put(lock: RestoreLock, commands: readonly Command[]): Promise<void> {

@@ -13,6 +13,8 @@ export const LOCK = "log:lock";
 export const TURN = "log:turn";
 /** The identity of the log that the database was restored from, also while it is half restored. */
 export const STORE = "log:store";
+/** What a restore tells of the last commits before it. It expires by itself. */
+export const RECORDED = "log:recorded";
 
 /** The field of a tail entry that holds the record's body. */
 export const BODY = "r";

@@ -182,7 +182,7 @@ test("processes are killed and Redis is lost, again and again: what was answered
   const store = await on.store();
   const answered: number[] = [];
   const worker = (): Worker => {
-    const own = new Worker(on.redis.url, store.folder, 500, true);
+    const own = new Worker(on.redis.url, store.folder, 500, { expiry: true });
     on.after(() => own.kill());
     return own;
   };

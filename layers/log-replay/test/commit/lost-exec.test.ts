@@ -56,19 +56,23 @@ describe("an EXEC that fails half way leaves half a transaction in Redis: it is 
 });
 
 describe("an EXEC whose answer is lost: whether it ran is told by Redis where it can be, else by the log", () => {
-  async function cutAfterExec(meanwhile: () => Promise<unknown>) {
+  async function cutAfterExec() {
     const { folder, other } = await pair(on);
     const proxy = await on.proxy();
-    const writer = on.open({ url: proxy.url, store: await on.store(folder) });
+    /** The epochs whose segments the writer has read. */
+    const reads: number[] = [];
+    const store = tampered(await on.store(folder), { beforeRead: ({ epoch }) => reads.push(epoch) });
+    const writer = on.open({ url: proxy.url, store });
     await writer.ready();
     const executing = proxy.catchNext(EXEC);
     const answer = outcome(writer.occ.transact(["n"], add("n", 100)));
     const held = await executing;
-    return { folder, other, answer, held, meanwhile };
+    reads.length = 0;
+    return { folder, other, answer, held, reads };
   }
 
   test("it ran and Redis still has it: it is appended, and stands", async () => {
-    const { folder, held, answer } = await cutAfterExec(() => Promise.resolve());
+    const { folder, held, answer } = await cutAfterExec();
     await held.deliver();
     held.cut();
     expect(await answer).toBe(101);
@@ -76,7 +80,7 @@ describe("an EXEC whose answer is lost: whether it ran is told by Redis where it
   });
 
   test("it ran, somebody logged it, and Redis was lost: it stands", async () => {
-    const { folder, other, held, answer } = await cutAfterExec(() => Promise.resolve());
+    const { folder, other, held, answer } = await cutAfterExec();
     await held.deliver();
     expect(await other.occ.read(["n"])).toEqual([101]);
     await on.outside.flushall();
@@ -86,7 +90,7 @@ describe("an EXEC whose answer is lost: whether it ran is told by Redis where it
   });
 
   test("it ran, nobody logged it, and Redis was lost: it is done again, once", async () => {
-    const { folder, other, held, answer } = await cutAfterExec(() => Promise.resolve());
+    const { folder, other, held, answer } = await cutAfterExec();
     await held.deliver();
     await on.outside.flushall();
     expect(await other.occ.transact(["n"], add("n", 10))).toBe(11);
@@ -95,8 +99,40 @@ describe("an EXEC whose answer is lost: whether it ran is told by Redis where it
     expect(await replayed(on, folder)).toEqual({ n: "111" });
   });
 
+  test.each([
+    ["as the restore tells: the log is not read for it", true],
+    ["as the log tells, where the restore's word has expired", false],
+  ])("somebody logged it, Redis was lost and has been restored: it stands, %s", async (_name, isTold) => {
+    const { folder, other, held, answer, reads } = await cutAfterExec();
+    await held.deliver();
+    expect(await other.occ.read(["n"])).toEqual([101]);
+    await on.outside.flushall();
+    expect(await other.occ.read(["n"])).toEqual([101]);
+    expect(await on.outside.pttl("log:recorded")).toBeGreaterThan(0);
+    if (!isTold) await on.outside.del("log:recorded");
+    held.cut();
+    expect(await answer).toBe(101);
+    expect(reads.includes(1)).toBe(!isTold);
+    expect(await replayed(on, folder)).toEqual({ n: "101" });
+  });
+
+  test("it was executed before the commits that the restore tells of: the log is read for it", async () => {
+    const { folder, other, held, answer, reads } = await cutAfterExec();
+    await held.deliver();
+    await other.occ.transact(["n"], add("n"));
+    await on.outside.flushall();
+    await other.occ.read(["n"]);
+    const told = JSON.parse((await on.outside.get("log:recorded")) ?? "") as { from: number; txs: string[] };
+    const last = { ...told, from: told.from + told.txs.length - 1, txs: told.txs.slice(-1) };
+    await on.outside.set("log:recorded", JSON.stringify(last));
+    held.cut();
+    expect(await answer).toBe(101);
+    expect(reads).toContain(1);
+    expect(await replayed(on, folder)).toEqual({ n: "102" });
+  });
+
   test("Redis was flushed and nobody restored it yet: what was written to find out is not taken for foreign data", async () => {
-    const { folder, held, answer } = await cutAfterExec(() => Promise.resolve());
+    const { folder, held, answer } = await cutAfterExec();
     await held.deliver();
     await on.outside.flushall();
     held.cut();

@@ -1,31 +1,13 @@
 import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { openFileStore, type LogStore } from "../../src/index.ts";
+import { openFileStore } from "../../src/index.ts";
 import { surveyHistory } from "../../src/recover/survey.ts";
+import { counted } from "../support/counted-store.ts";
 import { tampered } from "../support/tampered-store.ts";
 import { add, listener, outcome, replayed, stage, until } from "../support/stage.ts";
 
 const on = stage();
-
-/** A store that counts what is asked of it, and takes its time for each. */
-function counted(store: LogStore, milliseconds: number): { store: LogStore; count: () => number } {
-  let count = 0;
-  const slow = new Proxy(store, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name, target);
-      if (typeof member !== "function") return member;
-      const asked = member.bind(target) as (...args: unknown[]) => unknown;
-      if (["read", "readSnapshot", "createSegment"].includes(String(name))) return asked;
-      return async (...args: unknown[]) => {
-        count++;
-        await new Promise((resolve) => setTimeout(resolve, milliseconds));
-        return asked(...args);
-      };
-    },
-  });
-  return { store: slow, count: () => count };
-}
 
 describe("epochs that restores have left behind, one after the other", () => {
   /** A log with one commit, and idle epochs up to the one named, which go on from `parent`. */
@@ -50,12 +32,12 @@ describe("epochs that restores have left behind, one after the other", () => {
 
   /** What a restore of it asks of the store. */
   async function requestsOfRestore(folder: string): Promise<number> {
-    const { store, count } = counted(await openFileStore({ folder }), 0);
+    const { store, asked } = counted(await openFileStore({ folder }), 0);
     const state = on.open({ store, timeout: 60_000 });
     expect(await state.occ.transact(["n"], add("n"))).toBe(2);
-    const asked = count();
+    const count = asked();
     await state.close();
-    return asked;
+    return count;
   }
 
   test("10,000 of them: a restore asks the store for no more than with 20, and they are tidied away", async () => {
@@ -153,28 +135,6 @@ test("a log that is damaged is claimed once: whoever comes later finds the damag
   }
   expect(await store.claims()).toEqual([1, 2]);
 });
-
-test("100 processes on a slow store, Redis lost under load: one restores, the others wait without asking the store", async () => {
-  const PROCESSES = 100;
-  const { folder } = await on.store();
-  const events = listener();
-  const stores = await Promise.all(
-    Array.from({ length: PROCESSES }, async () => counted(await openFileStore({ folder }), 20)),
-  );
-  const states = stores.map(({ store }) =>
-    on.open({ store, connections: 2, timeout: 30_000, onEvent: events.onEvent }),
-  );
-  const addAll = (): Promise<number[]> =>
-    Promise.all(states.map((state, i) => state.occ.transact([`n${i}`], add(`n${i}`))));
-  await addAll();
-  const before = stores.reduce((sum, { count }) => sum + count(), 0);
-  await on.outside.flushall();
-  expect(new Set(await addAll())).toEqual(new Set([2]));
-  expect(Math.max(...(await (await openFileStore({ folder })).claims()))).toBeLessThanOrEqual(3);
-  const asked = stores.reduce((sum, { count }) => sum + count(), 0) - before;
-  expect(asked).toBeLessThan(8 * PROCESSES);
-  expect(new Set(Object.values(await replayed(on, folder)))).toEqual(new Set(["2"]));
-}, 120_000);
 
 test("a slow restore keeps its lock as long as it gets on: nobody else claims meanwhile", async () => {
   const { folder } = await on.store();

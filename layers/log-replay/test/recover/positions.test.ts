@@ -141,8 +141,8 @@ describe("data that go back in the same server process", () => {
     await writer.occ.transact(["n"], add("n"));
     await writer.close();
     await putBack(on.outside, dump, true);
-    await until(async () => (await reader.occ.read(["n"]))[0] === 2, 15_000);
-  });
+    await until(async () => (await reader.occ.read(["n"]))[0] === 2, 60_000);
+  }, 90_000);
 
   test("DEBUG RELOAD NOSAVE: older data, the same run_id and the same history", async () => {
     const dumps = await on.folder();

@@ -1,5 +1,7 @@
 import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import type { LogEvent } from "../../src/index.ts";
+import type { Place } from "./place.ts";
 import { kill, start } from "./processes.ts";
 import type { Answer, Order } from "./worker.ts";
 
@@ -9,8 +11,15 @@ export class Worker {
   readonly #child: ChildProcess;
   readonly #open = new Map<number, (answer: Answer | null) => void>();
 
-  constructor(url: string, folder: string, lockTtl = 3_000, expiry = false) {
-    this.#child = start("worker.ts", [url, folder, String(lockTtl), String(expiry)]);
+  /** @param place a folder, or where else the log is */
+  constructor(
+    url: string,
+    place: string | Place,
+    lockTtl = 3_000,
+    { env = {}, expiry = false }: { readonly env?: NodeJS.ProcessEnv; readonly expiry?: boolean } = {},
+  ) {
+    const log: Place = typeof place === "string" ? { folder: place } : place;
+    this.#child = start("worker.ts", [url, JSON.stringify(log), String(lockTtl), String(expiry)], env);
     this.#child.on("message", (message: Answer | { readonly event: LogEvent }) => {
       if ("event" in message) return void this.events.push(message.event);
       this.#open.get(message.id)?.(message);
@@ -33,6 +42,13 @@ export class Worker {
       this.#open.set(order.id, resolve);
       this.#child.send(order, (error) => error && resolve(null));
     });
+  }
+
+  /** Its orderly end. */
+  async quit(): Promise<void> {
+    const gone = once(this.#child, "exit");
+    this.#child.disconnect();
+    await gone;
   }
 
   kill(): Promise<void> {

@@ -39,9 +39,9 @@ export async function run(
 }
 
 /** Starts a script of this folder that talks by messages. */
-export function start(script: string, args: readonly string[]): ChildProcess {
+export function start(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   return fork(pathOf(script), args, {
-    env: environment(),
+    env: { ...environment(), ...env },
     execArgv: [],
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });

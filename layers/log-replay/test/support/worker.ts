@@ -1,14 +1,18 @@
 /**
- * A process with a client of its own, on the Redis ARGV[1] and the log in folder ARGV[2], in which keys may end if ARGV[4] is
- * "true". Answers each message
+ * A process with a client of its own, on the Redis ARGV[1] and the log at the place ARGV[2], in JSON, in which keys may end if
+ * ARGV[4] is "true". Answers each message
  * `{ id, op, keys, amount, timeout }` with `{ id, result }` or `{ id, error, retryable }`; tells events as `{ event }`.
  */
-import { LoggedRedis, openFileStore } from "../../src/index.ts";
+import { LoggedRedis } from "../../src/index.ts";
+import { openPlace, type Place } from "./place.ts";
 
 export interface Order {
   readonly id: number;
-  /** Adds `amount` to each key and records `id` in a list; sets each to `id` for a minute; refuses; reads; makes ready. */
-  readonly op: "add" | "hold" | "refuse" | "read" | "ready";
+  /**
+   * Adds `amount` to each key and records `id` in a list; sets each to `id` for a minute; refuses; reads; makes ready; tells how
+   * often its store was asked.
+   */
+  readonly op: "add" | "hold" | "refuse" | "read" | "ready" | "asked";
   readonly keys: readonly string[];
   readonly timeout?: number;
 }
@@ -17,15 +21,11 @@ export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string; readonly retryable: boolean };
 
-const [url, folder, lockTtl, expiry] = process.argv.slice(2) as [
-  string,
-  string,
-  string | undefined,
-  string | undefined,
-];
+const [url, place, lockTtl, expiry] = process.argv.slice(2) as [string, string, string | undefined, string | undefined];
+const { store, asked } = await openPlace(JSON.parse(place) as Place);
 const state = new LoggedRedis({
   url,
-  store: await openFileStore({ folder }),
+  store,
   lockTtl: Number(lockTtl ?? 3_000),
   expiry: expiry === "true",
   onEvent: (event) => process.send?.({ event }),
@@ -58,6 +58,7 @@ const run: Record<Order["op"], (order: Order) => Promise<unknown>> = {
     ),
   read: ({ keys, timeout = 10_000 }) => state.occ.read(keys, { timeout }),
   ready: ({ timeout = 10_000 }) => state.ready({ timeout }),
+  asked: () => Promise.resolve(asked()),
 };
 
 process.on("message", (order: Order) => {

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "@jest/globals";
+import { LogDamageError } from "../../src/index.ts";
+import {
+  checksum,
+  checksumOf,
+  eachImage,
+  encodeBody,
+  encodeLine,
+  encodeNotes,
+  isIntact,
+  keysOf,
+  parseRecord,
+  positionOf,
+  processOf,
+  timeOf,
+  txOf,
+} from "../../src/format/record.ts";
+
+const AT = "2026-01-31T12:00:00.000Z";
+const body = encodeBody(AT, "abc-7", `"op":"book"`, new Map([["seats", "3"]]));
+const text = encodeLine({ epoch: 2, n: 14, body });
+const line = Buffer.from(text);
+const withChecksum = (covered: string): Buffer => Buffer.from(`${covered},"crc":"${checksum(covered)}"}`);
+
+describe("what a line tells by its first bytes", () => {
+  test("its place, its time and its transaction", () => {
+    expect(positionOf(line)).toEqual({ epoch: 2, n: 14 });
+    expect(timeOf(line)).toBe(Date.parse(AT));
+    expect(txOf(line)).toBe("abc-7");
+    expect(processOf(body)).toBe("abc");
+  });
+
+  test("nothing, where it is no record", () => {
+    const none = Buffer.from(`{"snapshot":1}`);
+    expect(positionOf(none)).toBeNull();
+    expect(timeOf(none)).toBeNaN();
+    expect(txOf(none)).toBeNull();
+    expect(checksumOf(none)).toBeNull();
+    expect(processOf(`"op":"book"`)).toBe("");
+  });
+
+  test("a place stands at its beginning, and nowhere else", () => {
+    expect(positionOf(Buffer.from(` ${text}`))).toBeNull();
+    expect(isIntact(withChecksum(`{"note":{"epoch":1,"n":1,"x":1}`))).toBe(false);
+    expect(processOf(` ${body}`)).toBe("");
+  });
+});
+
+test("a checksum stands at the end, and nowhere else", () => {
+  expect(isIntact(line)).toBe(true);
+  expect(checksumOf(line)).toBe(checksum(text.slice(0, text.lastIndexOf(`,"crc"`))));
+  expect(checksumOf(Buffer.from(`${text} `))).toBeNull();
+  expect(isIntact(Buffer.from(`${text} `))).toBe(false);
+});
+
+test("a note under a name that the log uses is refused by that name", () => {
+  for (const name of ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"])
+    expect(() => encodeNotes({ [name]: 1 })).toThrow(new TypeError(`"${name}" cannot be noted in a record`));
+});
+
+test("the keys that an entry writes are its author's images, else what its body says", () => {
+  expect([...keysOf({ body, images: new Map([["own", 1]]) })]).toEqual(["own"]);
+  expect([...keysOf({ body })]).toEqual(["seats"]);
+});
+
+test("a line with a good checksum that is no record is damage, with its file", () => {
+  const bad = withChecksum(`{"epoch":1,"n":1,"at":"${AT}","tx":"a-1","set":{"k":1`);
+  expect(() => parseRecord(bad, "segment-1")).toThrow(
+    new LogDamageError("segment-1", 0, "a record with a good checksum is not JSON"),
+  );
+  expect(() => eachImage(Buffer.from(`{"set":`), "segment-1", () => undefined)).toThrow(
+    new LogDamageError("segment-1", 0, "a record with a good checksum is not as records are"),
+  );
+});
