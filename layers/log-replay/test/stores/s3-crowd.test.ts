@@ -22,4 +22,4 @@ test("100 processes on an S3 with 20 ms a request, Redis lost under load: few ep
   } finally {
     await proxy.close();
   }
-}, 600_000);
+}, 900_000);

@@ -21,7 +21,7 @@ export interface Outcome {
 }
 
 /** Milliseconds for all of it. It bounds a crowd that never serves again; it is not what is promised. */
-const PATIENCE = 300_000;
+const PATIENCE = 600_000;
 /** Milliseconds between two orders of a process, so that it is the protocol that is loaded, and not the machine. */
 const PAUSE = 100;
 
