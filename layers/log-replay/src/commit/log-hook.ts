@@ -13,6 +13,7 @@ import {
   type Write,
 } from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
+import { Comparison, COMPARE_INTERVAL } from "./comparison.ts";
 import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
@@ -21,10 +22,10 @@ import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
 import { LAST_INSTANT } from "../format/long-ended.ts";
-import { standingOf } from "../read/positions.ts";
 import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor } from "../protocol.ts";
 import { encodeBody, encodeNotes, keysOf, type Entry, type Position } from "../format/record.ts";
-import { recover, type Recovered, type RecoveryOptions } from "../recover/recovery.ts";
+import type { RecoveryOptions } from "../recover/recovery.ts";
+import { SharedRecovery } from "../recover/shared-recovery.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "../redis/tail.ts";
 
 /** One attempt of a group, or one read: the epoch that it runs in, and what it sends to the log. */
@@ -61,10 +62,6 @@ interface SeenState {
 
 const ASK_STATE: readonly Command[] = [ASK_DATASET, ["get", LAST]];
 
-/** Milliseconds between two comparisons of the state with the log, at least; and which part of the time they may take. */
-const COMPARE_INTERVAL = 1_000;
-const COMPARE_SHARE = 1 / 200;
-
 /** Milliseconds that a group waits for the append of the one before. */
 const LONGEST_IDLE = 100;
 
@@ -90,23 +87,19 @@ export class LogHook implements CommitHook<Session> {
   #commits = 0;
   #turns: AppendTurns | undefined;
   readonly #outcomes: Outcomes;
-  #restoring: Promise<Recovered> | undefined;
-  /** The last restore that failed with an epoch claimed: until its pause is over nobody tries again. */
-  #failed: { readonly error: unknown; readonly until: number; readonly times: number } | undefined;
+  readonly #recovery: SharedRecovery;
+  readonly #comparison: Comparison;
   /** The last epoch that was found to have a format in which keys do not end, though they are to. */
   #outgrown = 0;
-  /** The server that the last recovery has found the state on. */
-  #server: string | undefined;
-  /** The connections over which the state was compared with the log. */
-  #compared = new WeakSet<Connection>();
-  #compareNext = 0;
   #interval: NodeJS.Timeout | undefined;
 
   constructor(options: LogHookOptions) {
     this.#options = options;
+    this.#recovery = new SharedRecovery({ ...options, signal: this.#closing.signal });
+    this.#comparison = new Comparison(options.store);
     this.#outcomes = new Outcomes({
       store: options.store,
-      recover: (over) => this.#recover(over),
+      recover: (over) => this.#recovery.recover(over),
       open: options.open,
       closing: this.#closing.signal,
     });
@@ -156,13 +149,14 @@ export class LogHook implements CommitHook<Session> {
   }
 
   leadsElsewhere({ runId }: Connection): boolean {
-    return this.#server !== undefined && runId !== this.#server;
+    const { server } = this.#recovery;
+    return server !== undefined && runId !== server;
   }
 
   /** @throws RestoringError if it takes longer than the patience; it then goes on */
   async restore(): Promise<void> {
     const { restorePatience } = this.#options;
-    const restored = this.#recover(Math.max(this.#outgrown, this.#turns?.writer.over ? this.epoch : 0));
+    const restored = this.#recovery.recover(Math.max(this.#outgrown, this.#turns?.writer.over ? this.epoch : 0));
     if (restorePatience === Infinity) return restored;
     const patience = new AbortController();
     try {
@@ -324,7 +318,7 @@ export class LogHook implements CommitHook<Session> {
     this.#closing.abort();
     clearInterval(this.#interval);
     // Nothing touches the store any more once this has resolved.
-    await this.#restoring?.catch(() => undefined);
+    await this.#recovery.idle();
     this.#turns?.close();
     await this.#turns?.writer.flush().catch(() => undefined);
     this.#turns?.writer.close();
@@ -370,56 +364,9 @@ export class LogHook implements CommitHook<Session> {
       layout: { tail: 0, last: 0, seen: 0 },
       history: state.history,
     };
-    if (this.#compared.has(connection)) {
-      this.#compareAgain(turns, state.guard, connection);
-      return used;
-    }
-    return this.#compare(turns, state.guard, connection).then((inStep) => (inStep ? used : null));
-  }
-
-  /** @returns false if the state has to be restored @throws StoreMismatchError if the log is older than the state */
-  async #compare({ writer }: AppendTurns, guard: string, connection: Connection): Promise<boolean> {
-    const started = performance.now();
-    const { epoch, cut } = writer;
-    const standing = await standingOf(this.#options.store, connection, { guard, epoch, cut });
-    const now = performance.now();
-    this.#compareNext = now + Math.max(COMPARE_INTERVAL, (now - started) / COMPARE_SHARE);
-    if (standing === "in step") {
-      this.#compared.add(connection);
-      return true;
-    }
-    if (standing === "went back") writer.goneBack("the log goes on behind the end of the state");
-    return false;
-  }
-
-  /**
-   * Compares now and then, without letting anybody wait: the log may have been exchanged under a process, or data put
-   * back.
-   */
-  #compareAgain(turns: AppendTurns, guard: string, connection: Connection): void {
-    if (performance.now() < this.#compareNext) return;
-    this.#compareNext = Infinity;
-    this.#compare(turns, guard, connection).catch(() => {
-      // Whoever comes next compares again, and is told.
-      this.#compared = new WeakSet();
-      this.#compareNext = 0;
-    });
-  }
-
-  /** One recovery at a time in this process, for all who wait. */
-  async #recover(over: number): Promise<void> {
-    const { signal } = this.#closing;
-    const failed = this.#failed;
-    if (failed !== undefined && performance.now() < failed.until) throw failed.error;
-    const failures = failed?.times ?? 0;
-    const onFailure = (error: unknown, pause: number): void => {
-      this.#failed = { error, until: performance.now() + pause, times: failures + 1 };
-    };
-    this.#restoring ??= recover({ ...this.#options, signal, failures, onFailure }, over).finally(
-      () => (this.#restoring = undefined),
-    );
-    this.#server = (await this.#restoring).runId;
-    this.#failed = undefined;
+    const inStep = this.#comparison.isInStep(writer, state.guard, connection);
+    if (typeof inStep === "boolean") return inStep ? used : null;
+    return inStep.then((isIt) => (isIt ? used : null));
   }
 
   /** Makes all that the tail holds durable, if Redis still has the session's state. */
