@@ -13,5 +13,5 @@ export type Place =
 export async function openPlace(place: Place): Promise<{ readonly store: LogStore; asked(): number }> {
   if ("folder" in place) return counted(await openFileStore({ folder: place.folder }), place.delay ?? 0);
   // A machine that is busy with other things is no reason to send a request again.
-  return counted(await openS3Store({ ...place, region: REGION, credentials, attemptTimeout: 20_000 }), 0);
+  return counted(await openS3Store({ ...place, region: REGION, credentials, attemptTimeout: 120_000 }), 0);
 }
