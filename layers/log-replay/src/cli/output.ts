@@ -47,9 +47,6 @@ export function count(number: number, what: string): string {
 /**
  * When a key ends, to stand behind its value.
  * @param end milliseconds since 1970; null for a key that stays; undefined where that is not worth a word
- *
- * @example
- * until(1_769_862_600_123); // "  until 2026-01-31T12:30:00.123Z"
  */
 export function until(end: number | null | undefined): string {
   if (end === undefined) return "";
