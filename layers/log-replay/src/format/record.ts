@@ -83,9 +83,10 @@ export function positionOf(line: Buffer): Position | null {
   return head ? { epoch: Number(head[1]), n: Number(head[2]) } : null;
 }
 
-const TX = /,"tx":"([^"]{1,80})"/;
+/** At its place only: the value of a key may have such a member. */
+const TX = /^\{"epoch":\d{1,16},"n":\d{1,16},"at":"[^"]{1,40}","tx":"([^"]{1,80})"/;
 
-/** What the record's transaction is named; null if the line does not say. Looks at the first bytes only. */
+/** What the record's transaction is named; null if the line does not say, as none of a snapshot does. Looks at the first bytes only. */
 export function txOf(line: Buffer): string | null {
   return TX.exec(line.toString("latin1", 0, 200))?.[1] ?? null;
 }

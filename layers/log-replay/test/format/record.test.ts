@@ -39,6 +39,12 @@ describe("what a line tells by its first bytes", () => {
     expect(processOf(`"op":"book"`)).toBe("");
   });
 
+  test("a transaction is named after the time, and by no value: a snapshot's line names none", () => {
+    expect(
+      txOf(Buffer.from(encodeLine({ epoch: 2, n: 14, body: `"at":"${AT}","set":{"k":{"id":1,"tx":"other"}}` }))),
+    ).toBeNull();
+  });
+
   test("a place stands at its beginning, and nowhere else", () => {
     expect(positionOf(Buffer.from(` ${text}`))).toBeNull();
     expect(isIntact(withChecksum(`{"note":{"epoch":1,"n":1,"x":1}`))).toBe(false);
