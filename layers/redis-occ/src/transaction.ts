@@ -146,8 +146,8 @@ export class Transaction extends Waiting<unknown> {
       need,
       get: get as View["get"],
       fields: ((key: string) => {
-        const decoded = (text: string): unknown => decode(this.#codec, key, text);
-        return new Map(collection("hash", key).map(([field, text]) => [field, decoded(text)]));
+        const decoded = ([field, text]: [string, string]) => [field, decode(this.#codec, key, text, field)] as const;
+        return new Map(collection("hash", key).map(decoded));
       }) as View["fields"],
       hash: (key) => new Map(collection("hash", key)),
       sortedSet: (key) => new Map(collection("sortedSet", key).map(([member, score]) => [member, toScore(score)])),
@@ -178,12 +178,12 @@ class UndeclaredKeys extends Error {
   }
 }
 
-/** @throws DecodeError */
-export function decode(codec: Codec, key: string, image: string): unknown {
+/** @param field where it is the value of one @throws DecodeError */
+export function decode(codec: Codec, key: string, image: string, field?: string): unknown {
   try {
     return codec.decode(image);
   } catch (cause) {
-    throw new DecodeError(key, { cause });
+    throw new DecodeError(key, { cause, ...(field === undefined ? {} : { field }) });
   }
 }
 

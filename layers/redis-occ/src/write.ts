@@ -43,15 +43,20 @@ const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 
 class Draft {
   readonly images = new Map<string, string | null>();
-  hashes: Map<string, HashChange> | undefined;
+  #hashes: Map<string, HashChange> | undefined;
   readonly #basis: Basis;
 
   constructor(basis: Basis) {
     this.#basis = basis;
   }
 
+  /** undefined where none changes. */
+  get hashes(): ReadonlyMap<string, HashChange> | undefined {
+    return this.#hashes?.size === 0 ? undefined : this.#hashes;
+  }
+
   writes(key: string): boolean {
-    return this.images.has(key) || this.hashes?.has(key) === true;
+    return this.images.has(key) || this.#hashes?.has(key) === true;
   }
 
   /** @param hasTtl whether it is written in any case, since it is given a time to live */
@@ -62,7 +67,7 @@ class Draft {
     if (found !== undefined && !(found === "hash" && value === null)) throw new WrongTypeError(key, found, "string");
     checkText(key);
     this.images.set(key, value === null ? null : toText(codec, key, value));
-    this.hashes?.delete(key);
+    this.#hashes?.delete(key);
   }
 
   #putFields(key: string, changes: Fields["changes"], hasTtl: boolean): void {
@@ -72,7 +77,7 @@ class Draft {
     if (typeof this.images.get(key) === "string") throw new WrongTypeError(key, "string", "hash");
     const read = hash(key);
     if (read === undefined) return;
-    const former = this.hashes?.get(key);
+    const former = this.#hashes?.get(key);
     const isNew = read.size === 0 || this.images.has(key);
     const changed = new Map(former?.changed);
     const after = new Map(former?.after ?? (isNew ? NO_FIELDS : read));
@@ -85,9 +90,9 @@ class Draft {
       else after.set(field, text);
     }
     if (after.size === 0) {
-      this.hashes?.delete(key);
+      this.#hashes?.delete(key);
       if (read.size > 0) this.images.set(key, null);
-    } else if (changed.size > 0 || hasTtl) (this.hashes ??= new Map()).set(key, { changed, after, isNew });
+    } else if (changed.size > 0 || hasTtl) (this.#hashes ??= new Map()).set(key, { changed, after, isNew });
   }
 }
 

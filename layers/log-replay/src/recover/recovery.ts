@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { formatOf, WITH_ENDS } from "../format/version.ts";
+import { formatOf, neededFormat, permitsOf, type Permits } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
@@ -26,13 +26,12 @@ export type LogEvent =
   | { readonly event: "segment truncated"; readonly segment: string; readonly copy: string }
   | { readonly event: "compaction failed"; readonly error: unknown };
 
-export interface RecoveryOptions {
+/** `Permits`: what the epoch's records may say. What its parent's may, they may in any case. */
+export interface RecoveryOptions extends Permits {
   readonly store: LogStore;
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
-  /** Whether the epoch's records may say when keys end. Where its parent's may, they may in any case. Default false. */
-  readonly expiry?: boolean;
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
   /** Milliseconds after which the lock is free if its holder no longer renews it. */
@@ -131,8 +130,8 @@ async function restoreUnder(
     const begins = await store.begins();
     if (highest > lastBegun(begins)) await surveyHistory(store, progressOf(lock));
     // What that takes is known only now.
-    if (options.expiry !== true && formatOf(begins.values()) >= WITH_ENDS)
-      await askWhetherFit(options.open, store, { ...options, expiry: true });
+    const format = formatOf(begins.values());
+    if (format > neededFormat(options)) await askWhetherFit(options.open, store, { ...options, ...permitsOf(format) });
     // Whoever was held up until now must not claim, because somebody else may be restoring.
     await lock.write([]);
     epoch = await claimNext(store);

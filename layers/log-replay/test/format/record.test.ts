@@ -3,7 +3,7 @@ import { LogDamageError } from "../../src/index.ts";
 import {
   checksum,
   checksumOf,
-  eachImage,
+  eachChange,
   encodeBody,
   encodeLine,
   encodeNotes,
@@ -60,7 +60,7 @@ test("a checksum stands at the end, and nowhere else", () => {
 });
 
 test("a note under a name that the log uses is refused by that name", () => {
-  for (const name of ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"])
+  for (const name of ["epoch", "n", "at", "tx", "set", "fields", "ends", "crc", "frame", "toJSON"])
     expect(() => encodeNotes({ [name]: 1 })).toThrow(new TypeError(`"${name}" cannot be noted in a record`));
 });
 
@@ -74,7 +74,7 @@ test("a line with a good checksum that is no record is damage, with its file", (
   expect(() => parseRecord(bad, "segment-1")).toThrow(
     new LogDamageError("segment-1", 0, "a record with a good checksum is not JSON"),
   );
-  expect(() => eachImage(Buffer.from(`{"set":`), "segment-1", () => undefined)).toThrow(
+  expect(() => eachChange(Buffer.from(`{"set":`), "segment-1", () => undefined)).toThrow(
     new LogDamageError("segment-1", 0, "a record with a good checksum is not as records are"),
   );
 });

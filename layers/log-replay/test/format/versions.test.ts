@@ -112,7 +112,7 @@ test("what is written names its format: the store, each beginning, the snapshot"
 });
 
 describe("an unknown format is refused before anything is claimed or truncated", () => {
-  test.each(["3", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
+  test.each(["4", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
     const { folder } = await golden("format-1");
     const path = join(folder, "store.json");
     await writeFile(path, (await readFile(path, "utf8")).replace('"format":1', `"format":${format}`));
@@ -126,7 +126,7 @@ describe("an unknown format is refused before anything is claimed or truncated",
       const { folder, store } = await golden("format-1");
       await writeFile(join(folder, "segment-00000003-00000000-1-1-torn-1.jsonl"), '{"epoch":3,"n":9,');
       const path = join(folder, name);
-      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"format":1', '"format":3'));
+      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"format":1', '"format":4'));
       const before = await readdir(folder, { recursive: true });
       const state = on.open({ store });
       for (const use of [
@@ -139,7 +139,7 @@ describe("an unknown format is refused before anything is claimed or truncated",
         expect(await outcome(use())).toMatchObject({
           code: "log_format",
           retryable: false,
-          message: expect.stringContaining("is of format 3, and this version reads up to 2") as unknown,
+          message: expect.stringContaining("is of format 4, and this version reads up to 3") as unknown,
         });
       expect(await readdir(folder, { recursive: true })).toEqual(before);
       expect(await on.outside.dbsize()).toBeLessThanOrEqual(1);
