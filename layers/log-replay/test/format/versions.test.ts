@@ -2,6 +2,7 @@
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { fields } from "redis-occ";
 import { compact, createFileStore, FormatError, openFileStore, readHistory, stateAt } from "../../src/index.ts";
 import { planRepair, restoreTo } from "../../src/tools/index.ts";
 import { twoEpochs, verified } from "../tools/support.ts";
@@ -97,6 +98,51 @@ describe("the golden log format-2", () => {
     await compact(store);
     expect((await verified(store)).damages).toEqual([]);
     expect(await replayed(on, folder)).toEqual({ ...STATE_2, n: "5", 's:é\n"\\': '"again"' });
+  });
+});
+
+/** What the golden log of the third format holds: an epoch of the first one, two of the third, a snapshot of commit 4. */
+describe("the golden log format-3", () => {
+  const NAMED = { 'é\n"\\': '{"deep":[1]}', ["__proto__"]: "1" };
+  const KEPT = { "i:1": "1", "k:stays": '{"a":[1,null]}', "k:was": { now: '"a hash"' } };
+  const STATE_3 = { ...KEPT, n: "4", h: { ...NAMED, b: "3", c: "4" }, g: { y: "1" }, e: { b: "1" } };
+
+  test("is sound, and gives its history, its past and its state: hashes with the fields of then", async () => {
+    const { store } = await golden("format-3");
+    expect(await verified(store)).toMatchObject({ findings: [], summary: { records: 9, epochs: 3 } });
+    const fieldsIn = async (n: number) =>
+      Object.fromEntries(
+        [...(await stateAt(store, { n })).images].map(([key, { image, fields: own }]) => [
+          key,
+          own === undefined ? image : Object.fromEntries(own),
+        ]),
+      );
+    expect(await fieldsIn(9)).toEqual(STATE_3);
+    expect(await fieldsIn(7)).toEqual({
+      ...{ ...KEPT, n: "3", e: { b: "1" } },
+      h: { ...NAMED, b: "2", c: "4", d: "4" },
+    });
+    expect(await fieldsIn(2)).toEqual({
+      ...{ n: "2", "i:1": "1", "k:stays": KEPT["k:stays"] },
+      h: { ...NAMED, "": '"empty"', b: "1" },
+    });
+    expect((await stateAt(store, { n: 8 })).images.get("e")).toMatchObject({ end: 4_102_444_803_000 });
+    const records = [];
+    for await (const record of readHistory(store)) records.push(record);
+    expect(records[2]).toMatchObject({ note: { fields: { h: { b: 7 } } }, fields: { h: { b: 2, "": null } } });
+  });
+
+  test("is restored from, gone on with, compacted and restored again", async () => {
+    const { folder, store } = await golden("format-3");
+    const state = on.open({ store, indexes: ["i:"], hashes: true });
+    await state.ready();
+    expect(await stateOf(on.outside)).toMatchObject(STATE_3);
+    expect(await on.outside.pexpiretime("e")).toBe(-1);
+    await state.occ.transact([], () => ({ result: null, set: { h: fields({ b: null, n: 5 }), n: 5 } }));
+    await compact(store);
+    expect((await verified(store)).damages).toEqual([]);
+    const h = { ...NAMED, c: "4", n: "5" };
+    expect(await replayed(on, folder, [], { hashes: true })).toEqual({ ...STATE_3, n: "5", h });
   });
 });
 
