@@ -6,6 +6,7 @@ import { ERRORS } from "./list/errors.ts";
 import { EVENTS } from "./list/events.ts";
 import { EXPIRY } from "./list/expiry.ts";
 import { FILE, S3 } from "./list/files.ts";
+import { HASHES } from "./list/hashes.ts";
 import { HOSTS } from "./list/hosts.ts";
 import { OBSERVE } from "./list/observe.ts";
 import { OPTIMISTIC } from "./list/optimistic.ts";
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...EVENTS,
   ...EXPIRY,
   ...FILE,
+  ...HASHES,
   ...HOSTS,
   ...OBSERVE,
   ...OPTIMISTIC,

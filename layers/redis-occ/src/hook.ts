@@ -29,7 +29,16 @@ export interface Beyond {
   readonly commands: readonly Command[];
 }
 
-/** What becomes of a hash. One that loses its last field is deleted, and is among the images. */
+/**
+ * What becomes of a hash. One that loses its last field is deleted, and is among the images.
+ *
+ * @example
+ * const refuseLarge: CommitHook["prepare"] = (_images, meta, beyond) => {
+ *   for (const [key, { after }] of beyond?.hashes ?? [])
+ *     if (after.size > 1_000) throw new TypeError(`${key} has too many fields`);
+ *   return meta;
+ * };
+ */
 export interface HashChange {
   /** The new text of each field that changes, null of one that is removed. */
   readonly changed: ReadonlyMap<string, string | null>;

@@ -74,8 +74,11 @@ export class Transaction extends Waiting<unknown> {
         return flat && new Map(pairsOf(flat));
       };
       const written = writeOf(decision as Decision<unknown>, { images, codec: this.#codec, hash });
-      if (written !== null && missing.length === 0)
-        write = { ...written, meta: hook.prepare(written.images, this.meta, written.beyond) };
+      if (written !== null && missing.length === 0) {
+        const { images: set, beyond } = written;
+        const meta = hook.prepare(set, this.meta, beyond);
+        write = beyond === undefined ? { images: set, meta } : { images: set, meta, beyond };
+      }
       this.#verdict = { result: (decision as Decision<unknown>).result };
     } catch (error) {
       this.#verdict = { error };

@@ -3,7 +3,7 @@ import { assertAddable } from "./command.ts";
 import { entriesOf } from "./entries.ts";
 import { WrongTypeError } from "./errors.ts";
 import { Fields } from "./fields.ts";
-import type { HashChange, Write } from "./hook.ts";
+import type { Beyond, HashChange, Write } from "./hook.ts";
 import type { Images } from "./images.ts";
 import { checkText } from "./options.ts";
 import type { Decision, Expiring } from "./rule.ts";
@@ -21,28 +21,34 @@ export interface Basis {
  * @throws TypeError for what cannot be written; WrongTypeError
  */
 export function writeOf(decision: Decision<unknown>, basis: Basis): Pick<Write, "images" | "beyond"> | null {
-  const { set, setWithTtl, commands = [] } = decision;
+  const { set, setWithTtl, commands } = decision;
   const draft = new Draft(basis);
   if (set !== undefined) for (const [key, value] of entriesOf(set)) draft.put(key, value);
+  const beyond =
+    setWithTtl === undefined && commands === undefined && !draft.hasHashes ? undefined : beyondOf(decision, draft);
+  const { images } = draft;
+  if (beyond !== undefined) return { images, beyond };
+  return images.size > 0 ? { images } : null;
+}
+
+function beyondOf({ setWithTtl, commands = [] }: Decision<unknown>, draft: Draft): Beyond | undefined {
   const ttls = new Map<string, number | null>();
-  if (setWithTtl !== undefined) {
-    for (const [key, expiring] of entriesOf(setWithTtl)) {
-      const ttl = toTtl(key, expiring);
-      draft.put(key, expiring.value, true);
-      if (draft.writes(key)) ttls.set(key, ttl);
-    }
+  for (const [key, expiring] of entriesOf(setWithTtl)) {
+    const ttl = toTtl(key, expiring);
+    draft.put(key, expiring.value, true);
+    if (draft.writes(key)) ttls.set(key, ttl);
   }
   for (const command of commands) assertAddable(command);
-  const { images, hashes } = draft;
-  if (ttls.size > 0 || commands.length > 0 || hashes !== undefined)
-    return { images, beyond: { ttls, ...(hashes && { hashes }), commands } };
-  return images.size > 0 ? { images } : null;
+  const { hashes } = draft;
+  if (hashes.size > 0) return { ttls, hashes, commands };
+  return ttls.size > 0 || commands.length > 0 ? { ttls, commands } : undefined;
 }
 
 const NO_FIELDS: ReadonlyMap<string, string> = new Map();
 
 class Draft {
   readonly images = new Map<string, string | null>();
+  /** undefined before the first one. */
   #hashes: Map<string, HashChange> | undefined;
   readonly #basis: Basis;
 
@@ -50,9 +56,12 @@ class Draft {
     this.#basis = basis;
   }
 
-  /** undefined where none changes. */
-  get hashes(): ReadonlyMap<string, HashChange> | undefined {
-    return this.#hashes?.size === 0 ? undefined : this.#hashes;
+  get hasHashes(): boolean {
+    return this.#hashes !== undefined;
+  }
+
+  get hashes(): ReadonlyMap<string, HashChange> {
+    return this.#hashes ?? new Map<string, HashChange>();
   }
 
   writes(key: string): boolean {
