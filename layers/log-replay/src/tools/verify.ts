@@ -18,7 +18,8 @@ export interface Finding {
 }
 
 /**
- * What must be true of a record, given the state before it, without the keys that had ended by the record's time.
+ * What must be true of a record, given the state before it, without the keys that had ended by the record's time; a hash
+ * is an object of its fields.
  * @returns what is not, in words
  *
  * @example
