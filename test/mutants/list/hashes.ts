@@ -66,9 +66,9 @@ export const HASHES: readonly Mutant[] = [
   ),
   commit(
     "who was not told of hashes goes on among them",
-    "commit/log-hook.ts",
-    "if (permitsOf(writer.format).hashes && !hashes)",
-    "if (permitsOf(writer.format).hashes && !hashes && epoch === 0)",
+    "format/version.ts",
+    "if (hashes === false && permitsOf(format).hashes)",
+    "if (hashes === false && permitsOf(format - 1).hashes)",
     "whoever has it not refuses",
   ),
   commit(

@@ -14,15 +14,15 @@ import {
 } from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
 import { Comparison, COMPARE_INTERVAL } from "./comparison.ts";
-import { FormatError, RestoringError, StoreMismatchError } from "../errors.ts";
+import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, LAST } from "../redis/keys.ts";
 import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
-import { assertReplayable, recorded } from "./replayable.ts";
-import { neededFormat, permitsOf, WITH_ENDS } from "../format/version.ts";
+import { assertReplayable, changesOf } from "./replayable.ts";
+import { assertPermitted, neededFormat, permitsOf, WITH_ENDS } from "../format/version.ts";
 import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor } from "../protocol.ts";
 import { encodeBody, encodeNotes, keysOf, type Entry, type Position } from "../format/record.ts";
 import type { RecoveryOptions } from "../recover/recovery.ts";
@@ -192,7 +192,7 @@ export class LogHook implements CommitHook<Session> {
     const at = now.toISOString();
     for (const write of writes) {
       const tx = `${this.#process}-${++this.#commits}`;
-      const { images, hashes } = recorded(write);
+      const { images, hashes } = changesOf(write);
       const body = encodeBody(at, tx, write.meta as string, images, write.ends, hashes);
       own.push({ tx, body, images: hashes === undefined ? images : new Map<string, unknown>([...images, ...hashes]) });
     }
@@ -320,16 +320,13 @@ export class LogHook implements CommitHook<Session> {
    * @throws FormatError where this process would not know a hash
    */
   async #enter(epoch: number): Promise<AppendTurns | null> {
-    const { store, open, commit, hashes = false, name } = this.#options;
+    const { store, open, commit, name } = this.#options;
     const begin = (await store.begins()).get(epoch);
     if (begin === undefined)
       throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     const writer = new EpochWriter(store, epoch, begin, name);
     const needed = neededFormat(this.#options);
-    if (permitsOf(writer.format).hashes && !hashes)
-      throw new FormatError(
-        `log ${store.id} has hashes from epoch ${epoch} on: who works on it needs the option hashes`,
-      );
+    assertPermitted(writer.format, this.#options, `log ${store.id}`);
     await askWhetherFit(open, store, { commit, ...permitsOf(Math.max(needed, writer.format)) });
     if (needed > writer.format) {
       this.#outgrown = epoch;

@@ -37,8 +37,8 @@ function assertOwn(keys: Iterable<string>): void {
     if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
 }
 
-/** What a record says of a write. */
-export interface Recorded {
+/** What a record says that a transaction changes. */
+export interface Changes {
   readonly images: ReadonlyMap<string, string | null>;
   /** Absent where no hash changes. */
   readonly hashes?: ReadonlyMap<string, FieldChanges>;
@@ -48,7 +48,7 @@ export interface Recorded {
  * A hash that begins or is given another end is deleted first, and then has all of its fields: a replay need not know whether a
  * former one had ended by then, and fields have ended with what the last record says.
  */
-export function recorded({ images, beyond }: Write): Recorded {
+export function changesOf({ images, beyond }: Write): Changes {
   if (beyond?.hashes === undefined) return { images };
   const set = new Map(images);
   const hashes = new Map<string, FieldChanges>();

@@ -80,11 +80,13 @@ export class NewestImages {
 
 /** Characters by which a change makes what is kept of its key longer. */
 function growthOf(before: Merged | undefined, change: Change): number {
-  const former = typeof before === "object" ? before?.fields : before;
-  if (change === null || typeof change === "string") return lengthOf(change) - lengthOf(former ?? null);
+  const former = (typeof before === "object" ? before?.fields : before) ?? null;
+  const fields = typeof former === "object" ? former : null;
+  if (change === null || typeof change === "string")
+    return lengthOf(change) - lengthOf(former) - ENTRY_BYTES * (fields?.size ?? 0);
   let growth = 0;
   for (const [field, text] of change) {
-    const known = typeof former === "object" ? former.get(field) : undefined;
+    const known = fields?.get(field);
     growth += lengthOf(text) - (known === undefined ? -field.length - ENTRY_BYTES : lengthOf(known));
   }
   return growth;

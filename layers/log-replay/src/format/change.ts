@@ -18,20 +18,23 @@ export interface MergedFields {
 
 /**
  * Adds a change to those before it. Of a hash these are taken over, and not copied: whoever folds a history owns what it has.
- * @param before undefined where nothing is known of the key
+ * @param before null where the key is not there, undefined where nothing is known of it
  * @throws TypeError for fields of a string, which no record changes
  */
 export function merged(before: Merged | undefined, change: Change): Merged {
   if (change === null || typeof change === "string") return change;
   if (typeof before === "string") throw new TypeError("fields of a string change");
   const all = before ?? { isWhole: before === null, fields: new Map<string, string | null>() };
-  for (const [field, text] of change) all.fields.set(field, text);
+  for (const [field, text] of change) {
+    if (text === null && all.isWhole) all.fields.delete(field);
+    else all.fields.set(field, text);
+  }
   return all;
 }
 
-/** What the key holds then, if it held nothing that is not known. */
-export function contentOf(value: Merged | undefined): Content | null {
-  if (value === undefined || value === null || typeof value === "string") return value ?? null;
+/** What the key holds then, where all of it is known. */
+export function contentOf(value: Merged): Content | null {
+  if (value === null || typeof value === "string") return value;
   const present = presentIn(value.fields);
   return present.size > 0 ? present : null;
 }

@@ -47,6 +47,15 @@ export function assertKnown(format: unknown, where: string): void {
   );
 }
 
+/**
+ * @param hashes false where whoever is to work on the log would not know any; undefined where that does not matter
+ * @throws FormatError where there may be some
+ */
+export function assertPermitted(format: number, { hashes }: Permits, log: string): void {
+  if (hashes === false && permitsOf(format).hashes)
+    throw new FormatError(`${log} has hashes: who works on it needs the option hashes`);
+}
+
 /** The highest format of epochs: whoever knows that knows all of theirs. @param begins how they begin */
 export function formatOf(begins: Iterable<{ readonly format?: number }>): number {
   return Math.max(FORMAT, ...Array.from(begins, ({ format = FORMAT }) => format));

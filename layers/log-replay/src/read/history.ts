@@ -61,7 +61,7 @@ export function stateAt(
     const apply = ({ epoch, line }: FramedLine): void => {
       eachChange(line, `epoch ${epoch}`, (key, change, time, end) => {
         if (change === null) values.delete(key);
-        else values.set(key, { value: merged(values.get(key)?.value, change), at: time, end });
+        else values.set(key, { value: merged(values.get(key)?.value ?? null, change), at: time, end });
       });
       last = timeOf(line);
     };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { formatOf, neededFormat, permitsOf, type Permits } from "../format/version.ts";
+import { assertPermitted, formatOf, neededFormat, permitsOf, type Permits } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
@@ -26,7 +26,10 @@ export type LogEvent =
   | { readonly event: "segment truncated"; readonly segment: string; readonly copy: string }
   | { readonly event: "compaction failed"; readonly error: unknown };
 
-/** `Permits`: what the epoch's records may say. What its parent's may, they may in any case. */
+/**
+ * `Permits`: what the epoch's records may say. What its parent's may, they may in any case; only where `hashes` is false, none
+ * begins on a log that has some.
+ */
 export interface RecoveryOptions extends Permits {
   readonly store: LogStore;
   readonly open: () => Promise<Connection>;
@@ -131,6 +134,7 @@ async function restoreUnder(
     if (highest > lastBegun(begins)) await surveyHistory(store, progressOf(lock));
     // What that takes is known only now.
     const format = formatOf(begins.values());
+    assertPermitted(format, options, `log ${store.id}`);
     if (format > neededFormat(options)) await askWhetherFit(options.open, store, { ...options, ...permitsOf(format) });
     // Whoever was held up until now must not claim, because somebody else may be restoring.
     await lock.write([]);

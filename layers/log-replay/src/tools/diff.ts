@@ -193,9 +193,9 @@ async function compareExactly(store: LogStore, looks: readonly Look[]): Promise<
   const wanted = new Set(looks.flatMap(({ values }) => [...values.keys()]));
   const known = new Map<string, { readonly value: Merged; readonly end: number | null }>();
   const put = (key: string, change: Change, _at: number, end: number | null): void =>
-    void (wanted.has(key) && known.set(key, { value: merged(known.get(key)?.value, change), end }));
+    void (wanted.has(key) && known.set(key, { value: merged(known.get(key)?.value ?? null, change), end }));
   const logged = (key: string): Held | null => {
-    const { value, end = null } = known.get(key) ?? {};
+    const { value = null, end = null } = known.get(key) ?? {};
     const content = contentOf(value);
     return content === null ? null : { content, end };
   };

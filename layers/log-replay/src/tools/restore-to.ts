@@ -108,7 +108,7 @@ interface Known {
 
 /** @param now milliseconds since 1970 */
 function valueOf(known: Known | undefined, now: number): Value | null {
-  const { value, end = null } = known ?? {};
+  const { value = null, end = null } = known ?? {};
   const content = hasLongEnded(end, now) ? null : contentOf(value);
   return content === null ? null : { content, end };
 }
@@ -164,7 +164,7 @@ class WayBack {
         const before = known.get(key);
         if (n > last && !then.has(key)) then.set(key, valueOf(before, now));
         if (change === null || hasLongEnded(end, now)) known.delete(key);
-        else known.set(key, { value: merged(before?.value, change), end });
+        else known.set(key, { value: merged(before?.value ?? null, change), end });
       });
       await renew();
     }

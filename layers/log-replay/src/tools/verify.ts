@@ -148,7 +148,7 @@ function lawful(law: Law | undefined, found: Findings): (record: SegmentLine) =>
     if (found.isBroken) return;
     const now = timeOf(line);
     const before = (key: string): unknown => {
-      const { value, end = null } = state.get(key) ?? {};
+      const { value = null, end = null } = state.get(key) ?? {};
       const content = end !== null && end <= now ? null : contentOf(value);
       return content === null ? null : JSON.parse(textOf(content));
     };
