@@ -43,12 +43,12 @@ export const HASHES: readonly Mutant[] = [
     `if (found !== undefined && found !== "hash")`,
     "a key of another type",
   ),
-  occ(
+  of("redis-occ", LOGGED, "log-replay/test/commit/hashes")(
     "a deleted hash has its former fields when it begins again",
     "write.ts",
     "(isNew ? NO_FIELDS : read)",
     "(isNew ? read : read)",
-    "null deletes all of a hash",
+    "a record says which fields",
   ),
   commit(
     "a hash that begins after one that has ended is not said whole",
@@ -71,19 +71,12 @@ export const HASHES: readonly Mutant[] = [
     "if (hashes === false && permitsOf(format - 1).hashes)",
     "whoever has it not refuses",
   ),
-  commit(
-    "reads do not wait for fields that are on their way to the log",
-    "format/record.ts",
-    `if (name === "set" || (name === "fields" && isAfterSet))`,
-    `if (name === "set" && isAfterSet)`,
-    "who reads the hash appends for it",
-  ),
-  commit(
+  fold(
     "removed fields stay after a restore",
     "recover/replay.ts",
     `    ...inParts(["hdel", key], removed),\n`,
     "",
-    "has the same hashes again",
+    "in another chunk",
   ),
   fold(
     "a snapshot forgets fields that have not changed since",
@@ -98,6 +91,13 @@ export const HASHES: readonly Mutant[] = [
     `|| typeof value === "string" || value.isWhole) return null;`,
     `|| typeof value === "string") return null;`,
     "a snapshot keeps of each hash",
+  ),
+  of("log-replay", LOGGED, "log-replay/test/format/record.property")(
+    "an entry does not tell the hashes that it changes",
+    "format/record.ts",
+    `if (name === "set" || (name === "fields" && isAfterSet))`,
+    `if (name === "set" && isAfterSet)`,
+    "a replay takes each key",
   ),
   tool("`diff(store, url)`")(
     "hashes are not asked for",

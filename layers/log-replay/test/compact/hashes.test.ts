@@ -57,6 +57,35 @@ test("a snapshot keeps of each hash the last values of its fields, with the last
   expect(textOf(await stateAt(store))).toEqual({ s: "1", t: "1", h: '{"a":2,"c":3}', k: '{"other":1}' });
 });
 
+test("a hash whose fields change in another chunk of the restore than that in which it began", async () => {
+  const store = await on.store();
+  await begun(store, 1, { parent: 0, cut: 0, format: 3 });
+  const many = (part: number) => Object.fromEntries(Array.from({ length: 1_200 }, (_, i) => [`${part}:${i}`, i]));
+  await append(
+    store,
+    1,
+    [entry(1, 1, { h: null, g: null, k: null, s: 1 }, { k: FAR }, { h: { a: 1, b: 1 }, g: { a: 1 }, k: { a: 1 } })],
+    [entry(1, 2, many(1))],
+    [entry(1, 3, { g: null, s: null }, { k: FAR }, { h: { a: null, b: 2 }, s: { a: 1 }, k: { a: null, b: 1 } })],
+    [entry(1, 4, many(2))],
+    [entry(1, 5, { s: 2, h: null }, {}, { h: { c: 1 } })],
+  );
+  for (const round of ["log", "snapshot"]) {
+    const state = await restored(store.folder);
+    const { h, g, s, k } = state;
+    expect([round, h, g, s, k, Object.keys(state).length]).toEqual([
+      round,
+      { c: "1" },
+      undefined,
+      "2",
+      { b: "1" },
+      2_403,
+    ]);
+    expect(textOf(await stateAt(store, { n: 3 }))).toMatchObject({ h: '{"b":2}', s: '{"a":1}', k: '{"b":1}' });
+    await compact(store);
+  }
+});
+
 test("a hash that had long ended is left out with all of its fields, wherever they stand", async () => {
   const store = await on.store();
   await begun(store, 1, { parent: 0, cut: 0, format: 3 });
