@@ -27,7 +27,9 @@ test("whoever listens hears what is published from then on, the publisher itself
   const [a, b, deaf, other] = [member(), member(), member(), member({ name: "other" })];
   await a.channel.publish("before");
   await Promise.all([a, b, other].map(({ channel }) => channel.listen()));
+  const subscribed = await on.calls("subscribe");
   await a.channel.listen(); // once more costs nothing, and is heard once
+  expect(await on.calls("subscribe")).toBe(subscribed);
   for (const text of ["1", "2", "3"]) await a.channel.publish(text);
   await until(() => b.heard.length === 3 && a.heard.length === 3);
   expect([a.heard, b.heard, deaf.heard, other.heard]).toEqual([["1", "2", "3"], ["1", "2", "3"], [], []]);

@@ -219,9 +219,9 @@ function judgeRest(
 ): Torn {
   const end = buffer.length - 1;
   const damage = (at: number, what: string): void => onDamage(new LogDamageError(file, line + at, what));
-  const closed = spans.flatMap(({ to }, i) => (trailerBefore(buffer, to) === null ? [] : [i]));
+  const isClosing = ({ to }: Span): boolean => trailerBefore(buffer, to) !== null;
   // Its writer went on behind it, and does so only once a frame is durable.
-  const durable = (closed.findLast((i) => spans[i]?.to !== end) ?? -1) + 1;
+  const durable = spans.findLastIndex((span) => span.to !== end && isClosing(span)) + 1;
   for (const at of worst(buffer, spans.slice(0, durable))) damage(at, "a bad checksum in the middle of the log");
 
   const unwritten = zeroedSectors(buffer, offset);
@@ -232,7 +232,7 @@ function judgeRest(
     return excused || isIntact(bytes) ? [] : [{ i, bytes }];
   });
   for (const { i, bytes } of spoilt) damage(i, `${faultOf(bytes)}, ${AT_THE_END}`);
-  const last = closed.at(-1) ?? -1;
+  const last = spans.findLastIndex(isClosing);
   if (spoilt.length === 0 && unwritten.length === 0) {
     if (last >= durable) damage(last, `the frame's checksum does not fit its lines, ${AT_THE_END}`);
     else if (trailerBefore(buffer, end) !== null)

@@ -63,10 +63,36 @@ describe("an end that no crash leaves says what is wrong with it", () => {
     ]);
   });
 
-  test("its writer went on behind lines that are whole and not the frame's", async () => {
+  test.each([
+    [`"lines":3`, `"lines":0`],
+    [`"lines":3`, `"lines":2`],
+    [`"lines":3`, `"lines":6`],
+    [`"bytes":`, `"bytes":9`],
+  ])("its trailer counts other lines or bytes than it covers (%s, %s)", async (text, other) => {
+    expect(await damageIn(Buffer.from(last.toString().replace(text, other)))).toEqual([
+      `5: the frame's checksum does not fit its lines, ${ANSWERED}`,
+    ]);
+  });
+
+  test("the only line of its frame is whole, and another than the frame had", async () => {
+    const frame = encodeFrame([entry(6, "six")]);
+    const unfit = Buffer.from(frame.toString().replace(`"bytes":`, `"bytes":9`));
+    const damage = `the frame's checksum does not fit its lines, ${ANSWERED}`;
+    expect(await damageIn(unfit)).toEqual([`3: ${damage}`]);
+    // It is told of by itself, whatever stands before it.
     const [third = "", fourth = "", fifth = ""] = lines(last);
+    expect(await damageIn(Buffer.concat([joined([fourth, third, fifth]), unfit]))).toEqual([
+      `5: ${MIDDLE}`,
+      `6: ${damage}`,
+    ]);
+  });
+
+  test("its writer went on behind a frame, so that had become durable before it was spoilt", async () => {
     const torn = encodeFrame([entry(6, "six")]).subarray(0, 40);
+    const [third = "", fourth = "", fifth = ""] = lines(last);
     expect(await damageIn(Buffer.concat([joined([fourth, third, fifth]), torn]))).toEqual([`5: ${MIDDLE}`]);
+    const spoilt = flipped(last, last.indexOf(fourth) + 40);
+    expect(await damageIn(Buffer.concat([spoilt, torn]))).toEqual([`4: ${MIDDLE}`]);
   });
 });
 
