@@ -53,8 +53,8 @@ export const FILE: readonly Mutant[] = [
   log({
     what: "a sector of zeros excuses what is before it in the log",
     file: "format/frame.ts",
-    before: "const durable = (closed.findLast((i) => spans[i]?.to !== end) ?? -1) + 1;",
-    after: "const durable = 0 * closed.length;",
+    before: "const durable = spans.findLastIndex((span) => span.to !== end && isClosing(span)) + 1;",
+    after: "const durable = 0;",
     promise: ["the log is damaged", "a frame is torn by a crash"],
     tests: FRAME,
     name: "in a frame that one with unwritten sectors inside it follows",
