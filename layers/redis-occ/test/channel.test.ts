@@ -35,6 +35,19 @@ test("whoever listens hears what is published from then on, the publisher itself
   expect([a.heard, b.heard, deaf.heard, other.heard]).toEqual([["1", "2", "3"], ["1", "2", "3"], [], []]);
 });
 
+test("listen resolves once Redis has it, and not before", async () => {
+  const proxy = await on.proxy();
+  const { channel } = member({ url: proxy.url });
+  const caught = proxy.catchNext("subscribe");
+  let listens = false;
+  const listening = channel.listen().then(() => (listens = true));
+  const held = await caught;
+  expect(listens).toBe(false);
+  held.pass();
+  await listening;
+  expect(await on.outside.pubsub("NUMSUB", "sold")).toEqual(["sold", 1]);
+});
+
 test("its name is the same in all databases, and whatever keyPrefix there is", async () => {
   const a = member({ url: `${on.redis.url}/3?keyPrefix=a:` });
   const b = member({ url: undefined, redis: { port: on.redis.port, keyPrefix: "b:" } });

@@ -43,7 +43,7 @@ export const CHANNELS: readonly Mutant[] = [
     "it resolves before messages come in",
     "await bounded(redis, this.#timeout, redis.subscribe(this.#name));",
     "void redis.subscribe(this.#name);",
-    "whoever listens hears what is published from then on",
+    "listen resolves once Redis has it",
   ),
   news(
     LISTEN,
