@@ -262,8 +262,8 @@ export const COMMAND_LINE: readonly Mutant[] = [
     "exit.ts",
     '.replace(/\\s*\\n\\s*/g, " ")',
     "",
-    "what S3 refuses is said in a line",
-    `${TESTS}/bucket`,
+    "what cannot be done is said in one line",
+    `${TESTS}/command-line`,
   ),
   cli(
     EXIT_CODE,

@@ -27,6 +27,7 @@ describe("what cannot be done is said in one line on stderr, with exit code 2", 
     [["restore", "a"], "required option '--at <moment>' not specified"],
     [["restore", "a", "--at", "1", "--redis", "redis://127.0.0.1"], "Unknown option '--redis'"],
     [["verify", "/nowhere"], "/nowhere is no log store: it has no store.json"],
+    [["verify", "/no\n  where"], "/no where is no log store: it has no store.json"],
     [["verify", "s3://bucket"], "s3://bucket is not of the form s3://BUCKET/PREFIX"],
     [["verify", "s3://bucket/log"], "s3://bucket/log: AWS_REGION is not set"],
   ])("%j", async (args, why) => {
