@@ -123,6 +123,20 @@ test("a server that is gone, one that hangs, a wrong password and a wrong addres
   await until(() => heard.includes("3"));
 });
 
+test("a user who may not listen is told so, and listens once that is allowed", async () => {
+  const own = await on.ownRedis();
+  const admin = on.connect(own.url);
+  await admin.call("acl", "setuser", "ann", "on", "nopass", "~*", "+@all", "resetchannels");
+  const { channel, heard } = member({ url: own.url.replace("//", "//ann:any@") });
+  expect(await outcome(channel.listen())).toBeInstanceOf(AccessError);
+  expect(await outcome(channel.publish("1"))).toBeInstanceOf(AccessError);
+  await admin.call("acl", "setuser", "ann", "&sold");
+  await channel.listen();
+  await channel.publish("2");
+  await until(() => heard.length > 0);
+  expect(heard).toEqual(["2"]);
+});
+
 test("once it is closed, calls end with a ClosedError, and nothing stays open", async () => {
   const { channel } = member();
   const name = `c${Date.now()}`;

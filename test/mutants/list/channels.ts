@@ -57,7 +57,7 @@ export const CHANNELS: readonly Mutant[] = [
     "a failed one is what every later one gets",
     "      this.#listening = undefined;\n      throw this.#explained(error);",
     "      throw this.#explained(error);",
-    "a server that is gone, one that hangs",
+    "a user who may not listen is told so",
   ),
   news(
     REST,

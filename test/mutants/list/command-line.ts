@@ -1,4 +1,5 @@
 /** `npx log-replay`: what it prints, what it asks, and what its exit codes tell. */
+import { join } from "node:path";
 import type { Mutant } from "../mutant.ts";
 
 const CLI = "layers/log-replay/src/cli";
@@ -11,7 +12,7 @@ const cli = (
   after: string,
   name: string,
   tests = `${TESTS}/commands`,
-): Mutant => ({ what, file: `${CLI}/${file}`, before, after, promise, project: "layers", tests, name });
+): Mutant => ({ what, file: join(CLI, file), before, after, promise, project: "layers", tests, name });
 
 const SHOW = "`show <log...>`";
 const FOLLOW = "`follow <log...>`";

@@ -71,6 +71,9 @@ describe("help", () => {
     for (const option of ["--at <moment>", "--key <key>", "--json", "-h, --help"])
       expect(asked.stdout).toContain(option);
     expect(await cli(["state", "--help"])).toEqual(asked);
+    const follow = await cli(["help", "follow"]);
+    expect(follow.stdout).toMatch(/--last <count> +[^\n]+ \(default 10\)\n/);
+    expect(follow.stdout.match(/\(default/g)).toHaveLength(1);
     expect(await cli(["state", "-h", "--at", "1"])).toEqual(asked);
   });
 
