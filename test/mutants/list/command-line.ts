@@ -208,6 +208,14 @@ export const COMMAND_LINE: readonly Mutant[] = [
     "compact: the logs are folded",
   ),
   cli(
+    COMPACT,
+    "a signal does not break it off",
+    "commands/compact.ts",
+    "            signal,\n",
+    "",
+    "compact: Ctrl-C or SIGTERM breaks it off",
+  ),
+  cli(
     BACKUP,
     "what is there is overwritten",
     "commands/backup.ts",

@@ -4,6 +4,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { compact, openFileStore, readHistory, type LogStore } from "../../src/index.ts";
+import { append, begun, entry } from "../support/logs.ts";
 import { add, stage, until, type Stage } from "../support/stage.ts";
 import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from "../tools/support.ts";
 import { cli, cliAnswered, json, launched } from "./support.ts";
@@ -265,6 +266,23 @@ test("compact: the logs are folded, and read as before", async () => {
     expect(await (await openFileStore({ folder })).snapshot()).not.toBeNull();
   }
   expect((await cli(["show", store.folder, "--json"])).lines).toEqual(before);
+});
+
+test("compact: Ctrl-C or SIGTERM breaks it off, and the next one does what is left", async () => {
+  const store = await on.store();
+  await begun(store, 1);
+  await append(store, 1, ...Array.from({ length: 100 }, (_, i) => [entry(1, i + 1, { k: "x".repeat(100_000) })]));
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    // At a terminal it tells how far it is; when it does so first comes the signal.
+    const told = `let n=0;process.stderr.isTTY=true;process.stderr.write=()=>n++||process.kill(process.pid,"${signal}")`;
+    const { code, stdout } = await cli(["compact", store.folder], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(told)}`,
+    });
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(await store.snapshot()).toBeNull();
+  }
+  expect(await cli(["compact", store.folder])).toMatchObject({ code: 0, stderr: "" });
+  expect(await store.snapshot()).toMatchObject({ n: 100 });
 });
 
 test("backup: a log like its source under a name that is new, verified; its damage is told", async () => {
