@@ -150,6 +150,15 @@ export const FILE: readonly Mutant[] = [
     name: "a segment in use that is",
   }),
   log({
+    what: "a writer brings back the damage that a repair has set aside",
+    file: "stores/file/segment.ts",
+    before: "(await isSetAside(this.#pathOf(this.#count))) ?",
+    after: "this.#count === 0 ?",
+    promise: ["a log was edited, or transferred as text", "`repair <log>`"],
+    tests: "log-replay/test/tools/repair",
+    name: "a repair beside a writer with nothing to do",
+  }),
+  log({
     what: "an empty folder in the place of an archive's store is filled",
     file: "stores/file/store.ts",
     before:
