@@ -5,7 +5,7 @@
  *   npm run mutants                                # all of them; first the tests as they are
  *   npm run mutants -- --minutes 5 --seed 7        # as many as that time allows, in an order that follows from the seed
  *   npm run mutants -- --only power-loss           # those whose file, words, promise or tests have this; more than once: or this
- *   npm run mutants -- --lanes 1                   # copies of the tree at the same time; 2, where the machine has namespaces
+ *   npm run mutants -- --copies 1                  # copies of the tree at the same time; 2, where the machine has namespaces
  *
  * Mutants of the store in S3 are tried where S3_ENDPOINT names one (`npm run deploy:local` prints that of its emulator).
  *
@@ -13,7 +13,7 @@
  */
 import { parseArgs } from "node:util";
 import { Random } from "../crash/support/random.ts";
-import { Lane, lanesPossible, type Outcome } from "./lane.ts";
+import { copiesPossible, TreeCopy, type Outcome } from "./tree-copy.ts";
 import { MUTANTS } from "./list.ts";
 import { promisesOf, type Mutant } from "./mutant.ts";
 
@@ -22,7 +22,7 @@ const { values } = parseArgs({
     minutes: { type: "string" },
     seed: { type: "string", default: "1" },
     only: { type: "string", multiple: true },
-    lanes: { type: "string" },
+    copies: { type: "string" },
   },
 });
 const { only } = values;
@@ -42,21 +42,21 @@ const sound = new Map<string, Promise<Outcome>>();
 let tried = 0;
 
 /** Tests that fail anyway find nothing. In a sample they were run just before, by `npm test`. */
-function unharmed(lane: Lane, mutant: Mutant): Promise<Outcome> {
+function unharmed(copy: TreeCopy, mutant: Mutant): Promise<Outcome> {
   if (until !== Infinity) return Promise.resolve({ passed: true });
   const { project, tests, name = "", byHistories = false } = mutant;
   const key = `${project} ${tests} ${name} ${byHistories}`;
-  const known = sound.get(key) ?? lane.test(mutant);
+  const known = sound.get(key) ?? copy.test(mutant);
   sound.set(key, known);
   return known;
 }
 
-async function work(lane: Lane): Promise<void> {
+async function work(copy: TreeCopy): Promise<void> {
   for (let next = queue.next(); next.done !== true && Date.now() < until; next = queue.next()) {
     const mutant = next.value;
-    const before = await unharmed(lane, mutant);
+    const before = await unharmed(copy, mutant);
     const started = Date.now();
-    const after = before.passed ? await lane.tryOut(mutant) : before;
+    const after = before.passed ? await copy.tryOut(mutant) : before;
     tried++;
     const verdict = after.passed ? "NOT FOUND" : before.passed ? "found" : "fails without it";
     const seconds = String(Math.round((Date.now() - started) / 1000)).padStart(4);
@@ -66,12 +66,12 @@ async function work(lane: Lane): Promise<void> {
   }
 }
 
-const count = values.lanes === undefined ? lanesPossible() : Number(values.lanes);
-const lanes = Array.from({ length: count }, () => new Lane(count > 1));
+const count = values.copies === undefined ? copiesPossible() : Number(values.copies);
+const copies = Array.from({ length: count }, () => new TreeCopy(count > 1));
 try {
-  await Promise.all(lanes.map(work));
+  await Promise.all(copies.map(work));
 } finally {
-  for (const lane of lanes) lane.close();
+  for (const copy of copies) copy.close();
 }
 for (const { what, file, promise } of survivors)
   process.stdout.write(`\nnot found: ${what} (${file})\n  it breaks: ${[promise].flat().join("; ")}\n`);

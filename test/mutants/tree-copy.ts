@@ -24,10 +24,10 @@ const PATIENCE = 5 * 60_000;
 /** Milliseconds for what a command has said before its end. */
 const LAST_WORDS = 2_000;
 
-/** A namespace of the network for each lane, where the machine allows it: tests beside each other could take each other's ports. */
+/** A namespace of the network for each copy, where the machine allows it: tests beside each other could take each other's ports. */
 const ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
 
-export const lanesPossible = (): number => (spawnSync("unshare", ["--net", "true"]).status === 0 ? 2 : 1);
+export const copiesPossible = (): number => (spawnSync("unshare", ["--net", "true"]).status === 0 ? 2 : 1);
 
 /** What tests said, and the first of those that failed. */
 export type Outcome = { readonly passed: true } | { readonly passed: false; readonly failure: string };
@@ -41,7 +41,7 @@ interface Run {
   readonly hung: boolean;
 }
 
-export class Lane {
+export class TreeCopy {
   readonly #folder: string;
   readonly #alone: boolean;
 
