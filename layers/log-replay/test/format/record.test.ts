@@ -91,7 +91,7 @@ test("where all keys stay, nothing is said of ends", () => {
 
 test("a line that sets nothing has no image to visit", () => {
   const visited: string[] = [];
-  eachImage(Buffer.from(`{"epoch":1,"n":1,"at":"${AT}","note":{"k":1}}`), "segment-1", (key) => visited.push(key));
+  eachChange(Buffer.from(`{"epoch":1,"n":1,"at":"${AT}","note":{"k":1}}`), "segment-1", (key) => visited.push(key));
   expect(visited).toEqual([]);
 });
 
