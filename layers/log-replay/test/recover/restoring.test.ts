@@ -48,7 +48,7 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const { store, held, ready, events } = await inTheMiddle(400);
     expect(await on.outside.get("log:guard")).toBeNull();
     const others = listener();
-    const other = on.open({ store: await on.store(store.folder), onEvent: others.onEvent });
+    const other = on.open({ store: await on.store(store.folder), lockTtl: 400, onEvent: others.onEvent });
     expect(await other.occ.transact(["k:0:0"], add("k:0:0", 7))).toBe(7);
     held.pass();
     await ready;

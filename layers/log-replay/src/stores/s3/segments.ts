@@ -40,21 +40,21 @@ export class S3Segments {
     }
     // A writer may be anywhere, so nobody knows that it is gone, only that it went on to the next segment.
     const last = lastOf([...frames.keys()]);
-    return [...frames].map(([name, objects]) => this.#segment(name, !last.has(name), objects));
+    return [...frames].map(([name, objects]) => this.#segment(name, !last.has(name), objects, { frames: true }));
   }
 
   async archived(epoch?: number): Promise<Segment[]> {
     const objects = await this.#bucket.list(this.#prefix + ARCHIVE + segmentPrefix(epoch));
-    return objects.map((object) => this.#segment(this.#name(object), true, [object]));
+    return objects.map((object) => this.#segment(this.#name(object), true, [object], { frames: false }));
   }
 
-  async *read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
+  async *read(segment: Segment, chunk: number, from = 0, asListed = false): AsyncGenerator<Buffer> {
     const key = `${this.#prefix}${segment.name}/`;
     const objects = this.#listed.get(segment) ?? (await this.#bucket.list(key));
     if (objects.length === 0) throw new GoneError(`${segment.name} is no longer there`);
     const { content, from: left } = this.#readFrom(objects, chunk, from);
     yield* content;
-    if (segment.closed) return;
+    if (segment.closed || asListed) return;
     yield* this.#readFrom(await this.#bucket.list(key, objects.at(-1)?.key), chunk, left).content;
   }
 
@@ -117,12 +117,20 @@ export class S3Segments {
     return first < objects.length ? { content: without(content, left), from: 0 } : { content, from: left };
   }
 
-  #segment(name: string, closed: boolean, objects: readonly Listed[]): Segment {
+  /** @param frames whether each of the objects is a frame */
+  #segment(
+    name: string,
+    closed: boolean,
+    objects: readonly Listed[],
+    { frames }: { readonly frames: boolean },
+  ): Segment {
+    const bytes = objects.reduce((sum, { size }) => sum + size, 0);
     const segment: Segment = {
       epoch: Number(/segment-(\d+)-/.exec(name)?.[1]),
       name,
       closed,
-      bytes: objects.reduce((sum, { size }) => sum + size, 0),
+      bytes,
+      ...(frames ? { lastFrame: bytes - (objects.at(-1)?.size ?? 0) } : {}),
       modified: objects.reduce((latest, { modified }) => (modified > latest ? modified : latest), 0),
     };
     this.#listed.set(segment, objects);
