@@ -88,6 +88,7 @@ export class LogHook implements CommitHook<Session> {
   readonly #closing = new AbortController();
   #commits = 0;
   #turns: AppendTurns | undefined;
+  #hasWorked = false;
   readonly #outcomes: Outcomes;
   readonly #recovery: SharedRecovery;
   readonly #comparison: Comparison;
@@ -110,6 +111,11 @@ export class LogHook implements CommitHook<Session> {
   /** The epoch that this process last worked in; 0 before the first. */
   get epoch(): number {
     return this.#turns?.writer.epoch ?? 0;
+  }
+
+  /** True once this process has come upon a state that is in step with the log. */
+  get hasWorked(): boolean {
+    return this.#hasWorked;
   }
 
   /** What identifies the data, and how far they are. */
@@ -376,8 +382,11 @@ export class LogHook implements CommitHook<Session> {
       history: state.history,
     };
     const inStep = this.#comparison.isInStep(writer, state.guard, connection);
-    if (typeof inStep === "boolean") return inStep ? used : null;
-    return inStep.then((isIt) => (isIt ? used : null));
+    const judged = (isIt: boolean): Session | null => {
+      this.#hasWorked ||= isIt;
+      return isIt ? used : null;
+    };
+    return typeof inStep === "boolean" ? judged(inStep) : inStep.then(judged);
   }
 
   /** Makes all that the tail holds durable, if Redis still has the session's state. */

@@ -35,7 +35,7 @@ export interface RecoveryOptions {
   readonly expiry?: boolean;
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
-  /** Milliseconds after which the lock is free if its holder no longer renews it. */
+  /** Milliseconds for which the lock's holder may give no sign of life before it is taken for dead. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
   /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
