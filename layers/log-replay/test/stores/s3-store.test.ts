@@ -534,8 +534,19 @@ describe("requests", () => {
     await store.claim(2);
     proxy.seen.length = 0;
     expect(await surveyHistory(store, () => Promise.resolve())).toMatchObject({ parent: 1, cut: 60, records: 60 });
-    // The snapshots, twice, the beginnings, and the segments.
-    expect(asked(proxy).filter((method) => method === "LIST")).toHaveLength(4);
+    // The snapshots, twice, the beginnings, and the segments, once more to see that they are still there; of the store, its identity.
+    expect(asked(proxy).filter((method) => method === "LIST")).toHaveLength(5);
+    expect(asked(proxy).filter((method) => method === "HEAD")).toHaveLength(1);
+  });
+
+  test("what is gone from between many segments is missed, as it is from among few", async () => {
+    const { options, open } = await many();
+    const store = await open();
+    const frames = (await store.segments(1)).map((segment) => ({ segment, offset: 0, bytes: Buffer.alloc(0) }));
+    await store.sync(frames);
+    const [first] = frames;
+    await outside(server).delete([`${options.prefix}${first?.segment.name}/0000000020.jsonl`]);
+    for (const some of [frames, frames.slice(0, 1)]) await expect(store.sync(some)).rejects.toThrow(GoneError);
   });
 
   test("who reads a log that goes on finds what has come since it was listed", async () => {

@@ -8,6 +8,9 @@ import { segmentOf } from "./segment.ts";
 
 const ARCHIVE = "archive/";
 
+/** As many as S3 lists by one request. */
+const LISTED_AT_ONCE = 1_000;
+
 /** Bytes that are read at a time where a segment is put together for the archive. */
 const CHUNK = 4 * 1024 * 1024;
 
@@ -60,13 +63,23 @@ export class S3Segments {
 
   /** @throws GoneError where one of them is no longer there */
   async assertPresent(frames: readonly LastFrame[]): Promise<void> {
+    const isPresent = await this.#whatIsPresent(frames.map(({ segment }) => segment));
     await Promise.all(
       frames.map(async ({ segment }) => {
         const key = this.#listed.get(segment)?.at(-1)?.key;
-        if (key === undefined || !(await this.#bucket.has(key)))
-          throw new GoneError(`${segment.name} is no longer there`);
+        if (key === undefined || !(await isPresent(key))) throw new GoneError(`${segment.name} is no longer there`);
       }),
     );
+  }
+
+  /** Asks for each object, or lists their epochs, whatever takes fewer requests. */
+  async #whatIsPresent(segments: readonly Segment[]): Promise<(key: string) => boolean | Promise<boolean>> {
+    const objects = segments.reduce((sum, segment) => sum + (this.#listed.get(segment)?.length ?? 0), 0);
+    const epochs = [...new Set(segments.map(({ epoch }) => epoch))];
+    if (segments.length <= epochs.length + objects / LISTED_AT_ONCE) return (key) => this.#bucket.has(key);
+    const listed = await Promise.all(epochs.map((epoch) => this.#bucket.list(this.#prefix + segmentPrefix(epoch))));
+    const present = new Set(listed.flat().map(({ key }) => key));
+    return (key) => present.has(key);
   }
 
   /** The frames become one object of the archive, and only then are deleted. */
