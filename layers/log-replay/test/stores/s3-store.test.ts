@@ -16,9 +16,6 @@ import {
   type LogStore,
   type Segment,
 } from "../../src/index.ts";
-import { encodeFrame } from "../../src/format/frame.ts";
-import { logEnd } from "../../src/read/log-end.ts";
-import { surveyHistory } from "../../src/recover/survey.ts";
 import { bucketUrl } from "../../src/stores/s3/address.ts";
 import { createS3Store, openS3Store, type S3StoreOptions } from "../../src/stores/s3/index.ts";
 import { copyLog, planRepair, repair } from "../../src/tools/index.ts";
@@ -503,63 +500,5 @@ describe("snapshots and archive in S3", () => {
     await expect(outside(server).delete([`${options.prefix}${"x".repeat(1_100)}`, "\u0000"])).rejects.toThrow(
       StoreUnavailableError,
     );
-  });
-});
-
-describe("requests", () => {
-  const asked = (proxy: FaultyHttp): string[] =>
-    proxy.seen.map(({ method, path }) => (path.includes("list-type") ? "LIST" : method)).sort();
-
-  /** An epoch in three segments of 20 frames each. */
-  async function many(): Promise<Place> {
-    const place = await newPlace();
-    const store = await place.open();
-    await begun(store, 1);
-    for (const from of [0, 20, 40])
-      await append(store, 1, ...Array.from({ length: 20 }, (_, i) => [entry(1, from + i + 1, { n: from + i + 1 })]));
-    return place;
-  }
-
-  test("a look at the log's end fetches the last frame of each segment, and lists what there is once", async () => {
-    const { proxy, open } = await many();
-    const store = await open();
-    proxy.seen.length = 0;
-    expect(await logEnd(store, { epoch: 1, cut: 0, expected: 60 })).toBe(60);
-    expect(asked(proxy)).toEqual(["GET", "GET", "GET", "LIST", "LIST"]);
-  });
-
-  test("a restore lists the segments of an epoch that is over once for each reading, not each of them again", async () => {
-    const { proxy, open } = await many();
-    const store = await open();
-    await store.claim(2);
-    proxy.seen.length = 0;
-    expect(await surveyHistory(store, () => Promise.resolve())).toMatchObject({ parent: 1, cut: 60, records: 60 });
-    // The snapshots, twice, the beginnings, and the segments, once more to see that they are still there; of the store, its identity.
-    expect(asked(proxy).filter((method) => method === "LIST")).toHaveLength(5);
-    expect(asked(proxy).filter((method) => method === "HEAD")).toHaveLength(1);
-  });
-
-  test("what is gone from between many segments is missed, as it is from among few", async () => {
-    const { options, open } = await many();
-    const store = await open();
-    const frames = (await store.segments(1)).map((segment) => ({ segment, offset: 0, bytes: Buffer.alloc(0) }));
-    await store.sync(frames);
-    const [first] = frames;
-    await outside(server).delete([`${options.prefix}${first?.segment.name}/0000000020.jsonl`]);
-    for (const some of [frames, frames.slice(0, 1)]) await expect(store.sync(some)).rejects.toThrow(GoneError);
-  });
-
-  test("who reads a log that goes on finds what has come since it was listed", async () => {
-    const { open } = await newPlace();
-    const store = await open();
-    await begun(store, 1);
-    const writer = store.createSegment(1);
-    await writer.append(encodeFrame([entry(1, 1, { n: 1 })]));
-    const [segment] = await store.segments(1);
-    await writer.append(encodeFrame([entry(1, 2, { n: 2 })]));
-    const whole = (await collect(store.read(segment as Segment, 100))).length;
-    const asListed = (await collect(store.read(segment as Segment, 100, 0, true))).length;
-    expect(asListed).toBe(segment?.bytes);
-    expect(whole).toBeGreaterThan(asListed);
   });
 });
