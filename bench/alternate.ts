@@ -1,6 +1,6 @@
 /**
- * `node bench/alternate.ts FOLDER [rounds] [connections]`: what a checkout costs the host here, and what with another copy of
- * the sources, which is ready to serve. Both shops are up at once and get slices of load in turn, so that both have the same
+ * `node bench/alternate.ts FOLDER [rounds] [connections] [checkout|read]`: what a checkout or a read costs the host here, and
+ * what with another copy of the sources, which is ready to serve. Both shops are up at once and get slices of load in turn, so that both have the same
  * hours: the ratios hold on a machine that does other things as well.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -11,11 +11,14 @@ import { Load } from "./load/load.ts";
 import { range, Shop } from "./shop.ts";
 
 const ROWS = 1_000;
-const SLICE = 300;
+/** Requests of a slice: about as long for both. */
+const SLICES = { checkout: 300, read: 1_500 } as const;
 const WARM_UP = 3;
 
-const [other, rounds = "90", connections = "50"] = process.argv.slice(2);
+const [other, rounds = "90", connections = "50", what = "checkout"] = process.argv.slice(2);
 if (other === undefined) throw new Error("which other copy of the sources?");
+if (what !== "checkout" && what !== "read") throw new Error(`${what} is neither checkout nor read`);
+const size = SLICES[what];
 const count = WARM_UP + Number(rounds);
 
 const shops: running.RunningShop[] = [];
@@ -33,9 +36,9 @@ try {
   const sum = (which: 0 | 1): number => costs.reduce((total, cost) => total + cost[which], 0);
   const ratios = costs.map(([here, there]) => here / there).sort((a, b) => a - b);
   const at = (part: number): string => (ratios[Math.floor(part * ratios.length)] ?? NaN).toFixed(3);
-  const each = (total: number): string => (total / costs.length / SLICE).toFixed(3);
+  const each = (total: number): string => (total / costs.length / size).toFixed(3);
   process.stdout.write(
-    `CPU of the host for a checkout: ${each(sum(0))} ms here, ${each(sum(1))} there; ` +
+    `CPU of the host for a ${what}: ${each(sum(0))} ms here, ${each(sum(1))} there; ` +
       `here/there in ${costs.length} pairs: half below ${at(0.5)}, quarters below ${at(0.25)} and above ${at(0.75)}, in all ${(sum(0) / sum(1)).toFixed(3)}\n`,
   );
 } finally {
@@ -50,7 +53,7 @@ async function open(folder: string, i: number): Promise<running.RunningShop> {
   const { startShop } = (await import(pathToFileURL(join(folder, "host", "running-shop.ts")).href)) as typeof running;
   const shop = await startShop("serve", Number(process.env["HTTP_PORT"] || 8_600) + 2 * i);
   const target = { name: folder, url: shop.url };
-  await new Shop({ target, load }).fill({ items: ROWS, users: ROWS, orders: count * SLICE });
+  await new Shop({ target, load }).fill({ items: ROWS, users: ROWS, orders: what === "checkout" ? count * size : 1 });
   return shop;
 }
 
@@ -58,8 +61,12 @@ async function open(folder: string, i: number): Promise<running.RunningShop> {
 async function slice(shop: running.RunningShop, round: number): Promise<number> {
   const pid = shop.pidOf("host");
   const before = nanoseconds(pid);
-  const paths = range(SLICE).map((i) => `/orders/checkout/${round * SLICE + i}`);
-  await load.run({ url: shop.url, method: "POST", connections: Number(connections), paths });
+  const numbers = range(size).map((i) => round * size + i);
+  const requests =
+    what === "checkout"
+      ? { method: "POST" as const, paths: numbers.map((n) => `/orders/checkout/${n}`) }
+      : { method: "GET" as const, paths: numbers.map((n) => `/stock/find/${n % ROWS}`) };
+  await load.run({ url: shop.url, connections: Number(connections), ...requests });
   return (nanoseconds(pid) - before) / 1e6;
 }
 

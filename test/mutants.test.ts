@@ -11,8 +11,8 @@ const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
 /** The documents that guarantee something, and the headings below which each row of a table and each item of a list does. */
 const GUARANTEES: Readonly<Record<string, readonly string[]>> = {
   "README.md": ["What is guaranteed"],
-  "layers/log-replay/README.md": ["What is guaranteed"],
-  "layers/redis-occ/README.md": ["What it does for you", "Errors", "Traps that it avoids"],
+  "layers/log-replay/README.md": ["What is guaranteed", "On the command line"],
+  "layers/redis-occ/README.md": ["What it does for you", "Channels", "Errors", "Traps that it avoids", "Diagnostics"],
   "docs/failures.md": [
     "Failures: what stops, who takes over, how fast, which test shows it",
     "What the shop stands on fails",
@@ -45,7 +45,7 @@ const guarantees = Object.entries(GUARANTEES).flatMap(([path, headings]) =>
 test.each(guarantees)("%s, %s: each guarantee has a mutant that breaks it", (path, heading) => {
   const rows = rowsOf(path).filter((row) => row.heading === heading);
   const promises = [...MUTANTS.flatMap(promisesOf), ...Object.keys(UNBREAKABLE)];
-  expect(rows.length).toBeGreaterThan(4);
+  expect(rows.length).toBeGreaterThan(1);
   expect(
     rows.map(({ cells: [first = ""] }) => first).filter((row) => !promises.some((promise) => row.startsWith(promise))),
   ).toEqual([]);

@@ -117,7 +117,10 @@ test(
       expect((await client.post(path)).status).toBe(200);
     process.kill(shop.pid("redis-payment"), "SIGSTOP");
     const cut = client.post("/orders/checkout/0").catch(() => null);
-    while ((await openClaims(shop.redisUrl("order"))) !== 1) await sleep(5);
+    // A claim in Redis may not be in the log yet, and then nothing would be left to settle. The first step comes after it is.
+    const reserved = () => withRedis(shop.redisUrl("stock"), (redis) => redis.keys("reservation:*"));
+    while ((await reserved()).length !== 1) await sleep(5);
+    expect(await openClaims(shop.redisUrl("order"))).toBe(1);
     const names = ["host", "redis-order", "redis-stock", "redis-payment"];
     for (const pid of [shop.supervisor.pid!, ...names.map((name) => shop.pid(name))]) process.kill(pid, "SIGKILL");
     await cut;

@@ -181,8 +181,8 @@ describe("one data folder", () => {
 
 describe("a signal that arrives twice", () => {
   /** A checkout that hangs: its payment service is stopped and goes on a second later. */
-  async function underWay(): Promise<{ shop: Shop; answer: Promise<number>; goOn: () => void }> {
-    const shop = await startShop();
+  async function underWay(environment = {}): Promise<{ shop: Shop; answer: Promise<number>; goOn: () => void }> {
+    const shop = await startShop({ environment });
     const redis = shop.pid("redis-payment");
     await post(shop, "/payment/create_user");
     process.kill(redis, "SIGSTOP");
@@ -213,6 +213,36 @@ describe("a signal that arrives twice", () => {
       shop.supervisor.kill("SIGINT");
       await sleep(1_300);
       // Redis stands still, so an orderly end would not come.
+      expect(await shop.stop("SIGINT")).toBe(0);
+      expect(await answer).toBe(0);
+    },
+    2 * MINUTE,
+  );
+
+  test(
+    "below npm, which passes it on late on a busy machine, only the third is impatience",
+    async () => {
+      const { shop, answer, goOn } = await underWay({ npm_lifecycle_event: "serve" });
+      shop.supervisor.kill("SIGINT");
+      await sleep(1_300);
+      shop.supervisor.kill("SIGINT");
+      await sleep(300);
+      goOn();
+      expect(await answer).toBe(200);
+      expect(await shop.stop()).toBe(0);
+    },
+    2 * MINUTE,
+  );
+
+  test(
+    "below npm, too, a third one ends it at once",
+    async () => {
+      const { shop, answer } = await underWay({ npm_lifecycle_event: "serve" });
+      for (const pause of [0, 1_300]) {
+        await sleep(pause);
+        shop.supervisor.kill("SIGINT");
+      }
+      await sleep(50);
       expect(await shop.stop("SIGINT")).toBe(0);
       expect(await answer).toBe(0);
     },

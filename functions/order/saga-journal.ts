@@ -13,8 +13,9 @@ import {
   sagaKey,
   UNDO_ALL,
   undone,
-  type SagaChanges,
   type Failure,
+  type Found,
+  type Moved,
   type Saga,
 } from "./sagas.ts";
 
@@ -48,7 +49,7 @@ export class SagaJournal {
 
   /** The order becomes paid. @returns null where it is no longer this saga's */
   paid({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga | null> {
-    return this.#move("paid", id, saga.order, timeout, (current, order, claim) => pay(id, saga, current, order, claim));
+    return this.#move("paid", id, saga.order, timeout, (found) => pay(id, saga, found));
   }
 
   /** The saga is given up. What has to be undone is written down before any of it is undone. */
@@ -59,32 +60,24 @@ export class SagaJournal {
     timeout: number,
   ): Promise<DrivenSaga> {
     return must(
-      await this.#move("abandoned", id, saga.order, timeout, (current, order, claim) =>
-        abandon(id, saga, current, order, claim, undo, failure),
-      ),
+      await this.#move("abandoned", id, saga.order, timeout, (found) => abandon(id, saga, found, undo, failure)),
     );
   }
 
   /** All is undone. */
   async closed({ id, saga }: DrivenSaga, timeout: number): Promise<DrivenSaga> {
-    return must(
-      await this.#move("closed", id, saga.order, timeout, (current, order, claim) =>
-        close(id, saga, current, order, claim),
-      ),
-    );
+    return must(await this.#move("closed", id, saga.order, timeout, (found) => close(id, saga, found)));
   }
 
   // The transitions by events start from the saga as it stands: what an event tells is true in whichever state it finds the saga.
 
   /** All steps are done: the order becomes paid; where it is no longer this saga's, they have to be undone. */
   async charged({ saga: id, order }: SagaOfOrder, timeout: number): Promise<DrivenSaga> {
-    const paid = await this.#move("paid", id, order, timeout, (current, row, claim) =>
-      pay(id, present(current), current, row, claim),
-    );
+    const paid = await this.#move("paid", id, order, timeout, (found) => pay(id, present(found), found));
     if (paid !== null) return paid;
     return must(
-      await this.#move("abandoned", id, order, timeout, (current, row, claim) =>
-        abandon(id, present(current), current, row, claim, UNDO_ALL, NOT_ITS_ORDER),
+      await this.#move("abandoned", id, order, timeout, (found) =>
+        abandon(id, present(found), found, UNDO_ALL, NOT_ITS_ORDER),
       ),
     );
   }
@@ -93,9 +86,7 @@ export class SagaJournal {
   async refused({ saga: id, order }: SagaOfOrder, why: Reason, timeout: number): Promise<DrivenSaga> {
     const failure: Failure = { kind: "refused", ...why };
     return must(
-      await this.#move("abandoned", id, order, timeout, (current, row, claim) =>
-        abandon(id, present(current), current, row, claim, [], failure),
-      ),
+      await this.#move("abandoned", id, order, timeout, (found) => abandon(id, present(found), found, [], failure)),
     );
   }
 
@@ -111,9 +102,7 @@ export class SagaJournal {
 
   /** One of the steps that have to be undone is undone. With the last of them the saga has failed. */
   async undone({ saga: id, order }: SagaOfOrder, step: string, timeout: number): Promise<DrivenSaga> {
-    return must(
-      await this.#move("undone", id, order, timeout, (current, row, claim) => undone(id, current, row, claim, step)),
-    );
+    return must(await this.#move("undone", id, order, timeout, (found) => undone(id, found, step)));
   }
 
   async #move(
@@ -121,11 +110,7 @@ export class SagaJournal {
     id: string,
     order: string,
     timeout: number,
-    transition: (
-      current: Saga | null,
-      order: Order | null,
-      claim: Claim | null,
-    ) => { saga: Saga; set: SagaChanges } | null,
+    transition: (found: Found) => Moved | null,
   ): Promise<DrivenSaga | null> {
     const [sagaRow, orderRow, claimRow] = [sagaKey(id), orderKey(order), claimKey(order)];
     const point = to === "undone" ? "closed" : to;
@@ -133,7 +118,11 @@ export class SagaJournal {
     const driven = await this.#state.occ.transact<DrivenSaga | null>(
       [sagaRow, orderRow, claimRow],
       (view) => {
-        const moved = transition(view.get<Saga>(sagaRow), view.get<Order>(orderRow), view.get<Claim>(claimRow));
+        const moved = transition({
+          saga: view.get<Saga>(sagaRow),
+          order: view.get<Order>(orderRow),
+          claim: view.get<Claim>(claimRow),
+        });
         return moved === null ? { result: null } : { result: { id, saga: moved.saga }, set: moved.set };
       },
       { meta: { op: `saga_${to}`, saga: id }, timeout },
@@ -156,7 +145,7 @@ function must(driven: DrivenSaga | null): DrivenSaga {
 }
 
 /** @throws LostRaceError where it is gone: it was settled, and forgotten since */
-function present(saga: Saga | null): Saga {
+function present({ saga }: Found): Saga {
   if (saga === null) throw new LostRaceError("the saga is gone");
   return saga;
 }

@@ -45,8 +45,21 @@ export const NOT_ITS_ORDER = aborted("the order is no longer this checkout's");
 export const SAGAS = "saga:";
 export const sagaKey = (id: string): string => `${SAGAS}${id}`;
 
+/** What a transition reads in its own transaction: the saga as it is now, its order, and the claim on that order. */
+export interface Found {
+  readonly saga: Saga | null;
+  readonly order: Order | null;
+  readonly claim: Claim | null;
+}
+
 /** Rows that change, by key; null deletes. */
 export type SagaChanges = readonly (readonly [key: string, row: Saga | Order | Claim | null])[];
+
+/** The saga after a transition, and what is to be written. */
+export interface Moved {
+  readonly saga: Saga;
+  readonly set: SagaChanges;
+}
 
 /** Another driver has moved the saga on, so this one stops and looks what became of it. */
 export class LostRaceError extends Error {
@@ -80,7 +93,7 @@ export function start(
   orderId: string,
   order: Order,
   at: { readonly now: number; readonly timeout: number; readonly traceparent?: string | undefined },
-): { saga: Saga; set: SagaChanges } {
+): Moved {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
   const saga: Saga = {
     order: orderId,
@@ -108,13 +121,7 @@ export function start(
  * @returns null if the order is no longer this saga's, so that it has to be compensated
  * @throws LostRaceError
  */
-export function pay(
-  id: string,
-  expected: Saga,
-  current: Saga | null,
-  order: Order | null,
-  claim: Claim | null,
-): { saga: Saga; set: SagaChanges } | null {
+export function pay(id: string, expected: Saga, { saga: current, order, claim }: Found): Moved | null {
   assertCurrent(expected, current, "running");
   if (claim?.saga !== id || order?.generation !== expected.generation) return null;
   const saga: Saga = { ...expected, state: "paid", version: expected.version + 1 };
@@ -132,56 +139,37 @@ export function pay(
  * `running` → `compensating`; straight to `failed` where nothing has to be undone.
  * @throws LostRaceError
  */
-export function abandon(
-  id: string,
-  expected: Saga,
-  current: Saga | null,
-  order: Order | null,
-  claim: Claim | null,
-  undo: readonly string[],
-  failure: Failure,
-): { saga: Saga; set: SagaChanges } {
-  assertCurrent(expected, current, "running");
+export function abandon(id: string, expected: Saga, found: Found, undo: readonly string[], failure: Failure): Moved {
+  assertCurrent(expected, found.saga, "running");
   const version = expected.version + 1;
   if (undo.length > 0) {
     const saga: Saga = { ...expected, state: "compensating", version, undo, failure };
     return { saga, set: [[sagaKey(id), saga]] };
   }
-  return failed(id, { ...expected, version, failure }, order, claim);
+  return failed(id, { ...expected, version, failure }, found);
 }
 
 /** `compensating` → `failed`: all is undone, the order is free again. @throws LostRaceError */
-export function close(
-  id: string,
-  expected: Saga,
-  current: Saga | null,
-  order: Order | null,
-  claim: Claim | null,
-): { saga: Saga; set: SagaChanges } {
-  assertCurrent(expected, current, "compensating");
-  return failed(id, { ...expected, version: expected.version + 1 }, order, claim);
+export function close(id: string, expected: Saga, found: Found): Moved {
+  assertCurrent(expected, found.saga, "compensating");
+  return failed(id, { ...expected, version: expected.version + 1 }, found);
 }
 
 /**
  * One of the steps is undone: `compensating` → `failed` with the last one.
  * @throws LostRaceError where the saga does not wait for it
  */
-export function undone(
-  id: string,
-  current: Saga | null,
-  order: Order | null,
-  claim: Claim | null,
-  step: string,
-): { saga: Saga; set: SagaChanges } {
+export function undone(id: string, found: Found, step: string): Moved {
+  const { saga: current } = found;
   if (current?.state !== "compensating" || current.undo?.includes(step) !== true)
     throw new LostRaceError(`the saga is ${current?.state ?? "gone"}, and does not wait for its ${step} to be undone`);
   const undo = current.undo.filter((name) => name !== step);
-  if (undo.length === 0) return close(id, current, current, order, claim);
+  if (undo.length === 0) return close(id, current, found);
   const saga: Saga = { ...current, version: current.version + 1, undo };
   return { saga, set: [[sagaKey(id), saga]] };
 }
 
-function failed(id: string, last: Saga, order: Order | null, claim: Claim | null): { saga: Saga; set: SagaChanges } {
+function failed(id: string, last: Saga, { order, claim }: Found): Moved {
   const saga: Saga = { ...last, state: "failed" };
   const free: SagaChanges = claim?.saga === id ? [[claimKey(saga.order), null]] : [];
   const noted: SagaChanges =

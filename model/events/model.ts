@@ -114,7 +114,7 @@ function clock(state: EventState, { time }: EventConfiguration, visit: Visit<Eve
     if (saga.state !== "running") continue;
     const { rows } = state;
     const [order, claim] = [row<Order>(rows, orderKey(ORDER)), row<Claim>(rows, claimKey(ORDER))];
-    const given = abandon(id, saga, saga, order, claim, UNDO_ALL, LATE);
+    const given = abandon(id, saga, { saga, order, claim }, UNDO_ALL, LATE);
     const messages = outbox(id, given.saga).map(textOf);
     visit(`the time of ${id} is over: it is given up`, queue({ ...state, rows: written(rows, given.set) }, messages));
   }

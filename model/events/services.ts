@@ -11,6 +11,7 @@ import {
   sagaKey,
   UNDO_ALL,
   undone,
+  type Found,
   type Saga,
 } from "../../functions/order/sagas.ts";
 import { charge, chargeKey, refund, type Charge } from "../../functions/payment/charges.ts";
@@ -95,12 +96,15 @@ function order(
 ): Effect {
   const id = message.saga;
   const current = row<Saga>(rows, sagaKey(id));
-  const own = row<Order>(rows, orderKey(ORDER));
-  const claim = row<Claim>(rows, claimKey(ORDER));
   if (current === null) return NOTHING;
+  const found: Found = {
+    saga: current,
+    order: row<Order>(rows, orderKey(ORDER)),
+    claim: row<Claim>(rows, claimKey(ORDER)),
+  };
   const stepUndone = (step: string): Effect => {
     const closes = flaw === "close before both answers" && current.state === "compensating";
-    const { set } = closes ? close(id, current, current, own, claim) : undone(id, current, own, claim, step);
+    const { set } = closes ? close(id, current, found) : undone(id, found, step);
     return { set, following: [] };
   };
   try {
@@ -110,15 +114,14 @@ function order(
           flaw === "a late charge pays" && current.state === "compensating"
             ? { ...current, state: "running" }
             : current;
-        const moved =
-          pay(id, known, known, own, claim) ?? abandon(id, current, current, own, claim, UNDO_ALL, NOT_ITS_ORDER);
+        const moved = pay(id, known, { ...found, saga: known }) ?? abandon(id, current, found, UNDO_ALL, NOT_ITS_ORDER);
         return { set: moved.set, following: outbox(id, moved.saga) };
       }
       case "stock_refused":
-        return { set: abandon(id, current, current, own, claim, [], failureOf(message.refusal)).set, following: [] };
+        return { set: abandon(id, current, found, [], failureOf(message.refusal)).set, following: [] };
       case "stock_released":
         if (message.refusal === undefined || current.state === "compensating") return stepUndone("reserve");
-        return { set: abandon(id, current, current, own, claim, [], failureOf(message.refusal)).set, following: [] };
+        return { set: abandon(id, current, found, [], failureOf(message.refusal)).set, following: [] };
       case "payment_refunded":
         return stepUndone("charge");
     }

@@ -9,8 +9,9 @@ import {
   sagaKey,
   start,
   stepsToUndo,
-  type SagaChanges,
   type Failure,
+  type Found,
+  type Moved,
   type Saga,
 } from "../../functions/order/sagas.ts";
 import type { SagaFlaw } from "./flaws.ts";
@@ -65,16 +66,12 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
         state,
         d,
         flaw,
-        (known, current, order, claim) => {
-          const own = flaw === "paid without the claim";
-          return pay(
+        (known, found) =>
+          pay(
             driver.id,
             known,
-            current,
-            own && order ? { ...order, generation: known.generation } : order,
-            own ? { saga: driver.id } : claim,
-          );
-        },
+            flaw === "paid without the claim" ? asIfItsOwn(found, driver.id, known.generation) : found,
+          ),
         (moved) => {
           if (moved === null)
             return visit(`${who}: the order is no longer this saga's`, withDriver(state, d, { stage: "abandon" }));
@@ -104,7 +101,7 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
         state,
         d,
         flaw,
-        (known, current, order, claim) => abandon(driver.id, known, current, order, claim, undo, FAILURE),
+        (known, found) => abandon(driver.id, known, found, undo, FAILURE),
         (moved) => {
           const next = moved as SagaState;
           if (undo.length === 0)
@@ -126,7 +123,7 @@ export function driverSteps(state: SagaState, d: number, flaw: SagaFlaw | undefi
         state,
         d,
         flaw,
-        (known, current, order, claim) => close(driver.id, known, current, order, claim),
+        (known, found) => close(driver.id, known, found),
         (moved) => {
           visit(
             `${who}: compensating → failed`,
@@ -164,31 +161,27 @@ function move(
   state: SagaState,
   d: number,
   flaw: SagaFlaw | undefined,
-  transition: (
-    known: Saga,
-    current: Saga | null,
-    order: Order | null,
-    claim: Claim | null,
-  ) => { saga: Saga; set: SagaChanges } | null,
+  transition: (known: Saga, found: Found) => Moved | null,
   then: (moved: SagaState | null) => void,
   lost: (stopped: SagaState) => void,
 ): void {
   const { id, saga } = state.drivers[d] as Driver;
   const known = saga as Saga;
   const current = flaw === "version not compared" ? known : row<Saga>(state.rows, sagaKey(id));
+  const [order, claim] = [row<Order>(state.rows, orderKey(ORDER)), row<Claim>(state.rows, claimKey(ORDER))];
   let moved;
   try {
-    moved = transition(
-      known,
-      current,
-      row<Order>(state.rows, orderKey(ORDER)),
-      row<Claim>(state.rows, claimKey(ORDER)),
-    );
+    moved = transition(known, { saga: current, order, claim });
   } catch (error) {
     if (!(error instanceof LostRaceError)) throw error;
     return lost(withDriver(state, d, NOBODY));
   }
   then(moved === null ? null : withDriver({ ...state, rows: written(state.rows, moved.set) }, d, { saga: moved.saga }));
+}
+
+/** Mutant: the order as if it were still this saga's. */
+function asIfItsOwn({ saga, order }: Found, id: string, generation: string): Found {
+  return { saga, order: order && { ...order, generation }, claim: { saga: id } };
 }
 
 /** Mutant: all was undone before the saga says so. */
@@ -204,7 +197,7 @@ function closeLate(
     state,
     d,
     flaw,
-    (known, current, order, claim) => abandon(id, known, current, order, claim, [], FAILURE),
+    (known, found) => abandon(id, known, found, [], FAILURE),
     (moved) => {
       visit(
         `${who}: running → failed`,

@@ -1,5 +1,7 @@
 /** The whole list. */
 import { ANSWERS } from "./list/answers.ts";
+import { CHANNELS } from "./list/channels.ts";
+import { COMMAND_LINE } from "./list/command-line.ts";
 import { COMMITS } from "./list/commits.ts";
 import { DEPENDENCIES } from "./list/dependencies.ts";
 import { ERRORS } from "./list/errors.ts";
@@ -18,6 +20,8 @@ import type { Mutant } from "./mutant.ts";
 
 export const MUTANTS: readonly Mutant[] = [
   ...ANSWERS,
+  ...CHANNELS,
+  ...COMMAND_LINE,
   ...COMMITS,
   ...ERRORS,
   ...EVENTS,

@@ -75,16 +75,16 @@ test("what is said of checkouts that nobody refused", () => {
 test("a saga ends when the last of its steps is undone, and each counts once", () => {
   const { saga: begun } = start("s", "o", { ...order, items: [["a", 1]] }, { now: 0, timeout: 1 });
   const saga: Saga = { ...begun, state: "compensating", version: 2, undo: ["charge", "reserve"], failure: LATE };
-  const { saga: first, set } = undone("s", saga, order, { saga: "s" }, "reserve");
+  const { saga: first, set } = undone("s", { saga, order, claim: { saga: "s" } }, "reserve");
   expect(set).toEqual([["saga:s", first]]);
   expect(first).toEqual({ ...saga, version: 3, undo: ["charge"] });
-  expect(() => undone("s", first, order, { saga: "s" }, "reserve")).toThrow(
+  expect(() => undone("s", { saga: first, order, claim: { saga: "s" } }, "reserve")).toThrow(
     "the saga is compensating, and does not wait for its reserve to be undone",
   );
-  expect(() => undone("s", null, order, null, "reserve")).toThrow(
+  expect(() => undone("s", { saga: null, order, claim: null }, "reserve")).toThrow(
     "the saga is gone, and does not wait for its reserve to be undone",
   );
-  const last = undone("s", first, order, { saga: "s" }, "charge").saga;
+  const last = undone("s", { saga: first, order, claim: { saga: "s" } }, "charge").saga;
   expect(last).toMatchObject({ state: "failed", version: 4 });
   expect([begun, saga, first, last].map(isSettled)).toEqual([false, false, false, true]);
 });
@@ -122,7 +122,7 @@ describe("each transition writes these rows and no others", () => {
 
   test("pay", () => {
     const paid: Saga = { ...saga, state: "paid", version: 2 };
-    expect(pay("s", saga, saga, row, own)).toEqual({
+    expect(pay("s", saga, { saga, order: row, claim: own })).toEqual({
       saga: paid,
       set: [
         ["saga:s", paid],
@@ -130,22 +130,26 @@ describe("each transition writes these rows and no others", () => {
         ["claim:o", null],
       ],
     });
-    expect(pay("s", saga, saga, row, null)).toBeNull();
-    expect(pay("s", saga, saga, row, { saga: "other" })).toBeNull();
-    expect(pay("s", saga, saga, null, own)).toBeNull();
-    expect(pay("s", saga, saga, { ...row, generation: "other" }, own)).toBeNull();
-    expect(() => pay("s", saga, null, row, own)).toThrow("the saga is gone");
-    expect(() => pay("s", saga, paid, row, own)).toThrow("the saga is paid");
-    expect(() => pay("s", saga, { ...saga, version: 2 }, row, own)).toThrow("the saga is running");
-    expect(() => pay("s", saga, { ...saga, state: "failed" }, row, own)).toThrow("the saga is failed");
+    expect(pay("s", saga, { saga, order: row, claim: null })).toBeNull();
+    expect(pay("s", saga, { saga, order: row, claim: { saga: "other" } })).toBeNull();
+    expect(pay("s", saga, { saga, order: null, claim: own })).toBeNull();
+    expect(pay("s", saga, { saga, order: { ...row, generation: "other" }, claim: own })).toBeNull();
+    expect(() => pay("s", saga, { saga: null, order: row, claim: own })).toThrow("the saga is gone");
+    expect(() => pay("s", saga, { saga: paid, order: row, claim: own })).toThrow("the saga is paid");
+    expect(() => pay("s", saga, { saga: { ...saga, version: 2 }, order: row, claim: own })).toThrow(
+      "the saga is running",
+    );
+    expect(() => pay("s", saga, { saga: { ...saga, state: "failed" }, order: row, claim: own })).toThrow(
+      "the saga is failed",
+    );
   });
 
   test("abandon, with something to undo and without", () => {
-    expect(abandon("s", saga, saga, row, own, ["reserve"], LATE)).toEqual({
+    expect(abandon("s", saga, { saga, order: row, claim: own }, ["reserve"], LATE)).toEqual({
       saga: compensating,
       set: [["saga:s", compensating]],
     });
-    expect(abandon("s", saga, saga, row, own, [], LATE)).toEqual({
+    expect(abandon("s", saga, { saga, order: row, claim: own }, [], LATE)).toEqual({
       saga: failed,
       set: [
         ["saga:s", failed],
@@ -153,13 +157,15 @@ describe("each transition writes these rows and no others", () => {
         ["order:o", { ...row, checkout: "s" }],
       ],
     });
-    expect(() => abandon("s", saga, compensating, row, own, [], LATE)).toThrow("the saga is compensating");
+    expect(() => abandon("s", saga, { saga: compensating, order: row, claim: own }, [], LATE)).toThrow(
+      "the saga is compensating",
+    );
   });
 
   test("close frees and marks the order only where it is still this checkout's", () => {
     const closed: Saga = { ...compensating, state: "failed", version: 3 };
     const rows = (...args: Parameters<typeof close>): unknown => close(...args).set;
-    expect(close("s", compensating, compensating, row, own)).toEqual({
+    expect(close("s", compensating, { saga: compensating, order: row, claim: own })).toEqual({
       saga: closed,
       set: [
         ["saga:s", closed],
@@ -168,13 +174,17 @@ describe("each transition writes these rows and no others", () => {
       ],
     });
     const alone = [["saga:s", closed]];
-    expect(rows("s", compensating, compensating, row, { saga: "other" })).toEqual(alone);
-    expect(rows("s", compensating, compensating, row, null)).toEqual(alone);
+    expect(rows("s", compensating, { saga: compensating, order: row, claim: { saga: "other" } })).toEqual(alone);
+    expect(rows("s", compensating, { saga: compensating, order: row, claim: null })).toEqual(alone);
     const freed = [...alone, ["claim:o", null]];
-    expect(rows("s", compensating, compensating, { ...row, generation: "other" }, own)).toEqual(freed);
-    expect(rows("s", compensating, compensating, null, own)).toEqual(freed);
-    expect(() => rows("s", compensating, closed, row, own)).toThrow("the saga is failed");
-    expect(undone("s", compensating, row, own, "reserve").set).toEqual(rows("s", compensating, compensating, row, own));
+    expect(rows("s", compensating, { saga: compensating, order: { ...row, generation: "other" }, claim: own })).toEqual(
+      freed,
+    );
+    expect(rows("s", compensating, { saga: compensating, order: null, claim: own })).toEqual(freed);
+    expect(() => rows("s", compensating, { saga: closed, order: row, claim: own })).toThrow("the saga is failed");
+    expect(undone("s", { saga: compensating, order: row, claim: own }, "reserve").set).toEqual(
+      rows("s", compensating, { saga: compensating, order: row, claim: own }),
+    );
   });
 
   test("it is settled at its two ends alone, and whoever has lost it is told by a name", () => {

@@ -57,10 +57,10 @@ class Driver {
     try {
       const moved =
         move === "pay"
-          ? pay("s", this.#known, current, this.#rows.get<Order>(orderKey("o")), claim)
+          ? pay("s", this.#known, { saga: current, order: this.#rows.get<Order>(orderKey("o")), claim })
           : move === "abandon"
-            ? abandon("s", this.#known, current, order, claim, undo, FAILURE)
-            : close("s", this.#known, current, order, claim);
+            ? abandon("s", this.#known, { saga: current, order, claim }, undo, FAILURE)
+            : close("s", this.#known, { saga: current, order, claim });
       if (moved === null) return;
       expect(moved.saga.version).toBe(current.version + 1);
       this.#known = moved.saga;
@@ -148,13 +148,13 @@ test("others may take a saga over from its deadline on and not a moment earlier,
 test("a driver that knows another version than the record's loses, in the same state too", () => {
   const known = begun().saga();
   const current = { ...known, version: known.version + 1 };
-  expect(() => pay("s", known, current, order, { saga: "s" })).toThrow(LostRaceError);
-  expect(() => abandon("s", known, current, order, { saga: "s" }, [], FAILURE)).toThrow(LostRaceError);
+  expect(() => pay("s", known, { saga: current, order, claim: { saga: "s" } })).toThrow(LostRaceError);
+  expect(() => abandon("s", known, { saga: current, order, claim: { saga: "s" } }, [], FAILURE)).toThrow(LostRaceError);
   const undoing = { ...known, state: "compensating" as const };
-  expect(() => close("s", undoing, { ...undoing, version: known.version + 1 }, order, { saga: "s" })).toThrow(
-    LostRaceError,
-  );
-  expect(() => pay("s", known, null, order, { saga: "s" })).toThrow(LostRaceError);
+  expect(() =>
+    close("s", undoing, { saga: { ...undoing, version: known.version + 1 }, order, claim: { saga: "s" } }),
+  ).toThrow(LostRaceError);
+  expect(() => pay("s", known, { saga: null, order, claim: { saga: "s" } })).toThrow(LostRaceError);
 });
 
 test("an order becomes paid only while it is still claimed by the saga, and still the one that it started with", () => {
@@ -165,8 +165,8 @@ test("an order becomes paid only while it is still claimed by the saga, and stil
     [{ saga: "s" }, { ...order, generation: "second" }],
   ];
   const saga = begun().saga();
-  for (const [claim, present] of cases) expect(pay("s", saga, saga, present, claim)).toBeNull();
-  expect(new Map(pay("s", saga, saga, order, { saga: "s" })?.set)).toEqual(
+  for (const [claim, present] of cases) expect(pay("s", saga, { saga, order: present, claim })).toBeNull();
+  expect(new Map(pay("s", saga, { saga, order, claim: { saga: "s" } })?.set)).toEqual(
     new Map<string, unknown>([
       [sagaKey("s"), expect.objectContaining({ state: "paid" })],
       [orderKey("o"), { ...order, paid: true, checkout: "s" }],
@@ -177,8 +177,8 @@ test("an order becomes paid only while it is still claimed by the saga, and stil
 
 test("a failed saga frees the order only from its own claim", () => {
   const saga = { ...begun().saga(), state: "compensating" as const };
-  expect(new Map(close("s", saga, saga, order, { saga: "another" }).set).has(claimKey("o"))).toBe(false);
-  expect(new Map(close("s", saga, saga, order, { saga: "s" }).set).get(claimKey("o"))).toBe(null);
+  expect(new Map(close("s", saga, { saga, order, claim: { saga: "another" } }).set).has(claimKey("o"))).toBe(false);
+  expect(new Map(close("s", saga, { saga, order, claim: { saga: "s" } }).set).get(claimKey("o"))).toBe(null);
 });
 
 test("an order without items starts no saga", () => {

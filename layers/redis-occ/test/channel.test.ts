@@ -27,10 +27,25 @@ test("whoever listens hears what is published from then on, the publisher itself
   const [a, b, deaf, other] = [member(), member(), member(), member({ name: "other" })];
   await a.channel.publish("before");
   await Promise.all([a, b, other].map(({ channel }) => channel.listen()));
+  const subscribed = await on.calls("subscribe");
   await a.channel.listen(); // once more costs nothing, and is heard once
+  expect(await on.calls("subscribe")).toBe(subscribed);
   for (const text of ["1", "2", "3"]) await a.channel.publish(text);
   await until(() => b.heard.length === 3 && a.heard.length === 3);
   expect([a.heard, b.heard, deaf.heard, other.heard]).toEqual([["1", "2", "3"], ["1", "2", "3"], [], []]);
+});
+
+test("listen resolves once Redis has it, and not before", async () => {
+  const proxy = await on.proxy();
+  const { channel } = member({ url: proxy.url });
+  const caught = proxy.catchNext("subscribe");
+  let listens = false;
+  const listening = channel.listen().then(() => (listens = true));
+  const held = await caught;
+  expect(listens).toBe(false);
+  held.pass();
+  await listening;
+  expect(await on.outside.pubsub("NUMSUB", "sold")).toEqual(["sold", 1]);
 });
 
 test("its name is the same in all databases, and whatever keyPrefix there is", async () => {
@@ -106,6 +121,20 @@ test("a server that is gone, one that hangs, a wrong password and a wrong addres
   await channel.listen();
   await channel.publish("3");
   await until(() => heard.includes("3"));
+});
+
+test("a user who may not listen is told so, and listens once that is allowed", async () => {
+  const own = await on.ownRedis();
+  const admin = on.connect(own.url);
+  await admin.call("acl", "setuser", "ann", "on", "nopass", "~*", "+@all", "resetchannels");
+  const { channel, heard } = member({ url: own.url.replace("//", "//ann:any@") });
+  expect(await outcome(channel.listen())).toBeInstanceOf(AccessError);
+  expect(await outcome(channel.publish("1"))).toBeInstanceOf(AccessError);
+  await admin.call("acl", "setuser", "ann", "&sold");
+  await channel.listen();
+  await channel.publish("2");
+  await until(() => heard.length > 0);
+  expect(heard).toEqual(["2"]);
 });
 
 test("once it is closed, calls end with a ClosedError, and nothing stays open", async () => {

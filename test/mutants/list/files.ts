@@ -53,8 +53,8 @@ export const FILE: readonly Mutant[] = [
   log({
     what: "a sector of zeros excuses what is before it in the log",
     file: "format/frame.ts",
-    before: "const durable = (closed.findLast((i) => spans[i]?.to !== end) ?? -1) + 1;",
-    after: "const durable = 0 * closed.length;",
+    before: "const durable = spans.findLastIndex((span) => span.to !== end && isClosing(span)) + 1;",
+    after: "const durable = 0;",
     promise: ["the log is damaged", "a frame is torn by a crash"],
     tests: FRAME,
     name: "in a frame that one with unwritten sectors inside it follows",
@@ -148,6 +148,15 @@ export const FILE: readonly Mutant[] = [
     promise: "a segment in use is moved or removed",
     tests: "log-replay/test/stores/lost-segment",
     name: "a segment in use that is",
+  }),
+  log({
+    what: "a writer brings back the damage that a repair has set aside",
+    file: "stores/file/segment.ts",
+    before: "(await isSetAside(this.#pathOf(this.#count))) ?",
+    after: "this.#count === 0 ?",
+    promise: ["a log was edited, or transferred as text", "`repair <log>`"],
+    tests: "log-replay/test/tools/repair",
+    name: "a repair beside a writer with nothing to do",
   }),
   log({
     what: "an empty folder in the place of an archive's store is filled",

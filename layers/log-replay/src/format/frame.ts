@@ -110,20 +110,20 @@ export async function* readFrames(
     for (let end = buffer.indexOf(NEWLINE, searched); end >= 0; end = buffer.indexOf(NEWLINE, end + 1)) {
       spans.push({ from: (spans.at(-1)?.to ?? consumed - 1) + 1, to: end });
       searched = end + 1;
-      const frame = closedFrame(buffer, spans);
+      const frame = closedFrame(buffer, spans, end);
       if (frame === null) continue;
       // An intact frame follows the bad place, so the bad place had become durable before it was spoilt.
-      const bad = spans.slice(0, spans.length - frame.length);
+      const bad = spans.slice(0, spans.length - frame.spans.length);
       for (const line of worst(buffer, bad))
         onDamage(new LogDamageError(file, reached.line + line, "a bad checksum in the middle of the log"));
-      begun = frame[0]?.from ?? consumed;
-      const offset = reached.offset + begun - consumed;
-      const lines = toLines(buffer, frame, { offset, line: reached.line + bad.length }, file);
+      begun = frame.begun;
+      const first = { offset: reached.offset + begun - consumed, line: reached.line + bad.length };
+      const lines = toLines(buffer, frame, first, file);
       reached.offset += end + 1 - consumed;
       reached.line += spans.length;
       consumed = end + 1;
       spans = [];
-      yield { offset, lines };
+      yield { offset: first.offset, lines };
     }
     if (consumed > 0) last.keep(buffer.subarray(begun, consumed), reached.offset - (consumed - begun));
     held.copyWithin(0, consumed, length);
@@ -158,18 +158,27 @@ function enlarged(buffer: Buffer, needed: number): Buffer {
   return larger;
 }
 
-/** The spans that the last line's trailer covers, if that is intact; null if the last line has no trailer. */
-function closedFrame(buffer: Buffer, spans: readonly Span[]): readonly Span[] | null {
-  const last = spans.at(-1);
-  if (last === undefined) return null;
-  const trailer = TRAILER.exec(buffer.toString("latin1", Math.max(last.from, last.to - 100), last.to));
+/** The lines that the trailer before `end` covers, and where the first begins. */
+interface Closed {
+  readonly begun: number;
+  readonly spans: readonly Span[];
+}
+
+/** The frame that the last line closes, if it is intact; null if that line has no trailer. */
+function closedFrame(buffer: Buffer, spans: readonly Span[], end: number): Closed | null {
+  const trailer = trailerBefore(buffer, end);
   if (trailer === null) return null;
-  const lines = Number(trailer[1]);
-  const covered = spans.slice(-lines);
-  const first = covered[0];
-  if (first === undefined || lines === 0 || lines > spans.length) return null;
-  const bytes = buffer.subarray(first.from, last.to - trailer[0].length);
-  return bytes.length === Number(trailer[2]) && checksum(bytes) === trailer[3] ? covered : null;
+  const first = spans.length - Number(trailer[1]);
+  const begun = spans[first]?.from;
+  if (begun === undefined) return null;
+  const bytes = buffer.subarray(begun, end - trailer[0].length);
+  const fits = bytes.length === Number(trailer[2]) && checksum(bytes) === trailer[3];
+  return fits ? { begun, spans: spans.slice(first) } : null;
+}
+
+/** The trailer that ends at `to`, null if none does. It has no line's end inside, so it is all in the line that ends there. */
+function trailerBefore(buffer: Buffer, to: number): RegExpExecArray | null {
+  return TRAILER.exec(buffer.toString("latin1", Math.max(0, to - 100), to));
 }
 
 /** The spoilt lines. If each is intact by itself: the first with a trailer that does not fit. None of no lines. */
@@ -181,19 +190,18 @@ function worst(buffer: Buffer, spans: readonly Span[]): number[] {
     : [
         Math.max(
           0,
-          spans.findIndex(({ from, to }) => endsInTrailer(buffer, from, to)),
+          spans.findIndex(({ to }) => trailerBefore(buffer, to) !== null),
         ),
       ];
 }
 
-function toLines(buffer: Buffer, spans: readonly Span[], reached: ReadOffset, file: string): FramedLine[] {
-  const begun = spans[0]?.from ?? 0;
+function toLines(buffer: Buffer, { begun, spans }: Closed, first: ReadOffset, file: string): FramedLine[] {
   return spans.map(({ from, to }, i) => {
     const line = buffer.subarray(from, to);
     const position = positionOf(line);
-    const number = reached.line + i;
+    const number = first.line + i;
     if (position === null) throw new LogDamageError(file, number, "a line that is no record");
-    return { ...position, line, number, offset: reached.offset + from - begun };
+    return { ...position, line, number, offset: first.offset + from - begun };
   });
 }
 
@@ -211,9 +219,9 @@ function judgeRest(
 ): Torn {
   const end = buffer.length - 1;
   const damage = (at: number, what: string): void => onDamage(new LogDamageError(file, line + at, what));
-  const closed = spans.flatMap(({ from, to }, i) => (endsInTrailer(buffer, from, to) ? [i] : []));
+  const isClosing = ({ to }: Span): boolean => trailerBefore(buffer, to) !== null;
   // Its writer went on behind it, and does so only once a frame is durable.
-  const durable = (closed.findLast((i) => spans[i]?.to !== end) ?? -1) + 1;
+  const durable = spans.findLastIndex((span) => span.to !== end && isClosing(span)) + 1;
   for (const at of worst(buffer, spans.slice(0, durable))) damage(at, "a bad checksum in the middle of the log");
 
   const unwritten = zeroedSectors(buffer, offset);
@@ -224,10 +232,10 @@ function judgeRest(
     return excused || isIntact(bytes) ? [] : [{ i, bytes }];
   });
   for (const { i, bytes } of spoilt) damage(i, `${faultOf(bytes)}, ${AT_THE_END}`);
-  const last = closed.at(-1) ?? -1;
+  const last = spans.findLastIndex(isClosing);
   if (spoilt.length === 0 && unwritten.length === 0) {
     if (last >= durable) damage(last, `the frame's checksum does not fit its lines, ${AT_THE_END}`);
-    else if (endsInTrailer(buffer, (spans.at(-1)?.to ?? -1) + 1, end))
+    else if (trailerBefore(buffer, end) !== null)
       damage(spans.length, `a whole frame without its last line's end, ${AT_THE_END}`);
   }
   return { offset, bytes: buffer.length };
@@ -236,8 +244,7 @@ function judgeRest(
 const AT_THE_END = "at the end, which may have been answered for";
 
 function faultOf(line: Buffer): string {
-  const plain = withoutDecoration(line);
-  return plain.length < line.length && isIntact(plain)
+  return isIntact(withoutDecoration(line))
     ? "a record that is whole but for what an editor put around it (CR LF, a byte order mark)"
     : "a bad checksum";
 }
@@ -258,17 +265,13 @@ export function withoutTrailer(line: Buffer): string {
   return trailer === null ? text : `${text.slice(0, trailer.index)}}`;
 }
 
-function endsInTrailer(buffer: Buffer, from: number, to: number): boolean {
-  return TRAILER.test(buffer.toString("latin1", Math.max(from, to - 100), to));
-}
-
 /** Bytes that a disk writes together, or a multiple of them. */
 const SECTOR = 512;
 
 /** The sectors of which all that the rest has is zeros. JSON has none: a single one is a flipped bit. */
 function zeroedSectors(rest: Buffer, offset: number): Span[] {
   const zeroed: Span[] = [];
-  for (let from = rest.indexOf(0); from >= 0 && from < rest.length;) {
+  for (let from = rest.indexOf(0); from >= 0;) {
     const to = Math.min(rest.length, from + SECTOR - ((offset + from) % SECTOR));
     const begins = from === 0 || (offset + from) % SECTOR === 0;
     if (begins && rest.subarray(from, to).every((byte) => byte === 0)) zeroed.push({ from, to });

@@ -27,6 +27,7 @@ describe("what cannot be done is said in one line on stderr, with exit code 2", 
     [["restore", "a"], "required option '--at <moment>' not specified"],
     [["restore", "a", "--at", "1", "--redis", "redis://127.0.0.1"], "Unknown option '--redis'"],
     [["verify", "/nowhere"], "/nowhere is no log store: it has no store.json"],
+    [["verify", "/no\n  where"], "/no where is no log store: it has no store.json"],
     [["verify", "s3://bucket"], "s3://bucket is not of the form s3://BUCKET/PREFIX"],
     [["verify", "s3://bucket/log"], "s3://bucket/log: AWS_REGION is not set"],
   ])("%j", async (args, why) => {
@@ -70,6 +71,9 @@ describe("help", () => {
     for (const option of ["--at <moment>", "--key <key>", "--json", "-h, --help"])
       expect(asked.stdout).toContain(option);
     expect(await cli(["state", "--help"])).toEqual(asked);
+    const follow = await cli(["help", "follow"]);
+    expect(follow.stdout).toMatch(/--last <count> +[^\n]+ \(default 10\)\n/);
+    expect(follow.stdout.match(/\(default/g)).toHaveLength(1);
     expect(await cli(["state", "-h", "--at", "1"])).toEqual(asked);
   });
 

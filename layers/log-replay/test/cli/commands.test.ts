@@ -4,9 +4,10 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { compact, openFileStore, readHistory, type LogStore } from "../../src/index.ts";
+import { append, begun, entry } from "../support/logs.ts";
 import { add, stage, until, type Stage } from "../support/stage.ts";
 import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from "../tools/support.ts";
-import { cli, json, launched } from "./support.ts";
+import { cli, cliAnswered, json, launched } from "./support.ts";
 
 const on = stage();
 
@@ -35,6 +36,9 @@ test("show: the history in commit order, chosen by key, operation and time", asy
   expect(json(all.lines)[0]).not.toHaveProperty("crc");
   expect(numbers((await cli(["show", folder, "--json", "--key", "m*"])).lines)).toEqual([6]);
   expect(numbers((await cli(["show", folder, "--json", "--key", "m*", "--op", "count"])).lines)).toEqual([]);
+  // The name of an operation, and not a text that stands elsewhere in the record.
+  expect(numbers((await cli(["show", folder, "--json", "--op", "s1"])).lines)).toEqual([]);
+  expect(numbers((await cli(["show", folder, "--json", "--op", "swap"])).lines)).toEqual([6]);
   expect(numbers((await cli(["show", folder, "--json", "--since", "2", "--until", "4"])).lines)).toEqual([2, 3, 4]);
   expect(numbers((await cli(["show", folder, "--json", "--op=count", "--last", "2"])).lines)).toEqual([4, 5]);
   expect(numbers((await cli(["show", folder, "--json", "--until", "2020-01-01"])).lines)).toEqual([]);
@@ -128,6 +132,30 @@ test("repair: says what it would do, does it when told to, and the log is sound 
   expect(await verified(store)).toMatchObject({ damages: [], summary: { records: 4 } });
 });
 
+test("repair and restore ask, and do nothing without a yes: exit code 1", async () => {
+  const store = await oneWriter(on);
+  const { folder } = store;
+  await flipBit(folder, 5);
+  const before = readdirSync(folder);
+  for (const answer of ["n", "", "yesterday", "nay"]) {
+    for (const args of [
+      ["repair", folder],
+      ["restore", folder, "--at", "2"],
+    ]) {
+      const { code, stdout } = await cliAnswered(answer, args);
+      expect([code, stdout]).toEqual([1, expect.stringMatching(/\nNothing was changed\.\n$/) as unknown]);
+    }
+  }
+  expect(readdirSync(folder)).toEqual(before);
+  expect((await verified(store)).damages).not.toEqual([]);
+
+  const repaired = await cliAnswered("Y", ["repair", folder]);
+  expect(repaired).toMatchObject({ code: 0, stdout: expect.stringContaining("Repaired") as unknown });
+  expect((await verified(store)).damages).toEqual([]);
+  expect((await cliAnswered("yes", ["restore", folder, "--at", "2"])).code).toBe(0);
+  expect((await cli(["state", folder])).stdout).toBe("n  2\n");
+});
+
 test("repair: what nobody can repair is said, and nothing is done", async () => {
   const store = await oneWriter(on);
   await compact(store);
@@ -201,18 +229,60 @@ test("restore: the log is turned back, and a program at work on it restores itse
   expect(await state.occ.read(["n1", "n2", "n3"])).toEqual([1, 1, 1]);
 });
 
-test("compact: the log is folded, and reads as before", async () => {
+test("restore: a commit is one log's, and several logs go back to a time", async () => {
+  const [one, two] = [await on.store(), await on.store()];
+  const moments: string[] = [];
+  for (const store of [one, two]) {
+    await on.outside.flushall();
+    for (let i = 0; i < 2; i++) {
+      await on.open({ store }).occ.transact(["n"], add("n"));
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      moments.push(new Date().toISOString());
+    }
+  }
+  expect(await cli(["restore", one.folder, two.folder, "--at", "1", "--yes"])).toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: "error: commits are numbered in each log by itself: name one log, or give a time\n",
+  });
+  const { code, stdout } = await cli(["restore", one.folder, two.folder, "--at", moments[2] ?? "", "--yes"]);
+  expect(code).toBe(0);
+  expect(stdout).toContain(`${one.folder}  to the state after commit 1:2 `);
+  expect(stdout).toContain(`${two.folder}  to the state after commit 1:1 `);
+  expect((await cli(["state", one.folder])).stdout).toBe("n  2\n");
+  expect((await cli(["state", two.folder])).stdout).toBe("n  1\n");
+});
+
+test("compact: the logs are folded, and read as before", async () => {
   const { store } = await twoEpochs(on);
+  const other = await copyOf(store.folder);
   const before = (await cli(["show", store.folder, "--json"])).lines;
-  const { code, stdout } = await cli(["compact", store.folder]);
-  expect([code, stdout]).toEqual([
-    0,
-    expect.stringMatching(
-      /compacted: \d commits? folded, \d segments? archived; the snapshot is of commit \d:\d\n$/,
-    ) as unknown,
-  ]);
-  expect(await store.snapshot()).not.toBeNull();
+  const { code, lines } = await cli(["compact", store.folder, other]);
+  expect(code).toBe(0);
+  expect(lines).toHaveLength(2);
+  for (const [i, folder] of [store.folder, other].entries()) {
+    expect(lines[i]).toMatch(/compacted: \d commits? folded, \d segments? archived; the snapshot is of commit \d:\d$/);
+    expect(lines[i]?.startsWith(folder)).toBe(true);
+    expect(await (await openFileStore({ folder })).snapshot()).not.toBeNull();
+  }
   expect((await cli(["show", store.folder, "--json"])).lines).toEqual(before);
+});
+
+test("compact: Ctrl-C or SIGTERM breaks it off, and the next one does what is left", async () => {
+  const store = await on.store();
+  await begun(store, 1);
+  await append(store, 1, ...Array.from({ length: 100 }, (_, i) => [entry(1, i + 1, { k: "x".repeat(100_000) })]));
+  for (const signal of ["SIGINT", "SIGTERM"]) {
+    // At a terminal it tells how far it is; when it does so first comes the signal.
+    const told = `let n=0;process.stderr.isTTY=true;process.stderr.write=()=>n++||process.kill(process.pid,"${signal}")`;
+    const { code, stdout } = await cli(["compact", store.folder], {
+      NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(told)}`,
+    });
+    expect([code, stdout]).toEqual([2, ""]);
+    expect(await store.snapshot()).toBeNull();
+  }
+  expect(await cli(["compact", store.folder])).toMatchObject({ code: 0, stderr: "" });
+  expect(await store.snapshot()).toMatchObject({ n: 100 });
 });
 
 test("backup: a log like its source under a name that is new, verified; its damage is told", async () => {
@@ -243,6 +313,18 @@ test("backup: a log like its source under a name that is new, verified; its dama
   });
   expect(existsSync(other)).toBe(false);
   expect(readdirSync(join(folder, ".."))).toEqual(["copy"]);
+});
+
+test("backup: where only the past is damaged, the copy has the state and says what it lacks, with exit code 1", async () => {
+  const store = await oneWriter(on);
+  await compact(store);
+  await dropCommit(join(store.folder, "archive"), 2);
+  const folder = join(await on.folder(), "copy");
+  const { code, stdout } = await cli(["backup", store.folder, folder]);
+  expect(code).toBe(1);
+  expect(stdout).toContain("not all of its past is there to be copied");
+  expect(stdout).toMatch(/ {2}damage {2}/);
+  expect((await cli(["state", folder])).stdout).toBe((await cli(["state", store.folder])).stdout);
 });
 
 test("adopt: what a Redis holds is the first state of a new log; what it cannot take is said in a line", async () => {

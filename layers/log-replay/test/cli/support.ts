@@ -19,10 +19,19 @@ export async function cli(args: readonly string[], environment: Readonly<Record<
   return { code, ...said, lines: said.stdout.split("\n").filter(Boolean) };
 }
 
+/** The same at a terminal, where somebody answers what is asked. */
+export async function cliAnswered(answer: string, args: readonly string[]): Promise<Told> {
+  const { child, ended, said } = launched(args, {
+    NODE_OPTIONS: "--import=data:text/javascript,process.stdin.isTTY=true",
+  });
+  child.stdin.end(`${answer}\n`);
+  const code = await ended;
+  return { code, ...said, lines: said.stdout.split("\n").filter(Boolean) };
+}
+
 export function launched(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [BIN, ...args], {
     env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: CACHE, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
   });
   const said = { stdout: "", stderr: "" };
   child.stdout.on("data", (bytes: Buffer) => (said.stdout += bytes.toString()));

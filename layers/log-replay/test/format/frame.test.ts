@@ -1,25 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 import { LogDamageError } from "../../src/errors.ts";
 import { encodeFrame, readFrames, type Torn } from "../../src/format/frame.ts";
-import { encodeBody, encodeNotes } from "../../src/format/record.ts";
+import { chunks, entry } from "./support.ts";
 
-const entry = (n: number, value: string) => ({
-  epoch: 1,
-  n,
-  body: encodeBody(
-    "2026-01-31T12:00:00.000Z",
-    `t-${n}`,
-    encodeNotes({ op: "put" }),
-    new Map([[`k:${n} @`, JSON.stringify(value)]]),
-  ),
-});
 const first = encodeFrame([entry(1, "one  @@"), entry(2, "two")]);
 const middle = encodeFrame([entry(3, "three")]);
 const last = encodeFrame([entry(4, "four"), entry(5, "fi ve"), entry(6, "s@x")]);
-
-async function* chunks(bytes: Buffer, size: number): AsyncGenerator<Buffer> {
-  for (let i = 0; i < bytes.length; i += size) yield bytes.subarray(i, i + size);
-}
 
 async function read(bytes: Buffer, size = 64): Promise<{ numbers: number[]; torn: Torn | null } | LogDamageError> {
   const numbers: number[] = [];

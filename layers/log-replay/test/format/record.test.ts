@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { LogDamageError } from "../../src/index.ts";
+import { closeFrame } from "../../src/format/frame.ts";
 import {
   checksum,
   checksumOf,
@@ -30,6 +31,12 @@ describe("what a line tells by its first bytes", () => {
     expect(processOf(body)).toBe("abc");
   });
 
+  test("numbers of many digits, too", () => {
+    const later = Buffer.from(encodeLine({ epoch: 120, n: 1_234_567, body }));
+    expect(positionOf(later)).toEqual({ epoch: 120, n: 1_234_567 });
+    expect(txOf(later)).toBe("abc-7");
+  });
+
   test("nothing, where it is no record", () => {
     const none = Buffer.from(`{"snapshot":1}`);
     expect(positionOf(none)).toBeNull();
@@ -47,6 +54,7 @@ describe("what a line tells by its first bytes", () => {
 
   test("a place stands at its beginning, and nowhere else", () => {
     expect(positionOf(Buffer.from(` ${text}`))).toBeNull();
+    expect(txOf(Buffer.from(` ${text}`))).toBeNull();
     expect(isIntact(withChecksum(`{"note":{"epoch":1,"n":1,"x":1}`))).toBe(false);
     expect(processOf(` ${body}`)).toBe("");
   });
@@ -57,6 +65,34 @@ test("a checksum stands at the end, and nowhere else", () => {
   expect(checksumOf(line)).toBe(checksum(text.slice(0, text.lastIndexOf(`,"crc"`))));
   expect(checksumOf(Buffer.from(`${text} `))).toBeNull();
   expect(isIntact(Buffer.from(`${text} `))).toBe(false);
+});
+
+test("a line is intact if its checksum is that of all before it", () => {
+  expect(isIntact(Buffer.from(text.replace("3", "4")))).toBe(false);
+  expect(isIntact(Buffer.from(text.replace(`"n":14`, `"n":15`)))).toBe(false);
+});
+
+test("the line that ends a frame, of however many lines, is a record like the others", () => {
+  for (const count of [1, 9, 10, 123]) {
+    const framed = closeFrame(Array.from({ length: count }, () => text));
+    const ending = framed.subarray(framed.lastIndexOf("\n", -2) + 1, -1);
+    expect(ending.toString()).toMatch(new RegExp(`"frame":{"lines":${count},`));
+    expect(isIntact(ending)).toBe(true);
+    expect(checksumOf(ending)).toBe(checksumOf(line));
+  }
+});
+
+test("where all keys stay, nothing is said of ends", () => {
+  expect(encodeBody(AT, "abc-7", `"op":"book"`, new Map([["seats", "3"]]), new Map())).toBe(body);
+  expect(encodeBody(AT, "abc-7", `"op":"book"`, new Map([["seats", "3"]]), new Map([["seats", 7]]))).toBe(
+    `${body},"ends":{"seats":7}`,
+  );
+});
+
+test("a line that sets nothing has no image to visit", () => {
+  const visited: string[] = [];
+  eachImage(Buffer.from(`{"epoch":1,"n":1,"at":"${AT}","note":{"k":1}}`), "segment-1", (key) => visited.push(key));
+  expect(visited).toEqual([]);
 });
 
 test("a note under a name that the log uses is refused by that name", () => {

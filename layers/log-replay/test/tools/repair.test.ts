@@ -4,7 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { compact, openFileStore, stateAt } from "../../src/index.ts";
 import { planRepair, repair } from "../../src/tools/index.ts";
 import { append, begun, entry } from "../support/logs.ts";
-import { add, replayed, segmentsIn, stage } from "../support/stage.ts";
+import { add, replayed, segmentsIn, stage, until } from "../support/stage.ts";
 import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from "./support.ts";
 
 const on = stage();
@@ -42,6 +42,19 @@ test("a commit that only one segment had, spoilt: the history ends before it, an
   await on.outside.flushall();
   const state = on.open({ store: await opened(store.folder) });
   expect(await state.occ.transact(["n"], add("n"))).toBe(14);
+});
+
+test("a repair beside a writer with nothing to do: the writer brings back what is whole of its segment, and no damage", async () => {
+  const store = await oneWriter(on);
+  const { name } = await flipBit(store.folder, 5);
+  await repair(await opened(store.folder), await planRepair(store));
+  const again = join(store.folder, name.replace("-1.jsonl", "-2.jsonl"));
+  const numbers = async () => (await readFile(again, "utf8").catch(() => "")).match(/"n":\d+(?=,"at")/g);
+  await until(async () => (await numbers()) !== null);
+  expect(await numbers()).toEqual([`"n":4`, `"n":6`]);
+  expect((await verified(store)).damages).toEqual([]);
+  await on.outside.flushall();
+  expect(await on.open({ store }).occ.read(["n"])).toEqual([13]);
 });
 
 test("a spoilt trailer costs nothing: each record is intact by its own checksum", async () => {

@@ -20,7 +20,7 @@ import { failPoint } from "../../fail-points.ts";
 import { readIdentity } from "./identity.ts";
 import { IDENTITY } from "../identity-text.ts";
 import { beginName, claimName, isWriterGone, lastOf, segmentPrefix, writerName } from "../names.ts";
-import { FileSegmentWriter } from "./segment.ts";
+import { FileSegmentWriter, nameAside } from "./segment.ts";
 import { FileSnapshots } from "./snapshots.ts";
 import { raise, type OnDamage } from "../../format/frame.ts";
 import type { Position } from "../../format/record.ts";
@@ -212,7 +212,7 @@ class FileStore implements RepairableStore {
 
   setAside(segment: Segment): Promise<string> {
     return orUnavailable(`setting ${segment.name} aside`, async () => {
-      const copy = `${segment.name}.damaged-${randomUUID().slice(0, 8)}`;
+      const copy = nameAside(segment.name);
       await rename(this.#path(segment.name), this.#path(copy));
       await syncFolder(this.#folder);
       return copy;
