@@ -53,7 +53,7 @@ const SEGMENT_BYTES = 16 * 1024 * 1024;
 export async function adopt({ url, store, expiry = false }: AdoptOptions): Promise<Adopted> {
   const connection = await Connection.open({ url, roundTripTimeout: ROUND_TRIP });
   try {
-    await assertFit(connection, store, { expiry });
+    await assertFit(connection, { expiry });
     if ((await store.claims()).length > 0)
       throw new StoreMismatchError(`log ${store.id} has a history already: adopt needs an empty store`);
     const before = await writesOf(connection);
