@@ -6,6 +6,7 @@ import { createFileStore, LoggedRedis, openFileStore } from "log-replay";
 import { processWide } from "log-replay/process-wide";
 import { outcome, stage } from "../../layers/redis-occ/test/support/stage.ts";
 import { openBank, transfer } from "../bank-transfer.ts";
+import { linesOf, openCarts, putInto } from "../cart.ts";
 import { count, events, valueAfter } from "../counter.ts";
 import { handler } from "../lambda.ts";
 
@@ -34,6 +35,36 @@ test("bank transfer, on log-replay: accounts come back in an empty Redis", async
   expect(await outcome(transfer(bank.occ, "ann", "bob", 7))).toEqual(new Error("ann has too little"));
   await on.outside.flushall();
   expect(await bank.occ.read(["account:ann", "account:bob"])).toEqual([6, 4]);
+});
+
+test("cart, on redis-occ: lines change one by one, whoever changes them at the same time, and the last one ends it", async () => {
+  const occ = on.client();
+  await Promise.all(Array.from({ length: 20 }, (_, i) => putInto(occ, "7", i % 2 ? "apple" : "pear", 1)));
+  expect(await linesOf(occ, "7")).toEqual(
+    new Map([
+      ["pear", 10],
+      ["apple", 10],
+    ]),
+  );
+  expect(await outcome(putInto(occ, "7", "plum", -1))).toEqual(new Error("there are not so many of plum"));
+  for (const article of ["apple", "pear"]) expect(await putInto(occ, "7", article, -10)).toBe(0);
+  expect(await on.outside.exists("cart:7")).toBe(0);
+});
+
+test("cart, on log-replay: carts come back in an empty Redis, and end when they were to end", async () => {
+  await using carts = await openCarts(on.redis.url, folder);
+  await putInto(carts.occ, "7", "apple", 2);
+  const end = await on.outside.pexpiretime("cart:7");
+  expect(end).toBeGreaterThan(Date.now());
+  await putInto(carts.occ, "7", "pear", 1);
+  await on.outside.flushall();
+  expect(await linesOf(carts.occ, "7")).toEqual(
+    new Map([
+      ["apple", 2],
+      ["pear", 1],
+    ]),
+  );
+  expect(await on.outside.pexpiretime("cart:7")).toBe(end);
 });
 
 test("counter: its history, and its value at any point of it", async () => {

@@ -8,6 +8,7 @@ import { ERRORS } from "./list/errors.ts";
 import { EVENTS } from "./list/events.ts";
 import { EXPIRY } from "./list/expiry.ts";
 import { FILE, S3 } from "./list/files.ts";
+import { HASHES } from "./list/hashes.ts";
 import { HOSTS } from "./list/hosts.ts";
 import { OBSERVE } from "./list/observe.ts";
 import { OPTIMISTIC } from "./list/optimistic.ts";
@@ -27,6 +28,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...EVENTS,
   ...EXPIRY,
   ...FILE,
+  ...HASHES,
   ...HOSTS,
   ...OBSERVE,
   ...OPTIMISTIC,

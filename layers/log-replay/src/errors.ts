@@ -92,7 +92,8 @@ export class StoreMismatchError extends LogError {
 }
 
 /**
- * The log was written by a newer version, in a format that this one does not know. Nothing was claimed, truncated or changed.
+ * The log was written by a newer version, in a format that this one does not know, or it has hashes and this process was not told
+ * that (`hashes` of `LoggedRedis`). Nothing was claimed, truncated or changed.
  *
  * @example
  * if (error instanceof FormatError) console.error("a newer log-replay wrote it", error.message);

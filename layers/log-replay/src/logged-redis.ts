@@ -26,6 +26,11 @@ export interface LoggedRedisOptions {
    * Default false.
    */
   readonly expiry?: boolean;
+  /**
+   * Transactions may change fields of hashes. The log is then of format 3, which older versions refuse, and so do processes without
+   * this option, for good. Default false.
+   */
+  readonly hashes?: boolean;
   /** Milliseconds that a transaction or read takes at most, where the call does not say. Default 10,000. */
   readonly timeout?: number;
   /**
@@ -73,6 +78,7 @@ const KNOWN = new Set([
   "store",
   "indexes",
   "expiry",
+  "hashes",
   "timeout",
   "restorePatience",
   "roundTripTimeout",
@@ -119,7 +125,14 @@ export class LoggedRedis {
       commit = "watch",
       connections = 8,
     } = options;
-    const { expiry = false, restorePatience = Infinity, lockTtl = 3_000, now = () => new Date(), name } = options;
+    const {
+      expiry = false,
+      hashes = false,
+      restorePatience = Infinity,
+      lockTtl = 3_000,
+      now = () => new Date(),
+      name,
+    } = options;
     const onEvent = (event: LogEvent): void => {
       if (restores.hasSubscribers) restores.publish({ ...event, name, store: store.id } satisfies RestoreMessage);
       options.onEvent?.(event);
@@ -127,13 +140,25 @@ export class LoggedRedis {
     this.#indexes = indexes;
     this.#store = store;
     const open = (): Promise<Connection> => Connection.open({ url, roundTripTimeout });
-    this.#hook = new LogHook({ store, open, indexes, expiry, commit, lockTtl, restorePatience, onEvent, now, name });
+    this.#hook = new LogHook({
+      store,
+      open,
+      indexes,
+      expiry,
+      hashes,
+      commit,
+      lockTtl,
+      restorePatience,
+      onEvent,
+      now,
+      name,
+    });
     if (options.compaction !== undefined) this.#schedule = this.#compactNowAndThen(options.compaction, onEvent);
     const named = name === undefined ? {} : { name };
     this.occ = new Occ({
       url,
       hook: this.#hook,
-      dedicated: true,
+      dedicated: !hashes,
       timeout,
       roundTripTimeout,
       commit,
@@ -251,7 +276,8 @@ function validate(given: LoggedRedisOptions): void {
   if (compaction !== undefined) validateCompaction(compaction);
   if (!Number.isInteger(lockTtl) || lockTtl < 1)
     throw new TypeError("lockTtl must be a whole number of milliseconds from 1");
-  if (typeof (options.expiry ?? false) !== "boolean") throw new TypeError("expiry must be true or false");
+  for (const name of ["expiry", "hashes"] as const)
+    if (typeof (options[name] ?? false) !== "boolean") throw new TypeError(`${name} must be true or false`);
   if (!(restorePatience > 0)) throw new TypeError("restorePatience must be a positive number of milliseconds");
   if (indexes.some((prefix) => prefix === "" || isInternal(prefix))) {
     throw new TypeError("indexes must be prefixes of keys, and none that begins with log: or occ:");

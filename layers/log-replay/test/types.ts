@@ -35,6 +35,9 @@ expectTypeOf<LoggedRedisOptions["expiry"]>().toEqualTypeOf<boolean | undefined>(
 void new LoggedRedis({ url: "redis://127.0.0.1", store, expiry: 60_000 });
 expectTypeOf<LogRecord["ends"]>().toEqualTypeOf<Readonly<Record<string, number>> | undefined>();
 expectTypeOf<Image["end"]>().toEqualTypeOf<number | null>();
+// So is whether keys may hold hashes.
+expectTypeOf<LoggedRedisOptions["hashes"]>().toEqualTypeOf<boolean | undefined>();
+expectTypeOf<Image["fields"]>().toEqualTypeOf<ReadonlyMap<string, string> | undefined>();
 // @ts-expect-error no such mode
 void openFileStore({ folder: "log", durability: "sometimes" });
 

@@ -1,11 +1,12 @@
 import { keysOfCommand, type Command } from "./command.ts";
 import { LostReplyError, type Connection, type Reply } from "./connection.ts";
 import { CommandFailedError, OutcomeUnknownError, ServerRefusedError, type OccError } from "./errors.ts";
-import { endsIn, withEnds } from "./ends.ts";
+import { withEnds } from "./ends.ts";
 import { failPoint } from "./fail-points.ts";
 import { NO_PROBE, type CommitHook, type Premise, type Write } from "./hook.ts";
 import { Images, type Collection } from "./images.ts";
 import { typesOf, type Identity, type Lane } from "./lane.ts";
+import { putCommands } from "./put-commands.ts";
 import type { Transaction } from "./transaction.ts";
 
 /** How an attempt of a group ended, for the transactions that have no answer yet. */
@@ -47,9 +48,6 @@ export interface LostExec {
 
 /** Seconds that a marker outlives its last EXEC: longer than anybody waits for an answer. */
 const MARKER_TTL = 3600;
-
-/** Arguments of one command, an even number: Lua passes them as arguments of a function, whose number is limited. */
-const MAX_ARGUMENTS = 5_000;
 
 export interface AttemptOptions {
   readonly hook: CommitHook;
@@ -97,7 +95,7 @@ async function readDecideCommit(
     return { kind: "restore" };
   }
 
-  const images = new Images();
+  const images = new Images(dedicated);
   keys.forEach((key, i) => images.set(key, values[hook.watch.length + i] ?? null));
   images.setTypes(otherTypes);
   collections.forEach((collection, i) => images.setCollection(collection, contents[i] ?? []));
@@ -114,7 +112,7 @@ async function readDecideCommit(
   const writes = await withEnds(lane, hook, session, wanted);
   const stamp = identity.nextStamp();
   const own: Command[] =
-    writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...imageCommands(writes, dedicated)] : [];
+    writes.length > 0 ? [["set", identity.marker, stamp, "EX", MARKER_TTL], ...putCommands(writes, dedicated)] : [];
   const first = own.length;
   for (const { beyond } of writes) if (beyond !== undefined) own.push(...beyond.commands);
   const added = hook.stage(session, writes);
@@ -196,8 +194,10 @@ function decideAll(group: readonly Transaction[], images: Images, hook: CommitHo
     if (write === null) continue;
     writes.push(write);
     for (const [key, image] of write.images) images.set(key, image);
+    if (write.beyond === undefined) continue;
+    for (const [key, { after }] of write.beyond.hashes ?? []) images.setHash(key, after);
     // What a command makes of its keys is seen by the next group.
-    for (const command of write.beyond?.commands ?? []) images.touch(keysOfCommand(command));
+    for (const command of write.beyond.commands) images.touch(keysOfCommand(command));
   }
   return { decided, writes, again };
 }
@@ -236,43 +236,4 @@ function spoilFailed(decided: readonly Transaction[], replies: readonly (Reply |
       transaction.spoil(new CommandFailedError(`${name} failed in EXEC: ${reply.message}`, { cause: reply }));
     }
   }
-}
-
-/** The commands that put the last image of each written key. */
-function imageCommands(writes: readonly Write[], dedicated: boolean): Command[] {
-  const last = new Map<string, string | null>();
-  for (const write of writes) for (const [key, image] of write.images) last.set(key, image);
-  const put: string[] = [];
-  const deleted: string[] = [];
-  const commands: Command[] = [];
-  const ttls = dedicated ? undefined : ttlsOf(writes);
-  const ends = endsIn(writes);
-  for (const [key, image] of last) {
-    const end = ends.get(key);
-    if (image === null) deleted.push(key);
-    else if (end !== undefined) commands.push(["set", key, image, "PXAT", end]);
-    else if (ttls === undefined) put.push(key, image);
-    else commands.push(setCommand(key, image, ttls.get(key)));
-  }
-  for (let i = 0; i < put.length; i += MAX_ARGUMENTS) commands.push(["mset", ...put.slice(i, i + MAX_ARGUMENTS)]);
-  for (let i = 0; i < deleted.length; i += MAX_ARGUMENTS)
-    commands.push(["del", ...deleted.slice(i, i + MAX_ARGUMENTS)]);
-  return commands;
-}
-
-/** What the writes together make of the times to live: milliseconds, null for none, absent where a key keeps what it has. */
-function ttlsOf(writes: readonly Write[]): Map<string, number | null> {
-  const ttls = new Map<string, number | null>();
-  for (const { images, beyond } of writes) {
-    for (const [key, image] of images) {
-      const ttl = image === null ? null : beyond?.ttls.get(key);
-      if (ttl !== undefined) ttls.set(key, ttl);
-    }
-  }
-  return ttls;
-}
-
-function setCommand(key: string, image: string, ttl: number | null | undefined): Command {
-  if (ttl === undefined) return ["set", key, image, "KEEPTTL"];
-  return ttl === null ? ["set", key, image] : ["set", key, image, "PX", ttl];
 }

@@ -19,35 +19,52 @@ export async function withEnds(
   const now = hook.endsFrom(session) ?? 0;
   return writes.map((write) => {
     const own = new Map<string, number>();
-    for (const [key, image] of write.images) {
-      const ttl = image === null ? null : write.beyond?.ttls.get(key);
-      if (ttl !== undefined) ends.set(key, ttl === null ? null : now + ttl);
+    eachLife(write, (key, life) => {
+      if (life !== undefined) ends.set(key, life === null ? null : now + life);
       const end = ends.get(key) ?? null;
       if (end !== null) own.set(key, end);
-    }
+    });
     return { ...write, ends: own };
   });
+}
+
+/**
+ * What a write says of how long its keys live from now on: milliseconds, null for ever (as what has gone has no end), undefined
+ * as long as they had to.
+ */
+export function eachLife(
+  { images, beyond }: Write,
+  visit: (key: string, life: number | null | undefined) => void,
+): void {
+  for (const [key, image] of images) visit(key, image === null ? null : beyond?.ttls.get(key));
+  if (beyond?.hashes === undefined) return;
+  for (const [key, { isNew }] of beyond.hashes) {
+    const ttl = beyond.ttls.get(key);
+    visit(key, ttl === undefined && isNew ? null : ttl);
+  }
 }
 
 /** The keys of which the first write says nothing about how long they live. */
 function keptBy(writes: readonly Write[]): string[] {
   const kept = new Map<string, boolean>();
-  for (const { images, beyond } of writes)
-    for (const [key, image] of images)
-      if (!kept.has(key)) kept.set(key, image !== null && beyond?.ttls.get(key) === undefined);
+  for (const write of writes)
+    eachLife(write, (key, life) => {
+      if (!kept.has(key)) kept.set(key, life === undefined);
+    });
   return [...kept].flatMap(([key, keeps]) => (keeps ? [key] : []));
 }
 
 /** When the keys end that all the writes together leave. */
 export function endsIn(writes: readonly Write[]): ReadonlyMap<string, number> {
   const last = new Map<string, number>();
-  for (const { images, ends } of writes) {
+  for (const write of writes) {
+    const { ends } = write;
     if (ends === undefined) continue;
-    for (const key of images.keys()) {
+    eachLife(write, (key) => {
       const end = ends.get(key);
       if (end === undefined) last.delete(key);
       else last.set(key, end);
-    }
+    });
   }
   return last;
 }

@@ -152,11 +152,15 @@ export class DecodeError extends OccError {
   readonly unchanged = true;
   readonly transient = false;
   readonly key: string;
+  /** Of a hash; undefined where the key holds a string. */
+  readonly field: string | undefined;
 
-  constructor(key: string, options: ErrorOptions) {
+  constructor(key: string, { field, ...options }: ErrorOptions & { readonly field?: string }) {
     const { cause } = options;
-    super(`the value of ${key} cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`, options);
+    const what = field === undefined ? key : `the field ${field} of ${key}`;
+    super(`the value of ${what} cannot be decoded: ${cause instanceof Error ? cause.message : String(cause)}`, options);
     this.key = key;
+    this.field = field;
   }
 }
 

@@ -10,7 +10,7 @@ export interface Write {
   /** What it does besides; absent where nothing. */
   readonly beyond?: Beyond;
   /**
-   * When keys among the images end, in milliseconds since 1970; those that are not in it stay. Known where the hook asks for it
+   * When keys among the images and hashes end, in milliseconds since 1970; those that are not in it stay. Known where the hook asks for it
    * (`endsFrom`), and then the same to Redis.
    */
   readonly ends?: ReadonlyMap<string, number>;
@@ -18,10 +18,34 @@ export interface Write {
 
 /** What a transaction does besides setting and deleting keys. */
 export interface Beyond {
-  /** Milliseconds that keys among the images have to live from now on; null for keys that stay. Others keep what they have. */
+  /** Milliseconds that keys among the images and hashes have to live from now on; null for keys that stay. Others keep what they have. */
   readonly ttls: ReadonlyMap<string, number | null>;
-  /** Run after all images are set. */
+  /**
+   * Hashes of which fields change, after all images are set: one whose image is null is deleted before. Absent where there are
+   * none.
+   */
+  readonly hashes?: ReadonlyMap<string, HashChange>;
+  /** Run after all else. */
   readonly commands: readonly Command[];
+}
+
+/**
+ * What becomes of a hash. One that loses its last field is deleted, and is among the images.
+ *
+ * @example
+ * const refuseLarge: CommitHook["prepare"] = (_images, meta, beyond) => {
+ *   for (const [key, { after }] of beyond?.hashes ?? [])
+ *     if (after.size > 1_000) throw new TypeError(`${key} has too many fields`);
+ *   return meta;
+ * };
+ */
+export interface HashChange {
+  /** The new text of each field that changes, null of one that is removed. */
+  readonly changed: ReadonlyMap<string, string | null>;
+  /** All fields that it has then. */
+  readonly after: ReadonlyMap<string, string>;
+  /** Whether it begins with this transaction. */
+  readonly isNew: boolean;
 }
 
 /** What a hook asks the server along with each read of `watch`. It may carry what the hook needs to judge the replies. */

@@ -9,14 +9,27 @@ export interface Collection {
   readonly key: string;
 }
 
+/** Names and values by turns, as Redis gives them. */
+export function pairsOf(flat: readonly string[]): [string, string][] {
+  const found: [string, string][] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) found.push([flat[i] ?? "", flat[i + 1] ?? ""]);
+  return found;
+}
+
 /** What one attempt has read, as the rules of its group leave it one after the other. */
 export class Images {
+  /** Whether there are only strings, so that no types were asked for. */
+  readonly dedicated: boolean;
   readonly #strings = new Map<string, string | null>();
   /** Redis's names for what keys hold that hold no string. */
-  #types: ReadonlyMap<string, string> | undefined;
+  #types: Map<string, string> | undefined;
   readonly #collections = new Map<string, Reply | Error>();
   /** Keys of which it is not known any more what they hold; null where that may be any. */
   #unknown: Set<string> | null | undefined;
+
+  constructor(dedicated: boolean) {
+    this.dedicated = dedicated;
+  }
 
   has(key: string): boolean {
     return this.#strings.has(key);
@@ -28,11 +41,19 @@ export class Images {
 
   set(key: string, image: string | null): void {
     this.#strings.set(key, image);
+    this.#types?.delete(key);
     if (this.#collections.size > 0) this.touch([key]);
   }
 
+  /** @param fields all of them; it has one at least */
+  setHash(key: string, fields: ReadonlyMap<string, string>): void {
+    (this.#types ??= new Map()).set(key, "hash");
+    this.setCollection({ kind: "hash", key }, [...fields].flat());
+    if (this.#collections.has(`sortedSet:${key}`)) this.touch([key]);
+  }
+
   setTypes(types: ReadonlyMap<string, string> | undefined): void {
-    this.#types = types;
+    this.#types = types && new Map(types);
   }
 
   /** What a key holds that holds something else than a string. */

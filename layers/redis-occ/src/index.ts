@@ -25,7 +25,16 @@ export {
   TimeoutError,
   WrongTypeError,
 } from "./errors.ts";
-export { RolledBackError, type Beyond, type CommitHook, type Premise, type Probe, type Write } from "./hook.ts";
+export { fields, Fields } from "./fields.ts";
+export {
+  RolledBackError,
+  type Beyond,
+  type CommitHook,
+  type HashChange,
+  type Premise,
+  type Probe,
+  type Write,
+} from "./hook.ts";
 export type { AnyKeys, Json, KeyOf, ValueOf, ValuesOf } from "./key-map.ts";
 export { retry, type RetryOptions } from "./retry.ts";
 export type { CallOptions, Change, Changes, Decide, Decision, Expiring, TransactOptions, View } from "./rule.ts";

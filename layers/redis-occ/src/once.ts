@@ -1,4 +1,5 @@
-import { entriesOf, type Decide, type Decision } from "./rule.ts";
+import { entriesOf } from "./entries.ts";
+import type { Decide, Decision } from "./rule.ts";
 
 /** Milliseconds that a result is kept where the caller does not say: a day. */
 export const ONCE_TTL = 24 * 3_600_000;

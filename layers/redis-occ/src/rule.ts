@@ -1,4 +1,5 @@
 import type { Command } from "./command.ts";
+import type { Fields } from "./fields.ts";
 import type { AnyKeys, Json, KeyOf, ValueOf } from "./key-map.ts";
 
 /** `view.get`: of a client without a map of its keys the type is named by hand, else the key tells it. */
@@ -6,13 +7,20 @@ type Get<Keys> = string extends keyof Keys
   ? <T = Json>(key: string) => T | null
   : <const Key extends KeyOf<Keys>>(key: Key) => ValueOf<Keys, Key> | null;
 
+/** `view.fields`: of a client without a map of its keys the type is named by hand, else the key tells it. */
+type FieldsOf<Keys> = string extends keyof Keys
+  ? <T = Json>(key: string) => ReadonlyMap<string, T>
+  : <const Key extends KeyOf<Keys>>(
+      key: Key,
+    ) => ReadonlyMap<string, ValueOf<Keys, Key> extends Fields<infer Value> ? Value : never>;
+
 /**
  * What a rule may look at: the values of its keys, as the transactions before it left them. What was not declared is fetched
  * first, whatever its type: the transaction then runs once more, with it. All that was looked at is watched.
  *
  * @example
  * const rule: Decide<number | null> = (view) => {
- *   const cart = view.hash("cart:1"); // ReadonlyMap<string, string>
+ *   const cart = view.fields<number>("cart:1"); // ReadonlyMap<string, number>
  *   const best = view.sortedSet("board"); // ReadonlyMap<string, number>, lowest score first
  *   return { result: view.get<number>("seats") };
  * };
@@ -23,7 +31,12 @@ export interface View<Keys = AnyKeys> {
    * @throws WrongTypeError where the key holds no string; DecodeError where some other program wrote it
    */
   readonly get: Get<Keys>;
-  /** All fields of a hash, as text; empty where there is none. @throws WrongTypeError where the key holds something else */
+  /**
+   * All fields of a hash, each decoded anew as `get` does; empty where there is none.
+   * @throws WrongTypeError where the key holds something else; DecodeError where some other program wrote a field
+   */
+  readonly fields: FieldsOf<Keys>;
+  /** The same as text, whoever wrote it. @throws WrongTypeError where the key holds something else */
   hash(key: string): ReadonlyMap<string, string>;
   /** All members of a sorted set with their scores, lowest first; empty where there is none. @throws WrongTypeError as `hash` */
   sortedSet(key: string): ReadonlyMap<string, number>;
@@ -54,13 +67,6 @@ export type Changes<Keys = AnyKeys> =
       : { readonly [Key in KeyOf<Keys>]?: ValueOf<Keys, Key> | null })
   | Iterable<Change<Keys>>;
 
-/** What changes, one by one. */
-export function entriesOf<T>(
-  set: Readonly<Record<string, T>> | Iterable<readonly [string, T]> = {},
-): Iterable<readonly [string, T]> {
-  return Symbol.iterator in set ? set : Object.entries(set);
-}
-
 /**
  * A value, and the milliseconds after which Redis deletes it; null for a value that stays.
  *
@@ -85,7 +91,7 @@ export interface Expiring<Value> {
  */
 export interface Decision<Result, Keys = AnyKeys> {
   readonly result: Result;
-  /** New values. A key keeps the time that it has to live. */
+  /** New values; of a hash those of some `fields`. A key keeps the time that it has to live. */
   readonly set?: Changes<Keys> | undefined;
   /** New values that bring a time to live along, in milliseconds. */
   readonly setWithTtl?:

@@ -1,5 +1,4 @@
-import { JSON_CODEC, type Codec } from "./codec.ts";
-import { assertAddable } from "./command.ts";
+import type { Codec } from "./codec.ts";
 import type { TransactionMessage } from "./diagnostics.ts";
 import {
   AbortedError,
@@ -10,10 +9,11 @@ import {
   type OccError,
 } from "./errors.ts";
 import type { CommitHook, Write } from "./hook.ts";
-import type { Collection, CollectionKind, Images } from "./images.ts";
+import { pairsOf, type Collection, type CollectionKind, type Images } from "./images.ts";
 import { checkText } from "./options.ts";
-import { entriesOf, type Decide, type Decision, type Expiring, type View } from "./rule.ts";
+import type { Decide, Decision, View } from "./rule.ts";
 import { Waiting } from "./waiting.ts";
+import { writeOf } from "./write.ts";
 
 /** What is left to answer once the group's EXEC and its hook are through. */
 type Verdict = { readonly result: unknown } | { readonly error: unknown };
@@ -69,7 +69,16 @@ export class Transaction extends Waiting<unknown> {
         throw new TypeError("a rule must not be asynchronous");
       }
       if (typeof decision !== "object" || decision === null) throw new TypeError("a rule must return { result, … }");
-      write = this.#writeOf(decision as Decision<unknown>, images, hook);
+      const hash = (key: string) => {
+        const flat = this.#collection(images, missing, "hash", key);
+        return flat && new Map(pairsOf(flat));
+      };
+      const written = writeOf(decision as Decision<unknown>, { images, codec: this.#codec, hash });
+      if (written !== null && missing.length === 0) {
+        const { images: set, beyond } = written;
+        const meta = hook.prepare(set, this.meta, beyond);
+        write = beyond === undefined ? { images: set, meta } : { images: set, meta, beyond };
+      }
       this.#verdict = { result: (decision as Decision<unknown>).result };
     } catch (error) {
       this.#verdict = { error };
@@ -124,16 +133,10 @@ export class Transaction extends Waiting<unknown> {
       }
       if (missing.length > 0) throw new UndeclaredKeys(missing);
     };
-    const collection = (kind: CollectionKind, key: string): string[] => {
-      const content = this.keys.has(key) ? images.collection({ kind, key }) : undefined;
-      if (content === undefined) {
-        checkText(key);
-        (this.collections ??= new Map()).set(`${kind}:${key}`, { kind, key });
-        missing.push(key);
-        throw new UndeclaredKeys(missing);
-      }
-      if (content instanceof Error) throw new WrongTypeError(key, images.otherType(key) ?? "string", TYPES[kind]);
-      return content as string[];
+    const collection = (kind: CollectionKind, key: string): [string, string][] => {
+      const content = this.#collection(images, missing, kind, key);
+      if (content === undefined) throw new UndeclaredKeys(missing);
+      return pairsOf(content);
     };
     const get = (key: string): unknown => {
       need([key]);
@@ -145,33 +148,26 @@ export class Transaction extends Waiting<unknown> {
     return {
       need,
       get: get as View["get"],
-      hash: (key) => new Map(pairs(collection("hash", key))),
-      sortedSet: (key) =>
-        new Map(pairs(collection("sortedSet", key)).map(([member, score]) => [member, toScore(score)])),
+      fields: ((key: string) => {
+        const decoded = ([field, text]: [string, string]) => [field, decode(this.#codec, key, text, field)] as const;
+        return new Map(collection("hash", key).map(decoded));
+      }) as View["fields"],
+      hash: (key) => new Map(collection("hash", key)),
+      sortedSet: (key) => new Map(collection("sortedSet", key).map(([member, score]) => [member, toScore(score)])),
     };
   }
 
-  #writeOf({ set, setWithTtl, commands }: Decision<unknown>, images: Images, hook: Pick<CommitHook, "prepare">) {
-    const written = new Map<string, string | null>();
-    const put = (key: string, value: unknown): void => {
-      const found = images.otherType(key);
-      if (found !== undefined) throw new WrongTypeError(key, found, "string");
-      written.set(key, toImage(this.#codec, key, value));
-    };
-    if (set !== undefined) for (const [key, value] of entriesOf(set)) put(key, value);
-    let beyond: Write["beyond"];
-    if (setWithTtl !== undefined || commands !== undefined) {
-      const ttls = new Map<string, number | null>();
-      for (const [key, expiring] of entriesOf(setWithTtl ?? {})) {
-        ttls.set(key, toTtl(key, expiring));
-        put(key, expiring.value);
-      }
-      for (const command of commands ?? []) assertAddable(command);
-      if (ttls.size > 0 || (commands?.length ?? 0) > 0) beyond = { ttls, commands: commands ?? [] };
+  /** Names and values by turns; undefined where they were not read: it is then among those that are missing. @throws WrongTypeError */
+  #collection(images: Images, missing: string[], kind: CollectionKind, key: string): string[] | undefined {
+    const content = this.keys.has(key) ? images.collection({ kind, key }) : undefined;
+    if (content === undefined) {
+      checkText(key);
+      (this.collections ??= new Map()).set(`${kind}:${key}`, { kind, key });
+      missing.push(key);
+      return undefined;
     }
-    if (written.size === 0 && beyond === undefined) return null;
-    const meta = hook.prepare(written, this.meta, beyond);
-    return beyond === undefined ? { images: written, meta } : { images: written, meta, beyond };
+    if (content instanceof Error) throw new WrongTypeError(key, images.otherType(key) ?? "string", TYPES[kind]);
+    return content as string[];
   }
 }
 
@@ -185,42 +181,13 @@ class UndeclaredKeys extends Error {
   }
 }
 
-/** @throws DecodeError */
-export function decode(codec: Codec, key: string, image: string): unknown {
+/** @param field where it is the value of one @throws DecodeError */
+export function decode(codec: Codec, key: string, image: string, field?: string): unknown {
   try {
     return codec.decode(image);
   } catch (cause) {
-    throw new DecodeError(key, { cause });
+    throw new DecodeError(key, { cause, ...(field === undefined ? {} : { field }) });
   }
-}
-
-function toImage(codec: Codec, key: string, value: unknown): string | null {
-  checkText(key);
-  if (value === null) return null;
-  let image: unknown;
-  try {
-    image = codec.encode(value);
-  } catch (cause) {
-    throw new TypeError(`the new value of ${key} cannot be encoded: ${(cause as Error).message}`, { cause });
-  }
-  // Of JSON, null would come back as what a key without a value is.
-  if (typeof image !== "string" || (codec === JSON_CODEC && image === "null")) {
-    throw new TypeError(`the new value of ${key} has no text form`);
-  }
-  return image;
-}
-
-function toTtl(key: string, expiring: Expiring<unknown>): number | null {
-  if (typeof expiring !== "object") throw new TypeError(`${key} must be set to { value, ttl }`);
-  const { ttl } = expiring;
-  if (ttl === null || (Number.isSafeInteger(ttl) && ttl > 0)) return ttl;
-  throw new TypeError(`the ttl of ${key} must be a whole number of milliseconds from 1, or null for none`);
-}
-
-function pairs(flat: readonly string[]): [string, string][] {
-  const found: [string, string][] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) found.push([flat[i] ?? "", flat[i + 1] ?? ""]);
-  return found;
 }
 
 /** As Redis writes scores: `inf` and `-inf` are no numbers of JavaScript. */

@@ -1,6 +1,6 @@
 /** What the types promise to whoever calls the layer. There is nothing to run: the type check is the test. */
 import { expectTypeOf } from "expect-type";
-import { Occ, type BatchPart, type Json, type OccOptions, type View } from "../src/index.ts";
+import { fields, Occ, type BatchPart, type Fields, type Json, type OccOptions, type View } from "../src/index.ts";
 
 declare const occ: Occ;
 declare const view: View;
@@ -22,6 +22,11 @@ void occ.transact(["n"], () => ({ set: { n: 1 } }));
 expectTypeOf(view.get("n")).toEqualTypeOf<Json | null>();
 expectTypeOf(view.get<number>("n")).toEqualTypeOf<number | null>();
 expectTypeOf(occ.read<number>(["n"])).resolves.toEqualTypeOf<(number | null)[]>();
+
+expectTypeOf(view.fields("h")).toEqualTypeOf<ReadonlyMap<string, Json>>();
+expectTypeOf(view.fields<number>("h")).toEqualTypeOf<ReadonlyMap<string, number>>();
+expectTypeOf(fields({ a: 1, b: null })).toEqualTypeOf<Fields<number>>();
+expectTypeOf(fields([["a", "x"]])).toEqualTypeOf<Fields<string>>();
 
 // An option that does not exist is an error before the program runs.
 expectTypeOf<OccOptions["url"]>().toEqualTypeOf<string | undefined>();

@@ -62,7 +62,7 @@ export const ERRORS: readonly Mutant[] = [
   occ({
     what: "what cannot be decoded is nothing",
     file: "transaction.ts",
-    before: "throw new DecodeError(key, { cause });",
+    before: "throw new DecodeError(key, { cause, ...(field === undefined ? {} : { field }) });",
     after: "return null;",
     promise: "`DecodeError`",
     tests: "redis-occ/test/(values|errors)\\.test",

@@ -65,9 +65,9 @@ export const OPTIMISTIC: readonly Mutant[] = [
   }),
   occ({
     what: "a hash is overwritten by a string",
-    file: "transaction.ts",
-    before: `      if (found !== undefined) throw new WrongTypeError(key, found, "string");\n      written.set(`,
-    after: "      written.set(",
+    file: "write.ts",
+    before: `    if (found !== undefined && !(found === "hash" && value === null)) throw new WrongTypeError(key, found, "string");\n`,
+    after: "    void found;\n",
     promise: "Nothing is overwritten in silence",
     tests: "redis-occ/test/values",
   }),
@@ -163,7 +163,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
   }),
   occ({
     what: "SET takes the time that a key has to live",
-    file: "attempt.ts",
+    file: "put-commands.ts",
     before: `return ["set", key, image, "KEEPTTL"];`,
     after: `return ["set", key, image];`,
     promise: ["SET drops the TTL of a key", "Nothing is overwritten in silence"],

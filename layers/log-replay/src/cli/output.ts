@@ -53,6 +53,11 @@ export function until(end: number | null | undefined): string {
   return end === null ? "  for ever" : `  until ${new Date(end).toISOString()}`;
 }
 
+/** What stands before the fields of a hash: a string may hold the same object. */
+export function hashMark(isHash: boolean | undefined): string {
+  return isHash === true ? "hash " : "";
+}
+
 /**
  * Asks before something is done that cannot be taken back.
  * @param yes it was answered beforehand, by an option

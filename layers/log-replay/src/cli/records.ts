@@ -1,5 +1,5 @@
 /** Records as they are chosen and shown. */
-import { parseRecord, type LogRecord } from "../format/record.ts";
+import { fieldsOf, parseRecord, type LogRecord } from "../format/record.ts";
 import type { SegmentLine } from "../read/epoch-reader.ts";
 import { headings, label, type Chooser, type Log, type Logs } from "./logs.ts";
 import { paint, print, printJson } from "./output.ts";
@@ -16,7 +16,8 @@ const CHOOSERS = {
     argument: "key",
     what: "only commits that write this key; user:* for all that begin so",
     needle: (pattern) => pattern.replace(/\*$/, ""),
-    fits: (pattern, { set }) => Object.keys(set).some((key) => matches(pattern, key)),
+    fits: (pattern, record) =>
+      [...Object.keys(record.set), ...Object.keys(fieldsOf(record))].some((key) => matches(pattern, key)),
   },
   op: {
     argument: "name",
@@ -98,26 +99,39 @@ const COLOURS = ["cyan", "yellow", "magenta", "blue", "green"] as const;
 export function pretty(shown: readonly Log[], long: boolean): (log: Log, record: LogRecord) => string {
   const heading = headings(shown);
   const names = shown.map(({ name }) => name);
-  return (log, { epoch, n, at, tx: _tx, set, crc: _crc, frame: _frame, op, ...notes }) => {
-    const images = Object.entries(set);
-    const told = long ? images : images.slice(0, MOST_KEYS);
+  return (log, record) => {
+    const { epoch, n, at, tx: _tx, set: _set, crc: _crc, frame: _frame, op, ...others } = record;
+    const changes = changesIn(record, long);
+    const told = long ? changes : changes.slice(0, MOST_KEYS);
+    const notes = Object.entries(others).filter(([name, value]) => name !== "fields" || value !== fieldsOf(record));
     const colour = COLOURS[names.indexOf(log.name) % COLOURS.length] ?? "cyan";
     const line = [
       paint("dim", at.replace("T", " ").replace("Z", "")),
       ...(shown.length > 1 ? [paint(colour, heading(log))] : []),
       paint("dim", `${epoch}:${n}`.padStart(7)),
       paint("bold", (typeof op === "string" ? op : "-").padEnd(13)),
-      ...Object.entries(notes).map(([name, value]) =>
+      ...notes.map(([name, value]) =>
         paint("blue", `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`),
       ),
-      ...told.map(
-        ([key, image]) =>
-          `${paint("green", key)} ${image === null ? paint("red", "deleted") : shortened(JSON.stringify(image), long)}`,
-      ),
-      ...(told.length < images.length ? [paint("dim", `and ${images.length - told.length} more`)] : []),
+      ...told,
+      ...(told.length < changes.length ? [paint("dim", `and ${changes.length - told.length} more`)] : []),
     ];
     return long ? line.join("  ") : brief(line.join("  "));
   };
+}
+
+/** What becomes of each key, in words. A hash that is null in what is set has no other fields than these. */
+function changesIn(record: LogRecord, long: boolean): string[] {
+  const hashes = fieldsOf(record);
+  const text = (value: unknown): string => shortened(JSON.stringify(value), long);
+  return [
+    ...Object.entries(record.set)
+      .filter(([key]) => !Object.hasOwn(hashes, key))
+      .map(([key, value]) => `${paint("green", key)} ${value === null ? paint("red", "deleted") : text(value)}`),
+    ...Object.entries(hashes).map(
+      ([key, fields]) => `${paint("green", key)} ${record.set[key] === null ? "hash" : "fields"} ${text(fields)}`,
+    ),
+  ];
 }
 
 /**

@@ -2,7 +2,7 @@ import { appends, type AppendMessage } from "../diagnostics.ts";
 import { failPoint } from "../fail-points.ts";
 import { encodeFrame } from "../format/frame.ts";
 import { keysOf, type Entry } from "../format/record.ts";
-import { FORMAT, WITH_ENDS } from "../format/version.ts";
+import { FORMAT } from "../format/version.ts";
 import type { Begin, LogStore, SegmentWriter } from "../stores/store.ts";
 
 /** A segment is closed and the next one begun once it has this many bytes, so that closed ones can be archived. */
@@ -99,8 +99,8 @@ export class EpochWriter {
   readonly epoch: number;
   /** The commit that the epoch goes on from. */
   readonly cut: number;
-  /** Whether its records say when keys end. */
-  readonly hasEnds: boolean;
+  /** Of its records. */
+  readonly format: number;
   readonly #store: LogStore;
   readonly #name: string | undefined;
   /** The highest commit of each key that is enqueued and not yet durable. */
@@ -127,7 +127,7 @@ export class EpochWriter {
     this.#name = name;
     this.epoch = epoch;
     this.cut = cut;
-    this.hasEnds = format >= WITH_ENDS;
+    this.format = format;
     this.#lease = new Lease(store.readLease ?? 0);
   }
 

@@ -17,12 +17,12 @@ import { Comparison, COMPARE_INTERVAL } from "./comparison.ts";
 import { RestoringError, StoreMismatchError } from "../errors.ts";
 import { indexCommands, prefixOf, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
-import { GUARD, isInternal, LAST } from "../redis/keys.ts";
+import { GUARD, LAST } from "../redis/keys.ts";
 import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
-import { LAST_INSTANT } from "../format/long-ended.ts";
-import { assertKnown } from "../format/version.ts";
+import { assertReplayable, changesOf } from "./replayable.ts";
+import { assertKnown, assertPermitted, neededFormat, permitsOf, WITH_ENDS } from "../format/version.ts";
 import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor, type Guard } from "../protocol.ts";
 import { encodeBody, encodeNotes, keysOf, type Entry, type Position } from "../format/record.ts";
 import type { RecoveryOptions } from "../recover/recovery.ts";
@@ -37,7 +37,7 @@ interface Session {
   readonly turns: AppendTurns;
   readonly guard: string;
   /** The entries of the group's writes, once they are on their way, without their numbers. */
-  readonly own: { readonly tx: string; readonly body: string; readonly images: Write["images"] }[];
+  readonly own: (Required<Pick<Entry, "body" | "images">> & { readonly tx: string })[];
   /** Which of the replies is which, and the last commit that was known when the commands were staged. */
   readonly layout: { tail: number; last: number; seen: number };
   /** The name of the data's history. */
@@ -92,7 +92,7 @@ export class LogHook implements CommitHook<Session> {
   readonly #outcomes: Outcomes;
   readonly #recovery: SharedRecovery;
   readonly #comparison: Comparison;
-  /** The last epoch that was found to have a format in which keys do not end, though they are to. */
+  /** The last epoch that was found to have a format that lacks what this process is to write. */
   #outgrown = 0;
   #interval: NodeJS.Timeout | undefined;
 
@@ -182,26 +182,12 @@ export class LogHook implements CommitHook<Session> {
 
   /** The notes as text. */
   prepare(images: Write["images"], meta: unknown, beyond?: Beyond): string {
-    if (beyond !== undefined) this.#assertReplayable(beyond);
-    for (const key of images.keys())
-      if (isInternal(key)) throw new TypeError(`${key} is not a key of the state: log:* and occ:* are reserved`);
+    assertReplayable(images, beyond, this.#options);
     return encodeNotes(notesOf(meta));
   }
 
-  /** @throws TypeError for what no replay would repeat */
-  #assertReplayable({ ttls, commands }: Beyond): void {
-    const { expiry = false, indexes, now } = this.#options;
-    if (commands.length > 0) throw new TypeError("a logged transaction only sets values: it adds no commands");
-    if (ttls.size > 0 && !expiry) throw new TypeError("times to live need the option expiry");
-    for (const [key, ttl] of ttls) {
-      if (ttl === null) continue;
-      if (prefixOf(key, indexes) !== undefined) throw new TypeError(`${key} is indexed: it cannot have a time to live`);
-      if (now().getTime() + ttl > LAST_INSTANT) throw new TypeError(`the ttl of ${key} is too long`);
-    }
-  }
-
   endsFrom(current: Session): number | undefined {
-    if (!current.writer.hasEnds) return undefined;
+    if (current.writer.format < WITH_ENDS) return undefined;
     current.at = this.#options.now();
     return current.at.getTime();
   }
@@ -211,9 +197,11 @@ export class LogHook implements CommitHook<Session> {
     const { indexes, commit } = this.#options;
     const now = current.at ?? this.#options.now();
     const at = now.toISOString();
-    for (const { images, meta, ends } of writes) {
+    for (const write of writes) {
       const tx = `${this.#process}-${++this.#commits}`;
-      own.push({ tx, body: encodeBody(at, tx, meta as string, images, ends), images });
+      const { images, hashes } = changesOf(write);
+      const body = encodeBody(at, tx, write.meta as string, images, write.ends, hashes);
+      own.push({ tx, body, images: hashes === undefined ? images : new Map<string, unknown>([...images, ...hashes]) });
     }
     const commands: Command[] = [];
     if (writer.durable !== null && own.length > 0) commands.push(trimTail(epoch, writer.durable));
@@ -335,14 +323,17 @@ export class LogHook implements CommitHook<Session> {
   /**
    * The writer for an epoch that this process has not worked in before, or that of a later epoch if it has got there
    * meanwhile.
-   * @returns null where the epoch has to end, because keys cannot
+   * @returns null where the epoch has to end, because its records cannot say what this process is to write
+   * @throws FormatError where this process would not know a hash
    */
   async #enter(guard: Guard): Promise<AppendTurns | null> {
-    const { store, open, commit, expiry = false, name } = this.#options;
+    const { store, open, commit, name } = this.#options;
     const { epoch } = guard;
     const writer = new EpochWriter(store, epoch, await this.#beginOf(guard), name);
-    await askWhetherFit(open, { commit, expiry: expiry || writer.hasEnds });
-    if (expiry && !writer.hasEnds) {
+    const needed = neededFormat(this.#options);
+    assertPermitted(writer.format, this.#options, `log ${store.id}`);
+    await askWhetherFit(open, { commit, ...permitsOf(Math.max(needed, writer.format)) });
+    if (needed > writer.format) {
       this.#outgrown = epoch;
       return null;
     }

@@ -1,6 +1,6 @@
 import { closeFrame, withoutTrailer, type FramedLine } from "../format/frame.ts";
 import { hasLongEnded } from "../format/long-ended.ts";
-import { eachImage, encodeLine, type Position } from "../format/record.ts";
+import { eachChange, encodeLine, type Position } from "../format/record.ts";
 import { endBody, headBody, readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
 import { KeptImages, type NewestImages } from "./changes.ts";
@@ -49,14 +49,16 @@ export async function* encodeSnapshot(
 /** The line with those of its images that are still the last ones, and have not long ended; null if none is. */
 function unchanged({ epoch, n, line }: FramedLine, file: string, changes: NewestImages, time: number): string | null {
   const kept = new KeptImages();
-  let images = 0;
+  let [images, whole] = [0, 0];
   let written = 0;
-  eachImage(line, file, (key, image, at, end) => {
+  eachChange(line, file, (key, image, at, end) => {
     written = at;
+    const left = image === null || hasLongEnded(end, time) ? null : changes.leftOf(key, image);
+    if (left !== null) kept.add(key, left, end);
     images++;
-    if (!changes.has(key) && !hasLongEnded(end, time)) kept.add(key, image, end);
+    if (left === image) whole++;
   });
-  if (kept.size === images) return withoutTrailer(line);
+  if (whole === images) return withoutTrailer(line);
   return kept.size === 0 ? null : encodeLine({ epoch, n, body: kept.body(written) });
 }
 

@@ -1,5 +1,6 @@
 import { crc32 } from "node:zlib";
 import { LogDamageError } from "../errors.ts";
+import { encodeFields, type Change, type FieldChanges } from "./change.ts";
 import { eachMember } from "./json-members.ts";
 
 /** The place of a record in the history. Commit numbers `n` go on through all epochs. */
@@ -24,14 +25,19 @@ export interface LogRecord extends Position {
   readonly tx: string;
   /** The new value of every key that it wrote; null where it deleted one. */
   readonly set: Readonly<Record<string, unknown>>;
-  /** When keys among those end, in milliseconds since 1970. The others stay. Absent where all do. */
+  /**
+   * What fields of hashes became, null where one was removed; after what is set, so that null there means a hash of these
+   * fields alone. Absent where none changed.
+   */
+  readonly fields?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** When keys among all those end, in milliseconds since 1970. The others stay. Absent where all do. */
   readonly ends?: Readonly<Record<string, number>>;
   /** Whatever else its author noted. */
   readonly [note: string]: unknown;
 }
 
 /** Notes must not use these names: the log itself writes members with them, or they would change what the notes are. */
-const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "ends", "crc", "frame", "toJSON"]);
+const RESERVED = new Set(["epoch", "n", "at", "tx", "set", "fields", "ends", "crc", "frame", "toJSON"]);
 
 /**
  * Notes as JSON members without braces. @throws TypeError for a reserved name, and for a value that has no JSON form
@@ -42,20 +48,31 @@ export function encodeNotes(notes: Readonly<Record<string, unknown>>): string {
   return JSON.stringify({ ...notes }).slice(1, -1);
 }
 
-/** The members of a record, from notes and images that are JSON text already. @param ends of those keys that do not stay */
+/**
+ * The members of a record, from notes and images that are JSON text already.
+ * @param ends of those keys that do not stay
+ * @param hashes of which fields change
+ */
 export function encodeBody(
   at: string,
   tx: string,
   notes: string,
   images: ReadonlyMap<string, string | null>,
   ends?: ReadonlyMap<string, number>,
+  hashes?: ReadonlyMap<string, FieldChanges>,
 ): string {
   let set = "";
   for (const [key, image] of images) set += `${set === "" ? "" : ","}${JSON.stringify(key)}:${image ?? "null"}`;
-  return `"at":"${at}","tx":"${tx}",${notes === "" ? "" : `${notes},`}"set":{${set}}${ends ? encodeEnds(ends) : ""}`;
+  return `"at":"${at}","tx":"${tx}",${notes === "" ? "" : `${notes},`}"set":{${set}}${hashes ? encodeHashes(hashes) : ""}${ends ? encodeEnds(ends) : ""}`;
 }
 
-/** After what is set, because in the first format a note may have that name; nothing where all keys stay. */
+/** After what is set, because in the first format a note may have that name; nothing where there are none. */
+export function encodeHashes(hashes: ReadonlyMap<string, FieldChanges>): string {
+  if (hashes.size === 0) return "";
+  return `,"fields":{${Array.from(hashes, ([key, fields]) => `${JSON.stringify(key)}:${encodeFields(fields)}`).join(",")}}`;
+}
+
+/** In the same place, for the same reason; nothing where all keys stay. */
 export function encodeEnds(ends: ReadonlyMap<string, number>): string {
   if (ends.size === 0) return "";
   return `,"ends":{${Array.from(ends, ([key, end]) => `${JSON.stringify(key)}:${end}`).join(",")}}`;
@@ -144,39 +161,61 @@ export function keysOf({ body, images }: Pick<Entry, "body" | "images">): Iterab
   if (images !== undefined) return images.keys();
   const keys: string[] = [];
   const json = Buffer.from(`{${body}}`);
+  let isAfterSet = false;
   eachMember(json, 0, (name, from) => {
-    if (name === "set") eachMember(json, from, (key) => keys.push(key));
+    if (name === "set") isAfterSet = true;
+    if (name === "set" || (name === "fields" && isAfterSet)) eachMember(json, from, (key) => keys.push(key));
   });
   return keys;
 }
 
+/** What the record says of fields; in the first format a note may have that name. */
+export function fieldsOf(record: LogRecord): NonNullable<LogRecord["fields"]> {
+  const { fields } = record;
+  const names = Object.keys(record);
+  return fields !== undefined && names.indexOf("fields") > names.indexOf("set") ? fields : {};
+}
+
 /**
- * Visits what a replay takes from a record: the image of each key, null if it was deleted; the record's time; and when the key
- * ends, null if it stays. Both in milliseconds since 1970.
+ * Visits what a replay takes from a record: what becomes of each key; the record's time; and when the key ends, null if it stays.
+ * Both in milliseconds since 1970. A hash that begins with the record, or is given another end by it, is deleted first, and then
+ * has all of its fields.
  * @throws LogDamageError if the line is not as records are, which its checksum should have shown before
  */
-export function eachImage(
+export function eachChange(
   line: Buffer,
   file: string,
-  visit: (key: string, image: string | null, at: number, end: number | null) => void,
+  visit: (key: string, change: Change, at: number, end: number | null) => void,
 ): void {
   let at = NaN;
   let set: number | undefined;
+  let hashes: number | undefined;
   let ends: Map<string, number> | undefined;
   try {
     eachMember(line, 0, (name, from, to) => {
       if (name === "at") at = Date.parse(line.toString("latin1", from + 1, to - 1));
       else if (name === "set") set = from;
+      else if (name === "fields" && set !== undefined) hashes = from;
       else if (name === "ends" && set !== undefined) ends = readEnds(line, from);
     });
     if (set === undefined) return;
     eachMember(line, set, (key, begin, end) => {
-      const image = line.toString("utf8", begin, end);
-      visit(key, image === "null" ? null : image, at, ends?.get(key) ?? null);
+      visit(key, readText(line, begin, end), at, ends?.get(key) ?? null);
+    });
+    if (hashes === undefined) return;
+    eachMember(line, hashes, (key, from) => {
+      const fields = new Map<string, string | null>();
+      eachMember(line, from, (field, begin, end) => fields.set(field, readText(line, begin, end)));
+      visit(key, fields, at, ends?.get(key) ?? null);
     });
   } catch {
     throw new LogDamageError(file, 0, "a record with a good checksum is not as records are");
   }
+}
+
+function readText(line: Buffer, from: number, to: number): string | null {
+  const text = line.toString("utf8", from, to);
+  return text === "null" ? null : text;
 }
 
 function readEnds(line: Buffer, at: number): Map<string, number> {

@@ -1,7 +1,8 @@
 import type { FramedLine } from "../format/frame.ts";
 import { fromNewestSnapshot } from "./newest-snapshot.ts";
 import { historyLines } from "./history-lines.ts";
-import { eachImage, parseRecord, timeOf, type LogRecord, type Position } from "../format/record.ts";
+import { contentOf, merged, textOf, type Merged } from "../format/change.ts";
+import { eachChange, parseRecord, timeOf, type LogRecord, type Position } from "../format/record.ts";
 import { readSnapshot } from "./snapshot.ts";
 import type { LogStore } from "../stores/store.ts";
 
@@ -25,8 +26,10 @@ export async function* readHistory(
 
 /** A key's value at some time, when it was written and when it ends: both in milliseconds since 1970. */
 export interface Image {
-  /** JSON text, as Redis has it. */
+  /** JSON text: of a string as Redis has it, of a hash an object of its fields. */
   readonly image: string;
+  /** The fields of a hash, each as Redis has it: JSON text. Absent where the key holds a string. */
+  readonly fields?: ReadonlyMap<string, string>;
   readonly at: number;
   /** null where it stays. */
   readonly end: number | null;
@@ -53,12 +56,12 @@ export function stateAt(
   { n = Infinity, at = Infinity }: { readonly n?: number; readonly at?: number } = {},
 ): Promise<PastState> {
   return fromNewestSnapshot(store, async (snapshot) => {
-    const images = new Map<string, Image>();
+    const values = new Map<string, { readonly value: Merged; readonly at: number; readonly end: number | null }>();
     let last = -Infinity;
     const apply = ({ epoch, line }: FramedLine): void => {
-      eachImage(line, `epoch ${epoch}`, (key, image, time, end) => {
-        if (image === null) images.delete(key);
-        else images.set(key, { image, at: time, end });
+      eachChange(line, `epoch ${epoch}`, (key, change, time, end) => {
+        if (change === null) values.delete(key);
+        else values.set(key, { value: merged(values.get(key)?.value ?? null, change), at: time, end });
       });
       last = timeOf(line);
     };
@@ -77,7 +80,13 @@ export function stateAt(
       position = { epoch: framed.epoch, n: framed.n };
     }
     const then = at !== Infinity ? at : n === Infinity ? Date.now() : last;
-    for (const [key, { end }] of images) if (end !== null && end <= then) images.delete(key);
+    const images = new Map<string, Image>();
+    for (const [key, { value, at: time, end }] of values) {
+      const content = end !== null && end <= then ? null : contentOf(value);
+      if (content === null) continue;
+      const fields = typeof content === "string" ? {} : { fields: content };
+      images.set(key, { image: textOf(content), at: time, end, ...fields });
+    }
     return { position, images };
   });
 }

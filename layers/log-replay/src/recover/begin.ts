@@ -1,12 +1,10 @@
-import { FORMAT, named, WITH_ENDS } from "../format/version.ts";
+import { FORMAT, named, neededFormat, type Permits } from "../format/version.ts";
 import type { Begin, LogStore } from "../stores/store.ts";
 import type { Survey } from "./survey.ts";
 
-/** What the founder of an epoch brings along. */
-interface Founder {
+/** What the founder of an epoch brings along. What its parent's records may say, its own may in any case. */
+interface Founder extends Permits {
   readonly store: LogStore;
-  /** Whether the epoch's records may say when keys end. Where its parent's may, they may in any case. */
-  readonly expiry?: boolean;
 }
 
 /**
@@ -16,10 +14,10 @@ interface Founder {
  */
 export async function begin(
   epoch: number,
-  { store, expiry = false }: Founder,
+  { store, ...permits }: Founder,
   { parent, cut, format: inherited }: Pick<Survey, "parent" | "cut" | "format">,
 ): Promise<Begin> {
-  const format = Math.max(inherited, expiry ? WITH_ENDS : FORMAT);
+  const format = Math.max(inherited, neededFormat(permits));
   const written = { parent, cut, ...named(format) };
   await store.writeBegin(epoch, written);
   if (format === FORMAT || (await store.begins()).get(epoch)?.format === format) return written;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, ConnectionLostError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { FORMAT, formatOf, named, WITH_ENDS } from "../format/version.ts";
+import { assertPermitted, FORMAT, formatOf, named, neededFormat, permitsOf, type Permits } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
@@ -26,13 +26,15 @@ export type LogEvent =
   | { readonly event: "segment truncated"; readonly segment: string; readonly copy: string }
   | { readonly event: "compaction failed"; readonly error: unknown };
 
-export interface RecoveryOptions {
+/**
+ * `Permits`: what the epoch's records may say. What its parent's may, they may in any case; only where `hashes` is false, none
+ * begins on a log that has some.
+ */
+export interface RecoveryOptions extends Permits {
   readonly store: LogStore;
   readonly open: () => Promise<Connection>;
   /** Prefixes of the keys that are indexed. */
   readonly indexes: readonly string[];
-  /** Whether the epoch's records may say when keys end. Where its parent's may, they may in any case. Default false. */
-  readonly expiry?: boolean;
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
   /** Milliseconds for which the lock's holder may give no sign of life before it is taken for dead. */
@@ -132,8 +134,9 @@ async function restoreUnder(
     const highest = claims.at(-1) ?? 0;
     if (highest > lastBegun(begins)) await surveyHistory(store, progressOf(lock));
     // What that takes is known only now.
-    if (options.expiry !== true && formatOf(begins.values()) >= WITH_ENDS)
-      await askWhetherFit(options.open, { ...options, expiry: true });
+    const format = formatOf(begins.values());
+    assertPermitted(format, options, `log ${store.id}`);
+    if (format > neededFormat(options)) await askWhetherFit(options.open, { ...options, ...permitsOf(format) });
     // Whoever was held up until now must not claim, because somebody else may be restoring. Whoever is held up from here on finds
     // that epoch claimed, and must not end it by the next one.
     await lock.write([]);

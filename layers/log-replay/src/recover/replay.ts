@@ -1,4 +1,5 @@
 import { ServerRefusedError, type Command } from "redis-occ";
+import { LogDamageError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import type { FramedLine } from "../format/frame.ts";
 import { WITH_ENDS } from "../format/version.ts";
@@ -8,7 +9,8 @@ import { readStretch } from "../read/stretch.ts";
 import { inParts, indexCommands, staysPresent, type Indexed } from "../redis/indexes.ts";
 import { outOfMemory } from "../redis/server-check.ts";
 import { MOST_RECORDED } from "../redis/recorded.ts";
-import { eachImage, txOf } from "../format/record.ts";
+import { lengthOf, merged, presentIn, type Change, type Merged, type MergedFields } from "../format/change.ts";
+import { eachChange, txOf } from "../format/record.ts";
 import type { RestoreLock } from "./lock.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore, Snapshot } from "../stores/store.ts";
@@ -53,7 +55,7 @@ export async function applyHistory(
   const apply = async (source: AsyncIterable<readonly FramedLine[]>, file: string): Promise<void> => {
     for await (const lines of source) {
       for (const { epoch, n, line } of lines) {
-        eachImage(line, file, add);
+        eachChange(line, file, add);
         if (epoch === parent && n > cut - MOST_RECORDED) names = withName(names, line);
         if (chunk.full) await send();
       }
@@ -93,7 +95,10 @@ async function put(lock: RestoreLock, commands: readonly Command[]): Promise<voi
   try {
     await lock.write(commands);
   } catch (error) {
-    throw error instanceof ServerRefusedError && error.message.startsWith("OOM") ? outOfMemory(error) : error;
+    if (error instanceof ServerRefusedError && error.message.startsWith("OOM")) throw outOfMemory(error);
+    if (error instanceof Error && error.cause instanceof Error && error.cause.message.startsWith("WRONGTYPE"))
+      throw new LogDamageError("the log", 0, "a record changes fields of a key that holds a string; verify names it");
+    throw error;
   }
   await failPoint("chunk.after");
 }
@@ -101,7 +106,7 @@ async function put(lock: RestoreLock, commands: readonly Command[]): Promise<voi
 class Chunk {
   readonly #indexes: readonly string[];
   readonly #now: number;
-  #images = new Map<string, Indexed & { readonly image: string | null; readonly end: number | null }>();
+  #keys = new Map<string, Indexed & { readonly value: Merged; readonly end: number | null }>();
   #bytes = 0;
 
   /** @param now by the server's clock; milliseconds since 1970 */
@@ -111,32 +116,46 @@ class Chunk {
   }
 
   get full(): boolean {
-    return this.#images.size >= CHUNK_KEYS || this.#bytes >= CHUNK_BYTES;
+    return this.#keys.size >= CHUNK_KEYS || this.#bytes >= CHUNK_BYTES;
   }
 
-  add(key: string, image: string | null, at: number, end: number | null): void {
-    const kept = end !== null && end <= this.#now ? null : image;
-    this.#images.set(key, { image: kept, end, present: staysPresent(kept, end), at });
-    this.#bytes += key.length + (image?.length ?? 0);
+  add(key: string, change: Change, at: number, end: number | null): void {
+    // Of a hash all fields have ended with it: whoever gives it another end says all of them.
+    const kept = end !== null && end <= this.#now ? null : change;
+    const value = merged(this.#keys.get(key)?.value, kept);
+    this.#keys.set(key, { value, end, present: staysPresent(value, end), at });
+    this.#bytes += key.length + lengthOf(change);
   }
 
   take(): Command[] {
     const present: string[] = [];
     const deleted: string[] = [];
-    const ending: Command[] = [];
-    const images = this.#images;
-    for (const [key, { image, end }] of images) {
-      if (image === null) deleted.push(key);
-      else if (end === null) present.push(key, image);
-      else ending.push(["set", key, image, "PXAT", end]);
+    const others: Command[] = [];
+    const keys = this.#keys;
+    for (const [key, { value, end }] of keys) {
+      if (typeof value === "object") {
+        if (value === null || value.isWhole) deleted.push(key);
+        if (value !== null) others.push(...hashCommands(key, value, end));
+      } else if (end === null) present.push(key, value);
+      else others.push(["set", key, value, "PXAT", end]);
     }
-    this.#images = new Map();
+    this.#keys = new Map();
     this.#bytes = 0;
     return [
       ...inParts(["mset"], present),
-      ...ending,
       ...inParts(["del"], deleted),
-      ...indexCommands(this.#indexes, images),
+      ...others,
+      ...indexCommands(this.#indexes, keys),
     ];
   }
+}
+
+/** New fields first: Redis deletes a hash that has none for a moment. */
+function hashCommands(key: string, { fields }: MergedFields, end: number | null): Command[] {
+  const removed = Array.from(fields).flatMap(([field, text]) => (text === null ? [field] : []));
+  return [
+    ...inParts(["hset", key], [...presentIn(fields)].flat()),
+    ...inParts(["hdel", key], removed),
+    ...(end === null ? [] : [["pexpireat", key, end] as const]),
+  ];
 }

@@ -1,4 +1,5 @@
 import type { Command } from "redis-occ";
+import type { Merged } from "../format/change.ts";
 import { indexKey } from "./keys.ts";
 
 /** What an index has to know of a written key. */
@@ -11,10 +12,11 @@ export interface Indexed {
 
 /**
  * Whether an index lists a key. One that was deleted it does not, and none that ends: Redis would delete it and leave it listed.
+ * Nor a hash, which is gone with its last field.
  * @param end when it ends; null or undefined where it stays
  */
-export function staysPresent(image: string | null, end: number | null | undefined): boolean {
-  return image !== null && (end ?? null) === null;
+export function staysPresent(value: Merged, end: number | null | undefined): boolean {
+  return typeof value === "string" && (end ?? null) === null;
 }
 
 /**

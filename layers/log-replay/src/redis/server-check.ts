@@ -1,6 +1,6 @@
 import { AccessError, ServerRefusedError, type Command, type CommitMode, type Connection } from "redis-occ";
 import { ServerUnfitError } from "../errors.ts";
-import { formatOf, WITH_ENDS } from "../format/version.ts";
+import { formatOf, WITH_ENDS, type Permits } from "../format/version.ts";
 import { replicaOf } from "./dataset.ts";
 import { LOCK, TAIL } from "./keys.ts";
 
@@ -13,11 +13,9 @@ interface Sized {
 }
 
 /** How the state is to be used. */
-export interface Use {
+export interface Use extends Permits {
   /** Default "watch". */
   readonly commit?: CommitMode;
-  /** Whether keys may end. Default false. */
-  readonly expiry?: boolean;
 }
 
 /**
@@ -106,12 +104,23 @@ const LOG_KEY = "log:probe";
 const OCC_KEY = "occ:probe";
 const NO_SCRIPT = "0".repeat(40);
 
+/** What a log with hashes takes besides. HSET has one word too many, which is noticed only when it runs. */
+const OF_HASHES: readonly Command[] = [
+  ["EXISTS", LOG_KEY],
+  ["TYPE", LOG_KEY],
+  ["HGETALL", LOG_KEY],
+  ["HSET", LOG_KEY, "", "", ""],
+  ["HDEL", LOG_KEY, ""],
+  ["PEXPIREAT", LOG_KEY, 1],
+  ["PERSIST", LOG_KEY],
+];
+
 /**
  * Each command that this layer and redis-occ send, in a form that changes nothing: on keys that are not there, or with
  * arguments that Redis refuses once it has looked at the permissions. Text of an ACL is not read: what it comes to, by which
  * of its selectors and categories, Redis alone can say. In capitals, by which whoever looks at the wire tells them from work.
  */
-const probes = ({ commit = "watch", expiry = false }: Use): Command[] => [
+const probes = ({ commit = "watch", expiry = false, hashes = false }: Use): Command[] => [
   ["GET", LOG_KEY],
   ["MGET", LOG_KEY, OCC_KEY],
   ["SET", LOG_KEY, "", "XX", "PX", 1],
@@ -129,7 +138,8 @@ const probes = ({ commit = "watch", expiry = false }: Use): Command[] => [
   ["ZADD", LOG_KEY, "XX", 1, ""],
   ["ZREM", LOG_KEY, ""],
   ["ZRANGE", LOG_KEY, 0, 0],
-  ...(expiry ? ([["PEXPIRETIME", LOG_KEY], ["TIME"]] as const) : []),
+  ...(expiry || hashes ? ([["PEXPIRETIME", LOG_KEY], ["TIME"]] as const) : []),
+  ...(hashes ? OF_HASHES : []),
   ...(commit === "watch"
     ? ([["EVAL", "return 1", 1, LOG_KEY]] as const)
     : ([

@@ -4,7 +4,8 @@ import { Connection, ConnectionLostError } from "redis-occ";
 import { encodeFrame } from "../format/frame.ts";
 import { hasLongEnded } from "../format/long-ended.ts";
 import { historyLines } from "../read/history-lines.ts";
-import { eachImage, encodeBody, encodeNotes, type Entry } from "../format/record.ts";
+import { contentOf, merged, textOf, type Content, type Merged } from "../format/change.ts";
+import { eachChange, encodeBody, encodeNotes, type Entry } from "../format/record.ts";
 import { begin } from "../recover/begin.ts";
 import { claimNext, recover, type LogEvent } from "../recover/recovery.ts";
 import type { LogStore } from "../stores/store.ts";
@@ -95,8 +96,26 @@ async function beginAlone(store: LogStore, amend: WayBack["amend"]): Promise<num
 
 /** What a key holds, and when it ends: milliseconds since 1970, null where it stays. */
 interface Value {
-  readonly image: string;
+  readonly content: Content;
   readonly end: number | null;
+}
+
+/** What is known of a key, on the way through the history. */
+interface Known {
+  readonly value: Merged;
+  readonly end: number | null;
+}
+
+/** @param now milliseconds since 1970 */
+function valueOf(known: Known | undefined, now: number): Value | null {
+  const { value = null, end = null } = known ?? {};
+  const content = hasLongEnded(end, now) ? null : contentOf(value);
+  return content === null ? null : { content, end };
+}
+
+function isSame(a: Value | null, b: Value | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.end === b.end && typeof a.content === typeof b.content && textOf(a.content) === textOf(b.content);
 }
 
 /** The records that lead from the end of the history back to an earlier state. */
@@ -135,24 +154,23 @@ class WayBack {
 
   /** Each key that has another value now, with the value that it had then. */
   async #changes(renew: () => Promise<void>): Promise<Map<string, Value | null>> {
-    const then = new Map<string, Value>();
-    const since = new Map<string, Value | null>();
+    const then = new Map<string, Value | null>();
+    const known = new Map<string, Known>();
     const last = this.#to?.n ?? 0;
     const now = Date.now();
     // The new epoch has begun and is empty, so what is read ends at its cut.
     for await (const { n, line, file } of historyLines(this.#store)) {
-      eachImage(line, file, (key, image, _at, end) => {
-        const value = image === null || hasLongEnded(end, now) ? null : { image, end };
-        if (n > last) since.set(key, value);
-        else if (value === null) then.delete(key);
-        else then.set(key, value);
+      eachChange(line, file, (key, change, _at, end) => {
+        const before = known.get(key);
+        if (n > last && !then.has(key)) then.set(key, valueOf(before, now));
+        if (change === null || hasLongEnded(end, now)) known.delete(key);
+        else known.set(key, { value: merged(before?.value ?? null, change), end });
       });
       await renew();
     }
     const changes = new Map<string, Value | null>();
-    for (const [key, is] of since) {
-      const was = then.get(key) ?? null;
-      if (was?.image !== is?.image || was?.end !== is?.end) changes.set(key, was);
+    for (const [key, was] of then) {
+      if (!isSame(was, valueOf(known.get(key), now))) changes.set(key, was);
     }
     return changes;
   }
@@ -166,11 +184,17 @@ class WayBack {
     const all = [...changes];
     for (let i = 0; i < all.length; i += RECORD_KEYS) {
       const part = all.slice(i, i + RECORD_KEYS);
-      const images = new Map(part.map(([key, value]) => [key, value?.image ?? null] as const));
+      const contents = part.map(([key, value]) => [key, value?.content ?? null] as const);
+      const images = new Map(contents.map(([key, content]) => [key, typeof content === "string" ? content : null]));
+      const hashes = new Map(
+        contents.flatMap(([key, content]) =>
+          content === null || typeof content === "string" ? [] : [[key, content] as const],
+        ),
+      );
       const ends = new Map(
         part.flatMap(([key, value]) => (value === null || value.end === null ? [] : [[key, value.end]])),
       );
-      const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, images, ends);
+      const body = encodeBody(at, `${process}-${entries.length + 1}`, notes, images, ends, hashes);
       bytes += body.length;
       if (bytes > MOST_BYTES)
         throw new RangeError(

@@ -1,5 +1,7 @@
 import { GoneError, LogDamageError } from "../errors.ts";
-import { eachImage, parseRecord, timeOf, type LogRecord } from "../format/record.ts";
+import { contentOf, merged, textOf, type Merged } from "../format/change.ts";
+import { eachChange, parseRecord, timeOf, type LogRecord } from "../format/record.ts";
+import { formatOf, WITH_HASHES } from "../format/version.ts";
 import { chain, lastBegun, type Stretch } from "../protocol.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore } from "../stores/store.ts";
@@ -16,7 +18,8 @@ export interface Finding {
 }
 
 /**
- * What must be true of a record, given the state before it, without the keys that had ended by the record's time.
+ * What must be true of a record, given the state before it, without the keys that had ended by the record's time; a hash
+ * is an object of its fields.
  * @returns what is not, in words
  *
  * @example
@@ -45,7 +48,7 @@ export interface Verified {
 
 /**
  * Reads all of a log and reports everything that is wrong with it, not only the first: checksums, order, holes, epochs,
- * and the law. Needs memory for the state if there is a law.
+ * fields that change of what is no hash, and the law. Needs memory for the state if there is a law, or hashes.
  * @throws StoreUnavailableError
  *
  * @example
@@ -68,7 +71,8 @@ export async function* verify(store: LogStore, { law }: VerifyOptions = {}): Asy
     if (!claims.includes(epoch)) found.add("damage", `epoch ${epoch}`, 0, "it has begun, and its claim is gone");
   yield* found.take();
 
-  const check = law === undefined ? () => undefined : lawful(law, found);
+  const hasHashes = formatOf(begins.values()) >= WITH_HASHES;
+  const check = law === undefined && !hasHashes ? () => undefined : lawful(law, found);
   let records = 0;
   for (const epoch of [...new Set([...claims, ...begins.keys()])].sort((a, b) => a - b)) {
     const part = history?.find((stretch) => stretch.epoch === epoch);
@@ -136,21 +140,32 @@ async function countIntact(reader: EpochReader): Promise<number> {
   return count;
 }
 
-function lawful(law: Law, found: Findings): (record: SegmentLine) => void {
-  const state = new Map<string, { readonly image: string; readonly end: number | null }>();
+/** Looks at each record beside the state before it. */
+function lawful(law: Law | undefined, found: Findings): (record: SegmentLine) => void {
+  const state = new Map<string, { readonly value: Merged; readonly end: number | null }>();
   return ({ line, file, number }) => {
     // After a hole nobody can say what follows from what.
     if (found.isBroken) return;
     const now = timeOf(line);
     const before = (key: string): unknown => {
-      const { image, end = null } = state.get(key) ?? {};
-      return image === undefined || (end !== null && end <= now) ? null : JSON.parse(image);
+      const { value = null, end = null } = state.get(key) ?? {};
+      const content = end !== null && end <= now ? null : contentOf(value);
+      return content === null ? null : JSON.parse(textOf(content));
     };
-    for (const problem of law(parseRecord(line, file), before)) found.add("damage", file, number, problem);
-    eachImage(line, file, (key, image, _at, end) => {
-      if (image === null) state.delete(key);
-      else state.set(key, { image, end });
+    if (law !== undefined)
+      for (const problem of law(parseRecord(line, file), before)) found.add("damage", file, number, problem);
+    const deleted: string[] = [];
+    eachChange(line, file, (key, change, _at, end) => {
+      let former = state.get(key)?.value;
+      if (typeof change === "object" && change !== null && former !== null && typeof former !== "object") {
+        const held = former === undefined ? "which is not there" : "which holds a string";
+        found.add("damage", file, number, `it changes fields of ${key}, ${held}`);
+        former = null;
+      }
+      if (change === null) deleted.push(key);
+      state.set(key, { value: merged(former, change), end });
     });
+    for (const key of deleted) if (state.get(key)?.value === null) state.delete(key);
   };
 }
 

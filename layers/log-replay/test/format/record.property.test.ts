@@ -1,10 +1,11 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import type { FieldChanges } from "../../src/format/change.ts";
 import { encodeFrame, readFrames, type Torn } from "../../src/format/frame.ts";
 import {
   checksum,
   checksumOf,
-  eachImage,
+  eachChange,
   encodeBody,
   encodeLine,
   encodeNotes,
@@ -46,7 +47,16 @@ const images = fc
     (set) =>
       new Map(Object.entries(set).map(([key, json]) => [key, json === null ? null : JSON.stringify(json)] as const)),
   );
-const RESERVED = ["epoch", "n", "at", "tx", "set", "ends", "crc", "frame", "toJSON"];
+const hashes = fc.dictionary(aName, fc.dictionary(aName, fc.option(aValue), { maxKeys: 4 }), { maxKeys: 3 }).map(
+  (all) =>
+    new Map(
+      Object.entries(all).map(([key, fields]) => {
+        const texts = Object.entries(fields).map(([name, json]) => [name, json === null ? null : JSON.stringify(json)]);
+        return [key, new Map(texts as [string, string | null][])] as const;
+      }),
+    ),
+);
+const RESERVED = ["epoch", "n", "at", "tx", "set", "fields", "ends", "crc", "frame", "toJSON"];
 const notes = fc.dictionary(
   aName.filter((one) => !RESERVED.includes(one)),
   aValue,
@@ -54,11 +64,12 @@ const notes = fc.dictionary(
 );
 const AT = "2026-01-31T12:00:00.123Z";
 const body = fc
-  .record({ notes, images, lives: fc.array(fc.option(fc.maxSafeInteger()), { minLength: 8, maxLength: 8 }) })
+  .record({ notes, images, hashes, lives: fc.array(fc.option(fc.maxSafeInteger()), { minLength: 8, maxLength: 8 }) })
   .map(({ lives, ...parts }) => {
     const ends = new Map<string, number>();
-    [...parts.images.keys()].forEach((key, i) => (lives[i] ?? null) !== null && ends.set(key, lives[i] as number));
-    return { ...parts, ends, body: encodeBody(AT, "p-1", encodeNotes(parts.notes), parts.images, ends) };
+    const keys = new Set([...parts.images.keys(), ...parts.hashes.keys()]);
+    [...keys].forEach((key, i) => (lives[i] ?? null) !== null && ends.set(key, lives[i] as number));
+    return { ...parts, ends, body: encodeBody(AT, "p-1", encodeNotes(parts.notes), parts.images, ends, parts.hashes) };
   });
 const entries = fc
   .array(body, { minLength: 1, maxLength: 5 })
@@ -89,19 +100,26 @@ test("a record is one line of JSON that gives back its place, its notes and ever
   );
 });
 
-test("a replay takes each key's image byte for byte as it was written, with the record's time and the key's end", () => {
+test("a replay takes each key's image, and each field's, byte for byte as it was written, with the record's time and the key's end", () => {
   fc.assert(
     fc.property(body, (one) => {
       const seen = new Map<string, string | null>();
+      const hashed = new Map<string, FieldChanges>();
       const ends = new Map<string, number>();
-      eachImage(Buffer.from(encodeLine({ epoch: 1, n: 1, body: one.body })), "file", (key, image, at, end) => {
+      eachChange(Buffer.from(encodeLine({ epoch: 1, n: 1, body: one.body })), "file", (key, change, at, end) => {
         expect(at).toBe(Date.parse(AT));
-        seen.set(key, image);
+        if (typeof change === "object" && change !== null) hashed.set(key, change);
+        else {
+          // What is set comes first.
+          expect(hashed.size).toBe(0);
+          seen.set(key, change);
+        }
         if (end !== null) ends.set(key, end);
       });
       expect(seen).toEqual(one.images);
+      expect(hashed).toEqual(one.hashes);
       expect(ends).toEqual(one.ends);
-      expect(new Set(keysOf({ body: one.body }))).toEqual(new Set(one.images.keys()));
+      expect(new Set(keysOf({ body: one.body }))).toEqual(new Set([...one.images.keys(), ...one.hashes.keys()]));
     }),
   );
 });
@@ -121,10 +139,10 @@ test("a note of the first format that is called as the ends are is none; what is
   const lineOf = (members: string) => Buffer.from(encodeLine({ epoch: 1, n: 1, body: members }));
   const seen: unknown[] = [];
   const visit = (...image: unknown[]): void => void seen.push(image);
-  eachImage(lineOf(`"at":"${AT}","tx":"t","ends":{"a":7},"set":{"a":1}`), "file", visit);
+  eachChange(lineOf(`"at":"${AT}","tx":"t","ends":{"a":7},"set":{"a":1}`), "file", visit);
   expect(seen).toEqual([["a", "1", Date.parse(AT), null]]);
   for (const bad of ['{"a":"x"}', '{"a":1.5}', '{"a":1e30}', '{"a":'])
-    expect(() => eachImage(lineOf(`"at":"${AT}","tx":"t","set":{"a":1},"ends":${bad}`), "file", visit)).toThrow(
+    expect(() => eachChange(lineOf(`"at":"${AT}","tx":"t","set":{"a":1},"ends":${bad}`), "file", visit)).toThrow(
       "not as records are",
     );
 });

@@ -4,7 +4,7 @@ import { closeFrame } from "../../src/format/frame.ts";
 import {
   checksum,
   checksumOf,
-  eachImage,
+  eachChange,
   encodeBody,
   encodeLine,
   encodeNotes,
@@ -91,12 +91,12 @@ test("where all keys stay, nothing is said of ends", () => {
 
 test("a line that sets nothing has no image to visit", () => {
   const visited: string[] = [];
-  eachImage(Buffer.from(`{"epoch":1,"n":1,"at":"${AT}","note":{"k":1}}`), "segment-1", (key) => visited.push(key));
+  eachChange(Buffer.from(`{"epoch":1,"n":1,"at":"${AT}","note":{"k":1}}`), "segment-1", (key) => visited.push(key));
   expect(visited).toEqual([]);
 });
 
 test("a note under a name that the log uses is refused by that name", () => {
-  for (const name of ["epoch", "n", "at", "tx", "set", "crc", "frame", "toJSON"])
+  for (const name of ["epoch", "n", "at", "tx", "set", "fields", "ends", "crc", "frame", "toJSON"])
     expect(() => encodeNotes({ [name]: 1 })).toThrow(new TypeError(`"${name}" cannot be noted in a record`));
 });
 
@@ -110,7 +110,7 @@ test("a line with a good checksum that is no record is damage, with its file", (
   expect(() => parseRecord(bad, "segment-1")).toThrow(
     new LogDamageError("segment-1", 0, "a record with a good checksum is not JSON"),
   );
-  expect(() => eachImage(Buffer.from(`{"set":`), "segment-1", () => undefined)).toThrow(
+  expect(() => eachChange(Buffer.from(`{"set":`), "segment-1", () => undefined)).toThrow(
     new LogDamageError("segment-1", 0, "a record with a good checksum is not as records are"),
   );
 });

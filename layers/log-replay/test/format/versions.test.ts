@@ -2,6 +2,7 @@
 import { cp, readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
+import { fields } from "redis-occ";
 import { compact, createFileStore, FormatError, openFileStore, readHistory, stateAt } from "../../src/index.ts";
 import { planRepair, restoreTo } from "../../src/tools/index.ts";
 import { twoEpochs, verified } from "../tools/support.ts";
@@ -100,6 +101,51 @@ describe("the golden log format-2", () => {
   });
 });
 
+/** What the golden log of the third format holds: an epoch of the first one, two of the third, a snapshot of commit 4. */
+describe("the golden log format-3", () => {
+  const NAMED = { 'é\n"\\': '{"deep":[1]}', ["__proto__"]: "1" };
+  const KEPT = { "i:1": "1", "k:stays": '{"a":[1,null]}', "k:was": { now: '"a hash"' } };
+  const STATE_3 = { ...KEPT, n: "4", h: { ...NAMED, b: "3", c: "4" }, g: { y: "1" }, e: { b: "1" } };
+
+  test("is sound, and gives its history, its past and its state: hashes with the fields of then", async () => {
+    const { store } = await golden("format-3");
+    expect(await verified(store)).toMatchObject({ findings: [], summary: { records: 9, epochs: 3 } });
+    const fieldsIn = async (n: number) =>
+      Object.fromEntries(
+        [...(await stateAt(store, { n })).images].map(([key, { image, fields: own }]) => [
+          key,
+          own === undefined ? image : Object.fromEntries(own),
+        ]),
+      );
+    expect(await fieldsIn(9)).toEqual(STATE_3);
+    expect(await fieldsIn(7)).toEqual({
+      ...{ ...KEPT, n: "3", e: { b: "1" } },
+      h: { ...NAMED, b: "2", c: "4", d: "4" },
+    });
+    expect(await fieldsIn(2)).toEqual({
+      ...{ n: "2", "i:1": "1", "k:stays": KEPT["k:stays"] },
+      h: { ...NAMED, "": '"empty"', b: "1" },
+    });
+    expect((await stateAt(store, { n: 8 })).images.get("e")).toMatchObject({ end: 4_102_444_803_000 });
+    const records = [];
+    for await (const record of readHistory(store)) records.push(record);
+    expect(records[2]).toMatchObject({ note: { fields: { h: { b: 7 } } }, fields: { h: { b: 2, "": null } } });
+  });
+
+  test("is restored from, gone on with, compacted and restored again", async () => {
+    const { folder, store } = await golden("format-3");
+    const state = on.open({ store, indexes: ["i:"], hashes: true });
+    await state.ready();
+    expect(await stateOf(on.outside)).toMatchObject(STATE_3);
+    expect(await on.outside.pexpiretime("e")).toBe(-1);
+    await state.occ.transact([], () => ({ result: null, set: { h: fields({ b: null, n: 5 }), n: 5 } }));
+    await compact(store);
+    expect((await verified(store)).damages).toEqual([]);
+    const h = { ...NAMED, c: "4", n: "5" };
+    expect(await replayed(on, folder, [], { hashes: true })).toEqual({ ...STATE_3, n: "5", h });
+  });
+});
+
 test("what is written names its format: the store, each beginning, the snapshot", async () => {
   const { store } = await twoEpochs(on);
   await compact(store);
@@ -112,7 +158,7 @@ test("what is written names its format: the store, each beginning, the snapshot"
 });
 
 describe("an unknown format is refused before anything is claimed or truncated", () => {
-  test.each(["3", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
+  test.each(["4", '"1"', "0", "1.5", "null"])("of the store (%s)", async (format) => {
     const { folder } = await golden("format-1");
     const path = join(folder, "store.json");
     await writeFile(path, (await readFile(path, "utf8")).replace('"format":1', `"format":${format}`));
@@ -126,7 +172,7 @@ describe("an unknown format is refused before anything is claimed or truncated",
       const { folder, store } = await golden("format-1");
       await writeFile(join(folder, "segment-00000003-00000000-1-1-torn-1.jsonl"), '{"epoch":3,"n":9,');
       const path = join(folder, name);
-      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"format":1', '"format":3'));
+      await writeFile(path, (await readFile(path, "utf8")).replaceAll('"format":1', '"format":4'));
       const before = await readdir(folder, { recursive: true });
       const state = on.open({ store });
       for (const use of [
@@ -139,7 +185,7 @@ describe("an unknown format is refused before anything is claimed or truncated",
         expect(await outcome(use())).toMatchObject({
           code: "log_format",
           retryable: false,
-          message: expect.stringContaining("is of format 3, and this version reads up to 2") as unknown,
+          message: expect.stringContaining("is of format 4, and this version reads up to 3") as unknown,
         });
       expect(await readdir(folder, { recursive: true })).toEqual(before);
       expect(await on.outside.dbsize()).toBeLessThanOrEqual(1);

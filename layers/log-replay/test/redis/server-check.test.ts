@@ -4,32 +4,33 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { AccessError, DatabaseError } from "redis-occ";
+import { AccessError, DatabaseError, fields } from "redis-occ";
 import type { RedisServer } from "../../../redis-occ/test/support/redis.ts";
-import { compact, ReplicaError, ServerUnfitError, type LogStore } from "../../src/index.ts";
+import { compact, ReplicaError, ServerUnfitError, type LoggedRedisOptions, type LogStore } from "../../src/index.ts";
 import { diff } from "../../src/tools/index.ts";
 import { append, begun, entry } from "../support/logs.ts";
 import { add, outcome, stage, stateOf, until } from "../support/stage.ts";
 
 const on = stage();
 
+type Use = Pick<LoggedRedisOptions, "commit" | "expiry" | "hashes">;
+
 /** Every use of the state ends with the error at once; the store has no claim more, and Redis no key. */
 async function expectRefused(
   server: Pick<RedisServer, "url">,
   error: object,
   store?: LogStore,
-  commit: "watch" | "script" = "watch",
-  expiry = false,
+  use: Use = { commit: "watch" },
 ): Promise<void> {
   const log = store ?? (await on.store());
   const claims = await log.claims();
-  const state = on.open({ url: server.url, store: log, commit, expiry });
-  for (const use of [
+  const state = on.open({ url: server.url, store: log, ...use });
+  for (const call of [
     () => state.ready({ timeout: 5_000 }),
     () => state.occ.transact(["n"], add("n")),
     () => state.occ.read(["n"]),
   ])
-    expect(await outcome(use())).toMatchObject(error);
+    expect(await outcome(call())).toMatchObject(error);
   expect(await log.claims()).toEqual(claims);
   expect((await log.begins()).size).toBe(claims.length);
 }
@@ -168,25 +169,22 @@ describe("too little memory", () => {
 describe("permissions", () => {
   const as = (user: string): string => `redis://${user}:p@127.0.0.1:${on.redis.port}`;
 
-  test.each([
+  test.each<[command: string, use: Use]>([
     ..."watch unwatch multi exec get set mget mset del pexpire incrby scan flushdb eval xadd xrange xtrim zadd zrem zrange"
       .split(" ")
-      .map((command) => [command, "watch", false] as const),
-    ["evalsha", "script", false] as const,
-    ["script|load", "script", false] as const,
-    ["pexpiretime", "watch", true] as const,
-    ["time", "watch", true] as const,
-  ])("without %s (commit: %s) the user is refused, and told which it is", async (command, commit, expiry) => {
+      .map((command): [string, Use] => [command, { commit: "watch" }]),
+    ["evalsha", { commit: "script" }],
+    ["script|load", { commit: "script" }],
+    ["pexpiretime", { commit: "watch", expiry: true }],
+    ["time", { commit: "watch", expiry: true }],
+    ..."exists type hgetall hset hdel pexpireat persist pexpiretime"
+      .split(" ")
+      .map((command): [string, Use] => [command, { commit: "watch", hashes: true }]),
+  ])("without %s (%j) the user is refused, and told which it is", async (command, use) => {
     const user = `no-${command.replace("|", "-")}`;
     await on.outside.call("acl", "setuser", user, "reset", "on", ">p", "~*", "+@all", `-${command}`);
     const message = expect.stringContaining(`'${command}'`) as unknown;
-    await expectRefused(
-      { url: as(user) },
-      { code: "redis_access", retryable: false, message },
-      undefined,
-      commit,
-      expiry,
-    );
+    await expectRefused({ url: as(user) }, { code: "redis_access", retryable: false, message }, undefined, use);
     expect(await on.outside.dbsize()).toBe(0);
   });
 
@@ -229,13 +227,17 @@ describe("permissions", () => {
         ...documented.replace(">PASSWORD", ">p").split(" "),
       );
       const store = await on.store();
-      const state = on.open({ url: `${as("documented")}/1`, store, commit, expiry: true, indexes: ["k:"] });
+      const options = { commit, expiry: true, hashes: true, indexes: ["k:"] };
+      const state = on.open({ url: `${as("documented")}/1`, store, ...options });
       const write = (i: number) => state.occ.transact([`k:${i}`], add(`k:${i}`));
       await Promise.all(Array.from({ length: 50 }, (_, i) => write(i)));
       await state.occ.transact(["k:1"], () => ({ result: null, set: { "k:1": null } }));
       await state.occ.batch(Array.from({ length: 3 }, (_, i) => ({ keys: [`b:${i}`], decide: add(`b:${i}`) })));
       await state.occ.transact([], () => ({ result: null, setWithTtl: { s: { value: 1, ttl: 60_000 } } }));
       await state.occ.transact(["s"], add("s"));
+      await state.occ.transact([], () => ({ result: null, set: { h: fields({ a: 1, b: 2 }) } }));
+      for (const ttl of [60_000, null])
+        await state.occ.transact([], () => ({ result: null, setWithTtl: { h: { value: fields({ b: null }), ttl } } }));
       expect(await state.keys("k:")).toHaveLength(49);
       await on.outside.flushall();
       expect(await state.occ.read(["k:2", "b:2"])).toEqual([1, 1]);

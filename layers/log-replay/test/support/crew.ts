@@ -16,10 +16,14 @@ export class Worker {
     url: string,
     place: string | Place,
     lockTtl = 3_000,
-    { env = {}, expiry = false }: { readonly env?: NodeJS.ProcessEnv; readonly expiry?: boolean } = {},
+    {
+      env = {},
+      expiry = false,
+      hashes = false,
+    }: { readonly env?: NodeJS.ProcessEnv; readonly expiry?: boolean; readonly hashes?: boolean } = {},
   ) {
     const log: Place = typeof place === "string" ? { folder: place } : place;
-    this.#child = start("worker.ts", [url, JSON.stringify(log), String(lockTtl), String(expiry)], env);
+    this.#child = start("worker.ts", [url, JSON.stringify(log), String(lockTtl), String(expiry), String(hashes)], env);
     this.#child.on("message", (message: Answer | { readonly event: LogEvent }) => {
       if ("event" in message) return void this.events.push(message.event);
       this.#open.get(message.id)?.(message);

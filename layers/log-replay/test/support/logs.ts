@@ -24,16 +24,26 @@ export async function filled(on: Stage, indexes: readonly string[] = ["i:"]) {
   return { store, folder: store.folder, a, b };
 }
 
-/** @param ends milliseconds since 1970, of keys that do not stay */
-export const entry = (epoch: number, n: number, set: Record<string, unknown>, ends: Record<string, number> = {}) => ({
+const texts = (values: Record<string, unknown>) =>
+  Object.entries(values).map(([name, value]) => [name, value === null ? null : JSON.stringify(value)] as const);
+
+/** @param ends milliseconds since 1970, of keys that do not stay @param hashes what fields of them become */
+export const entry = (
+  epoch: number,
+  n: number,
+  set: Record<string, unknown>,
+  ends: Record<string, number> = {},
+  hashes: Record<string, Record<string, unknown>> = {},
+) => ({
   epoch,
   n,
   body: encodeBody(
     new Date(1_000 * n).toISOString(),
     `t-${epoch}-${n}`,
     "",
-    new Map(Object.entries(set).map(([key, value]) => [key, JSON.stringify(value)] as const)),
+    new Map(texts(set)),
     new Map(Object.entries(ends)),
+    new Map(Object.entries(hashes).map(([key, fields]) => [key, new Map(texts(fields))] as const)),
   ),
 });
 

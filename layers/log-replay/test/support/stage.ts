@@ -100,7 +100,7 @@ export function stage(): Stage {
   return own;
 }
 
-/** The state key by key, and the indexes; without the log's own keys. */
+/** The state key by key, fields of hashes as objects, and the indexes; without the log's own keys. */
 export async function stateOf(client: Redis): Promise<Record<string, unknown>> {
   const keys = (await client.keys("*")).sort();
   const own = keys.filter((key) => !isInternal(key));
@@ -108,7 +108,7 @@ export async function stateOf(client: Redis): Promise<Record<string, unknown>> {
   for (let i = 0; i < own.length; i += 1_000) {
     const part = own.slice(i, i + 1_000);
     const values = await client.mget(part);
-    part.forEach((key, k) => (state[key] = values[k]));
+    for (const [k, key] of part.entries()) state[key] = values[k] ?? (await client.hgetall(key));
   }
   for (const key of keys)
     if (key.startsWith("log:index:")) state[key] = await client.call("zrange", key, "0", "-1", "WITHSCORES");
@@ -120,9 +120,10 @@ export async function replayed(
   on: Stage,
   folder: string,
   indexes: readonly string[] = [],
+  options: Pick<LoggedRedisOptions, "hashes"> = {},
 ): Promise<Record<string, unknown>> {
   const server = await on.ownRedis();
-  const state = on.open({ url: server.url, store: await openFileStore({ folder }), indexes });
+  const state = on.open({ url: server.url, store: await openFileStore({ folder }), indexes, ...options });
   await state.ready({ timeout: 60_000 }); // However slow the machine is, because the question is what it restores.
   await state.close();
   return stateOf(on.connect(server.url));

@@ -1,19 +1,21 @@
 /**
  * A process with a client of its own, on the Redis ARGV[1] and the log at the place ARGV[2], in JSON, in which keys may end if
- * ARGV[4] is "true". Answers each message
+ * ARGV[4] is "true", and be hashes if ARGV[5] is. Answers each message
  * `{ id, op, keys, amount, timeout }` with `{ id, result }` or `{ id, error, retryable }`; tells events as `{ event }`.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { fields } from "redis-occ";
 import { LoggedRedis } from "../../src/index.ts";
 import { openPlace, type Place } from "./place.ts";
 
 export interface Order {
   readonly id: number;
   /**
-   * Adds `amount` to each key and records `id` in a list; sets each to `id` for a minute; refuses; reads; makes ready; tells how
-   * often its store was asked; works for a second before it does anything else, fifteen times.
+   * Adds `amount` to each key and records `id` in a list; sets each to `id` for a minute; puts `id` into a field of each, that of 10
+   * before is removed; refuses; reads; makes ready; tells how often its store was asked; works for a second before it does anything
+   * else, fifteen times.
    */
-  readonly op: "add" | "hold" | "refuse" | "read" | "ready" | "asked" | "busy";
+  readonly op: "add" | "hold" | "field" | "refuse" | "read" | "ready" | "asked" | "busy";
   readonly keys: readonly string[];
   readonly timeout?: number;
 }
@@ -25,13 +27,14 @@ export type Answer =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string; readonly retryable: boolean };
 
-const [url, place, lockTtl, expiry] = process.argv.slice(2) as [string, string, string | undefined, string | undefined];
+const [url = "", place = "", lockTtl, expiry, hashes] = process.argv.slice(2);
 const { store, asked } = await openPlace(JSON.parse(place) as Place);
 const state = new LoggedRedis({
   url,
   store,
   lockTtl: Number(lockTtl ?? 3_000),
   expiry: expiry === "true",
+  hashes: hashes === "true",
   onEvent: (event) => process.send?.({ event }),
 });
 
@@ -50,6 +53,15 @@ const run: Record<Order["op"], (order: Order) => Promise<unknown>> = {
     state.occ.transact(
       [],
       () => ({ result: null, setWithTtl: keys.map((key) => [key, { value: id, ttl: 60_000 }] as const) }),
+      { timeout },
+    ),
+  field: ({ id, keys, timeout = 10_000 }) =>
+    state.occ.transact(
+      keys,
+      () => ({
+        result: null,
+        set: keys.map((key) => [key, fields({ [`f${id}`]: id, [`f${id - 10}`]: null })] as const),
+      }),
       { timeout },
     ),
   refuse: ({ keys, timeout = 10_000 }) =>

@@ -1,7 +1,7 @@
 import { diff as compare } from "../../tools/diff.ts";
 import { EXIT, ToolError } from "../exit.ts";
 import { headings, label, several, type Log, type Logs } from "../logs.ts";
-import { count, paint, print, printJson, until } from "../output.ts";
+import { count, hashMark, paint, print, printJson, until } from "../output.ts";
 import { command, type Command } from "../program.ts";
 
 export function diff(logs: Logs): Command {
@@ -26,8 +26,10 @@ export function diff(logs: Logs): Command {
       for (const each of opened) {
         const { keys, differences } = await compare(each.store, redisOf(logs, opened, each, redis));
         for (const difference of differences) {
-          const { key, log: logged, redis: live, ends } = difference;
-          const values = `\n  log    ${logged ?? "-"}${until(ends?.log)}\n  Redis  ${live ?? "-"}${until(ends?.redis)}`;
+          const { key, log: logged, redis: live, hash, ends } = difference;
+          const values =
+            `\n  log    ${hashMark(hash?.log)}${logged ?? "-"}${until(ends?.log)}` +
+            `\n  Redis  ${hashMark(hash?.redis)}${live ?? "-"}${until(ends?.redis)}`;
           await (json
             ? printJson({ ...label(logs, each), ...difference })
             : print(`${heading(each)}  ${paint("bold", key)}${values}`));

@@ -4,7 +4,7 @@ import { commitAt } from "../../tools/commit-at.ts";
 import type { Moment } from "../../tools/moment.ts";
 import { one, openOne, type Logs } from "../logs.ts";
 import { moment, MOMENT } from "../options.ts";
-import { count, paint, print, printJson, until } from "../output.ts";
+import { count, hashMark, paint, print, printJson, until } from "../output.ts";
 import { command, type Command } from "../program.ts";
 import { matches } from "../records.ts";
 
@@ -29,10 +29,11 @@ export function state(logs: Logs): Command {
       const { position, images } = await stateAt(store, await limitOf(store, at));
       const keys = [...images.keys()].filter((candidate) => key === undefined || matches(key, candidate)).sort();
       for (const each of keys) {
-        const { image = "null", end = null } = images.get(each) ?? {};
+        const { image = "null", fields, end = null } = images.get(each) ?? {};
+        const more = { ...(fields === undefined ? {} : { hash: true }), ...(end === null ? {} : { end }) };
         await (json
-          ? printJson({ key: each, value: JSON.parse(image) as unknown, ...(end === null ? {} : { end }) })
-          : print(`${paint("green", each)}  ${image}${until(end ?? undefined)}`));
+          ? printJson({ key: each, value: JSON.parse(image) as unknown, ...more })
+          : print(`${paint("green", each)}  ${hashMark(fields !== undefined)}${image}${until(end ?? undefined)}`));
       }
       const where = position === null ? "before the first commit" : `after commit ${position.epoch}:${position.n}`;
       // Not on stdout: that is for the keys alone.
