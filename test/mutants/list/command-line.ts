@@ -23,7 +23,7 @@ const DIFF = "`diff <log> --redis URL`";
 const RESTORE = "`restore <log...> --at MOMENT`";
 const COMPACT = "`compact <log...>`";
 const BACKUP = "`backup <log> <folder>`";
-const ADOPT = "`adopt <log> --redis URL [--expiry]`";
+const ADOPT = "`adopt <log> --redis URL [--expiry] [--hashes]`";
 const EXIT_CODE = "Exit code 0 means that it was done";
 const JSON_LINES = "`--json` gives one object a line";
 const MOMENT = "A moment is a commit, `N` or `EPOCH:N`";
@@ -251,7 +251,7 @@ export const COMMAND_LINE: readonly Mutant[] = [
     ADOPT,
     "no key keeps the time that it has to live",
     "commands/adopt.ts",
-    "takeOver({ url: redis, store, expiry })",
+    "takeOver({ url: redis, store, expiry, hashes })",
     'takeOver({ url: redis, store, expiry: expiry && name === "" })',
     "adopt keeps times to live",
     `${TESTS}/expiry`,
