@@ -25,10 +25,10 @@ describe("one connection that is lost puts the others under suspicion", () => {
       // As many connections as there may be, all idle then.
       await Promise.all(Array.from({ length: 30 }, () => occ.transactAlone(["n"], add)));
       expect(proxy.swallow()).toBeGreaterThanOrEqual(COMMIT_MODE === "script" ? 1 : 4);
-      const started = performance.now();
       expect(await occ.read(["n"])).toEqual([30]);
       expect(await occ.transact(["n"], add)).toBe(31);
-      expect(performance.now() - started).toBeLessThan(1_500);
+      // Whoever asked that one has waited; nobody asks the others.
+      expect(proxy.askedInVain).toBe(1);
     } finally {
       await occ.close();
       await proxy.close();
@@ -45,9 +45,7 @@ describe("one connection that is lost puts the others under suspicion", () => {
       await Promise.all(Array.from({ length: 8 }, () => occ.transactAlone(["n"], add)));
       proxy.lead(next.port);
       await atOld.replicaof("127.0.0.1", next.port);
-      const started = performance.now();
       expect(await Promise.all(Array.from({ length: 8 }, () => occ.transactAlone(["n"], add)))).toHaveLength(8);
-      expect(performance.now() - started).toBeLessThan(4_000);
     } finally {
       await occ.close();
       atOld.disconnect();

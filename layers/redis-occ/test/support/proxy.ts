@@ -19,6 +19,8 @@ type Trap = (held: Held) => void;
 export class Proxy {
   /** How often the direction turned from answers to requests: the round trips of a client that is alone. */
   roundTrips = 0;
+  /** How many of the connections that were swallowed have been asked for something since. */
+  askedInVain = 0;
   readonly url: string;
   readonly #server: Server;
   #target: number;
@@ -33,6 +35,7 @@ export class Proxy {
       const link = new Link(client, connect(this.#target, "127.0.0.1"), {
         match: (bytes) => this.#match(bytes),
         turned: () => this.roundTrips++,
+        askedInVain: () => this.askedInVain++,
         ended: () => this.#links.delete(link),
       });
       this.#links.add(link);
@@ -91,6 +94,7 @@ export class Proxy {
 interface LinkEvents {
   match(bytes: string): Trap | undefined;
   turned(): void;
+  askedInVain(): void;
   ended(): void;
 }
 
@@ -101,6 +105,7 @@ class Link implements Held {
   #held: Buffer[] | undefined;
   #answers: ((answer: Buffer) => void) | undefined;
   #answering = true;
+  #swallowed: "not asked" | "asked" | undefined;
 
   constructor(client: Socket, redis: Socket, events: LinkEvents) {
     this.#client = client;
@@ -109,6 +114,10 @@ class Link implements Held {
     client.on("error", () => undefined);
     redis.on("error", () => undefined);
     client.on("data", (bytes) => {
+      if (this.#swallowed === "not asked") {
+        this.#swallowed = "asked";
+        events.askedInVain();
+      }
       if (this.#answering) events.turned();
       this.#answering = false;
       if (this.#held !== undefined) return void this.#held.push(bytes);
@@ -144,6 +153,7 @@ class Link implements Held {
   }
 
   swallow(): void {
+    this.#swallowed ??= "not asked";
     this.#held ??= [];
     this.#answers = () => undefined;
   }
