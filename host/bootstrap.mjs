@@ -8,8 +8,9 @@
  * Runs on Node 20 before anything is installed, so it depends on nothing. Silent unless something takes long.
  * Exit code 0: ready. 1: one clear message on stderr.
  */
-import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
+import { spawn, spawnSync } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { once } from "node:events";
 import {
   accessSync,
   constants,
@@ -28,11 +29,9 @@ import { fileURLToPath } from "node:url";
 import { findRedisServer, MINIMUM_REDIS_VERSION } from "./redis-binary.mjs";
 
 const MINIMUM_NODE_VERSION = 20;
-/** In the project's folder. */
+/** In the project's folder: how the names of locks begin. */
 const LOCK = ".bootstrap.lock";
 const LOCK_POLL_MS = 200;
-/** Longer than two starts that both remove one stale lock need to notice each other. */
-const CONTEST_MS = 100;
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, "node_modules");
 const flags = new Set(process.argv.slice(2));
@@ -71,7 +70,7 @@ async function installPackages() {
   const isWhole = () => npmSaysComplete(lock) && nodeRuns();
   if (isStamped()) return;
   if (isWhole()) return writeIfPossible(stamp, wanted);
-  await alone(() => {
+  await alone(async () => {
     // Another start may have done it meanwhile.
     if (isStamped()) return;
     if (ignoresScripts())
@@ -81,7 +80,7 @@ async function installPackages() {
     progress("installing the packages (npm ci) ...");
     rmSync(stamp, { force: true });
     // Node's own types are stripped and bundled here: what NODE_ENV=production would leave out is needed.
-    run(
+    await run(
       "npm",
       ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"],
       "installing the packages failed",
@@ -104,62 +103,67 @@ function ignoresScripts() {
 }
 
 /**
- * One start at a time changes the project's folder: another one waits for it. The lock is a socket, because whether it answers
- * tells whether its owner lives, also where that is in another container, and nothing else can have taken its place.
- * @param {() => void} work
+ * One start at a time changes the project's folder: another one waits for it. Each has a lock of its own, and goes on if no other
+ * one's answers then: of two at once at least the later one sees the other, and both may step back. A lock is a socket, because
+ * whether it answers tells whether its owner lives, also where that is in another container. Its name is used once, so that
+ * removing the lock of one that is gone cannot remove anybody else's.
+ * @param {() => Promise<void>} work which leaves time to answer those who wait
  */
 async function alone(work) {
   // The path of a socket has 100 characters at most.
   process.chdir(root);
-  let waited = false;
-  for (let isStale = false; !(await take(isStale));) {
-    const found = lockNow();
-    isStale = !(await answers());
-    // Another start may have removed the stale lock meanwhile, and taken its own.
-    if (isStale && lockNow() === found) rmSync(LOCK, { force: true });
-    else await sleep(LOCK_POLL_MS);
-    if (!isStale && !waited) progress("another start is installing what is missing: waiting for it ...");
-    waited ||= !isStale;
-  }
-  try {
-    work();
-  } finally {
-    rmSync(LOCK, { force: true });
+  for (let waited = false; ; waited = true) {
+    const own = await show();
+    try {
+      if (own === null || !(await othersAnswer(own.name))) return await work();
+    } finally {
+      own?.remove();
+    }
+    if (!waited) progress("another start is installing what is missing: waiting for it ...");
+    await sleep(LOCK_POLL_MS * (0.5 + Math.random()));
   }
 }
 
-/**
- * @param {boolean} afterStale whether others may just be removing the same lock of one that is gone
- * @returns {Promise<boolean>} false while another start has it
- */
-async function take(afterStale) {
-  const server = createServer((client) => client.destroy()).unref();
+/** @returns {Promise<{ name: string, remove: () => void } | null>} a lock of its own; null on a file system without sockets */
+async function show() {
+  const name = `${LOCK}.${process.pid}-${randomBytes(6).toString("hex")}`;
+  // It gets its name only when it answers.
+  const draft = `.draft${name}`;
   try {
-    await new Promise((resolve, reject) => server.once("error", reject).listen(LOCK, () => resolve(undefined)));
+    const server = createServer((client) => client.destroy()).unref();
+    await new Promise((resolve, reject) => server.once("error", reject).listen(draft, () => resolve(undefined)));
+    renameSync(draft, name);
+    return {
+      name,
+      remove: () => {
+        rmSync(name, { force: true });
+        server.close();
+      },
+    };
   } catch (error) {
-    const { code } = /** @type {NodeJS.ErrnoException} */ (error);
-    if (code === "EADDRINUSE") return false;
     if (!isWritable(root))
       throw new Error(`packages are missing, and ${root} cannot be written: npm ci, as its owner`, { cause: error });
-    return true; // a file system without sockets
+    return null;
   }
-  if (!afterStale) return true;
-  const own = lockNow();
-  await sleep(CONTEST_MS);
-  return lockNow() === own;
 }
 
-/** What tells the lock that is there from any other: an inode alone may be used again. Undefined where there is none. */
-function lockNow() {
-  const found = statSync(LOCK, { bigint: true, throwIfNoEntry: false });
-  return found && `${found.ino}-${found.mtimeNs}`;
+/** Removes the locks of those that are gone, what earlier versions have left too. @param {string} own */
+async function othersAnswer(own) {
+  for (const name of readdirSync(".")) {
+    if (!name.startsWith(LOCK) || name === own) continue;
+    if (await answers(name)) return true;
+    rmSync(name, { force: true });
+  }
+  return false;
 }
 
-/** @returns {Promise<boolean>} */
-function answers() {
+/** @param {string} name @returns {Promise<boolean>} */
+function answers(name) {
   return new Promise((resolve) => {
-    const socket = connect(LOCK, () => resolve(true)).once("error", () => resolve(false));
+    const socket = connect(name, () => resolve(true));
     socket.once("connect", () => socket.destroy());
+    // Too many wait for its answer: it lives, and is busy.
+    socket.once("error", (error) => resolve("code" in error && error.code === "EAGAIN"));
   });
 }
 
@@ -261,11 +265,13 @@ function works(command, words) {
 }
 
 /** @param {string} command @param {string[]} words @param {string} problem */
-function run(command, words, problem) {
+async function run(command, words, problem) {
   // Progress belongs on stderr: stdout is for the one line that says that the shop is ready.
-  const done = spawnSync(command, words, { cwd: root, stdio: ["ignore", 2, 2] });
-  if (done.error) throw new Error(`${problem}: ${done.error.message}`);
-  if (done.status !== 0) throw new Error(`${problem} (exit code ${done.status ?? done.signal})`);
+  const child = spawn(command, words, { cwd: root, stdio: ["ignore", 2, 2] });
+  const [code, signal] = await once(child, "close").catch((error) => {
+    throw new Error(`${problem}: ${error.message}`);
+  });
+  if (code !== 0) throw new Error(`${problem} (exit code ${code ?? signal})`);
 }
 
 /** @param {string} folder */

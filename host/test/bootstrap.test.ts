@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   symlinkSync,
@@ -137,9 +138,9 @@ test("a start that was killed while it installed blocks nobody, whoever has its 
   expect(existsSync(join(clone, ".bootstrap.lock"))).toBe(false);
 });
 
-test("ten starts at once where one was killed before: one installs", async () => {
+test("ten starts at once where three were killed before: one installs", async () => {
   program("npm", `[ "$1" = config ] || sleep 1\n${NPM}`);
-  writeFileSync(join(clone, ".bootstrap.lock"), "");
+  for (const left of ["", ".1-a", ".2-b"]) writeFileSync(join(clone, `.bootstrap.lock${left}`), "");
   const started = Array.from({ length: 10 }, () =>
     promisify(execFile)(process.execPath, [join(clone, "host", "bootstrap.mjs"), ...PACKAGES_ONLY], {
       env: { PATH: bin },
@@ -147,6 +148,7 @@ test("ten starts at once where one was killed before: one installs", async () =>
   );
   await Promise.all(started);
   expect(npmCalls()).toHaveLength(1);
+  expect(readdirSync(clone).filter((name) => name.includes(".bootstrap"))).toEqual([]);
 });
 
 (process.getuid?.() === 0 ? test : test.skip)(

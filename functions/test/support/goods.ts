@@ -10,12 +10,14 @@ export async function newItem(
   shop: Shop,
   { stock, price }: { readonly stock: number; readonly price: number },
 ): Promise<string> {
+  await shop.ready();
   const { item_id: id } = ok(await shop.post(`/stock/item/create/${price}`)).json as { item_id: string };
   if (stock > 0) ok(await shop.post(`/stock/add/${id}/${stock}`));
   return id;
 }
 
 export async function newUser(shop: Shop, credit: number): Promise<string> {
+  await shop.ready();
   const { user_id: id } = ok(await shop.post("/payment/create_user")).json as { user_id: string };
   if (credit > 0) ok(await shop.post(`/payment/add_funds/${id}/${credit}`));
   return id;
@@ -26,6 +28,7 @@ export async function newOrder(
   user: string,
   lines: readonly (readonly [item: string, quantity: number])[],
 ): Promise<string> {
+  await shop.ready();
   const { order_id: id } = ok(await shop.post(`/orders/create/${user}`)).json as { order_id: string };
   for (const [item, quantity] of lines) ok(await shop.post(`/orders/addItem/${id}/${item}/${quantity}`));
   return id;

@@ -96,6 +96,11 @@ export class Shop {
     return shop;
   }
 
+  /** Whoever only prepares something waits for the states as long as it takes: a request is told 503 after less than a second. */
+  async ready(): Promise<void> {
+    for (const name of SERVICES) await (await this.state(name)).ready();
+  }
+
   get queues(): TestQueues {
     if (this.#queues === undefined) throw new Error("a shop without queues");
     return this.#queues;
