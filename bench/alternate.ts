@@ -1,7 +1,7 @@
 /**
  * `node bench/alternate.ts FOLDER [rounds] [connections] [checkout|read]`: what a checkout or a read costs the host here, and
- * what with another copy of the sources, which is ready to serve. Both shops are up at once and get slices of load in turn, so that both have the same
- * hours: the ratios hold on a machine that does other things as well.
+ * what with another copy of the sources, which is ready to serve. Both shops are up at once and get slices of load in turn, so
+ * that both have the same hours: the ratios hold on a machine that does other things as well.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -30,3 +30,18 @@ export function mutate({ file, before, after }: Mutant, source: string): string 
 
 /** The promises that a mutant breaks. */
 export const promisesOf = ({ promise }: Mutant): readonly string[] => [promise].flat();
+
+/** Mutants of one of the layers; `file` from its sources' folder on. */
+export const inLayer =
+  (layer: "redis-occ" | "log-replay") =>
+  (mutant: Omit<Mutant, "project">): Mutant => ({
+    ...mutant,
+    file: `layers/${layer}/src/${mutant.file}`,
+    project: "layers",
+  });
+
+/** The same where many break one promise, which the same tests keep. */
+export const against =
+  (layer: "redis-occ" | "log-replay", promise: Mutant["promise"], tests: string) =>
+  (what: string, file: string, before: string, after: string, name: string): Mutant =>
+    inLayer(layer)({ what, file, before, after, promise, tests, name });

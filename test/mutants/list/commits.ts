@@ -1,12 +1,7 @@
 /** When log-replay answers: what is in the log by then, and what became of a commit whose epoch ended. */
-import type { Mutant } from "../mutant.ts";
+import { inLayer, type Mutant } from "../mutant.ts";
 
-const SRC = "layers/log-replay/src";
-const log = (mutant: Omit<Mutant, "project">): Mutant => ({
-  ...mutant,
-  file: `${SRC}/${mutant.file}`,
-  project: "layers",
-});
+const log = inLayer("log-replay");
 
 const ANSWERS = "log-replay/test/commit/answers";
 

@@ -1,12 +1,7 @@
 /** Each error of redis-occ: told where it is due, with what it says of the facts. */
-import type { Mutant } from "../mutant.ts";
+import { inLayer, type Mutant } from "../mutant.ts";
 
-const SRC = "layers/redis-occ/src";
-const occ = (mutant: Omit<Mutant, "project">): Mutant => ({
-  ...mutant,
-  file: `${SRC}/${mutant.file}`,
-  project: "layers",
-});
+const occ = inLayer("redis-occ");
 
 export const ERRORS: readonly Mutant[] = [
   occ({

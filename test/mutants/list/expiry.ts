@@ -1,28 +1,15 @@
 /** Keys that end: what is committed, restored, folded and told of them. */
-import type { Mutant } from "../mutant.ts";
+import { against, type Mutant } from "../mutant.ts";
 
 const PROMISE = "A key with a time to live ends at the instant that its record names";
 const COMMIT = "log-replay/test/commit/expiry";
 const COMPACT = "log-replay/test/compact/expiry";
 const TOOLS = "log-replay/test/tools/expiry";
 
-const of =
-  (layer: string, promise: string, tests: string) =>
-  (what: string, file: string, before: string, after: string, name: string): Mutant => ({
-    what,
-    file: `layers/${layer}/src/${file}`,
-    before,
-    after,
-    promise,
-    project: "layers",
-    tests,
-    name,
-  });
-
-const occ = of("redis-occ", PROMISE, COMMIT);
-const commit = of("log-replay", PROMISE, COMMIT);
-const fold = of("log-replay", PROMISE, COMPACT);
-const tool = (promise: string) => of("log-replay", promise, TOOLS);
+const occ = against("redis-occ", PROMISE, COMMIT);
+const commit = against("log-replay", PROMISE, COMMIT);
+const fold = against("log-replay", PROMISE, COMPACT);
+const tool = (promise: string) => against("log-replay", promise, TOOLS);
 
 export const EXPIRY: readonly Mutant[] = [
   occ(
@@ -130,7 +117,7 @@ export const EXPIRY: readonly Mutant[] = [
     "",
     "adopt takes keys over",
   ),
-  of("log-replay", "`stateAt(store, { n?, at? })`", "log-replay/test/(format/versions|read/snapshot)")(
+  against("log-replay", "`stateAt(store, { n?, at? })`", "log-replay/test/(format/versions|read/snapshot)")(
     "the state has keys that had ended",
     "read/history.ts",
     "end !== null && end <= then ? null",

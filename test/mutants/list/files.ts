@@ -1,12 +1,8 @@
 /** The log itself: damage, what crashes leave, repair, and the stores. */
-import type { Mutant } from "../mutant.ts";
+import { inLayer, type Mutant } from "../mutant.ts";
 
 const SRC = "layers/log-replay/src";
-const log = (mutant: Omit<Mutant, "project">): Mutant => ({
-  ...mutant,
-  file: `${SRC}/${mutant.file}`,
-  project: "layers",
-});
+const log = inLayer("log-replay");
 
 const DAMAGE = "log-replay/test/read/damage";
 const FRAME = "log-replay/test/format/frame";

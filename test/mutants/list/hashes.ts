@@ -1,25 +1,12 @@
 /** Hashes: what is committed, restored, folded and told of them. */
-import type { Mutant } from "../mutant.ts";
+import { against, type Mutant } from "../mutant.ts";
 
 const LOGGED = "A hash has the fields that its records name, and no others";
 
-const of =
-  (layer: string, promise: string | readonly string[], tests: string) =>
-  (what: string, file: string, before: string, after: string, name: string): Mutant => ({
-    what,
-    file: `layers/${layer}/src/${file}`,
-    before,
-    after,
-    promise,
-    project: "layers",
-    tests,
-    name,
-  });
-
-const occ = of("redis-occ", "Hashes change field by field", "redis-occ/test/hashes");
-const commit = of("log-replay", LOGGED, "log-replay/test/commit/hashes");
-const fold = of("log-replay", LOGGED, "log-replay/test/compact/hashes");
-const tool = (promise: string) => of("log-replay", promise, "log-replay/test/tools/hashes");
+const occ = against("redis-occ", "Hashes change field by field", "redis-occ/test/hashes");
+const commit = against("log-replay", LOGGED, "log-replay/test/commit/hashes");
+const fold = against("log-replay", LOGGED, "log-replay/test/compact/hashes");
+const tool = (promise: string) => against("log-replay", promise, "log-replay/test/tools/hashes");
 
 export const HASHES: readonly Mutant[] = [
   occ(
@@ -43,7 +30,7 @@ export const HASHES: readonly Mutant[] = [
     `if (found !== undefined && found !== "hash")`,
     "a key of another type",
   ),
-  of("redis-occ", LOGGED, "log-replay/test/commit/hashes")(
+  against("redis-occ", LOGGED, "log-replay/test/commit/hashes")(
     "a deleted hash has its former fields when it begins again",
     "write.ts",
     "(isNew ? NO_FIELDS : read)",
@@ -92,7 +79,7 @@ export const HASHES: readonly Mutant[] = [
     `|| typeof value === "string") return null;`,
     "a snapshot keeps of each hash",
   ),
-  of("log-replay", LOGGED, "log-replay/test/format/record.property")(
+  against("log-replay", LOGGED, "log-replay/test/format/record.property")(
     "an entry does not tell the hashes that it changes",
     "format/record.ts",
     `if (name === "set" || (name === "fields" && isAfterSet))`,

@@ -1,12 +1,7 @@
 /** Optimistic transactions: what redis-occ does for its callers, and the traps that it avoids. */
-import type { Mutant } from "../mutant.ts";
+import { inLayer, type Mutant } from "../mutant.ts";
 
-const SRC = "layers/redis-occ/src";
-const occ = (mutant: Omit<Mutant, "project">): Mutant => ({
-  ...mutant,
-  file: `${SRC}/${mutant.file}`,
-  project: "layers",
-});
+const occ = inLayer("redis-occ");
 
 export const OPTIMISTIC: readonly Mutant[] = [
   occ({

@@ -1,12 +1,7 @@
 /** Which state log-replay works on: data that are empty, older, of another server or of another log. */
-import type { Mutant } from "../mutant.ts";
+import { inLayer, type Mutant } from "../mutant.ts";
 
-const SRC = "layers/log-replay/src";
-const log = (mutant: Omit<Mutant, "project">): Mutant => ({
-  ...mutant,
-  file: `${SRC}/${mutant.file}`,
-  project: "layers",
-});
+const log = inLayer("log-replay");
 
 const POSITIONS = "log-replay/test/recover/positions";
 const FOREIGN = "log-replay/test/recover/foreign";

@@ -1,12 +1,7 @@
 /** How log-replay restores: who, when, and from what. */
-import type { Mutant } from "../mutant.ts";
+import { inLayer, type Mutant } from "../mutant.ts";
 
-const SRC = "layers/log-replay/src";
-const log = (mutant: Omit<Mutant, "project">): Mutant => ({
-  ...mutant,
-  file: `${SRC}/${mutant.file}`,
-  project: "layers",
-});
+const log = inLayer("log-replay");
 
 const RESTORING = "log-replay/test/recover/restoring";
 const REPLAY = "log-replay/test/recover/replay";
