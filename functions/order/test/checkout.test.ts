@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { setRight } from "../../test/support/clock.ts";
 import {
   delay,
   dropAnswer,
@@ -9,9 +10,11 @@ import {
   hangAfter,
   insteadOf,
   twiceAtOnce,
+  tooLate,
 } from "../../test/support/faults.ts";
 import type { Fault } from "../../test/support/gateway.ts";
 import { basket, newItem, newOrder, newUser, PAID, stateOf, stockOf, UNTOUCHED } from "../../test/support/goods.ts";
+import { leaveOpen } from "../../test/support/open-checkout.ts";
 import { Shop } from "../../test/support/shop.ts";
 
 let shop: Shop;
@@ -242,11 +245,11 @@ describe.each([
 
     test("fails for as long as the request has time: 503 pending, and resume-sagas settles it later", async () => {
       const goods = await prepare();
-      shop.hurry();
-      shop.gateway.next(CHARGE, after(500));
-      shop.gateway.always(path, insteadOf(503));
-      const answer = await shop.post(`/orders/checkout/${goods.order}`, { time: 1_500 });
-      expect(answer).toMatchObject({ status: 503, code: "checkout_pending", retryAfter: "1" });
+      expect(await leaveOpen(shop, goods.order, { undoing: path })).toMatchObject({
+        status: 503,
+        code: "checkout_pending",
+        retryAfter: "1",
+      });
       expect(await shop.post(`/orders/addItem/${goods.order}/${goods.item}/1`)).toMatchObject({
         status: 409,
         code: "checkout_running",
@@ -284,12 +287,12 @@ describe.each([
 
   test("payment is down for the whole request: 503, then resume-sagas puts the stock back", async () => {
     const goods = await prepare();
-    shop.set({ SAGA_TIMEOUT_MS: 300 });
-    for (const path of [CHARGE, REFUND]) shop.gateway.always(path, breakBefore);
-    expect(await shop.post(`/orders/checkout/${goods.order}`, { time: 2_000 })).toMatchObject({
-      status: 503,
-      code: "checkout_pending",
-    });
+    // First the saga's time is over, then that of the request.
+    shop.gateway.next(CHARGE, tooLate(breakBefore, 6_000));
+    shop.gateway.always(CHARGE, breakBefore);
+    shop.gateway.always(REFUND, tooLate(breakBefore));
+    expect(await shop.post(`/orders/checkout/${goods.order}`)).toMatchObject({ status: 503, code: "checkout_pending" });
+    setRight();
     shop.gateway.heal();
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { MOST_RECEIVES } from "../../../host/queues/create-queues.ts";
 import { signMessage } from "../../events/signed-message.ts";
+import { leap } from "../../test/support/clock.ts";
 import {
   basket,
   newItem,
@@ -34,12 +35,13 @@ const stateOfSaga = async (id: string): Promise<string | undefined> =>
 
 /** A checkout that hangs at the messages of this type, until its time is over. */
 async function stuckAt(type: string, goods: Basket): Promise<{ saga: string; open: () => void }> {
-  shop.set({ EVENT_SAGA_TIMEOUT_MS: 600, RESEND_MS: 100_000 });
+  shop.set({ RESEND_MS: 100_000 });
   const { fault, open } = shop.queues.gate();
   shop.queues.always(type, fault);
-  expect((await checkout(goods.order, 900)).status).toBe(202);
-  await sleep(400);
-  return { saga: await sagaOf(goods.order), open };
+  expect((await checkout(goods.order, 1_500)).status).toBe(202);
+  const saga = await sagaOf(goods.order);
+  leap(600_000);
+  return { saga, open };
 }
 
 describe.each([
@@ -130,7 +132,7 @@ describe("a queue that forgets", () => {
     const goods = await basket(shop);
     shop.queues.next("stock_reserved", lost);
     shop.set({ RESEND_MS: 100_000 });
-    expect((await checkout(goods.order, 900)).status).toBe(202);
+    expect((await checkout(goods.order, 1_500)).status).toBe(202);
     shop.set({ RESEND_MS: 200 });
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(PAID);

@@ -1,8 +1,8 @@
 /** `retention.test.ts` for checkouts by events: memory stays flat, and what is forgotten does not come back. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICES } from "../../settings/services.ts";
 import { breakBefore } from "../../test/support/faults.ts";
+import { beginSaga, goOnUntil } from "../../test/support/begun.ts";
 import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
 import { lost } from "../../test/support/queues.ts";
 import { expireAll as expire, leftovers } from "../../test/support/retention.ts";
@@ -22,16 +22,14 @@ async function expireAll(): Promise<Record<string, number>> {
   return expire(shop);
 }
 
-/** A checkout that is given up after its own time; what undoes it is sent, and may be lost. */
-async function givenUp({ order }: Basket, losing: readonly string[] = []): Promise<void> {
-  shop.set({ EVENT_SAGA_TIMEOUT_MS: 300 });
-  for (const type of ["payment_charged", ...losing]) shop.queues.always(type, lost);
-  await shop.post(`/orders/checkout/${order}`, { time: 900 });
-  await sleep(350);
+/** A checkout whose own time is over once it was charged; what undoes it is sent, and may be lost. */
+async function givenUp(goods: Basket, losing: readonly string[] = []): Promise<void> {
+  const { driven } = await beginSaga(shop, goods);
+  await goOnUntil(shop, driven, "payment_charged");
+  for (const type of losing) shop.queues.always(type, lost);
   await shop.run("order/resume-sagas", 1_500);
   await shop.queues.quiet();
   shop.queues.heal();
-  shop.set({ EVENT_SAGA_TIMEOUT_MS: 600_000 });
 }
 
 describe.each([

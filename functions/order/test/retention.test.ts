@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { after, breakBefore, insteadOf } from "../../test/support/faults.ts";
+import { after, breakBefore } from "../../test/support/faults.ts";
 import { basket, PAID, stateOf, UNTOUCHED } from "../../test/support/goods.ts";
+import { leaveOpen } from "../../test/support/open-checkout.ts";
 import { expireAll, leftovers } from "../../test/support/retention.ts";
 import { Shop } from "../../test/support/shop.ts";
 
@@ -56,10 +57,7 @@ describe.each([
   test("an open saga is never forgotten, whatever its age, nor does it hide settled ones", async () => {
     const [open, done] = [await basket(shop), await basket(shop)];
     shop.gateway.repeatSteps = repeated;
-    shop.hurry();
-    shop.gateway.next("/payment/charge", after(500));
-    shop.gateway.always("/payment/refund", insteadOf(503));
-    expect((await shop.post(`/orders/checkout/${open.order}`, { time: 1_000 })).code).toBe("checkout_pending");
+    expect((await leaveOpen(shop, open.order)).code).toBe("checkout_pending");
     await shop.post(`/orders/checkout/${done.order}`);
     expect(await expireAll(shop)).toEqual({ expired: 0, forgotten: 1 });
     const kinds = (await leftovers(shop)).map((key) => key.split(":")[0]).sort();

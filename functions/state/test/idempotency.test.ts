@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
-import { after, breakBefore, hang, insteadOf } from "../../test/support/faults.ts";
+import { after, breakBefore, insteadOf } from "../../test/support/faults.ts";
 import {
   basket,
   creditOf,
@@ -11,6 +11,7 @@ import {
   stateOf,
   stockOf,
 } from "../../test/support/goods.ts";
+import { leaveOpen } from "../../test/support/open-checkout.ts";
 import { Shop } from "../../test/support/shop.ts";
 
 let shop: Shop;
@@ -240,13 +241,7 @@ describe("what asks to be sent again may be sent again with its key", () => {
   test("a checkout that is pending is followed, not started again", async () => {
     const goods = await basket(shop);
     const key = newKey();
-    shop.hurry();
-    shop.gateway.next("/payment/charge", hang);
-    shop.gateway.always("/payment/refund", breakBefore);
-    expect(await shop.post(`/orders/checkout/${goods.order}`, { ...key, time: 1_500 })).toMatchObject({
-      status: 503,
-      code: "checkout_pending",
-    });
+    expect(await leaveOpen(shop, goods.order, key)).toMatchObject({ status: 503, code: "checkout_pending" });
     shop.gateway.heal();
     expect(await shop.post(`/orders/checkout/${goods.order}`, key)).toMatchObject({
       status: 503,

@@ -1,7 +1,9 @@
 import { orderKey, type Order } from "../../order/orders.ts";
+import { outbox } from "../../order/outbox.ts";
 import { SagaJournal, type DrivenSaga } from "../../order/saga-journal.ts";
 import { start } from "../../order/sagas.ts";
 import type { Basket } from "./goods.ts";
+import { lost } from "./queues.ts";
 import type { Shop } from "./shop.ts";
 
 let sagas = 0;
@@ -23,4 +25,12 @@ export async function beginSaga(
     return { result: started.saga, set: started.set };
   });
   return { driven: { id, saga }, journal: new SagaJournal(state) };
+}
+
+/** What the saga's record says is sent, and the messages that follow from it, but for those of these types: they are lost. */
+export async function goOnUntil(shop: Shop, { id, saga }: DrivenSaga, ...types: readonly string[]): Promise<void> {
+  for (const type of types) shop.queues.always(type, lost);
+  for (const { to, message } of outbox(id, saga)) await shop.queues.send(to, message);
+  await shop.queues.quiet();
+  shop.queues.heal();
 }

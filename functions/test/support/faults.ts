@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyResult } from "aws-lambda";
+import { leap } from "./clock.ts";
 import type { Fault } from "./gateway.ts";
 
 const OF_THE_GATEWAY: unknown = { message: "an answer of the gateway's own" };
@@ -39,3 +40,11 @@ export const twiceAtOnce: Fault = async (execute) => {
   const [first] = await Promise.all([execute(), execute()]);
   return first;
 };
+/** So late that every deadline of the request that waits for it has passed. */
+export const tooLate =
+  (fault: Fault, milliseconds = 600_000): Fault =>
+  async (execute) => {
+    const sent = await fault(execute);
+    leap(milliseconds);
+    return sent;
+  };

@@ -9,6 +9,7 @@ import { openState, type Service } from "../../state/open-state.ts";
 import { Gateway } from "./gateway.ts";
 import { lambdaContext, proxyEvent } from "./invocation.ts";
 import type { TestQueues } from "./queues.ts";
+import { setRight } from "./clock.ts";
 import { handlerOf, match } from "./routes.ts";
 import { SERVICES, type ServiceName as Name } from "../../settings/services.ts";
 
@@ -118,6 +119,7 @@ export class Shop {
 
   /** Undoes what a test has left in the way of others, and waits for what it has left under way. */
   async reset(): Promise<void> {
+    setRight();
     this.gateway.heal();
     await this.gateway.quiet();
     if (this.#queues) {
