@@ -7,8 +7,12 @@ import { SERVICES, type Service } from "./support/lean-shop.ts";
 /** From outside, once this share of the requests has been sent. */
 export interface Event {
   readonly share: number;
-  /** `empty`: the Redis loses everything and lives on; `kill`: it dies and an empty one follows; `power`: all at once, and what was not synced is lost; `queues`: the queue server dies with all it holds. */
-  readonly what: "empty" | "kill" | "power" | "queues";
+  /**
+   * `empty`: the Redis loses everything and lives on; `kill`: it dies and an empty one follows; `older`: it dies and one with a copy of
+   * the round's beginning follows; `replica`: it follows a replica that lags, and returns; `power`: all at once, and what was not synced
+   * is lost; `queues`: the queue server dies with all it holds.
+   */
+  readonly what: "empty" | "kill" | "older" | "replica" | "power" | "queues";
   readonly services: readonly Service[];
 }
 
@@ -119,7 +123,7 @@ export function pair(seed: number): Plan {
 function someEvents(random: Random): Event[] {
   return Array.from({ length: random.integer(1, 2) }, (): Event => ({
     share: random.integer(1, 8) / 10,
-    what: random.one(BY_EVENTS ? ["empty", "kill", "queues"] : ["empty", "kill"]),
+    what: random.one(["empty", "kill", "older", "replica", ...(BY_EVENTS ? (["queues"] as const) : [])] as const),
     services: random.shuffled(SERVICES).slice(0, random.integer(1, 3)),
   })).sort((a, b) => a.share - b.share);
 }

@@ -3,6 +3,7 @@ import { violations } from "../support/invariants.ts";
 import { withRedis } from "../support/live-state.ts";
 import { openMarket } from "../support/market.ts";
 import { Customers } from "./customers.ts";
+import { OlderCopies } from "./older.ts";
 import type { Event, Plan } from "./plan.ts";
 import type { LeanShop } from "./support/lean-shop.ts";
 import { Random } from "./support/random.ts";
@@ -19,6 +20,8 @@ const STOCK = 7;
 
 export async function runRound(shop: LeanShop, plan: Plan): Promise<Outcome> {
   const before = shop.struck().length;
+  const copies = new OlderCopies(shop);
+  if (plan.events.some(({ what }) => what === "older")) await copies.keep();
   const market = await openMarket(shop.client, { orders: ORDERS, stock: STOCK });
   const customers = new Customers(shop.client, market, new Random(plan.seed));
   await Promise.all(
@@ -31,7 +34,7 @@ export async function runRound(shop: LeanShop, plan: Plan): Promise<Outcome> {
   const shopping = customers.shop();
   for (const event of plan.events) {
     await customers.reached(event.share);
-    problems.push(...(await happen(shop, event, new Random(plan.seed))));
+    problems.push(...(await happen(shop, event, { copies, random: new Random(plan.seed) })));
   }
   await shopping;
   await shop.heal();
@@ -45,7 +48,11 @@ export async function runRound(shop: LeanShop, plan: Plan): Promise<Outcome> {
 }
 
 /** @returns what is wrong already */
-async function happen(shop: LeanShop, { what, services }: Event, random: Random): Promise<string[]> {
+async function happen(
+  shop: LeanShop,
+  { what, services }: Event,
+  { copies, random }: { readonly copies: OlderCopies; readonly random: Random },
+): Promise<string[]> {
   if (what === "power") {
     // A disk may keep more than it has to, and in any order.
     const kept = random.one([0, 0.5, 0.9]);
@@ -58,6 +65,8 @@ async function happen(shop: LeanShop, { what, services }: Event, random: Random)
   await Promise.all(
     services.map(async (service) => {
       if (what === "kill") await shop.restartRedis(service);
+      else if (what === "older") await copies.restart(service);
+      else if (what === "replica") await copies.follow(service);
       else await withRedis(shop.redisUrl(service), (redis) => redis.flushall());
     }),
   );

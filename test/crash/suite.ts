@@ -1,4 +1,5 @@
 /** Runs chapters side by side: most of a round is waiting for deadlines. */
+import { redisArguments } from "./older.ts";
 import type { Chapter, Plan } from "./plan.ts";
 import { runRound } from "./round.ts";
 import { LeanShop } from "./support/lean-shop.ts";
@@ -34,6 +35,7 @@ export async function runSuite(
     const shop = await LeanShop.start({
       environment: chapter.repeats ? { REPEAT_STEPS: "1" } : {},
       mayLosePower: chapter.mayLosePower,
+      redisArguments,
     });
     try {
       for (const plan of chapter.plans) {
