@@ -60,6 +60,11 @@ export const LOG_MUTANTS: Readonly<Record<LogFlaw, LogConfiguration & { readonly
   "marker without fence": { programs: ["Cx Cy"], faults: { reply: 1 }, breaks: "5 at most once" },
   "marker of a replaced state": { programs: ["Cx", "Cy"], faults: { reply: 1, append: 1 }, breaks: "5 at most once" },
   "denied before it is decided": { programs: ["Cx", "Cy"], faults: { append: 1 }, breaks: "5 at most once" },
+  "resolved by any later guard": {
+    programs: ["Cx", "Cx"],
+    faults: { append: 2, crash: 1 },
+    breaks: "7 settles by itself",
+  },
   "decided below a seal": { programs: ["Cx", "Cy"], faults: { theft: 1, append: 1 }, breaks: "5 at most once" },
   "failed fsync tried again": { programs: ["Cx"], faults: { append: 1, power: 1 }, breaks: "1 an answer is durable" },
   "folder not synced": { programs: ["Cx"], faults: { power: 1 }, breaks: "1 an answer is durable" },

@@ -4,7 +4,7 @@ export const LOG_FLAWS = {
   "commit number instead of run id": "a stale Redis is recognised by its commit number alone",
   "tail fetched by a second read": "EXEC gives the own number only; the tail is read afterwards",
   "epoch chosen after the seal": "the old epoch is sealed first, and the next number is chosen after that",
-  "claimed guard is fine": "a guard whose epoch is over is no reason to recover: claimed, or given up",
+  "claimed guard is fine": "a guard whose epoch was given up is no reason to recover",
   "durable carried over": "what is known to be durable is carried over from one epoch to the next",
   "durable before the claim check": "a frame counts as durable before the claim is looked for",
   "append without claim check": "no append looks for the claim",
@@ -23,6 +23,8 @@ export const LOG_FLAWS = {
   "marker without fence": "the marker is read while the EXEC may still be queued",
   "marker of a replaced state": "the marker is believed in a state that was restored since",
   "denied before it is decided": "a sealed epoch is answered with 'nothing changed' at once",
+  "resolved by any later guard":
+    "who asks what became of an epoch is content with a later guard whose own epoch is over",
   "decided below a seal": "a beginning counts although a later epoch is claimed",
   "failed fsync tried again": "fdatasync is tried again after it failed, and believed",
   "folder not synced": "a new segment's folder is not synced before the first answer",

@@ -103,23 +103,24 @@ function holds({ lock }: RedisState, { world, p, recovery }: Context): boolean {
   return lock?.holder === p && isCurrent;
 }
 
+/** As far as Redis can tell: whoever works in an epoch that is over finds the claim. */
 function isFine({ world, state, recovery }: Context, redis: RedisState): boolean {
   const { guard } = redis;
   if (guard === null || judge(world, state.store, redis) !== "fine") return false;
-  return world.decisions.mayStay(guard.epoch, isSealed(state.store, guard.epoch), recovery.over);
+  return world.decisions.mayStay(guard.epoch, false, recovery.over);
 }
 
+/** It watches what it looks at, so looking and taking is one step. */
 function takeLock(context: Context): void {
   const { state, p, visit, who } = context;
   const redis = serverAt(context);
   if (redis === null) return visit(`${who}: the connection is broken`, giveUp(context));
-  if (redis.lock === null) {
-    const locked = { ...redis, lock: { holder: p, writes: 0 } };
-    const recovery: RecoveryState = { ...context.recovery, stage: "inspect", replid: redis.replid };
-    return visit(`${who}: takes the lock`, withProcess(withServer(state, locked), p, { recovery }));
-  }
   if (isFine(context, redis))
-    visit(`${who}: somebody else has restored epoch ${redis.guard?.epoch}`, conclude(context, state));
+    return visit(`${who}: somebody else has restored epoch ${redis.guard?.epoch}`, conclude(context, state));
+  if (redis.lock !== null) return;
+  const locked = { ...redis, lock: { holder: p, writes: 0 } };
+  const recovery: RecoveryState = { ...context.recovery, stage: "inspect", replid: redis.replid };
+  visit(`${who}: takes the lock`, withProcess(withServer(state, locked), p, { recovery }));
 }
 
 function inspect(context: Context): void {
@@ -127,8 +128,6 @@ function inspect(context: Context): void {
   const redis = serverAt(context);
   if (redis === null) return visit(`${who}: the connection is broken`, giveUp(context));
   const { guard } = redis;
-  if (isFine(context, redis))
-    return visit(`${who}: the state is fine, lets go of the lock`, conclude(context, giveUp(context)));
   const positions = guard === null ? "in step" : compare(world, state.store, redis);
   // Whoever has put the older log there has to take it away.
   if (positions === "older log") return;
@@ -141,13 +140,15 @@ function inspect(context: Context): void {
       conclude(context, withServer(state, named)),
     );
   }
+  const epoch = world.decisions.nextEpoch(state.store.claims);
   visit(
-    `${who}: the state is missing, older, or its epoch is over`,
-    to({ stage: world.flaws.has("survey before the claim") ? "survey" : "claim" }),
+    `${who}: the state is missing, older, or its epoch is over; epoch ${epoch} is the next one`,
+    to({ stage: world.flaws.has("survey before the claim") ? "survey" : "claim", epoch }),
   );
 }
 
-function claim({ world, state, visit, who, to }: Context): void {
+function claim(context: Context): void {
+  const { world, state, recovery, visit, who, to } = context;
   const { claims } = state.store;
   if (world.flaws.has("epoch chosen after the seal")) {
     // The seal says "no more below", not who comes next, so it can be made any number of times.
@@ -157,7 +158,8 @@ function claim({ world, state, visit, who, to }: Context): void {
       to({ stage: "choose" }, { store: { ...sealed, claimsSynced: sealed.claims } }),
     );
   }
-  const epoch = world.decisions.nextEpoch(claims);
+  const { epoch } = recovery;
+  if (claims >= epoch) return visit(`${who}: finds epoch ${epoch} claimed by somebody else`, giveUp(context));
   const store = { ...state.store, claims: epoch, claimsSynced: world.power ? state.store.claimsSynced : epoch };
   visit(
     `${who}: claims epoch ${epoch}`,

@@ -44,7 +44,7 @@ export interface LoggedRedisOptions {
   readonly commit?: CommitMode;
   /** Connections at most. Default 8. */
   readonly connections?: number;
-  /** Milliseconds after which the lock of a process that died while it restored is free. Default 3,000. */
+  /** Milliseconds for which a process that restores may give no sign of life before this one takes over. Default 3,000. */
   readonly lockTtl?: number;
   /** Told what a restore does. */
   readonly onEvent?: (event: LogEvent) => void;
@@ -179,7 +179,7 @@ export class LoggedRedis {
    * @throws RestoringError if that takes longer
    */
   async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
-    if (this.#hook.epoch > 0) return;
+    if (this.#hook.hasWorked) return;
     const end = timeout === undefined ? Infinity : Date.now() + timeout;
     for (;;) {
       try {

@@ -15,15 +15,26 @@ export interface Guard {
   /** `master_replid`, which changes with any sync from another server, and with a promotion. Older guards name none. */
   readonly replid?: string;
   readonly store: string;
+  /** The commit that the epoch goes on from, and the format of its records, as its begin has them. Older guards do not tell. */
+  readonly cut?: number;
+  readonly format?: number;
 }
 
 /** The guard as Redis holds it; null if there is none or it cannot be read. */
 export function parseGuard(text: string | null): Guard | null {
   if (text === null) return null;
   try {
-    const { epoch, run_id, replid, store } = JSON.parse(text) as Partial<Guard>;
+    const { epoch, run_id, store, ...others } = JSON.parse(text) as Partial<Guard>;
     if (typeof epoch !== "number" || typeof run_id !== "string" || typeof store !== "string") return null;
-    return { epoch, run_id, ...(replid === undefined ? {} : { replid }), store };
+    const { replid, cut, format } = others;
+    return {
+      epoch,
+      run_id,
+      ...(replid === undefined ? {} : { replid }),
+      store,
+      ...(cut === undefined ? {} : { cut }),
+      ...(format === undefined ? {} : { format }),
+    };
   } catch {
     return null;
   }
@@ -132,19 +143,24 @@ export interface Stretch {
   readonly to: number;
 }
 
-/** Which of an epoch's commits a restore tells the names of: those after `from`, up to `to`, with which the epoch ends. */
+/**
+ * Which of an epoch's commits the restore of epoch `next` tells the names of: those after `from`, up to `to`, with which the epoch
+ * ends. 0 as `from` where it tells all.
+ */
 export interface RecordedCommits {
   readonly epoch: number;
+  readonly next: number;
   readonly from: number;
   readonly to: number;
 }
 
 /**
- * Whether what a restore tells is enough to say that a commit is not part of an epoch's stretch.
- * @param seen a commit that was there before it was executed
+ * Whether what a restore tells is enough to say whether a commit is part of the history. Final if epoch `next` is not sealed,
+ * looked up after this was read: it began before it could be told.
+ * @param seen a commit that was there before it was executed; Infinity where its own number is known
  */
-export function tellsOf(recorded: RecordedCommits, { epoch, from, to }: Stretch, seen: number): boolean {
-  return recorded.epoch === epoch && recorded.to === to && recorded.from <= Math.max(from, seen);
+export function tellsOf({ next, ...recorded }: RecordedCommits, epoch: number, seen: number): boolean {
+  return recorded.epoch === epoch && next > epoch && recorded.from <= seen;
 }
 
 /** The highest epoch that has begun; 0 if none has. */

@@ -51,7 +51,9 @@ describe("what a guard is worth", () => {
   );
 
   test("a guard is read as it was written", () => {
-    expect(parseGuard(JSON.stringify(guard))).toEqual(guard);
+    expect(parseGuard(JSON.stringify(guard))).toStrictEqual(guard);
+    const begun = { ...guard, cut: 7, format: 2 };
+    expect(parseGuard(JSON.stringify(begun))).toStrictEqual(begun);
   });
 });
 
@@ -266,14 +268,13 @@ test("whether a commit is in the history is final once its epoch is decided, how
   );
 });
 
-test("a restore tells whether a commit is in a stretch where it names all that may have come after what was seen before", () => {
-  const stretch = { epoch: 3, from: 10, to: 20 };
-  const told = { epoch: 3, from: 14, to: 20 };
-  expect([0, 13, 14, 15].map((seen) => tellsOf(told, stretch, seen))).toEqual([false, false, true, true]);
-  expect([9, 10, 11].map((from) => tellsOf({ ...told, from }, stretch, 0))).toEqual([true, true, false]);
-  expect(tellsOf({ ...told, epoch: 2 }, stretch, 20)).toBe(false);
-  // It goes on from elsewhere in the end than that restore did.
-  expect(tellsOf({ ...told, to: 21 }, stretch, 20)).toBe(false);
+test("a restore tells whether a commit is in the history where it names all that may have come after what was seen before", () => {
+  const told = { epoch: 3, next: 4, from: 14, to: 20 };
+  expect([0, 13, 14, 15, Infinity].map((seen) => tellsOf(told, 3, seen))).toEqual([false, false, true, true, true]);
+  expect(tellsOf({ ...told, from: 0 }, 3, 0)).toBe(true);
+  expect([2, 4].map((epoch) => tellsOf(told, epoch, 20))).toEqual([false, false]);
+  // Of an older version, which does not name the epoch that goes on from there.
+  expect(tellsOf(JSON.parse('{"epoch":3,"from":14,"to":20}') as typeof told, 3, 20)).toBe(false);
 });
 
 describe("at the edges", () => {
@@ -317,7 +318,7 @@ describe("at the edges", () => {
     expect([0, 7].map(nextEpoch)).toEqual([1, 8]);
   });
 
-  test("a guard lacks nothing but the name of the history, which older ones do not have", () => {
+  test("a guard lacks nothing but the name of the history and how its epoch begins, which older ones do not have", () => {
     const old = { epoch: 1, run_id: "r", store: "s" };
     expect(parseGuard(JSON.stringify(old))).toStrictEqual(old);
     for (const spoilt of [{ run_id: 7 }, { store: 7 }, { epoch: "1" }])

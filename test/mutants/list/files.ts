@@ -103,8 +103,8 @@ export const FILE: readonly Mutant[] = [
   log({
     what: "the snapshot's format is looked at only when it is read",
     file: "recover/recovery.ts",
-    before: "  await assertKnownFormat(store);\n",
-    after: "",
+    before: "      assertKnownFormat(store),\n",
+    after: "      store.begins(),\n",
     promise: "the log is of a newer version's format",
     tests: "log-replay/test/format/versions",
     name: "an unknown format is refused",

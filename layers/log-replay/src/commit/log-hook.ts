@@ -22,11 +22,12 @@ import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
 import { assertReplayable, changesOf } from "./replayable.ts";
-import { assertPermitted, neededFormat, permitsOf, WITH_ENDS } from "../format/version.ts";
-import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor } from "../protocol.ts";
+import { assertKnown, assertPermitted, neededFormat, permitsOf, WITH_ENDS } from "../format/version.ts";
+import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor, type Guard } from "../protocol.ts";
 import { encodeBody, encodeNotes, keysOf, type Entry, type Position } from "../format/record.ts";
 import type { RecoveryOptions } from "../recover/recovery.ts";
 import { SharedRecovery } from "../recover/shared-recovery.ts";
+import type { Begin } from "../stores/store.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "../redis/tail.ts";
 
 /** One attempt of a group, or one read: the epoch that it runs in, and what it sends to the log. */
@@ -87,6 +88,7 @@ export class LogHook implements CommitHook<Session> {
   readonly #closing = new AbortController();
   #commits = 0;
   #turns: AppendTurns | undefined;
+  #hasWorked = false;
   readonly #outcomes: Outcomes;
   readonly #recovery: SharedRecovery;
   readonly #comparison: Comparison;
@@ -111,6 +113,11 @@ export class LogHook implements CommitHook<Session> {
     return this.#turns?.writer.epoch ?? 0;
   }
 
+  /** True once this process has come upon a state that is in step with the log. */
+  get hasWorked(): boolean {
+    return this.#hasWorked;
+  }
+
   /** What identifies the data, and how far they are. */
   probe(): StateProbe {
     return { commands: ASK_STATE, epoch: this.epoch, seen: this.#turns?.writer.seen ?? 0 };
@@ -133,7 +140,7 @@ export class LogHook implements CommitHook<Session> {
     const state = { guard: text, epoch: guard.epoch, last: Number(last ?? NaN), history: dataset.replid };
     const turns = this.#turns;
     if (turns === undefined || judgeWriter(turns.writer, guard.epoch) === "replace")
-      return this.#enter(guard.epoch).then((entered) => entered && this.#use(entered, state, connection));
+      return this.#enter(guard).then((entered) => entered && this.#use(entered, state, connection));
     const before = epoch === guard.epoch ? seen : 0;
     if (
       judgeWriter(turns.writer, guard.epoch) === "use" &&
@@ -319,15 +326,13 @@ export class LogHook implements CommitHook<Session> {
    * @returns null where the epoch has to end, because its records cannot say what this process is to write
    * @throws FormatError where this process would not know a hash
    */
-  async #enter(epoch: number): Promise<AppendTurns | null> {
+  async #enter(guard: Guard): Promise<AppendTurns | null> {
     const { store, open, commit, name } = this.#options;
-    const begin = (await store.begins()).get(epoch);
-    if (begin === undefined)
-      throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
-    const writer = new EpochWriter(store, epoch, begin, name);
+    const { epoch } = guard;
+    const writer = new EpochWriter(store, epoch, await this.#beginOf(guard), name);
     const needed = neededFormat(this.#options);
     assertPermitted(writer.format, this.#options, `log ${store.id}`);
-    await askWhetherFit(open, store, { commit, ...permitsOf(Math.max(needed, writer.format)) });
+    await askWhetherFit(open, { commit, ...permitsOf(Math.max(needed, writer.format)) });
     if (needed > writer.format) {
       this.#outgrown = epoch;
       return null;
@@ -340,6 +345,17 @@ export class LogHook implements CommitHook<Session> {
     present?.close();
     present?.writer.close();
     return this.#turns;
+  }
+
+  /** That the log knows the epoch is seen where the state is compared with it. @throws StoreMismatchError; FormatError */
+  async #beginOf({ epoch, cut, format }: Guard): Promise<Pick<Begin, "cut" | "format">> {
+    const { store } = this.#options;
+    assertKnown(format, GUARD);
+    if (cut !== undefined) return { cut, ...(format === undefined ? {} : { format }) };
+    const begin = (await store.begins()).get(epoch);
+    if (begin === undefined)
+      throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
+    return begin;
   }
 
   /** A session, once the state is known to be in step with the log. */
@@ -357,8 +373,11 @@ export class LogHook implements CommitHook<Session> {
       history: state.history,
     };
     const inStep = this.#comparison.isInStep(writer, state.guard, connection);
-    if (typeof inStep === "boolean") return inStep ? used : null;
-    return inStep.then((isIt) => (isIt ? used : null));
+    const judged = (isIt: boolean): Session | null => {
+      this.#hasWorked ||= isIt;
+      return isIt ? used : null;
+    };
+    return typeof inStep === "boolean" ? judged(inStep) : inStep.then(judged);
   }
 
   /** Makes all that the tail holds durable, if Redis still has the session's state. */

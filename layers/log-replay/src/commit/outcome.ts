@@ -20,6 +20,9 @@ interface OutcomesOptions {
   readonly closing: AbortSignal;
 }
 
+/** What became of an epoch: what a restore tells, or the history. */
+type Decided = { readonly told: Recorded } | { readonly history: readonly Stretch[] };
+
 /** What became of commits whose epoch ended before they were answered. The log decides that, not Redis. */
 export class Outcomes {
   readonly #options: OutcomesOptions;
@@ -39,9 +42,10 @@ export class Outcomes {
       if (await this.isRecorded(position.epoch, tx, 0)) return;
       throw new RolledBackError("what it was executed on had gone back to an earlier state", { cause: error });
     }
-    if (!isInHistory(position, await this.#decidedHistory(position.epoch))) {
+    const decided = await this.#decided(position.epoch, Infinity);
+    const isThere = "told" in decided ? position.n <= decided.told.to : isInHistory(position, decided.history);
+    if (!isThere)
       throw new RolledBackError(`commit ${position.n} of epoch ${position.epoch} is not in the log`, { cause: error });
-    }
   }
 
   /**
@@ -52,12 +56,11 @@ export class Outcomes {
    */
   async isRecorded(epoch: number, tx: string | undefined, seen: number): Promise<boolean> {
     const { store } = this.#options;
-    const stretch = (await this.#decidedHistory(epoch)).find((candidate) => candidate.epoch === epoch);
-    if (stretch === undefined || tx === undefined) return false;
-    // Where Redis does not answer, the log does.
-    const recorded = await this.#recorded().catch(() => null);
-    if (recorded !== null && recorded.store === store.id && tellsOf(recorded, stretch, seen))
-      return recorded.txs.includes(tx);
+    const decided = await this.#decided(epoch, seen);
+    if (tx === undefined) return false;
+    if ("told" in decided) return decided.told.txs.includes(tx);
+    const stretch = decided.history.find((candidate) => candidate.epoch === epoch);
+    if (stretch === undefined) return false;
     const needle = Buffer.from(`"tx":"${tx}"`);
     return fromNewestSnapshot(store, async (snapshot) => {
       const segments = [...(await store.segments(epoch)), ...(await store.archived(epoch))];
@@ -76,6 +79,55 @@ export class Outcomes {
     });
   }
 
+  /**
+   * What became of `epoch` for good, however long that takes: while Redis or the store is out of reach, nobody can say, and "nothing
+   * was changed" would be a guess. Whoever is not told by the restore asks the log.
+   * @param seen as that of `tellsOf`
+   */
+  async #decided(epoch: number, seen: number): Promise<Decided> {
+    const { recover, closing } = this.#options;
+    let over = epoch;
+    for (let pause = 50; ; pause = Math.min(2 * pause, 1_000)) {
+      if (closing.aborted) throw new OutcomeUnknownError("the client was closed before the outcome was known");
+      try {
+        // Before the log is asked, which does not know until somebody has recovered.
+        const failure = await recover(over).then(
+          () => null,
+          (error: unknown) => error as Error,
+        );
+        const told = failure === null ? await this.#told(epoch, seen) : null;
+        if (told !== null) return { told };
+        // Where Redis does not answer, the log does.
+        const { history, last } = await this.#logged(epoch);
+        if (history !== null) return { history };
+        // It is sealed, which a recovery does not see in its guard.
+        over = Math.max(epoch, last);
+        if (failure !== null) throw failure;
+      } catch (error) {
+        if ((error as { transient?: unknown }).transient !== true) throw error;
+        await sleep(pause);
+      }
+    }
+  }
+
+  async #told(epoch: number, seen: number): Promise<Recorded | null> {
+    const { store } = this.#options;
+    const told = await this.#recorded().catch(() => null);
+    if (told === null || told.store !== store.id || !tellsOf(told, epoch, seen)) return null;
+    return (await store.isSealed(told.next)) ? null : told;
+  }
+
+  /** The history, if it is decided what it has of `epoch`, and its last epoch. */
+  async #logged(epoch: number): Promise<{ readonly history: readonly Stretch[] | null; readonly last: number }> {
+    const { store } = this.#options;
+    const begins = await store.begins();
+    const last = lastBegun(begins);
+    // A begin can be seen before it is durable. A power loss must not undo what a caller is told now.
+    if (last > epoch) await store.sync([]);
+    const sealed = last > 0 && (await store.isSealed(last));
+    return { history: isDecided(epoch, last, sealed) ? unbroken(begins, last) : null, last };
+  }
+
   /** What the last restore tells of the commits before it; null where it does not any more. */
   async #recorded(): Promise<Recorded | null> {
     const connection = await this.#options.open();
@@ -84,31 +136,6 @@ export class Outcomes {
       return parseRecorded(reply);
     } finally {
       connection.close();
-    }
-  }
-
-  /**
-   * The history, once it says for good what became of `epoch`, however long that takes: while Redis or the store is out
-   * of reach, nobody can say, and "nothing was changed" would be a guess.
-   */
-  async #decidedHistory(epoch: number): Promise<readonly Stretch[]> {
-    const { store } = this.#options;
-    for (let pause = 50; ; pause = Math.min(2 * pause, 1_000)) {
-      if (this.#options.closing.aborted)
-        throw new OutcomeUnknownError("the client was closed before the outcome was known");
-      try {
-        const begins = await store.begins();
-        const last = lastBegun(begins);
-        // A begin can be seen before it is durable. A power loss must not undo what a caller is told now.
-        if (last > epoch) await store.sync([]);
-        if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) {
-          return unbroken(begins, last);
-        }
-        await this.#options.recover(epoch);
-      } catch (error) {
-        if ((error as { transient?: unknown }).transient !== true) throw error;
-        await sleep(pause);
-      }
     }
   }
 }

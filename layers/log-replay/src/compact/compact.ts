@@ -176,7 +176,7 @@ class Reading {
    * segment may not be durable, so it is made durable.
    */
   async live({ epoch, from }: Stretch): Promise<void> {
-    const merge = await Merge.open(this.#store, await this.#store.segments(epoch));
+    const merge = await Merge.open(this.#store, await this.#store.segments(epoch), { asListed: false });
     try {
       for (let next = from + 1; !this.full;) {
         const lines = await merge.take(next, Infinity);

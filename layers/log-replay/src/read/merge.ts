@@ -31,8 +31,15 @@ export class Merge {
     this.#waiting = cursors;
   }
 
-  /** @throws GoneError */
-  static async open(store: LogStore, segments: readonly Segment[]): Promise<Merge> {
+  /**
+   * @param asListed as that of `LogStore.read`
+   * @throws GoneError
+   */
+  static async open(
+    store: LogStore,
+    segments: readonly Segment[],
+    { asListed }: { readonly asListed: boolean },
+  ): Promise<Merge> {
     const chunk = Math.max(
       SMALLEST_CHUNK,
       Math.min(LARGEST_CHUNK, Math.floor(READ_AHEAD / Math.max(1, segments.length))),
@@ -41,7 +48,9 @@ export class Merge {
     for (let from = 0; from < segments.length; from += HEADS_AT_ONCE) {
       const some = segments.slice(from, from + HEADS_AT_ONCE);
       const firsts = await Promise.all(some.map((segment) => firstCommit(store, segment)));
-      some.forEach((segment, i) => cursors.push(new Cursor(store, segment, chunk, firsts[i] as number)));
+      some.forEach((segment, i) =>
+        cursors.push(new Cursor(store.read(segment, chunk, 0, asListed), segment, firsts[i] as number)),
+      );
     }
     return new Merge(cursors.sort((a, b) => a.first - b.first));
   }
@@ -98,7 +107,7 @@ export interface SegmentEnd extends End {
 
 /** The segment's first commit as its first bytes tell it; 0 if they tell none, which reading it will judge. */
 async function firstCommit(store: LogStore, segment: Segment): Promise<number> {
-  for await (const bytes of store.read(segment, HEAD_BYTES)) return positionOf(bytes)?.n ?? 0;
+  for await (const bytes of store.read(segment, HEAD_BYTES, 0, true)) return positionOf(bytes)?.n ?? 0;
   return 0;
 }
 
@@ -117,10 +126,10 @@ class Cursor {
   #next = 0;
   #end: End | null = null;
 
-  constructor(store: LogStore, segment: Segment, chunk: number, first: number) {
+  constructor(content: AsyncIterable<Buffer>, segment: Segment, first: number) {
     this.segment = segment;
     this.first = first;
-    this.#frames = readFrames(store.read(segment, chunk), segment.name);
+    this.#frames = readFrames(content, segment.name);
   }
 
   get line(): FramedLine {

@@ -25,12 +25,15 @@ export interface GuardedState {
  */
 export async function standingOf(store: LogStore, connection: Connection, state: GuardedState): Promise<Standing> {
   const { guard, epoch, cut } = state;
-  // An epoch that is over may have been folded away. Whoever answers for it looks for the claim.
-  if (await isSealed(store, epoch)) return "in step";
   // What Redis believes durable is asked for before the log, and what has been committed after it.
   const before = await reachOf(connection);
+  const [sealed, end] = await Promise.all([
+    isSealed(store, epoch),
+    before === null ? 0 : logEnd(store, { epoch, cut, expected: before.floor }),
+  ]);
+  // An epoch that is over may have been folded away. Whoever answers for it looks for the claim.
+  if (sealed) return "in step";
   if (before === null) return "went back";
-  const end = await logEnd(store, { epoch, cut, expected: before.floor });
   if (comparePositions(before, end) === "in step") return "in step";
   const [now, last] = await connection.pipeline([
     ["get", GUARD],

@@ -12,8 +12,9 @@ export interface StretchOptions {
 }
 
 /**
- * The records of one epoch in commit order, each once, whoever appended them and however often: lists of at least one,
- * each valid until the next one is asked for.
+ * The records of an epoch that is over, in commit order, each once, whoever appended them and however often: lists of at least one,
+ * each valid until the next one is asked for. What was not there yet when its segments were listed rests on no claim check that
+ * went well, so it does not count.
  *
  * @throws LogDamageError where two segments disagree about a record, or where a commit is missing: one up to
  *   `stretch.to`, or one below another that is there
@@ -23,7 +24,7 @@ export async function* readStretch(
   { epoch, from, to }: Stretch,
   { segments, onEnd }: StretchOptions = {},
 ): AsyncGenerator<readonly FramedLine[]> {
-  const merge = await Merge.open(store, segments ?? (await store.segments(epoch)));
+  const merge = await Merge.open(store, segments ?? (await store.segments(epoch)), { asListed: true });
   try {
     let expected = from + 1;
     while (expected <= to) {

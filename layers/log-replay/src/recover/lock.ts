@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { ConnectionLostError, type Command, type Connection } from "redis-occ";
+import { ConnectionLostError, ServerRefusedError, type Command, type Connection } from "redis-occ";
 import type { Dataset } from "../protocol.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, LOCK } from "../redis/keys.ts";
@@ -10,25 +10,35 @@ import { GUARD, LOCK } from "../redis/keys.ts";
  */
 const LONGEST_STEP = 10_000;
 
+/** How many lives of a lock it stays in Redis, for who comes when its holder is long gone and nobody has watched it. */
+const LIVES = 20;
+
+/** Stands in the lock in the place of a number where nobody is to try for a while. */
+const HELD_BACK = "back";
+
+/** How often the patience with a holder doubles, at most. */
+const DOUBLINGS = 2;
+
 /** What somebody finds who wants to restore. */
 export interface Found {
-  /** The lock, if it was free. */
-  readonly lock: RestoreLock | null;
+  /** The lock as it is; null if it is free. It changes with each sign of life of its holder. */
+  readonly held: string | null;
   readonly dataset: Dataset;
   readonly guard: string | null;
 }
 
 /**
- * The lock of one attempt to restore, on one connection. It expires unless it is renewed, which happens by itself as long as the
- * attempt makes progress. Whoever lost it cannot write any more: each write is a MULTI that watches the lock, and is made only
- * while the lock holds what the write before has left there (a token, and the number of that write), and the data are of the same
- * history. A copy of the data that was put back in the middle holds an earlier number, or none.
+ * The lock of one attempt to restore, on one connection. It is renewed by itself as long as the attempt makes progress. Time alone
+ * takes it from nobody: somebody else has to, who has watched it for its life without seeing it change (`Patience`). Whoever lost
+ * it cannot write any more: each write is a MULTI that watches the lock, and is made only while the lock holds what the write before
+ * has left there (a token, and the number of that write), and the data are of the same history. A copy of the data that was put back
+ * in the middle holds an earlier number, or none.
  */
 export class RestoreLock {
   readonly dataset: Dataset;
   readonly #connection: Connection;
   readonly #ttl: number;
-  readonly #token: string;
+  readonly #token: Token;
   readonly #heartbeat: NodeJS.Timeout;
   #writes = 0;
   #renewed = performance.now();
@@ -36,7 +46,7 @@ export class RestoreLock {
   /** One write after the other, because EXEC ends the WATCH of all. */
   #last: Promise<unknown> = Promise.resolve();
 
-  private constructor(connection: Connection, ttl: number, token: string, dataset: Dataset) {
+  private constructor(connection: Connection, ttl: number, token: Token, dataset: Dataset) {
     this.#connection = connection;
     this.#ttl = ttl;
     this.#token = token;
@@ -45,38 +55,42 @@ export class RestoreLock {
     this.#heartbeat.unref();
   }
 
-  /**
-   * Takes the lock if it is free, and tells what there is otherwise.
-   * @param ttl milliseconds
-   */
-  static async take(connection: Connection, ttl: number): Promise<Found> {
-    const token = randomUUID();
-    const [taken, guard, info] = await connection.pipeline([
-      ["set", LOCK, tokenOf(token, 0), "NX", "PX", ttl],
+  /** Looks, and watches what it has seen for `take`. */
+  static async look(connection: Connection): Promise<Found> {
+    const [, , held, guard, info] = await connection.pipeline([
+      ["unwatch"],
+      ["watch", LOCK, GUARD],
+      ["get", LOCK],
       ["get", GUARD],
       ASK_DATASET,
     ]);
-    const dataset = readDataset(info, connection);
-    return {
-      lock: taken === "OK" ? new RestoreLock(connection, ttl, token, dataset) : null,
-      dataset,
-      guard: typeof guard === "string" ? guard : null,
-    };
+    return { held: textOf(held), guard: textOf(guard), dataset: readDataset(info, connection) };
+  }
+
+  /**
+   * Takes the lock that is free, or whose holder is taken for dead, if neither it nor the guard has changed since the look.
+   * @param ttl milliseconds
+   * @returns null where one of them has
+   */
+  static async take(connection: Connection, { held, dataset }: Found, ttl: number): Promise<RestoreLock | null> {
+    const token = { id: randomUUID(), taken: held === null ? 0 : takenIn(held) + 1 };
+    const replies = await connection.transaction([keep(token, 0, ttl)]);
+    return replies === null ? null : new RestoreLock(connection, ttl, token, dataset);
   }
 
   /** Runs the commands as one MULTI that also renews the lock. @throws ConnectionLostError if it is no longer held */
   write(commands: readonly Command[], { releases = false } = {}): Promise<void> {
     return this.#inTurn(async () => {
       await this.#assertHeld();
-      const next = tokenOf(this.#token, this.#writes + 1);
-      const last: Command = releases ? ["del", LOCK] : ["set", LOCK, next, "PX", this.#ttl];
+      const last: Command = releases ? ["del", LOCK] : keep(this.#token, this.#writes + 1, this.#ttl);
+      this.#renewed = performance.now();
       const replies = await this.#connection.transaction([...commands, last]);
       if (replies === null) throw new ConnectionLostError("the lock of the restore was lost");
       const failure = replies.find((reply) => reply instanceof Error);
       if (failure !== undefined)
         throw new ConnectionLostError(`a restoring write failed: ${failure.message}`, { cause: failure });
       this.#writes++;
-      this.#renewed = this.#progressed = performance.now();
+      this.#progressed = performance.now();
       if (releases) clearInterval(this.#heartbeat);
     });
   }
@@ -104,9 +118,14 @@ export class RestoreLock {
    * Lets go of it after a pause during which nobody tries: what has failed once is likely to fail again, and each
    * attempt leaves an epoch in the log.
    */
-  holdBack(pause: number): Promise<void> {
-    // A Redis that is full takes no SET, but it takes this.
-    return this.#end(["pexpire", LOCK, pause]);
+  async holdBack(pause: number): Promise<void> {
+    try {
+      await this.#end(["set", LOCK, `${this.#token.id}:${this.#writes}:${HELD_BACK}`, "PX", pause]);
+    } catch (error) {
+      // A Redis that is full takes no SET, but it takes this.
+      if (!(error instanceof ServerRefusedError)) throw error;
+      await this.#end(["pexpire", LOCK, pause]);
+    }
   }
 
   #end(command: Command): Promise<void> {
@@ -120,7 +139,7 @@ export class RestoreLock {
   async #assertHeld(): Promise<void> {
     const [, holder, info] = await this.#connection.pipeline([["watch", LOCK], ["get", LOCK], ASK_DATASET]);
     const { replid } = readDataset(info, this.#connection);
-    if (holder === tokenOf(this.#token, this.#writes) && replid === this.dataset.replid) return;
+    if (holder === textIn(this.#token, this.#writes) && replid === this.dataset.replid) return;
     await this.#connection.pipeline([["unwatch"]]);
     throw new ConnectionLostError("the lock of the restore was lost");
   }
@@ -140,6 +159,52 @@ export class RestoreLock {
   }
 }
 
-function tokenOf(token: string, writes: number): string {
-  return `${token}:${writes}`;
+/**
+ * When a process that waits takes the lock's holder for dead. It adds up how long it meant to wait while the lock was the same. It
+ * looks at no clock: what keeps this process from running may keep the holder, so such time does not count. On a machine that lets
+ * nobody run for seconds, who takes over is as slow as who was taken over. So each time the patience with the next one doubles.
+ */
+export class Patience {
+  readonly #life: number;
+  #seen: string | null = null;
+  #waited = 0;
+
+  /** @param ttl milliseconds that the first holder is waited for */
+  constructor(ttl: number) {
+    this.#life = ttl;
+  }
+
+  /** @param pause milliseconds that this process is about to wait; counted if the lock is the same then */
+  waits(pause: number): void {
+    this.#waited += pause;
+  }
+
+  /** @param held the lock as it is now; it expires by itself where it is held back */
+  isOverWith(held: string): boolean {
+    if (held !== this.#seen) this.#waited = 0;
+    this.#seen = held;
+    return !held.endsWith(`:${HELD_BACK}`) && this.#waited >= this.#life * 2 ** Math.min(takenIn(held), DOUBLINGS);
+  }
 }
+
+/** Whose the lock is, and how many holders before were taken for dead. */
+interface Token {
+  readonly id: string;
+  readonly taken: number;
+}
+
+function textIn({ id, taken }: Token, writes: number): string {
+  return `${id}:${writes}:${taken}`;
+}
+
+/** Older versions do not count them. */
+function takenIn(held: string): number {
+  const taken = Number(held.split(":")[2]);
+  return Number.isNaN(taken) ? 0 : taken;
+}
+
+function keep(token: Token, writes: number, ttl: number): Command {
+  return ["set", LOCK, textIn(token, writes), "PX", LIVES * ttl];
+}
+
+const textOf = (reply: unknown): string | null => (typeof reply === "string" ? reply : null);

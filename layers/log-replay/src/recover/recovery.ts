@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { ClosedError, type CommitMode, type Connection } from "redis-occ";
+import { ClosedError, ConnectionLostError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { assertPermitted, formatOf, neededFormat, permitsOf, type Permits } from "../format/version.ts";
+import { assertPermitted, FORMAT, formatOf, named, neededFormat, permitsOf, type Permits } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
 import { logEnd } from "../read/log-end.ts";
 import { assertNoOlderLog, standingOf } from "../read/positions.ts";
 import { GUARD, LAST, LOCK, STORE, TAIL, TURN } from "../redis/keys.ts";
-import { keepRecorded } from "../redis/recorded.ts";
-import { askWhetherFit, assertFit } from "../redis/server-check.ts";
+import { keepRecorded, type Recorded } from "../redis/recorded.ts";
+import { askWhetherFit, assertFit, assertRoom } from "../redis/server-check.ts";
 import { judgeGuard, lastBegun, mayStay, nextEpoch, parseGuard, type Dataset, type Guard } from "../protocol.ts";
 import { begin } from "./begin.ts";
 import { applyHistory } from "./replay.ts";
-import { RestoreLock } from "./lock.ts";
+import { Patience, RestoreLock, type Found } from "./lock.ts";
 import { surveyHistory, type Survey } from "./survey.ts";
 import type { LogStore } from "../stores/store.ts";
 
@@ -37,7 +37,7 @@ export interface RecoveryOptions extends Permits {
   readonly indexes: readonly string[];
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
-  /** Milliseconds after which the lock is free if its holder no longer renews it. */
+  /** Milliseconds for which the lock's holder may give no sign of life before it is taken for dead. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
   /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
@@ -73,7 +73,8 @@ const LONGEST_FAILURE = 10_000;
 /**
  * Brings the state back, or waits until somebody else has. One process restores. Its lock only saves work: the token
  * that each of its writes checks is what fences a recoverer that has lost it. Whoever waits adds no work: it looks at
- * Redis less and less often, and at the store once for each guard that it has not seen before.
+ * Redis less and less often, and not at the store. That a guard's epoch is over nobody needs to know here, because whoever
+ * works in it looks for the claim.
  *
  * @param overEpoch an epoch that is to end even if its state looks fine, because an append to it has failed
  * @throws ConnectionLostError if Redis breaks or the lock is lost on the way: start over; LogDamageError;
@@ -84,20 +85,21 @@ export async function recover(options: RecoveryOptions, overEpoch: number): Prom
   const { runId } = connection;
   const stop = (): void => connection.close();
   options.signal.addEventListener("abort", stop);
-  let sealed: string | null = null;
+  const patience = new Patience(options.lockTtl);
   try {
-    await assertFit(connection, options.store, options);
+    await assertFit(connection, options);
     for (let pause = FIRST_PAUSE; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
       if (options.signal.aborted) throw new ClosedError();
       await failPoint("lock.before");
-      const { lock, guard, dataset } = await RestoreLock.take(connection, options.lockTtl);
-      if (lock !== null) return { epoch: await restoreUnder(lock, guard, connection, options, overEpoch), runId };
-      if (guard !== sealed) {
-        const epoch = await fineEpoch(guard, dataset, options.store, overEpoch);
-        if (epoch !== null) return { epoch, runId };
-        sealed = guard;
-      }
-      await sleep(pause * (0.5 + Math.random() / 2));
+      const found = await RestoreLock.look(connection);
+      const fine = fineEpoch(found, options.store, overEpoch);
+      if (fine !== null) return { epoch: fine, runId };
+      const isFree = found.held === null || patience.isOverWith(found.held);
+      const lock = isFree ? await RestoreLock.take(connection, found, options.lockTtl) : null;
+      if (lock !== null) return { epoch: await restoreUnder(lock, found.guard, connection, options, overEpoch), runId };
+      const wait = pause * (0.5 + Math.random() / 2);
+      await sleep(wait);
+      patience.waits(wait);
     }
   } finally {
     options.signal.removeEventListener("abort", stop);
@@ -116,29 +118,31 @@ async function restoreUnder(
   let epoch: number | null = null;
   try {
     await failPoint("lock.after");
-    const fine = await fineEpoch(guard, lock.dataset, store, overEpoch);
-    if (fine !== null) {
-      await lock.release();
-      return fine;
-    }
     const held = parseGuard(guard);
     await assertOurs(connection, store, held);
     if (held !== null && (await isInStepUnderNewName(held, guard, lock.dataset, connection, store, overEpoch))) {
       await lock.write([["set", GUARD, JSON.stringify({ ...held, replid: lock.dataset.replid })]], { releases: true });
       return held.epoch;
     }
+    const [claims, begins] = await Promise.all([
+      store.claims(),
+      assertKnownFormat(store),
+      assertRoom(connection, store),
+    ]);
     // Whoever claimed before and has not begun may have died, or has found what nobody can restore, so that a claim
     // would be in vain.
-    const highest = (await store.claims()).at(-1) ?? 0;
-    const begins = await store.begins();
+    const highest = claims.at(-1) ?? 0;
     if (highest > lastBegun(begins)) await surveyHistory(store, progressOf(lock));
     // What that takes is known only now.
     const format = formatOf(begins.values());
     assertPermitted(format, options, `log ${store.id}`);
-    if (format > neededFormat(options)) await askWhetherFit(options.open, store, { ...options, ...permitsOf(format) });
-    // Whoever was held up until now must not claim, because somebody else may be restoring.
+    if (format > neededFormat(options)) await askWhetherFit(options.open, { ...options, ...permitsOf(format) });
+    // Whoever was held up until now must not claim, because somebody else may be restoring. Whoever is held up from here on finds
+    // that epoch claimed, and must not end it by the next one.
     await lock.write([]);
-    epoch = await claimNext(store);
+    const next = nextEpoch(highest);
+    if (!(await store.claim(next))) throw new ConnectionLostError(`epoch ${next} was claimed by another recovery`);
+    epoch = next;
   } catch (error) {
     // Others need not wait for the lock to expire, except if the connection is gone.
     await lock.release().catch(() => undefined);
@@ -181,7 +185,7 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   const found = await surveyHistory(store, renew);
   progress.idle = found.idle.length;
   for (const { segment, copy } of found.truncated) onEvent({ event: "segment truncated", segment, copy });
-  await begin(epoch, options, found);
+  const began = await begin(epoch, options, found);
   const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
   const names = await fromNewestSnapshot(store, async (snapshot) => {
@@ -198,14 +202,21 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   await leased;
   await failPoint("guard.before");
   const { runId, replid } = lock.dataset;
-  const guard: Guard = { epoch, run_id: runId, replid, store: store.id };
-  const { parent, cut } = survey;
+  const guard: Guard = {
+    epoch,
+    run_id: runId,
+    replid,
+    store: store.id,
+    cut: began.cut,
+    ...named(began.format ?? FORMAT),
+  };
+  const { cut } = survey;
   await lock.write(
     [
       ["xadd", TAIL, `${epoch}-${cut}`, "seed", ""],
       ["xtrim", TAIL, "MAXLEN", 0],
       ["set", LAST, cut],
-      keepRecorded({ store: store.id, epoch: parent, from: cut - names.length, to: cut, txs: names }),
+      keepRecorded({ store: store.id, ...recordedOf(epoch, found, names) }),
       ["set", GUARD, JSON.stringify(guard)],
     ],
     { releases: true },
@@ -216,6 +227,13 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   if (found.idle.length >= MANY_IDLE) void store.forgetEpochs?.(found.idle, epoch - 1).catch(() => undefined);
 }
 
+/** What the restore of epoch `next` tells of the commits before it, if the last ones of them have these names. */
+function recordedOf(next: number, { history, parent, cut }: Survey, txs: readonly string[]): Omit<Recorded, "store"> {
+  const first = cut - txs.length;
+  const isAll = history.some(({ epoch, from }) => epoch === parent && from === first);
+  return { next, epoch: parent, from: isAll ? 0 : first, to: cut, txs };
+}
+
 function progressOf(lock: RestoreLock): () => Promise<void> {
   return () => {
     lock.progress();
@@ -223,19 +241,13 @@ function progressOf(lock: RestoreLock): () => Promise<void> {
   };
 }
 
-/** The epoch of a state that need not be restored; null if it must be. @throws StoreMismatchError */
-async function fineEpoch(
-  text: string | null,
-  dataset: Dataset,
-  store: LogStore,
-  overEpoch: number,
-): Promise<number | null> {
+/** The epoch of a state that need not be restored, as far as Redis can tell; null if it must be. @throws StoreMismatchError */
+function fineEpoch({ guard: text, dataset }: Found, store: LogStore, overEpoch: number): number | null {
   const guard = parseGuard(text);
   const verdict = judgeGuard(guard, { ...dataset, store: store.id });
   if (verdict === "foreign")
     throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
-  if (verdict !== "fine" || guard === null || guard.epoch <= overEpoch) return null;
-  return mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch) ? guard.epoch : null;
+  return verdict === "fine" && guard !== null && mayStay(guard.epoch, false, overEpoch) ? guard.epoch : null;
 }
 
 /** Whether only the name of the data's history has changed, as it does when a first replica attaches. */

@@ -34,7 +34,7 @@ export interface Survey {
  *
  * Call it only after the epoch that follows is claimed. Whoever appends to older ones from then on finds the claim.
  *
- * @param onProgress called now and then
+ * @param onProgress called after each step that may take its time
  * @throws LogDamageError
  */
 export function surveyHistory(store: LogStore, onProgress: () => Promise<void>): Promise<Survey> {
@@ -42,7 +42,9 @@ export function surveyHistory(store: LogStore, onProgress: () => Promise<void>):
 }
 
 async function survey(store: LogStore, snapshot: Snapshot | null, onProgress: () => Promise<void>): Promise<Survey> {
+  await onProgress();
   const { begins, history, segments } = await wholeHistory(store);
+  await onProgress();
   const top = history.at(-1)?.epoch ?? 0;
 
   const ends: SegmentEnd[] = [];

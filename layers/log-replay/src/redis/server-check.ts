@@ -25,30 +25,39 @@ export interface Use extends Permits {
 const MEMORY_FOR_A_BYTE = 0.6;
 
 /**
- * Whether this Redis can carry the state of a log: version, role, policy, memory, permissions. Asked before anything is
+ * Whether this Redis can carry the state of a log: version, role, policy, permissions. Asked before anything is
  * claimed, because a claim lasts; and once by each process that comes upon an epoch. Two round trips, none of a request.
  * @throws ServerUnfitError, AccessError where only somebody can help; ReplicaError where a failover can, too
  */
-export async function assertFit(connection: Connection, store: Sized, use: Use = {}): Promise<void> {
-  // Without naming sections: servers before 7.0 take one at most, and this is who has to tell.
-  const [text] = await connection.pipeline([["info"]]);
-  const info = new Map(
-    [...String(text).matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name ?? "", value ?? ""]),
-  );
-  assertKind(info);
-  const memory = Number(info.get("maxmemory") ?? 0);
-  if (memory > 0) await assertMemory(memory, Number(info.get("used_memory_startup") ?? 0), store);
+export async function assertFit(connection: Connection, use: Use = {}): Promise<void> {
+  assertKind(await infoOf(connection));
   await assertPermitted(connection, probes(use));
 }
 
-/** The same on a connection of its own: one that somebody works with may WATCH. */
-export async function askWhetherFit(open: () => Promise<Connection>, store: Sized, use: Use): Promise<void> {
+/**
+ * Whether the state has room in its memory. Asked by who restores, before the claim.
+ * @throws ServerUnfitError
+ */
+export async function assertRoom(connection: Connection, store: Sized): Promise<void> {
+  const info = await infoOf(connection);
+  const memory = Number(info.get("maxmemory") ?? 0);
+  if (memory > 0) await assertMemory(memory, Number(info.get("used_memory_startup") ?? 0), store);
+}
+
+/** As `assertFit`, on a connection of its own: one that somebody works with may WATCH. */
+export async function askWhetherFit(open: () => Promise<Connection>, use: Use): Promise<void> {
   const connection = await open();
   try {
-    await assertFit(connection, store, use);
+    await assertFit(connection, use);
   } finally {
     connection.close();
   }
+}
+
+/** Without naming sections: servers before 7.0 take one at most, and this is who has to tell. */
+async function infoOf(connection: Connection): Promise<Info> {
+  const [text] = await connection.pipeline([["info"]]);
+  return new Map([...String(text).matchAll(/^(\w+):(.*?)\r?$/gm)].map(([, name, value]) => [name ?? "", value ?? ""]));
 }
 
 type Info = ReadonlyMap<string, string>;

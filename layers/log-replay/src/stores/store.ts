@@ -27,6 +27,8 @@ export interface Segment {
   readonly bytes: number;
   /** When it was written to last, where the store knows: milliseconds since 1970. */
   readonly modified?: number;
+  /** Bytes before its last frame, where the store knows. */
+  readonly lastFrame?: number;
 }
 
 /**
@@ -130,9 +132,10 @@ export interface LogStore {
   /**
    * The segment's bytes as they are now, in chunks of about `chunk` bytes, each valid until the next one is asked for.
    * @param from where to begin; default 0
+   * @param asListed true where what it had when it was listed is enough: a store that would have to ask for what came since need not
    * @throws GoneError if it was archived since it was listed
    */
-  read(segment: Segment, chunk: number, from?: number): AsyncIterable<Buffer>;
+  read(segment: Segment, chunk: number, from?: number, asListed?: boolean): AsyncIterable<Buffer>;
   /**
    * Makes durable what was read of segments, and all names there are: segments, claims, begins. The frames are written
    * again, because after the writer's own sync has failed a second one succeeds and proves nothing.

@@ -56,7 +56,7 @@ export async function adopt({ url, store, expiry = false, hashes = false }: Adop
   const permits = { expiry, hashes };
   const connection = await Connection.open({ url, roundTripTimeout: ROUND_TRIP });
   try {
-    await assertFit(connection, store, permits);
+    await assertFit(connection, permits);
     if ((await store.claims()).length > 0)
       throw new StoreMismatchError(`log ${store.id} has a history already: adopt needs an empty store`);
     const before = await writesOf(connection);

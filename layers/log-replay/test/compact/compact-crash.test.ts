@@ -4,6 +4,7 @@ import { describe, expect, test } from "@jest/globals";
 import { OutcomeUnknownError } from "redis-occ";
 import { compact, openFileStore, stateAt, StoreUnavailableError, type LogStore } from "../../src/index.ts";
 import { encodeFrame } from "../../src/format/frame.ts";
+import { logEnd } from "../../src/read/log-end.ts";
 import { append, begun, entry, textOf } from "../support/logs.ts";
 import { run } from "../support/processes.ts";
 import { add, outcome, replayed, segmentsIn, stage, stateOf, waits } from "../support/stage.ts";
@@ -193,4 +194,28 @@ describe("a compaction and a recovery at once", () => {
       expect(await replayed(on, store.folder)).toEqual({ n: "100", m: "1" });
     },
   );
+});
+
+test("a segment that is folded and archived between two looks at the log's end is not missed", async () => {
+  const store = await on.store();
+  await begun(store, 1);
+  const segment = store.createSegment(1);
+  await segment.append(encodeFrame([1, 2, 3].map((n) => entry(1, n, { n }))));
+  await segment.roll();
+  expect(await logEnd(store, { epoch: 1, cut: 0, expected: 3 })).toBe(3);
+  const looking: Tampering = {};
+  const late = tampered(store, looking);
+  const segments = door();
+  late.segments = async (epoch) => {
+    await segments.reach();
+    return store.segments(epoch);
+  };
+  const end = logEnd(late, { epoch: 1, cut: 0, expected: 3 });
+  await segments.reached;
+  await compact(store);
+  // Nobody knows of its writer, which lives, that it went on in another one: so it is put away by hand.
+  await store.archive(await store.segments(1));
+  segments.open();
+  expect(await end).toBe(3);
+  await segment.close();
 });

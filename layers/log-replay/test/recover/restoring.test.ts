@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { add, listener, outcome, replayed, stage, stateOf, until, waits } from "../support/stage.ts";
+import { counted } from "../support/counted-store.ts";
 import { door, tampered, type Tampering } from "../support/tampered-store.ts";
 import { append, entry, filled } from "../support/logs.ts";
 
@@ -48,7 +49,7 @@ describe("one process restores, the others wait; the lock is fenced", () => {
     const { store, held, ready, events } = await inTheMiddle(400);
     expect(await on.outside.get("log:guard")).toBeNull();
     const others = listener();
-    const other = on.open({ store: await on.store(store.folder), onEvent: others.onEvent });
+    const other = on.open({ store: await on.store(store.folder), lockTtl: 400, onEvent: others.onEvent });
     expect(await other.occ.transact(["k:0:0"], add("k:0:0", 7))).toBe(7);
     held.pass();
     await ready;
@@ -119,8 +120,29 @@ describe("one process restores, the others wait; the lock is fenced", () => {
       .filter(({ event }) => event === "restore started")
       .map((event) => (event as { epoch: number }).epoch);
     expect(new Set(epochs).size).toBe(epochs.length);
+    // The first finds that its epoch is taken, and does not end it.
+    expect(await store.claims()).toEqual([1, 2]);
     await Promise.all([first.occ.transact(["c"], add("c")), second.occ.transact(["c"], add("c"))]);
     expect((await stateOf(on.outside))["c"]).toBe("2");
+  });
+
+  test("who waits asks the store for nothing, and is told how the new epoch begins", async () => {
+    const { store } = await filled(on);
+    await on.outside.flushall();
+    const stop = door();
+    const first = on.open({ store: tampered(store, { beforeBegin: stop.reach }) });
+    const restored = first.ready();
+    await stop.reached;
+    let begins = 0;
+    const { store: asking, asked } = counted(await on.store(store.folder), 0);
+    const second = on.open({ store: tampered(asking, { afterBegins: () => begins++ }) });
+    const answer = second.occ.transact(["c"], add("c"));
+    expect(await waits(answer, 500)).toBe(true);
+    expect(asked()).toBe(0);
+    stop.open();
+    await restored;
+    expect(await answer).toBe(1);
+    expect(begins).toBe(0);
   });
 
   test("what recovery stands on is synced before the next epoch begins", async () => {

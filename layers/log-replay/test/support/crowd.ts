@@ -22,11 +22,6 @@ export interface Outcome {
 
 /** Milliseconds for all of it. It bounds a crowd that never serves again; it is not what is promised. */
 const PATIENCE = 600_000;
-/**
- * Milliseconds. With 100 processes on few cores one may not run for seconds, and whoever restores would be taken for dead, as a
- * function with a core of its own is not.
- */
-const LOCK_TTL = 30_000;
 /** Milliseconds between two orders of a process, so that it is the protocol that is loaded, and not the machine. */
 const PAUSE = 100;
 
@@ -47,7 +42,7 @@ export async function crowdLosesRedis(count: number, place: Place, asked?: () =>
   const cache = await mkdtemp(join(tmpdir(), "crowd-"));
   let redis = await startRedis();
   const members: Member[] = [];
-  const started = (): Worker => new Worker(redis.url, place, LOCK_TTL, { env: { NODE_COMPILE_CACHE: cache } });
+  const started = (): Worker => new Worker(redis.url, place, undefined, { env: { NODE_COMPILE_CACHE: cache } });
   try {
     // The sources are compiled once for all of them.
     const first = started();

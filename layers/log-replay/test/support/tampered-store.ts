@@ -59,9 +59,9 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
       };
     },
     segments: (epoch) => store.segments(epoch),
-    async *read(segment, chunk, from) {
+    async *read(segment, chunk, from, asListed) {
       await tampering.beforeRead?.(segment);
-      for await (const bytes of store.read(segment, chunk, from)) {
+      for await (const bytes of store.read(segment, chunk, from, asListed)) {
         yield bytes;
         await tampering.afterChunk?.(segment);
       }

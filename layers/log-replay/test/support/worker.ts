@@ -3,6 +3,7 @@
  * ARGV[4] is "true", and be hashes if ARGV[5] is. Answers each message
  * `{ id, op, keys, amount, timeout }` with `{ id, result }` or `{ id, error, retryable }`; tells events as `{ event }`.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { fields } from "redis-occ";
 import { LoggedRedis } from "../../src/index.ts";
 import { openPlace, type Place } from "./place.ts";
@@ -11,13 +12,16 @@ export interface Order {
   readonly id: number;
   /**
    * Adds `amount` to each key and records `id` in a list; sets each to `id` for a minute; puts `id` into a field of each, that of 10
-   * before is removed; refuses; reads; makes ready; tells how
-   * often its store was asked.
+   * before is removed; refuses; reads; makes ready; tells how often its store was asked; works for half a second before it does anything
+   * else, twenty times.
    */
-  readonly op: "add" | "hold" | "field" | "refuse" | "read" | "ready" | "asked";
+  readonly op: "add" | "hold" | "field" | "refuse" | "read" | "ready" | "asked" | "busy";
   readonly keys: readonly string[];
   readonly timeout?: number;
 }
+
+/** Milliseconds. */
+const BUSY = 500;
 
 export type Answer =
   | { readonly id: number; readonly result: unknown }
@@ -71,6 +75,12 @@ const run: Record<Order["op"], (order: Order) => Promise<unknown>> = {
   read: ({ keys, timeout = 10_000 }) => state.occ.read(keys, { timeout }),
   ready: ({ timeout = 10_000 }) => state.ready({ timeout }),
   asked: () => Promise.resolve(asked()),
+  busy: async () => {
+    for (let times = 0; times < 20; times++) {
+      await sleep(1);
+      for (const end = performance.now() + BUSY; performance.now() < end;);
+    }
+  },
 };
 
 process.on("message", (order: Order) => {

@@ -8,6 +8,9 @@ import { segmentOf } from "./segment.ts";
 
 const ARCHIVE = "archive/";
 
+/** As many as S3 lists by one request. */
+const LISTED_AT_ONCE = 1_000;
+
 /** Bytes that are read at a time where a segment is put together for the archive. */
 const CHUNK = 4 * 1024 * 1024;
 
@@ -40,33 +43,43 @@ export class S3Segments {
     }
     // A writer may be anywhere, so nobody knows that it is gone, only that it went on to the next segment.
     const last = lastOf([...frames.keys()]);
-    return [...frames].map(([name, objects]) => this.#segment(name, !last.has(name), objects));
+    return [...frames].map(([name, objects]) => this.#segment(name, !last.has(name), objects, { frames: true }));
   }
 
   async archived(epoch?: number): Promise<Segment[]> {
     const objects = await this.#bucket.list(this.#prefix + ARCHIVE + segmentPrefix(epoch));
-    return objects.map((object) => this.#segment(this.#name(object), true, [object]));
+    return objects.map((object) => this.#segment(this.#name(object), true, [object], { frames: false }));
   }
 
-  async *read(segment: Segment, chunk: number, from = 0): AsyncGenerator<Buffer> {
+  async *read(segment: Segment, chunk: number, from = 0, asListed = false): AsyncGenerator<Buffer> {
     const key = `${this.#prefix}${segment.name}/`;
     const objects = this.#listed.get(segment) ?? (await this.#bucket.list(key));
     if (objects.length === 0) throw new GoneError(`${segment.name} is no longer there`);
     const { content, from: left } = this.#readFrom(objects, chunk, from);
     yield* content;
-    if (segment.closed) return;
+    if (segment.closed || asListed) return;
     yield* this.#readFrom(await this.#bucket.list(key, objects.at(-1)?.key), chunk, left).content;
   }
 
   /** @throws GoneError where one of them is no longer there */
   async assertPresent(frames: readonly LastFrame[]): Promise<void> {
+    const isPresent = await this.#whatIsPresent(frames.map(({ segment }) => segment));
     await Promise.all(
       frames.map(async ({ segment }) => {
         const key = this.#listed.get(segment)?.at(-1)?.key;
-        if (key === undefined || !(await this.#bucket.has(key)))
-          throw new GoneError(`${segment.name} is no longer there`);
+        if (key === undefined || !(await isPresent(key))) throw new GoneError(`${segment.name} is no longer there`);
       }),
     );
+  }
+
+  /** Asks for each object, or lists their epochs, whatever takes fewer requests. */
+  async #whatIsPresent(segments: readonly Segment[]): Promise<(key: string) => boolean | Promise<boolean>> {
+    const objects = segments.reduce((sum, segment) => sum + (this.#listed.get(segment)?.length ?? 0), 0);
+    const epochs = [...new Set(segments.map(({ epoch }) => epoch))];
+    if (segments.length <= epochs.length + objects / LISTED_AT_ONCE) return (key) => this.#bucket.has(key);
+    const listed = await Promise.all(epochs.map((epoch) => this.#bucket.list(this.#prefix + segmentPrefix(epoch))));
+    const present = new Set(listed.flat().map(({ key }) => key));
+    return (key) => present.has(key);
   }
 
   /** The frames become one object of the archive, and only then are deleted. */
@@ -117,12 +130,20 @@ export class S3Segments {
     return first < objects.length ? { content: without(content, left), from: 0 } : { content, from: left };
   }
 
-  #segment(name: string, closed: boolean, objects: readonly Listed[]): Segment {
+  /** @param frames whether each of the objects is a frame */
+  #segment(
+    name: string,
+    closed: boolean,
+    objects: readonly Listed[],
+    { frames }: { readonly frames: boolean },
+  ): Segment {
+    const bytes = objects.reduce((sum, { size }) => sum + size, 0);
     const segment: Segment = {
       epoch: Number(/segment-(\d+)-/.exec(name)?.[1]),
       name,
       closed,
-      bytes: objects.reduce((sum, { size }) => sum + size, 0),
+      bytes,
+      ...(frames ? { lastFrame: bytes - (objects.at(-1)?.size ?? 0) } : {}),
       modified: objects.reduce((latest, { modified }) => (modified > latest ? modified : latest), 0),
     };
     this.#listed.set(segment, objects);

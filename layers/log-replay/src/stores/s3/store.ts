@@ -166,8 +166,8 @@ class S3Store implements RepairableStore {
     return this.#segments.list(epoch);
   }
 
-  read(segment: Segment, chunk: number, from?: number): AsyncGenerator<Buffer> {
-    return this.#segments.read(segment, chunk, from);
+  read(segment: Segment, chunk: number, from?: number, asListed?: boolean): AsyncGenerator<Buffer> {
+    return this.#segments.read(segment, chunk, from, asListed);
   }
 
   /**
