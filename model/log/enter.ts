@@ -38,7 +38,7 @@ export function enterState(world: World, state: LogState, p: number, redis: Redi
   const { guard } = redis;
   const fine = guard !== null && judge(world, state.store, redis) === "fine";
   const move = fine ? world.decisions.judgeWriter(process.writer ?? undefined, guard.epoch) : "restore";
-  if (move === "restore") return restore(state, p, process.writer?.over ? process.writer.epoch : 0);
+  if (move === "restore") return restore(state, p, world.decisions.lastOver(process.writer ?? undefined));
   const held = guard as Guard;
   const ready =
     move === "replace" ? withProcess(state, p, { writer: newWriter(world, held.epoch, process.writer) }) : state;

@@ -5,6 +5,7 @@ export const LOG_FLAWS = {
   "tail fetched by a second read": "EXEC gives the own number only; the tail is read afterwards",
   "epoch chosen after the seal": "the old epoch is sealed first, and the next number is chosen after that",
   "claimed guard is fine": "a guard whose epoch was given up is no reason to recover",
+  "former guard is fine": "a guard of an epoch before the one that the process has worked in is no reason to recover",
   "durable carried over": "what is known to be durable is carried over from one epoch to the next",
   "durable before the claim check": "a frame counts as durable before the claim is looked for",
   "append without claim check": "no append looks for the claim",

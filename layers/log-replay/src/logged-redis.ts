@@ -44,7 +44,10 @@ export interface LoggedRedisOptions {
   readonly commit?: CommitMode;
   /** Connections at most. Default 8. */
   readonly connections?: number;
-  /** Milliseconds for which a process that restores may give no sign of life before this one takes over. Default 3,000. */
+  /**
+   * Milliseconds for which a process that restores may give no sign of life before this one takes over; the same for all processes of
+   * a service, because whoever restores gives them by its own. Default 3,000.
+   */
   readonly lockTtl?: number;
   /** Told what a restore does. */
   readonly onEvent?: (event: LogEvent) => void;

@@ -15,26 +15,15 @@ export interface Guard {
   /** `master_replid`, which changes with any sync from another server, and with a promotion. Older guards name none. */
   readonly replid?: string;
   readonly store: string;
-  /** The commit that the epoch goes on from, and the format of its records, as its begin has them. Older guards do not tell. */
-  readonly cut?: number;
-  readonly format?: number;
 }
 
 /** The guard as Redis holds it; null if there is none or it cannot be read. */
 export function parseGuard(text: string | null): Guard | null {
   if (text === null) return null;
   try {
-    const { epoch, run_id, store, ...others } = JSON.parse(text) as Partial<Guard>;
+    const { epoch, run_id, replid, store } = JSON.parse(text) as Partial<Guard>;
     if (typeof epoch !== "number" || typeof run_id !== "string" || typeof store !== "string") return null;
-    const { replid, cut, format } = others;
-    return {
-      epoch,
-      run_id,
-      ...(replid === undefined ? {} : { replid }),
-      store,
-      ...(cut === undefined ? {} : { cut }),
-      ...(format === undefined ? {} : { format }),
-    };
+    return { epoch, run_id, ...(replid === undefined ? {} : { replid }), store };
   } catch {
     return null;
   }
@@ -109,6 +98,15 @@ export function judgeWriter(
 ): "use" | "replace" | "restore" {
   if (writer === undefined || writer.epoch < guardEpoch) return "replace";
   return writer.epoch > guardEpoch || writer.over ? "restore" : "use";
+}
+
+/**
+ * The last epoch that a process knows to be over: so is any before the one that it has worked in, even if a guard of it is found. An
+ * older state was put back then, or the address leads to a former server.
+ */
+export function lastOver(writer: { readonly epoch: number; readonly over: boolean } | undefined): number {
+  if (writer === undefined) return 0;
+  return writer.over ? writer.epoch : writer.epoch - 1;
 }
 
 /**

@@ -117,12 +117,7 @@ export class EpochWriter {
   readonly #lease: Lease;
 
   /** @param name for the diagnostics channels */
-  constructor(
-    store: LogStore,
-    epoch: number,
-    { cut, format = FORMAT }: Pick<Begin, "cut" | "format">,
-    name: string | undefined,
-  ) {
+  constructor(store: LogStore, epoch: number, { cut, format = FORMAT }: Begin, name: string | undefined) {
     this.#store = store;
     this.#name = name;
     this.epoch = epoch;

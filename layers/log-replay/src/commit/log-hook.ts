@@ -22,12 +22,11 @@ import { askWhetherFit } from "../redis/server-check.ts";
 import { EpochOverError, EpochWriter } from "./epoch-writer.ts";
 import { Outcomes } from "./outcome.ts";
 import { assertReplayable, changesOf } from "./replayable.ts";
-import { assertKnown, assertPermitted, neededFormat, permitsOf, WITH_ENDS } from "../format/version.ts";
-import { isBehind, judgeGuard, judgeWriter, parseGuard, readWaitsFor, type Guard } from "../protocol.ts";
+import { assertPermitted, neededFormat, permitsOf, WITH_ENDS } from "../format/version.ts";
+import { isBehind, judgeGuard, judgeWriter, lastOver, parseGuard, readWaitsFor } from "../protocol.ts";
 import { encodeBody, encodeNotes, keysOf, type Entry, type Position } from "../format/record.ts";
 import type { RecoveryOptions } from "../recover/recovery.ts";
 import { SharedRecovery } from "../recover/shared-recovery.ts";
-import type { Begin } from "../stores/store.ts";
 import { appendToTail, parseId, parseTail, readTailAfter, trimTail } from "../redis/tail.ts";
 
 /** One attempt of a group, or one read: the epoch that it runs in, and what it sends to the log. */
@@ -140,7 +139,7 @@ export class LogHook implements CommitHook<Session> {
     const state = { guard: text, epoch: guard.epoch, last: Number(last ?? NaN), history: dataset.replid };
     const turns = this.#turns;
     if (turns === undefined || judgeWriter(turns.writer, guard.epoch) === "replace")
-      return this.#enter(guard).then((entered) => entered && this.#use(entered, state, connection));
+      return this.#enter(guard.epoch).then((entered) => entered && this.#use(entered, state, connection));
     const before = epoch === guard.epoch ? seen : 0;
     if (
       judgeWriter(turns.writer, guard.epoch) === "use" &&
@@ -164,7 +163,7 @@ export class LogHook implements CommitHook<Session> {
   /** @throws RestoringError if it takes longer than the patience; it then goes on */
   async restore(): Promise<void> {
     const { restorePatience } = this.#options;
-    const restored = this.#recovery.recover(Math.max(this.#outgrown, this.#turns?.writer.over ? this.epoch : 0));
+    const restored = this.#recovery.recover(Math.max(this.#outgrown, lastOver(this.#turns?.writer)));
     if (restorePatience === Infinity) return restored;
     const patience = new AbortController();
     try {
@@ -326,10 +325,12 @@ export class LogHook implements CommitHook<Session> {
    * @returns null where the epoch has to end, because its records cannot say what this process is to write
    * @throws FormatError where this process would not know a hash
    */
-  async #enter(guard: Guard): Promise<AppendTurns | null> {
+  async #enter(epoch: number): Promise<AppendTurns | null> {
     const { store, open, commit, name } = this.#options;
-    const { epoch } = guard;
-    const writer = new EpochWriter(store, epoch, await this.#beginOf(guard), name);
+    const begin = (await store.begins()).get(epoch);
+    if (begin === undefined)
+      throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
+    const writer = new EpochWriter(store, epoch, begin, name);
     const needed = neededFormat(this.#options);
     assertPermitted(writer.format, this.#options, `log ${store.id}`);
     await askWhetherFit(open, { commit, ...permitsOf(Math.max(needed, writer.format)) });
@@ -345,17 +346,6 @@ export class LogHook implements CommitHook<Session> {
     present?.close();
     present?.writer.close();
     return this.#turns;
-  }
-
-  /** That the log knows the epoch is seen where the state is compared with it. @throws StoreMismatchError; FormatError */
-  async #beginOf({ epoch, cut, format }: Guard): Promise<Pick<Begin, "cut" | "format">> {
-    const { store } = this.#options;
-    assertKnown(format, GUARD);
-    if (cut !== undefined) return { cut, ...(format === undefined ? {} : { format }) };
-    const begin = (await store.begins()).get(epoch);
-    if (begin === undefined)
-      throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
-    return begin;
   }
 
   /** A session, once the state is known to be in step with the log. */

@@ -100,9 +100,10 @@ export class Outcomes {
         // Where Redis does not answer, the log does.
         const { history, last } = await this.#logged(epoch);
         if (history !== null) return { history };
-        // It is sealed, which a recovery does not see in its guard.
-        over = Math.max(epoch, last);
         if (failure !== null) throw failure;
+        // It is sealed, which a recovery does not see in its guard.
+        if (last > over) over = last;
+        else await sleep(pause);
       } catch (error) {
         if ((error as { transient?: unknown }).transient !== true) throw error;
         await sleep(pause);
@@ -114,7 +115,8 @@ export class Outcomes {
     const { store } = this.#options;
     const told = await this.#recorded().catch(() => null);
     if (told === null || told.store !== store.id || !tellsOf(told, epoch, seen)) return null;
-    return (await store.isSealed(told.next)) ? null : told;
+    // Where its claims are gone, the log has more to tell.
+    return (await store.isSealed(told.next).catch(() => true)) ? null : told;
   }
 
   /** The history, if it is decided what it has of `epoch`, and its last epoch. */

@@ -39,8 +39,9 @@ export async function logEnd(store: LogStore, wanted: EndOf): Promise<number> {
 /** The commit of a segment's last whole record; 0 where there is none, or where a compaction has taken it away. */
 async function endOf(store: LogStore, segment: Segment): Promise<number> {
   try {
-    let bytes = segment.lastFrame === undefined ? END_BYTES : segment.bytes - segment.lastFrame;
-    for (; ; bytes *= 4) {
+    // An object that was emptied is a frame of no bytes.
+    const frame = segment.bytes - (segment.lastFrame ?? segment.bytes);
+    for (let bytes = frame || END_BYTES; ; bytes *= 4) {
       const from = Math.max(0, segment.bytes - bytes);
       const n = lastIn(await readFrom(store, segment, from));
       if (n !== null || from === 0) return n ?? 0;

@@ -1,5 +1,5 @@
 import { FORMAT, named, neededFormat, type Permits } from "../format/version.ts";
-import type { Begin, LogStore } from "../stores/store.ts";
+import type { LogStore } from "../stores/store.ts";
 import type { Survey } from "./survey.ts";
 
 /** What the founder of an epoch brings along. What its parent's records may say, its own may in any case. */
@@ -9,17 +9,15 @@ interface Founder extends Permits {
 
 /**
  * Writes how an epoch begins, in a format that has what its records need, and all that its parent's had.
- * @returns what it has written
  * @throws TypeError for a store that does not keep the format
  */
 export async function begin(
   epoch: number,
   { store, ...permits }: Founder,
   { parent, cut, format: inherited }: Pick<Survey, "parent" | "cut" | "format">,
-): Promise<Begin> {
+): Promise<void> {
   const format = Math.max(inherited, neededFormat(permits));
-  const written = { parent, cut, ...named(format) };
-  await store.writeBegin(epoch, written);
-  if (format === FORMAT || (await store.begins()).get(epoch)?.format === format) return written;
+  await store.writeBegin(epoch, { parent, cut, ...named(format) });
+  if (format === FORMAT || (await store.begins()).get(epoch)?.format === format) return;
   throw new TypeError(`the store does not keep the format of epoch ${epoch}: storeCases tells what a store has to do`);
 }

@@ -111,28 +111,29 @@ export class RestoreLock {
 
   /** Lets go of the lock if it is still held. */
   release(): Promise<void> {
-    return this.#end(["del", LOCK]);
+    return this.#end(["del", LOCK], 1);
   }
 
   /**
    * Lets go of it after a pause during which nobody tries: what has failed once is likely to fail again, and each
    * attempt leaves an epoch in the log.
    */
-  async holdBack(pause: number): Promise<void> {
-    try {
-      await this.#end(["set", LOCK, `${this.#token.id}:${this.#writes}:${HELD_BACK}`, "PX", pause]);
-    } catch (error) {
-      // A Redis that is full takes no SET, but it takes this.
-      if (!(error instanceof ServerRefusedError)) throw error;
-      await this.#end(["pexpire", LOCK, pause]);
-    }
+  holdBack(pause: number): Promise<void> {
+    return this.#end(["set", LOCK, `${this.#token.id}:${this.#writes}:${HELD_BACK}`, "PX", pause], pause);
   }
 
-  #end(command: Command): Promise<void> {
+  /** @param life milliseconds that are left to the lock of a server that is full, which takes no transaction, not even one that deletes */
+  #end(command: Command, life: number): Promise<void> {
     clearInterval(this.#heartbeat);
     return this.#inTurn(async () => {
       await this.#assertHeld();
-      await this.#connection.transaction([command]);
+      try {
+        await this.#connection.transaction([command]);
+      } catch (error) {
+        if (!(error instanceof ServerRefusedError)) throw error;
+        // Whoever may have taken it since sets another life with its next write; and nobody takes a lock of a server that is full.
+        await this.#connection.pipeline([["unwatch"], ["pexpire", LOCK, life]]);
+      }
     });
   }
 
@@ -146,7 +147,8 @@ export class RestoreLock {
 
   async #renewInTime(): Promise<void> {
     const now = performance.now();
-    if (now - this.#renewed < this.#ttl / 4 || now - this.#progressed > LONGEST_STEP) return;
+    // Renewed a round trip after the last tick at least, so a whole quarter has never passed.
+    if (now - this.#renewed < this.#ttl / 8 || now - this.#progressed > LONGEST_STEP) return;
     const progressed = this.#progressed;
     await this.write([]);
     this.#progressed = progressed;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, ConnectionLostError, type CommitMode, type Connection } from "redis-occ";
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { assertPermitted, FORMAT, formatOf, named, neededFormat, permitsOf, type Permits } from "../format/version.ts";
+import { assertPermitted, formatOf, neededFormat, permitsOf, type Permits } from "../format/version.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
@@ -37,7 +37,7 @@ export interface RecoveryOptions extends Permits {
   readonly indexes: readonly string[];
   /** How the transactions that follow commit; default "watch". */
   readonly commit?: CommitMode;
-  /** Milliseconds for which the lock's holder may give no sign of life before it is taken for dead. */
+  /** Milliseconds for which the lock's holder may give no sign of life before it is taken for dead; the same for all processes. */
   readonly lockTtl: number;
   readonly onEvent: (event: LogEvent) => void;
   /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
@@ -185,7 +185,7 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   const found = await surveyHistory(store, renew);
   progress.idle = found.idle.length;
   for (const { segment, copy } of found.truncated) onEvent({ event: "segment truncated", segment, copy });
-  const began = await begin(epoch, options, found);
+  await begin(epoch, options, found);
   const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
   const names = await fromNewestSnapshot(store, async (snapshot) => {
@@ -202,14 +202,7 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   await leased;
   await failPoint("guard.before");
   const { runId, replid } = lock.dataset;
-  const guard: Guard = {
-    epoch,
-    run_id: runId,
-    replid,
-    store: store.id,
-    cut: began.cut,
-    ...named(began.format ?? FORMAT),
-  };
+  const guard: Guard = { epoch, run_id: runId, replid, store: store.id };
   const { cut } = survey;
   await lock.write(
     [

@@ -1,7 +1,8 @@
 /** Who is taken for dead while it restores, and who is not. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, test } from "@jest/globals";
-import { Patience } from "../../src/recover/lock.ts";
+import { describe, expect, jest, test } from "@jest/globals";
+import { Connection } from "redis-occ";
+import { Patience, RestoreLock } from "../../src/recover/lock.ts";
 import type { LogEvent } from "../../src/index.ts";
 import { Worker } from "../support/crew.ts";
 import { add, stage, until } from "../support/stage.ts";
@@ -43,6 +44,53 @@ describe("the patience with the holder of a lock", () => {
 
   test("a lock of an older version is one that nobody was taken over from", () => {
     expect(patienceWith("a:7")).toBe(1_000);
+  });
+});
+
+describe("the lock", () => {
+  const LOCK = "log:lock";
+
+  async function taken(url: string, ttl: number): Promise<{ lock: RestoreLock; connection: Connection }> {
+    const connection = await Connection.open({ url, roundTripTimeout: 5_000 });
+    on.after(() => connection.close());
+    const lock = await RestoreLock.take(connection, await RestoreLock.look(connection), ttl);
+    if (lock === null) throw new Error("the lock is free, and was not taken");
+    return { lock, connection };
+  }
+
+  test("is renewed at every quarter of its life, however long a round trip takes", async () => {
+    let [now, beat] = [0, (): void => undefined];
+    jest.spyOn(performance, "now").mockImplementation(() => now);
+    jest.spyOn(globalThis, "setInterval").mockImplementation((work) => {
+      beat = work;
+      return setTimeout(() => undefined, 0);
+    });
+    try {
+      const { lock } = await taken(on.redis.url, 4_000);
+      for (let quarter = 1; quarter <= 4; quarter++) {
+        const before = await on.outside.get(LOCK);
+        now = quarter * 1_000;
+        beat();
+        now += 10;
+        await until(async () => (await on.outside.get(LOCK)) !== before);
+      }
+      await lock.release();
+    } finally {
+      jest.restoreAllMocks();
+    }
+  });
+
+  test("of a server that is full is let go of, at once or after the pause", async () => {
+    const server = await on.ownRedis();
+    const client = on.connect(server.url);
+    for (const end of ["release", "hold back"]) {
+      const { lock } = await taken(server.url, 30_000);
+      await client.config("SET", "maxmemory", "1");
+      await (end === "release" ? lock.release() : lock.holdBack(300));
+      await client.config("SET", "maxmemory", "0");
+      expect(await client.pttl(LOCK)).toBeLessThanOrEqual(300);
+      await until(async () => (await client.exists(LOCK)) === 0);
+    }
   });
 });
 

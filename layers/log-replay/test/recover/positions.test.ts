@@ -1,4 +1,4 @@
-import { cp, readdir, rename } from "node:fs/promises";
+import { cp, readdir, rename, rm } from "node:fs/promises";
 import { describe, expect, test } from "@jest/globals";
 import type { Redis } from "ioredis";
 import type { RedisServer } from "../../../redis-occ/test/support/redis.ts";
@@ -108,6 +108,24 @@ describe("data that go back in the same server process", () => {
       expect(await state.occ.transact(["n"], add("n"))).toBe(5);
       expect(await replayed(on, folder)).toEqual({ n: "5" });
       expect(await problems(folder)).toEqual([]);
+      await state.close();
+    }
+  });
+
+  test("put back from a former epoch: the process that has worked in a later one restores, reading and writing", async () => {
+    for (const first of ["read", "transact"] as const) {
+      await on.outside.flushall();
+      const { folder } = await on.store();
+      const state = on.open({ store: await on.store(folder) });
+      await state.occ.transact(["n"], add("n"));
+      const dump = await dumpOf(on.outside);
+      await on.outside.del("log:guard");
+      await state.occ.transact(["n"], add("n"));
+      await putBack(on.outside, dump, true);
+
+      if (first === "read") expect(await state.occ.read(["n"])).toEqual([2]);
+      expect(await state.occ.transact(["n"], add("n"))).toBe(3);
+      expect(await replayed(on, folder)).toEqual({ n: "3" });
       await state.close();
     }
   });
@@ -238,6 +256,32 @@ describe("a log that is older than Redis", () => {
     expect(await (await on.store(folder)).claims()).toEqual([1]);
   });
 
+  test("that does not have the beginning of the state's epoch, or another one, is refused", async () => {
+    const { folder } = await on.store();
+    const state = on.open({ store: await on.store(folder) });
+    await state.occ.transact(["n"], add("n"));
+    const [copy, cut] = [`${folder}.copy`, `${folder}.cut`];
+    await cp(folder, copy, { recursive: true });
+    for (let n = 2; n <= 3; n++) await state.occ.transact(["n"], add("n"));
+    await on.outside.del("log:guard");
+    expect(await state.occ.read(["n"])).toEqual([3]);
+    await state.close();
+    await cp(folder, cut, { recursive: true });
+    await rm(`${cut}/begin-00000002.json`);
+    // Somebody has tried whether the copy works, on a server of their own: it has an epoch of the same number.
+    const elsewhere = on.open({ url: (await on.ownRedis()).url, store: await on.store(copy) });
+    expect(await elsewhere.occ.read(["n"])).toEqual([1]);
+    await elsewhere.close();
+
+    for (const wrong of [copy, cut]) {
+      const misled = on.open({ store: await on.store(wrong) });
+      for (const use of [misled.occ.read(["n"]), misled.occ.transact(["n"], add("n"))])
+        expect(await outcome(use)).toMatchObject({ code: "log_mismatch", retryable: false });
+      await misled.close();
+    }
+    expect(await on.open({ store: await on.store(folder) }).occ.transact(["n"], add("n"))).toBe(4);
+  });
+
   test("that lacks only what is in the tail yet is made whole", async () => {
     const { folder } = await on.store();
     const state = on.open({ store: await on.store(folder) });
@@ -274,6 +318,23 @@ describe("two servers that are alive", () => {
     );
     expect(refusal).toMatchObject({ message: "there are 1" });
     expect(await a.occ.transact(["n"], add("n"))).toBe(2);
+  });
+
+  test("the address leads back to the former one: the state is brought there", async () => {
+    const { folder } = await on.store();
+    const [old, next] = [await on.ownRedis(), await on.ownRedis()];
+    const proxy = await on.proxy(old);
+    const state = on.open({ url: proxy.url, store: await on.store(folder) });
+    await state.occ.transact(["n"], add("n"));
+    for (const [{ port }, n] of [
+      [next, 2],
+      [old, 3],
+    ] as const) {
+      proxy.lead(port);
+      proxy.cut();
+      expect(await state.occ.transact(["n"], add("n"))).toBe(n);
+    }
+    expect(await replayed(on, folder)).toEqual({ n: "3" });
   });
 
   test("where a look for the claim counts for a while, a restore elsewhere waits that out: no read is older than an answer", async () => {

@@ -1,7 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { encodeFrame } from "../../src/format/frame.ts";
 import { encodeBody } from "../../src/format/record.ts";
-import type { Guard } from "../../src/protocol.ts";
 import { add, listener, outcome, records, replayed, stage, stateOf, waits } from "../support/stage.ts";
 import { door, tampered, type Tampering } from "../support/tampered-store.ts";
 import { pair } from "../support/pair.ts";
@@ -133,9 +132,6 @@ test("an answer from before the last restore, dealt with after it, does not take
   const { folder, other, store } = await pair(on);
   const tampering: Tampering = {};
   const state = on.open({ store: tampered(await on.store(folder), tampering) });
-  // Of an older version: who finds it asks the store how the epoch begins.
-  const { epoch, run_id, replid, store: id } = JSON.parse((await on.outside.get("log:guard")) ?? "") as Guard;
-  await on.outside.set("log:guard", JSON.stringify({ epoch, run_id, replid, store: id }));
   const slow = door();
   tampering.afterBegins = slow.reach;
   const read = state.occ.read(["n"]);

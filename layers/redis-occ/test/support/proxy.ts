@@ -77,8 +77,13 @@ export class Proxy {
     return this.#links.size;
   }
 
-  async close(): Promise<void> {
+  /** Breaks the connections that are there. */
+  cut(): void {
     for (const link of this.#links) link.cut();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
     this.#server.close();
     await once(this.#server, "close");
   }
