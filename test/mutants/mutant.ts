@@ -31,13 +31,13 @@ export function mutate({ file, before, after }: Mutant, source: string): string 
 /** The promises that a mutant breaks. */
 export const promisesOf = ({ promise }: Mutant): readonly string[] => [promise].flat();
 
-/** Mutants of one of the layers; `file` from its sources' folder on. */
+/** Mutants of one of the layers; `file` from its sources' folder on, and the project is `layers` where it names none. */
 export const inLayer =
   (layer: "redis-occ" | "log-replay") =>
-  (mutant: Omit<Mutant, "project">): Mutant => ({
+  (mutant: Omit<Mutant, "project"> & Partial<Pick<Mutant, "project">>): Mutant => ({
+    project: "layers",
     ...mutant,
     file: `layers/${layer}/src/${mutant.file}`,
-    project: "layers",
   });
 
 /** The same where many break one promise, which the same tests keep. */

@@ -80,6 +80,8 @@ export class TreeCopy {
   /** Runs the tests that a mutant names in the tree as it is now. */
   async test({ project, tests, name, byHistories = false }: Tests): Promise<Outcome> {
     const jest = [join("node_modules", ".bin", "jest"), "-w", "1", "--bail", "--selectProjects", project];
+    // Many mutants hang, and nothing else runs beside them.
+    jest.push("--testTimeout", "30000");
     jest.push("--testPathPatterns", tests, ...(name === undefined ? [] : ["--testNamePattern", literally(name)]));
     const histories = join(this.#folder, ".histories");
     rmSync(histories, { recursive: true, force: true });

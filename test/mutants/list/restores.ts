@@ -64,6 +64,7 @@ export const RESTORES: readonly Mutant[] = [
     before: "const isFree = found.held === null ||",
     after: "const isFree = found.held !== undefined ||",
     promise: "100 processes find an empty Redis at once",
+    project: "crowd",
     tests: "log-replay/test/recover/crowd",
     name: "100 processes on a slow store",
   }),

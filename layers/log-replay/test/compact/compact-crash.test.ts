@@ -173,7 +173,8 @@ describe("a compaction and a recovery at once", () => {
       const store = await on.store();
       const other = on.open({ store: await on.store(store.folder) });
       const proxy = await on.proxy();
-      const writer = on.open({ url: proxy.url, store });
+      // Nothing but the cut tells it that its answer is lost.
+      const writer = on.open({ url: proxy.url, store, roundTripTimeout: 60_000, timeout: 60_000 });
       await writer.ready();
       const executing = proxy.catchNext("exec");
       const answer = outcome(writer.occ.transact(["n"], add("n", 100)));
