@@ -7,6 +7,7 @@ import { Refusal } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import type { Idempotency } from "../state/idempotency.ts";
 import { signingSecret } from "../settings/secret.ts";
+import { stopsAfterAnswer } from "../settings/configuration.ts";
 import { openState, RESTORE_PATIENCE, type Service } from "../state/open-state.ts";
 import type { Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
@@ -110,6 +111,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
     state: () => openState(service),
     timeout: RESTORE_PATIENCE,
     reserve: RESERVE,
+    finish: stopsAfterAnswer(service.name),
   });
 
   const handled = middy<RequestEvent, APIGatewayProxyResult>(BOUNDED)

@@ -51,6 +51,11 @@ function logBucket(service: ServiceName, env: NodeJS.ProcessEnv): LogLocation["l
   return { bucket, prefix: `${service}/`, region, ...(endpoint ? { endpoint } : {}) };
 }
 
+/** Whether processes are stopped once they have answered, as Lambda's are: where functions are deployed, each has its log in a bucket. */
+export function stopsAfterAnswer(service: ServiceName, env: NodeJS.ProcessEnv = process.env): boolean {
+  return Boolean(env[`LOG_BUCKET_${service.toUpperCase()}`]);
+}
+
 /** Rows that a batch may make at most: what fits into the time that the gateway in front allows. */
 export function largestBatch(env: NodeJS.ProcessEnv = process.env): number {
   return positiveOf(env, "BATCH_LIMIT");

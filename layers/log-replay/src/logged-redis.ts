@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { ClosedError, Connection, Occ, TimeoutError, type CommitMode, type TransactOptions } from "redis-occ";
 import { compact, type CompactOptions, type CompactResult } from "./compact/compact.ts";
 import { isCompactionDue, type CompactThresholds } from "./compact/due.ts";
@@ -195,6 +196,18 @@ export class LoggedRedis {
         throw error;
       }
     }
+  }
+
+  /**
+   * Resolves once the restore that this process makes has ended, well or not, or the time is over; at once where it makes none, also if
+   * it waits for somebody else's. For a process that is stopped when it has answered: nobody else can restore meanwhile.
+   * @param timeout milliseconds
+   */
+  async restored({ timeout }: { readonly timeout: number }): Promise<void> {
+    const patience = new AbortController();
+    const over = sleep(timeout, undefined, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#hook.restored(), over]);
+    patience.abort();
   }
 
   /**

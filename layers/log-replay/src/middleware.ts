@@ -4,7 +4,11 @@ import type { LoggedRedis } from "./logged-redis.ts";
 /** As much of a Lambda invocation as the middleware needs. */
 interface Request {
   readonly context: { getRemainingTimeInMillis?: () => number };
+  readonly error?: unknown;
 }
+
+/** Milliseconds: as long as a Lambda may run. */
+const LONGEST_RESTORE = 900_000;
 
 /**
  * Which state, and how long an invocation waits for it.
@@ -19,6 +23,12 @@ export interface RestoreStateOptions {
   readonly timeout?: number;
   /** Milliseconds of the invocation's own time that are left for its answer. Default 1,000. */
   readonly reserve?: number;
+  /**
+   * For processes that are stopped once they have answered, as Lambda's are: an invocation that ends with a RestoringError while its own
+   * process restores is answered only once that is done, as far as its time goes. Else nobody restores until the same process is
+   * invoked again. Default false.
+   */
+  readonly finish?: boolean;
 }
 
 /**
@@ -30,15 +40,21 @@ export interface RestoreStateOptions {
  *
  * @throws RestoringError if the restore takes longer than the invocation can wait
  */
-export function restoreState({ state, timeout = 10_000, reserve = 1_000 }: RestoreStateOptions): {
+export function restoreState({ state, timeout = 10_000, reserve = 1_000, finish = false }: RestoreStateOptions): {
   before: (request: Request) => Promise<void>;
+  onError: (request: Request) => Promise<void>;
 } {
+  const left = ({ context }: Request): number => (context.getRemainingTimeInMillis?.() ?? Infinity) - reserve;
   return {
-    before: async ({ context }) => {
-      const remaining = context.getRemainingTimeInMillis?.() ?? Infinity;
-      const patience = Math.min(timeout, remaining - reserve);
+    before: async (request) => {
+      const patience = Math.min(timeout, left(request));
       if (patience <= 0) throw new RestoringError("no time left to wait for the state");
       await (await state()).ready({ timeout: patience });
+    },
+    onError: async (request) => {
+      const patience = Math.min(LONGEST_RESTORE, left(request));
+      if (finish && request.error instanceof RestoringError && patience > 0)
+        await (await state()).restored({ timeout: patience });
     },
   };
 }

@@ -3,7 +3,7 @@ import middy from "@middy/core";
 import { RestoringError, StoreMismatchError, type LoggedRedis } from "../src/index.ts";
 import { restoreState } from "../src/middleware.ts";
 import { processWide } from "../src/process-wide.ts";
-import { add, listener, outcome, stage, until } from "./support/stage.ts";
+import { add, listener, outcome, stage, until, waits } from "./support/stage.ts";
 import { door, tampered } from "./support/tampered-store.ts";
 
 const on = stage();
@@ -87,6 +87,32 @@ test("a start waits for a restore that takes longer than that, as long as it can
   await on.outside.flushall();
   await on.outside.set("log:lock", "somebody else", "PX", 10_000);
   expect(await outcome(on.open({ store, restorePatience: 50 }).ready({ timeout: 200 }))).toBeInstanceOf(RestoringError);
+});
+
+test("where processes are stopped after their answer, the one that restores answers only once it has; one that waits answers at once", async () => {
+  const { folder } = await on.store();
+  const [stop, events] = [door(), listener()];
+  const opened = { restorePatience: 50, onEvent: events.onEvent };
+  const restoring = on.open({ store: tampered(await on.store(folder), { beforeBegin: stop.reach }), ...opened });
+  const waiting = on.open({ store: await on.store(folder), restorePatience: 50 });
+  const options = { timeout: 50, finish: true };
+  const answer = outcome(handler(async () => restoring, options)(context(60_000)));
+  await stop.reached;
+  expect(await outcome(handler(async () => waiting, options)(context(60_000)))).toBeInstanceOf(RestoringError);
+  expect(await waits(answer, 300)).toBe(true);
+  stop.open();
+  expect(await answer).toBeInstanceOf(RestoringError);
+  expect(events.count("restored")).toBe(1);
+});
+
+test("where processes are stopped after their answer, a restore that takes too long leaves the invocation its time for the answer", async () => {
+  const stop = door();
+  const state = on.open({ store: tampered(await on.store(), { beforeBegin: stop.reach }), restorePatience: 50 });
+  on.after(stop.open);
+  const invocation = context(3_300);
+  const run = handler(async () => state, { timeout: 50, reserve: 3_000, finish: true });
+  expect(await outcome(run(invocation))).toBeInstanceOf(RestoringError);
+  expect(invocation.getRemainingTimeInMillis()).toBeGreaterThan(0);
 });
 
 test("while Redis is away the invocation ends with RestoringError too", async () => {

@@ -87,6 +87,15 @@ export const RESTORES: readonly Mutant[] = [
     name: "the machine stands still for longer than that",
   }),
   log({
+    what: "a Lambda that restores answers, and is stopped in the middle of it",
+    file: "middleware.ts",
+    before: "if (finish && request.error instanceof RestoringError && patience > 0)",
+    after: "if (finish && patience < 0)",
+    promise: "the process that restores dies or stalls",
+    tests: "log-replay/test/middleware",
+    name: "the one that restores answers only once it has",
+  }),
+  log({
     what: "who waits for a restore looks whether the guard's epoch is sealed",
     file: "recover/recovery.ts",
     before: "      const fine = fineEpoch(found, options.store, overEpoch);\n",

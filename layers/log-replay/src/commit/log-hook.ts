@@ -179,6 +179,11 @@ export class LogHook implements CommitHook<Session> {
     }
   }
 
+  /** Resolves once the restore that this process makes has ended; at once where it makes none. */
+  restored(): Promise<void> {
+    return this.#recovery.restored();
+  }
+
   /** The notes as text. */
   prepare(images: Write["images"], meta: unknown, beyond?: Beyond): string {
     assertReplayable(images, beyond, this.#options);

@@ -42,6 +42,8 @@ export interface RecoveryOptions extends Permits {
   readonly onEvent: (event: LogEvent) => void;
   /** Appends records of its own to the epoch that has just begun, before anybody else can. @returns the history with them */
   readonly amend?: (epoch: number, survey: Survey, renew: () => Promise<void>) => Promise<Survey>;
+  /** Told that it is this process that restores. */
+  readonly onTaken?: () => void;
   /** How many restores of this process have failed, one after the other. */
   readonly failures?: number;
   /**
@@ -117,6 +119,7 @@ async function restoreUnder(
   const { store } = options;
   let epoch: number | null = null;
   try {
+    options.onTaken?.();
     await failPoint("lock.after");
     const held = parseGuard(guard);
     await assertOurs(connection, store, held);

@@ -2,14 +2,15 @@ import { recover, type Recovered, type RecoveryOptions } from "./recovery.ts";
 
 /** One recovery at a time in a process, for all who wait. */
 export class SharedRecovery {
-  readonly #options: Omit<RecoveryOptions, "failures" | "onFailure">;
+  readonly #options: Omit<RecoveryOptions, "failures" | "onFailure" | "onTaken">;
   #running: Promise<Recovered> | undefined;
+  #restores = false;
   /** The last restore that failed with an epoch claimed: until its pause is over nobody tries again. */
   #failed: { readonly error: unknown; readonly until: number; readonly times: number } | undefined;
   /** The server process that the last recovery has found the state on. */
   #server: string | undefined;
 
-  constructor(options: Omit<RecoveryOptions, "failures" | "onFailure">) {
+  constructor(options: Omit<RecoveryOptions, "failures" | "onFailure" | "onTaken">) {
     this.#options = options;
   }
 
@@ -25,11 +26,18 @@ export class SharedRecovery {
     const onFailure = (error: unknown, pause: number): void => {
       this.#failed = { error, until: performance.now() + pause, times: failures + 1 };
     };
-    this.#running ??= recover({ ...this.#options, failures, onFailure }, over).finally(
-      () => (this.#running = undefined),
-    );
+    const onTaken = (): void => void (this.#restores = true);
+    this.#running ??= recover({ ...this.#options, failures, onFailure, onTaken }, over).finally(() => {
+      this.#running = undefined;
+      this.#restores = false;
+    });
     this.#server = (await this.#running).runId;
     this.#failed = undefined;
+  }
+
+  /** Resolves once the restore that this process makes has ended, well or not; at once where it makes none. */
+  async restored(): Promise<void> {
+    if (this.#restores) await this.idle();
   }
 
   /** Resolves once none is under way. */
