@@ -56,6 +56,8 @@ async function test(environment: Record<string, string>): Promise<number> {
       "--experimental-vm-modules",
       join(ROOT, "node_modules", "jest", "bin", "jest.js"),
       "--maxWorkers=1",
+      // A test that failed because its time was over goes on asking, and nobody would remove the stack.
+      "--forceExit",
       ...process.argv.slice(2),
     ],
     {
