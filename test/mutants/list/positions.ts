@@ -109,7 +109,7 @@ export const POSITION: readonly Mutant[] = [
     what: "a log without the beginning of the state's epoch is taken",
     file: "commit/log-hook.ts",
     before: "    const begin = (await store.begins()).get(epoch);\n",
-    after: "    const begin = (await store.begins()).get(epoch) ?? { parent: epoch - 1, cut: 1 };\n",
+    after: "    const begin = (await store.begins()).get(epoch) ?? { parent: epoch - 1, cut: 3 };\n",
     promise: "an older log is put back under a newer Redis",
     tests: POSITIONS,
     name: "that does not have the beginning",
