@@ -1,7 +1,7 @@
 /** `takeover.test.ts` for checkouts by events: whoever dies anywhere, those who are left bring the saga to its end. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
-import { beginSaga, goOnUntil as untilLost } from "../../test/support/begun.ts";
+import { beginSaga, goOnUntil } from "../../test/support/begun.ts";
 import { basket, PAID, stateOf, UNTOUCHED, type Basket } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
 import { claimKey } from "../orders.ts";
@@ -20,8 +20,6 @@ const checkout = (order: string, time?: number) =>
   shop.post(`/orders/checkout/${order}`, time === undefined ? {} : { time });
 const settledAs = async ({ id }: DrivenSaga): Promise<string | undefined> =>
   (await shop.row<Saga>("order", sagaKey(id)))?.state;
-
-const goOnUntil = (driven: DrivenSaga, ...types: readonly string[]): Promise<void> => untilLost(shop, driven, ...types);
 
 describe.each([
   ["each message delivered once", false],
@@ -42,7 +40,7 @@ describe.each([
     test("within the saga's time: it is paid", async () => {
       const goods = await prepare();
       const { driven } = await beginSaga(shop, goods, 60_000);
-      if (types !== null) await goOnUntil(driven, ...types);
+      if (types !== null) await goOnUntil(shop, driven, ...types);
       expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
       expect(await settledAs(driven)).toBe("paid");
       expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -51,7 +49,7 @@ describe.each([
     test("past it: neither effect is left, and the order is free", async () => {
       const goods = await prepare();
       const { driven } = await beginSaga(shop, goods);
-      if (types !== null) await goOnUntil(driven, ...types);
+      if (types !== null) await goOnUntil(shop, driven, ...types);
       expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
       expect(await settledAs(driven)).toBe("failed");
       expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
@@ -62,7 +60,7 @@ describe.each([
     test("a second checkout of the order goes on with it, and has its answer", async () => {
       const goods = await prepare();
       const { driven } = await beginSaga(shop, goods, 60_000);
-      if (types !== null) await goOnUntil(driven, ...types);
+      if (types !== null) await goOnUntil(shop, driven, ...types);
       expect(await checkout(goods.order)).toMatchObject({ status: 200, body: "paid" });
       expect(await settledAs(driven)).toBe("paid");
       expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -77,9 +75,9 @@ describe.each([
   ] as const)("it is given up and that is written down; %s: neither effect is left", async (_point, types) => {
     const goods = await prepare();
     const { driven, journal } = await beginSaga(shop, goods);
-    await goOnUntil(driven, "payment_charged");
+    await goOnUntil(shop, driven, "payment_charged");
     const given = await journal.abandoned(driven, UNDO_ALL, LATE, 500);
-    if (types !== null) await goOnUntil(given, ...types);
+    if (types !== null) await goOnUntil(shop, given, ...types);
     expect(await settledAs(driven)).toBe("compensating");
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await settledAs(driven)).toBe("failed");
@@ -89,7 +87,7 @@ describe.each([
   test("a step is refused, and nobody hears of it: whoever goes on gives the same refusal", async () => {
     const goods = await prepare({ credit: 14 });
     const { driven } = await beginSaga(shop, goods, 60_000);
-    await goOnUntil(driven, "stock_released");
+    await goOnUntil(shop, driven, "stock_released");
     // What would have refused it is no longer so: the first answer is kept.
     await shop.post(`/payment/add_funds/${goods.user}/86`);
     expect(await checkout(goods.order)).toMatchObject({ status: 400, code: "insufficient_credit" });
@@ -99,7 +97,7 @@ describe.each([
   test("all is paid, and nobody has heard: it stays paid, and nothing is left to resume", async () => {
     const goods = await prepare();
     const { driven } = await beginSaga(shop, goods, 60_000);
-    await goOnUntil(driven);
+    await goOnUntil(shop, driven);
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 0, open: 0 });
     expect(await checkout(goods.order)).toMatchObject({ status: 200, body: "paid" });
     expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -108,7 +106,7 @@ describe.each([
   test("a saga that was started by a clock twenty minutes ahead is not left open for twenty minutes", async () => {
     const goods = await prepare();
     const { driven } = await beginSaga(shop, goods, 1_000, Date.now() + 1_200_000);
-    await goOnUntil(driven, "stock_reserved");
+    await goOnUntil(shop, driven, "stock_reserved");
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
@@ -116,7 +114,7 @@ describe.each([
   test("two who resume at once, and a checkout that follows: undone once, or paid once", async () => {
     const goods = await prepare();
     const { driven } = await beginSaga(shop, goods);
-    await goOnUntil(driven, "payment_charged");
+    await goOnUntil(shop, driven, "payment_charged");
     const results = await Promise.all([
       shop.run("order/resume-sagas"),
       shop.run("order/resume-sagas"),
@@ -136,7 +134,7 @@ describe.each([
     const claim = (row: object | null) =>
       state.occ.transact([], () => ({ result: null, set: { [claimKey(goods.order)]: row } }));
     await claim({ saga: "another" });
-    await goOnUntil(driven);
+    await goOnUntil(shop, driven);
     await claim(null);
     expect(await settledAs(driven)).toBe("failed");
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
@@ -146,7 +144,7 @@ describe.each([
     for (let round = 0; round < 10; round++) {
       const goods = await prepare();
       const { driven } = await beginSaga(shop, goods);
-      await goOnUntil(driven, "payment_charged");
+      await goOnUntil(shop, driven, "payment_charged");
       const about = { saga: driven.id, startedAt: driven.saga.startedAt, order: goods.order };
       await Promise.all([
         shop.queues.send("order", { type: "payment_charged", ...about }),
@@ -162,8 +160,8 @@ describe.each([
   test("a saga that cannot be settled does not keep the others from it", async () => {
     const [stuck, goods] = [await prepare(), await prepare()];
     const [{ driven: first }, { driven: second }] = [await beginSaga(shop, stuck), await beginSaga(shop, goods)];
-    await goOnUntil(first, "payment_charged");
-    await goOnUntil(second, "payment_charged");
+    await goOnUntil(shop, first, "payment_charged");
+    await goOnUntil(shop, second, "payment_charged");
     shop.queues.always("refund", async (deliver) =>
       shop.queues.deliveries.findLast(({ type }) => type === "refund")?.saga === first.id ? "lost" : deliver(),
     );
@@ -179,7 +177,9 @@ describe.each([
     const goods = await prepare();
     const { fault, open } = shop.queues.gate();
     shop.queues.always("stock_reserved", fault);
+    const asked = Date.now();
     expect((await checkout(goods.order, 1_500)).status).toBe(202);
+    expect(Date.now() - asked).toBeLessThan(1_500);
     open();
     expect(await shop.run("order/resume-sagas")).toMatchObject({ open: 0 });
     expect(await stateOf(shop, goods)).toEqual(PAID);
@@ -209,7 +209,7 @@ describe("SAGA is changed while a checkout is open", () => {
   test("from events to sync: past its time the saga is undone by calls", async () => {
     const goods = await basket(shop);
     const { driven } = await beginSaga(shop, goods);
-    await goOnUntil(driven, "payment_charged");
+    await goOnUntil(shop, driven, "payment_charged");
     process.env["SAGA"] = "sync";
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await settledAs(driven)).toBe("failed");
@@ -222,8 +222,8 @@ describe("SAGA is changed while a checkout is open", () => {
   test("from events to sync, half undone: what is left is undone by calls", async () => {
     const goods = await basket(shop);
     const { driven, journal } = await beginSaga(shop, goods);
-    await goOnUntil(driven, "payment_charged");
-    await goOnUntil(await journal.abandoned(driven, UNDO_ALL, LATE, 500), "stock_released");
+    await goOnUntil(shop, driven, "payment_charged");
+    await goOnUntil(shop, await journal.abandoned(driven, UNDO_ALL, LATE, 500), "stock_released");
     process.env["SAGA"] = "sync";
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await settledAs(driven)).toBe("failed");
@@ -249,7 +249,7 @@ describe("SAGA is changed while a checkout is open", () => {
 test("a transition that another one has overtaken is not made: whoever compares an older version loses", async () => {
   const goods = await basket(shop);
   const { driven, journal } = await beginSaga(shop, goods, 60_000);
-  await goOnUntil(driven);
+  await goOnUntil(shop, driven);
   await expect(journal.abandoned(driven, UNDO_ALL, LATE, 500)).rejects.toThrow("the saga is paid");
   expect(await new SagaJournal(await shop.state("order")).read(driven.id, 500)).toMatchObject({ state: "paid" });
 });

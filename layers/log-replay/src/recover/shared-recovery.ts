@@ -1,8 +1,11 @@
 import { recover, type Recovered, type RecoveryOptions } from "./recovery.ts";
 
+/** What is the same for each recovery. */
+type Options = Omit<RecoveryOptions, "failures" | "onFailure" | "onTaken">;
+
 /** One recovery at a time in a process, for all who wait. */
 export class SharedRecovery {
-  readonly #options: Omit<RecoveryOptions, "failures" | "onFailure" | "onTaken">;
+  readonly #options: Options;
   #running: Promise<Recovered> | undefined;
   #restores = false;
   /** The last restore that failed with an epoch claimed: until its pause is over nobody tries again. */
@@ -10,7 +13,7 @@ export class SharedRecovery {
   /** The server process that the last recovery has found the state on. */
   #server: string | undefined;
 
-  constructor(options: Omit<RecoveryOptions, "failures" | "onFailure" | "onTaken">) {
+  constructor(options: Options) {
     this.#options = options;
   }
 
