@@ -4,8 +4,8 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 const ONE_WISH = 1_000;
 
 /**
- * One Ctrl-C arrives twice where npm runs the program: from the terminal, and from npm, which passes on what it gets, and on a
- * busy machine long after. So below npm the second signal never is impatience.
+ * One Ctrl-C arrives twice where npm runs the program: from the terminal, and from npm, which passes on what it gets. So below
+ * npm the second signal is never impatience, however late it comes.
  *
  * @param stop the orderly end, called once
  * @param hurry called for every signal of a later wish

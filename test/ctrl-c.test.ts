@@ -44,7 +44,7 @@ test.each(["serve", "start"])(
     await sleep(700);
     process.kill(redis, "SIGCONT");
     expect((await asked).status).toBe(200);
-    await terminal.ended;
+    expect(await terminal.ended).toBe(0);
     expect(await leftWith(folder)).toEqual([]);
   },
   2 * MINUTE,

@@ -13,8 +13,9 @@ export class Terminal {
 
   /** @param environment on top of this process's own */
   constructor(command: string, environment: Readonly<Record<string, string>>) {
-    this.#process = spawn("script", ["--quiet", "--return", "--flush", "--command", command, "/dev/null"], {
-      env: { ...process.env, NODE_OPTIONS: "", ...environment },
+    // `exec`: a shell between would die of the Ctrl-C itself, and its end would hide the command's.
+    this.#process = spawn("script", ["--quiet", "--return", "--flush", "--command", `exec ${command}`, "/dev/null"], {
+      env: { ...process.env, SHELL: "/bin/sh", NODE_OPTIONS: "", ...environment },
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#process.stdout?.on("data", (bytes: Buffer) => (this.#said += bytes.toString()));
