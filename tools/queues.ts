@@ -1,5 +1,6 @@
 /** The queues of a shop whose checkouts go by events, for the tools. */
 import { ToolError } from "log-replay/cli";
+import { queueRegion } from "../functions/settings/configuration.ts";
 import type { ServiceName } from "../functions/settings/services.ts";
 import { QueueFigures } from "../host/queues/queue-figures.ts";
 
@@ -38,6 +39,18 @@ export class Queue {
     } catch (error) {
       throw new ToolError(`${(error as Error).message} Only a shop with SAGA=events has queues.`, { cause: error });
     }
+  }
+
+  /**
+   * When the oldest message that is not handled was sent, in milliseconds since 1970; null where there is none, undefined where
+   * nobody tells. @throws ToolError where CloudWatch refuses to
+   */
+  async oldest(): Promise<number | null | undefined> {
+    const shown = await this.figures.oldest();
+    if (shown !== undefined) return shown;
+    // Loaded only here: the shop's own server tells by itself.
+    const { oldestByMetric } = await import("./queue-age.ts");
+    return oldestByMetric(this.figures.url, queueRegion());
   }
 
   /** Dead letters that nobody looks at just now; they are out of sight for a while. */

@@ -100,9 +100,9 @@ export function redriveOf(queues: Queues | null): Record<string, Action> {
   return { redrive: { title: "Redrive", run } };
 }
 
-async function lookAt(service: string, { figures }: Queue): Promise<QueueNow | null> {
+async function lookAt(service: string, queue: Queue): Promise<QueueNow | null> {
   try {
-    const [depth, oldest] = await Promise.all([figures.depth(), figures.oldest()]);
+    const [depth, oldest] = await Promise.all([queue.figures.depth(), queue.oldest().catch(() => undefined)]);
     return { service, ...depth, oldest: oldest ?? null };
   } catch {
     return null;

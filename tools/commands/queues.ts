@@ -18,7 +18,13 @@ async function show(json: boolean): Promise<void> {
     const queue = new Queue(service);
     try {
       const { figures } = queue;
-      const [depth, oldest, letters] = await Promise.all([figures.depth(), figures.oldest(), queue.deadLetters()]);
+      const [depth, oldest, letters] = await Promise.all([
+        figures.depth(),
+        queue
+          .oldest()
+          .catch((error: unknown) => void process.stderr.write(`${service}: ${(error as Error).message}\n`)),
+        queue.deadLetters(),
+      ]);
       await queue.putBack(letters);
       if (json) {
         await printJson({ service, ...depth, oldest: oldest ?? null, deadLetters: letters.map(toJson) });
