@@ -108,8 +108,8 @@ export const POSITION: readonly Mutant[] = [
   log({
     what: "a log without the beginning of the state's epoch is taken",
     file: "commit/log-hook.ts",
-    before: "    const begin = (await store.begins()).get(epoch);\n",
-    after: "    const begin = (await store.begins()).get(epoch) ?? { parent: epoch - 1, cut: 3 };\n",
+    before: "    const begin = await store.begin(epoch);\n",
+    after: "    const begin = (await store.begin(epoch)) ?? { parent: epoch - 1, cut: 3 };\n",
     promise: "an older log is put back under a newer Redis",
     tests: POSITIONS,
     name: "that does not have the beginning",

@@ -332,7 +332,7 @@ export class LogHook implements CommitHook<Session> {
    */
   async #enter(epoch: number): Promise<AppendTurns | null> {
     const { store, open, commit, name } = this.#options;
-    const begin = (await store.begins()).get(epoch);
+    const begin = await store.begin(epoch);
     if (begin === undefined)
       throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     const writer = new EpochWriter(store, epoch, begin, name);

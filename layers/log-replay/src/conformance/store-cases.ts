@@ -26,6 +26,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       const store = await (await make()).open();
       same(await store.claims(), []);
       same(await store.begins(), new Map());
+      same(await store.begin(1), undefined);
       same(await store.segments(1), []);
     },
 
@@ -77,6 +78,10 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       ]);
       same(await store.begins(), begins);
       same(await (await place.open()).begins(), begins);
+      for (const opened of [store, await place.open()]) {
+        for (const [epoch, begin] of begins) same(await opened.begin(epoch), begin);
+        same(await opened.begin(2), undefined);
+      }
     },
 
     "shows a beginning whole or not at all while it is written": async () => {
@@ -272,6 +277,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
         claims: () => store.claims(),
         isSealed: () => store.isSealed(1),
         writeBegin: () => store.writeBegin(2, { parent: 1, cut: 0 }),
+        begin: () => store.begin(1),
         begins: () => store.begins(),
         append: () => store.createSegment(1).append(Buffer.from("y")),
         segments: () => store.segments(1),

@@ -18,6 +18,6 @@ export async function begin(
 ): Promise<void> {
   const format = Math.max(inherited, neededFormat(permits));
   await store.writeBegin(epoch, { parent, cut, ...named(format) });
-  if (format === FORMAT || (await store.begins()).get(epoch)?.format === format) return;
+  if (format === FORMAT || (await store.begin(epoch))?.format === format) return;
   throw new TypeError(`the store does not keep the format of epoch ${epoch}: storeCases tells what a store has to do`);
 }

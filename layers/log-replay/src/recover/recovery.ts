@@ -256,7 +256,7 @@ async function isInStepUnderNewName(
   overEpoch: number,
 ): Promise<boolean> {
   if (text === null || judgeGuard(guard, { ...dataset, store: store.id }) !== "compare") return false;
-  const cut = (await store.begins()).get(guard.epoch)?.cut;
+  const cut = (await store.begin(guard.epoch))?.cut;
   if (cut === undefined || !mayStay(guard.epoch, await store.isSealed(guard.epoch), overEpoch)) return false;
   return (await standingOf(store, connection, { guard: text, epoch: guard.epoch, cut })) === "in step";
 }

@@ -114,6 +114,11 @@ export interface LogStore {
   /** Writes how a claimed epoch begins: atomically, durably, once. */
   writeBegin(epoch: number, begin: Begin): Promise<void>;
   /**
+   * How one epoch begins; undefined where it has not begun, or was forgotten.
+   * @throws LogDamageError where what says so cannot be understood
+   */
+  begin(epoch: number): Promise<Begin | undefined>;
+  /**
    * The begun epochs.
    * @param onDamage told of a begin that cannot be understood, which is then left out; default: throws it
    */

@@ -133,10 +133,10 @@ test("an answer from before the last restore, dealt with after it, does not take
   const tampering: Tampering = {};
   const state = on.open({ store: tampered(await on.store(folder), tampering) });
   const slow = door();
-  tampering.afterBegins = slow.reach;
+  tampering.afterBeginRead = slow.reach;
   const read = state.occ.read(["n"]);
   await slow.reached;
-  delete tampering.afterBegins;
+  delete tampering.afterBeginRead;
   await on.outside.flushall();
   expect(await other.occ.transact(["n"], add("n"))).toBe(2);
   const appending = door();

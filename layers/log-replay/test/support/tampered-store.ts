@@ -6,7 +6,9 @@ export interface Tampering {
   afterAppend?(epoch: number, frame: Buffer): unknown;
   beforeClaim?(epoch: number): unknown;
   beforeSealed?(epoch: number): unknown;
-  /** After they were read, before they are handed over. */
+  /** After one was read, as by whoever comes upon an epoch, before it is handed over. */
+  afterBeginRead?(epoch: number): unknown;
+  /** After all were read, before they are handed over. */
   afterBegins?(): unknown;
   beforeBegin?(epoch: number, begin: Begin): unknown;
   afterBegin?(epoch: number, begin: Begin): unknown;
@@ -37,6 +39,11 @@ export function tampered(store: LogStore, tampering: Tampering): LogStore {
       await tampering.beforeBegin?.(epoch, begin);
       await store.writeBegin(epoch, begin);
       await tampering.afterBegin?.(epoch, begin);
+    },
+    async begin(epoch) {
+      const begin = await store.begin(epoch);
+      await tampering.afterBeginRead?.(epoch);
+      return begin;
     },
     async begins() {
       const begins = await store.begins();

@@ -140,6 +140,13 @@ class FileStore implements RepairableStore {
     });
   }
 
+  begin(epoch: number): Promise<Begin | undefined> {
+    return orUnavailable(
+      "reading how an epoch begins",
+      async () => (await this.#begin(beginName(epoch), raise)) ?? undefined,
+    );
+  }
+
   begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     return orUnavailable("reading how the epochs begin", async () => {
       const begins = new Map<number, Begin>();

@@ -138,6 +138,10 @@ class S3Store implements RepairableStore {
       throw new LogDamageError(key, 0, "another beginning of the epoch is there already");
   }
 
+  async begin(epoch: number): Promise<Begin | undefined> {
+    return (await this.#begin(epoch, raise)) ?? undefined;
+  }
+
   async begins(onDamage: OnDamage = raise): Promise<Map<number, Begin>> {
     const epochs = await this.#epochs("begin-", /^begin-(\d{8,})\.json$/);
     const found = await Promise.all(epochs.map(async (epoch) => [epoch, await this.#begin(epoch, onDamage)] as const));
