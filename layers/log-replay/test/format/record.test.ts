@@ -8,6 +8,7 @@ import {
   encodeBody,
   encodeLine,
   encodeNotes,
+  fieldsOf,
   isIntact,
   keysOf,
   parseRecord,
@@ -103,6 +104,46 @@ test("a note under a name that the log uses is refused by that name", () => {
 test("the keys that an entry writes are its author's images, else what its body says", () => {
   expect([...keysOf({ body, images: new Map([["own", 1]]) })]).toEqual(["own"]);
   expect([...keysOf({ body })]).toEqual(["seats"]);
+});
+
+describe("a record with fields of hashes, and with ends", () => {
+  const hashes = new Map([["car:1", new Map([["seats", "3"]])]]);
+  const images = new Map([["n", "1"]]);
+  const visits = (members: string): unknown[] => {
+    const seen: unknown[] = [];
+    eachChange(Buffer.from(`{"epoch":1,"n":1,${members}}`), "f", (key, change, at, end) => {
+      seen.push([key, change instanceof Map ? Object.fromEntries(change) : change, at, end]);
+    });
+    return seen;
+  };
+
+  test("writes each key once, whether it ends or stays", () => {
+    const both = encodeBody(AT, "abc-7", "", images, new Map([["n", 5]]), hashes);
+    expect([...keysOf({ body: both })]).toEqual(["n", "car:1"]);
+    expect(visits(both)).toEqual([
+      ["n", "1", Date.parse(AT), 5],
+      ["car:1", { seats: "3" }, Date.parse(AT), null],
+    ]);
+    const staying = encodeBody(AT, "abc-7", "", images, undefined, hashes);
+    expect(visits(staying)).toEqual([
+      ["n", "1", Date.parse(AT), null],
+      ["car:1", { seats: "3" }, Date.parse(AT), null],
+    ]);
+  });
+
+  test("has no such member where no hash changes", () => {
+    expect(encodeBody(AT, "abc-7", "", images, new Map(), new Map())).toBe(encodeBody(AT, "abc-7", "", images));
+  });
+
+  test("may have a note called fields in the first format, before what it sets: that is no hash", () => {
+    const noted = `"at":"${AT}","tx":"abc-7","fields":{"car:1":{"seats":"3"}},"set":{"n":1}`;
+    expect([...keysOf({ body: noted })]).toEqual(["n"]);
+    expect(visits(noted)).toEqual([["n", "1", Date.parse(AT), null]]);
+    expect(fieldsOf(parseRecord(Buffer.from(`{"epoch":1,"n":1,${noted}}`), "f"))).toEqual({});
+    const changed = encodeBody(AT, "abc-7", "", images, undefined, hashes);
+    expect(fieldsOf(parseRecord(Buffer.from(`{"epoch":1,"n":1,${changed}}`), "f"))).toEqual({ "car:1": { seats: 3 } });
+    expect(fieldsOf(parseRecord(line, "f"))).toEqual({});
+  });
 });
 
 test("a line with a good checksum that is no record is damage, with its file", () => {
