@@ -96,7 +96,7 @@ async function handleRecord<M extends Message>(
         const state = await openState(service);
         await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
         const following = await handle(message, { state, now, deadline, notes });
-        await sendEvents(service.name, following);
+        await sendEvents(service.name, following, deadline);
       }),
     );
     write("info");

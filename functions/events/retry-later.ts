@@ -14,6 +14,8 @@ export interface FailedMessage {
 
 /** Seconds until a message comes again: doubled each time, up to the longest. */
 const LONGEST_PAUSE = 60;
+/** Milliseconds: what an invocation leaves for its answer. */
+const TIMEOUT = 1_000;
 
 /**
  * Has messages come again sooner than after the visibility timeout, which has to be longer than any invocation takes.
@@ -30,7 +32,7 @@ export async function retryLater(service: ServiceName, failures: readonly Failed
       // What will never be handled shall be out of the way, and be seen, soon.
       VisibilityTimeout: hopeless ? 0 : pauseAfter(Number(record.attributes.ApproximateReceiveCount)),
     }));
-    await client.call("ChangeMessageVisibilityBatch", { QueueUrl, Entries });
+    await client.call("ChangeMessageVisibilityBatch", { QueueUrl, Entries }, { timeout: TIMEOUT });
   } catch (error) {
     log("warn", "event", { service, error: describe(error, false) });
   }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { processWide } from "log-replay/process-wide";
+import { within } from "../calls/within.ts";
 import { UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { traced, type Work } from "../observe/channels.ts";
@@ -17,20 +18,25 @@ const PAUSE = 50;
 /**
  * Puts messages into the queues of those whom they are for. It may be done twice, and later ones may come first.
  * @param from who sends them
+ * @param deadline by when it is known, or given up; milliseconds since 1970
  * @throws UnavailableError where one of them may not be in its queue
  */
-export async function sendEvents(from: ServiceName, events: readonly Outgoing[]): Promise<void> {
+export async function sendEvents(from: ServiceName, events: readonly Outgoing[], deadline: number): Promise<void> {
   if (events.length === 0) return;
   await failPoint("event.send.before");
   await Promise.all(
     events.map((event) =>
       traced(sending(from, event), async ({ trace }) => {
         const [batcher, body] = await Promise.all([batcherTo(event.to), signMessage(withTrace(event, trace))]);
-        await batcher.add(body);
+        await within(batcher.add(body), Math.max(1, deadline - Date.now()), tooLate);
       }),
     ),
   );
   await failPoint("event.send.after");
+}
+
+function tooLate(): never {
+  throw new UnavailableError("service_unavailable", "the queue has not answered in time");
 }
 
 /** Sending belongs to the work of which it is a part, and whoever gets the message goes on with its trace. */

@@ -46,7 +46,8 @@ function newSagaId(): string {
 async function claimOrder({ state, idempotency, trace, now, deadline }: Call, orderId: string): Promise<Lead> {
   const [orderRow, claimRow] = [orderKey(orderId), claimKey(orderId)];
   const saga = newSagaId();
-  const timeout = sagaMode() === "events" ? eventSagaTimeout() : sagaTimeout();
+  const mode = sagaMode();
+  const timeout = mode === "events" ? eventSagaTimeout() : sagaTimeout();
   const keys = [orderRow, claimRow, ...(idempotency ? [idempotencyKey(idempotency.key)] : [])];
   return state.occ.transact<Lead>(
     keys,
@@ -62,7 +63,7 @@ async function claimOrder({ state, idempotency, trace, now, deadline }: Call, or
           const claim = view.get<Claim>(claimRow);
           if (claim !== null) return { result: { follow: claim.saga }, set: [], keep: { pending: claim.saga } };
           if (present.paid) return { result: { answer: PAID }, set: [], keep: PAID };
-          const started = start(saga, orderId, present, { now, timeout, traceparent: trace || undefined });
+          const started = start(saga, orderId, present, { now, timeout, traceparent: trace || undefined, mode });
           return { result: { started: { id: saga, saga: started.saga } }, set: started.set, keep: { pending: saga } };
         },
       }),

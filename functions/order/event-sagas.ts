@@ -12,6 +12,9 @@ import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "
 
 /** Milliseconds of a request that are left to look at the record a last time. */
 const LAST_LOOK = 300;
+/** Milliseconds of the pause after a look or a push that failed: at first, and at most. It doubles each time. */
+const FIRST_RETRY_PAUSE = 50;
+const LONGEST_RETRY_PAUSE = 1_000;
 /** Milliseconds between two sendings of the same at most: the pause doubles each time. */
 const LONGEST_PAUSE = 60_000;
 /** Sagas whose resends a process remembers at most. */
@@ -47,6 +50,8 @@ const openResends = (): Promise<Resends> => processWide("shop:resends", async ()
 /** Milliseconds since 1970 at which `pushOn` has something to do for the saga. */
 export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
   if (saga.state === "running" && isOverdue(saga, Date.now())) return 0;
+  // A checkout by calls goes forwards with its driver alone.
+  if (saga.state === "running" && saga.mode !== "events") return saga.deadline;
   const due = (await openResends()).due(id, saga);
   return saga.state === "running" ? Math.min(due, saga.deadline) : due;
 }
@@ -76,7 +81,7 @@ async function push(state: LoggedRedis, driven: DrivenSaga, deadline: number): P
     }
   }
   resends.note(driven.id);
-  await sendEvents("order", outbox(current.id, current.saga));
+  await sendEvents("order", outbox(current.id, current.saga), deadline);
   return current;
 }
 
@@ -101,25 +106,36 @@ export async function awaitEnd(
   // Before anything is sent or read: what comes after that is heard.
   const watch = await (await openOutcomes()).watch(id);
   try {
-    if (started !== null) await orLog(id, () => sendEvents("order", outbox(id, started)));
+    // A queue that hangs keeps nobody from hearing the end.
+    if (started !== null) void orLog(id, () => sendEvents("order", outbox(id, started), last));
     let saga = started ?? (await read());
+    let failures = saga === undefined ? 1 : 0;
     for (;;) {
-      if (saga === null || (saga && isSettled(saga)) || Date.now() >= last) return saga;
+      if (saga === null || (saga && isSettled(saga))) {
+        resends.forget(id);
+        return saga;
+      }
+      if (Date.now() >= last) return saga;
       const driven = saga && { id, saga };
-      const next = driven ? await nextPush(driven) : Date.now() + LAST_LOOK;
+      const next = Math.max(driven ? await nextPush(driven) : 0, Date.now() + pauseAfter(failures));
       if (driven && next <= Date.now()) {
-        saga = (await orLog(id, () => pushOn(state, driven, deadline)))?.saga ?? saga;
+        const pushed = await orLog(id, () => pushOn(state, driven, last));
+        failures = pushed === undefined ? failures + 1 : 0;
+        saga = pushed?.saga ?? saga;
         continue;
       }
       const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
-      if (news !== null && news !== "look") return news;
-      const found = await read();
-      if (found !== undefined) saga = found;
+      const found = news === "look" || news === null ? await read() : news;
+      if (found === undefined) failures++;
+      else saga = found;
     }
   } finally {
     watch.end();
-    resends.forget(id);
   }
+}
+
+function pauseAfter(failures: number): number {
+  return failures === 0 ? 0 : Math.min(LONGEST_RETRY_PAUSE, FIRST_RETRY_PAUSE * 2 ** (failures - 1));
 }
 
 /** Logs a failure: the saga's record stays, and whoever looks next does what failed. @returns undefined where it failed */

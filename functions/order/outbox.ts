@@ -10,6 +10,8 @@ export function outbox(saga: string, record: Saga): readonly Outgoing[] {
   const about = aboutOf({ saga, ...record });
   switch (record.state) {
     case "running": {
+      // Its driver may give it up at any moment, and would undo only what it has done itself.
+      if (record.mode !== "events") return [];
       const lines = items.map(([item, quantity]): [string, number] => [item, quantity]);
       return [{ to: "stock", message: { type: "checkout_started", ...about, lines, user, amount: total } }];
     }

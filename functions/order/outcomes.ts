@@ -12,7 +12,7 @@ export type News = Saga | "look";
 
 /** Somebody waits for a saga's end. */
 export interface Watch {
-  /** @param timeout milliseconds @returns null where nothing was heard by then */
+  /** What was heard since the last call. @param timeout milliseconds @returns null where nothing was heard by then */
   next(timeout: number): Promise<News | null>;
   end(): void;
 }
@@ -42,24 +42,30 @@ export class Outcomes {
 
   /** Once this has resolved, it misses no announcement, unless the connection is lost. */
   async watch(id: string): Promise<Watch> {
-    const { promise, resolve } = Promise.withResolvers<News>();
+    let heard: News | null = null;
+    let wake = (): void => undefined;
+    const hear = (news: News): void => {
+      heard = news;
+      wake();
+    };
     const waiters = this.#waiting.get(id) ?? new Set();
-    this.#waiting.set(id, waiters.add(resolve));
+    this.#waiting.set(id, waiters.add(hear));
     await this.#channel.listen().catch((error: unknown) => {
       log("warn", "announcements", { service: "order", error: describe(error, false) });
     });
     return {
-      next: (timeout) => {
-        const heard = Promise.withResolvers<News | null>();
-        const timer = setTimeout(() => heard.resolve(null), timeout);
-        void promise.then((news) => {
-          clearTimeout(timer);
-          heard.resolve(news);
-        });
-        return heard.promise;
-      },
+      next: (timeout) =>
+        new Promise((resolve) => {
+          wake = () => {
+            clearTimeout(timer);
+            resolve(heard);
+            [heard, wake] = [null, () => undefined];
+          };
+          const timer = setTimeout(wake, timeout);
+          if (heard !== null) wake();
+        }),
       end: () => {
-        waiters.delete(resolve);
+        waiters.delete(hear);
         if (waiters.size === 0 && this.#waiting.get(id) === waiters) this.#waiting.delete(id);
         if (this.#waiting.size === 0) this.#channel.rest();
       },

@@ -31,6 +31,8 @@ export interface Saga {
   readonly failure?: Failure;
   /** W3C traceparent of the request that began it: whoever goes on with it belongs to the same trace. */
   readonly traceparent?: string;
+  /** Whether its steps go by events: then whoever finds it sends them again. Absent: by calls, and its driver alone goes forwards with it. */
+  readonly mode?: "events";
 }
 
 /** The names of a checkout's steps, in the order in which they are undone. */
@@ -92,7 +94,12 @@ export function start(
   id: string,
   orderId: string,
   order: Order,
-  at: { readonly now: number; readonly timeout: number; readonly traceparent?: string | undefined },
+  at: {
+    readonly now: number;
+    readonly timeout: number;
+    readonly traceparent?: string | undefined;
+    readonly mode?: "sync" | "events";
+  },
 ): Moved {
   if (order.items.length === 0) throw new Refusal("empty_order", `order ${orderId} has no items`);
   const saga: Saga = {
@@ -106,6 +113,7 @@ export function start(
     startedAt: at.now,
     deadline: at.now + at.timeout,
     ...(at.traceparent === undefined ? {} : { traceparent: at.traceparent }),
+    ...(at.mode === "events" ? { mode: at.mode } : {}),
   };
   return {
     saga,

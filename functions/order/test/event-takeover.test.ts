@@ -127,6 +127,25 @@ describe.each([
     expect(await stateOf(shop, goods)).toEqual(paid ? PAID : UNTOUCHED);
   });
 
+  test("a checkout that goes by calls is left to its driver, and undone by events once its own time is over", async () => {
+    const goods = await prepare();
+    const { driven, journal } = await beginSaga(shop, goods, 60_000, Date.now() - 1_000, "sync");
+    const { fault, open } = shop.queues.gate();
+    shop.queues.always("stock_reserved", fault);
+    // Its driver still waits for stock, which is slow.
+    expect(await shop.run("order/resume-sagas", 2_500)).toEqual({ settled: 0, open: 1 });
+    expect((await checkout(goods.order, 1_500)).status).toBe(202);
+    await journal.closed(await journal.abandoned(driven, ["reserve"], LATE, 500), 500);
+    open();
+    await shop.queues.quiet();
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+
+    const { driven: left } = await beginSaga(shop, goods, 0, Date.now() - 1_000, "sync");
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await settledAs(left)).toBe("failed");
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
   test("it is charged when its order is no longer claimed by it: it does not pay, and is undone", async () => {
     const goods = await prepare();
     const { driven } = await beginSaga(shop, goods, 60_000);

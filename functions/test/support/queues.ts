@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { buildApp } from "fauxqs";
@@ -85,6 +86,23 @@ export class TestQueues {
     await sleep(absent);
     this.#server = await listen(port);
     await this.#create();
+  }
+
+  /** The server takes every connection and answers nothing, until what this returns is called: another one is there then, empty. */
+  async hang(): Promise<() => Promise<void>> {
+    const port = this.#port;
+    await this.#server.close();
+    const sockets = new Set<Socket>();
+    const mute = createServer((socket) => sockets.add(socket.on("error", () => undefined))).listen(port, "127.0.0.1");
+    await once(mute, "listening");
+    return async () => {
+      const closed = once(mute, "close");
+      mute.close();
+      for (const socket of sockets) socket.destroy();
+      await closed;
+      this.#server = await listen(port);
+      await this.#create();
+    };
   }
 
   /** For the next messages of this type. */
@@ -194,14 +212,14 @@ export class TestQueues {
   async #handle(service: ServiceName, handler: Consumer, message: Message): Promise<void> {
     const { type = "none", saga = "none" } = parsed(message.Body);
     this.deliveries.push({ to: service, type, saga, body: message.Body });
-    const once = async (): Promise<Fate> => {
+    const invoked = async (): Promise<Fate> => {
       const { batchItemFailures } = await handler(
         { Records: [recordOf(message)] },
         lambdaContext(`${service}-on-events`, 10_000),
       );
       return batchItemFailures.length === 0 ? "handled" : "failed";
     };
-    const deliver = this.repeat ? () => once().then(once) : once;
+    const deliver = this.repeat ? () => invoked().then(invoked) : invoked;
     const fault = this.#faults.get(type)?.shift() ?? this.#always.get(type);
     const fate = await (fault ? fault(deliver) : deliver());
     if (fate === "failed") return;
