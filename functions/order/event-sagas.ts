@@ -20,6 +20,18 @@ const LONGEST_PAUSE = 60_000;
 /** Sagas whose resends a process remembers at most. */
 const MOST_KNOWN = 10_000;
 
+/** When a request does again what has failed. */
+class Retry {
+  #pause = FIRST_RETRY_PAUSE;
+  /** Milliseconds since 1970. */
+  at = 0;
+
+  later(): void {
+    this.at = Date.now() + this.#pause;
+    this.#pause = Math.min(2 * this.#pause, LONGEST_RETRY_PAUSE);
+  }
+}
+
 /** When this process has sent a saga's events again, and how often. */
 class Resends {
   readonly #sent = new Map<string, { readonly at: number; readonly times: number }>();
@@ -50,8 +62,7 @@ const openResends = (): Promise<Resends> => processWide("shop:resends", async ()
 /** Milliseconds since 1970 at which `pushOn` has something to do for the saga. */
 export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
   if (saga.state === "running" && isOverdue(saga, Date.now())) return 0;
-  // A checkout by calls goes forwards with its driver alone.
-  if (saga.state === "running" && saga.mode !== "events") return saga.deadline;
+  if (saga.state === "running" && outbox(id, saga).length === 0) return saga.deadline;
   const due = (await openResends()).due(id, saga);
   return saga.state === "running" ? Math.min(due, saga.deadline) : due;
 }
@@ -109,7 +120,7 @@ export async function awaitEnd(
     // A queue that hangs keeps nobody from hearing the end.
     if (started !== null) void orLog(id, () => sendEvents("order", outbox(id, started), last));
     let saga = started ?? (await read());
-    let failures = saga === undefined ? 1 : 0;
+    const retry = new Retry();
     for (;;) {
       if (saga === null || (saga && isSettled(saga))) {
         resends.forget(id);
@@ -117,25 +128,21 @@ export async function awaitEnd(
       }
       if (Date.now() >= last) return saga;
       const driven = saga && { id, saga };
-      const next = Math.max(driven ? await nextPush(driven) : 0, Date.now() + pauseAfter(failures));
+      const next = Math.max(driven ? await nextPush(driven) : 0, retry.at);
       if (driven && next <= Date.now()) {
         const pushed = await orLog(id, () => pushOn(state, driven, last));
-        failures = pushed === undefined ? failures + 1 : 0;
+        if (pushed === undefined) retry.later();
         saga = pushed?.saga ?? saga;
         continue;
       }
       const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
       const found = news === "look" || news === null ? await read() : news;
-      if (found === undefined) failures++;
+      if (found === undefined) retry.later();
       else saga = found;
     }
   } finally {
     watch.end();
   }
-}
-
-function pauseAfter(failures: number): number {
-  return failures === 0 ? 0 : Math.min(LONGEST_RETRY_PAUSE, FIRST_RETRY_PAUSE * 2 ** (failures - 1));
 }
 
 /** Logs a failure: the saga's record stays, and whoever looks next does what failed. @returns undefined where it failed */

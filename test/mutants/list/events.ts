@@ -44,8 +44,8 @@ export const EVENTS: readonly Mutant[] = [
   events({
     what: "what order's Redis refuses is tried without a pause",
     file: "order/event-sagas.ts",
-    before: "failures = pushed === undefined ? failures + 1 : 0;",
-    after: "failures = 0;",
+    before: "    this.at = Date.now() + this.#pause;\n",
+    after: "",
     promise: "a checkout does not end in its own time",
     name: "order's Redis refuses what gives a late checkout up",
   }),
