@@ -18,7 +18,8 @@ const BROKEN_OFF = 130;
 if (!process.env["EMULATOR"] && spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0) {
   const compose = spawn("docker", ["compose", "up", "--wait"], { cwd: ROOT, stdio: "inherit" });
   process.exitCode = await new Promise<number>((done) => compose.once("close", (code) => done(code ?? 1)));
-  if (process.exitCode === 0) await show("http://127.0.0.1:8000", "docker compose down removes it");
+  if (process.exitCode === 0)
+    await show(`http://127.0.0.1:${numberOf(process.env, "HTTP_PORT")}`, "docker compose down removes it");
 } else {
   let shop: LocalShop | undefined;
   const stopped = new Promise<void>((stop) => {

@@ -39,7 +39,7 @@ export const DEPENDENCIES: readonly Mutant[] = [
     file: "layers/redis-occ/src/watch-lane.ts",
     before: `["watch", this.identity.fence, ...keys]`,
     after: `["watch", this.identity.fence, ...keys.filter((key) => !key.startsWith("item:"))]`,
-    promise: ["No lost update", "A transaction sees one state at one instant"],
+    promise: ["No lost update", "A transaction reads at one instant"],
     project: "shop",
     tests: "test/faults",
     name: "three hosts: 300 checkouts",

@@ -9,7 +9,7 @@ export const OPTIMISTIC: readonly Mutant[] = [
     file: "watch-lane.ts",
     before: `["watch", this.identity.fence, ...keys]`,
     after: `["watch", this.identity.fence, ...keys.slice(0, 256)]`,
-    promise: ["No lost update", "A transaction sees one state at one instant"],
+    promise: ["No lost update", "A transaction reads at one instant"],
     tests: "redis-occ/test/conflict",
     name: "a change of the last of hundreds of keys",
   }),

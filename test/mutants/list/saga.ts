@@ -10,7 +10,7 @@ export const SAGA: readonly Mutant[] = [
     file: "functions/handler/batch.ts",
     before: "if (blocker && blocked !== undefined) throw blocker.refuse(blocked);",
     after: "",
-    promise: "A transaction sees one state at one instant",
+    promise: "A transaction reads at one instant",
     project: "functions",
     tests: "functions/order/test/routes",
     name: "409 where a checkout begins while the batch runs",
