@@ -35,4 +35,4 @@ async function book({ request, seat }: Booking): Promise<{ statusCode: number; b
   }
 }
 
-export const handler = middy(book).use(restoreState({ state: openState }));
+export const handler = middy(book).use(restoreState({ state: openState, finish: true }));

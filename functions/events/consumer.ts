@@ -8,11 +8,12 @@ import { failPoint } from "../fail-points.ts";
 import { parse } from "../http/parameters.ts";
 import type { StepWork } from "../handler/steps.ts";
 import { timeLeft } from "../handler/time-left.ts";
+import { withState } from "../handler/with-state.ts";
 import { traced, type Work } from "../observe/channels.ts";
 import { sendingTraces } from "../observe/traces.ts";
 import { traceIdOf } from "../observe/trace-context.ts";
 import { describe, log } from "../request-log.ts";
-import { openState, type Service } from "../state/open-state.ts";
+import type { Service } from "../state/open-state.ts";
 import type { About, Outgoing } from "./messages.ts";
 import { retryLater, type FailedMessage } from "./retry-later.ts";
 import { verifyMessage } from "./signed-message.ts";
@@ -60,7 +61,7 @@ export function consumer<M extends Message>(
     const now = Date.now();
     const deadline = now + timeLeft(context, PATIENCE, RESERVE);
     const handled = await Promise.all(
-      records.map((record) => handleRecord({ service, schema, handle }, record, { now, deadline })),
+      records.map((record) => handleRecord({ service, schema, handle }, record, { now, deadline, context })),
     );
     await failPoint("event.answer.before");
     const failures = handled.filter((outcome) => outcome !== null);
@@ -73,7 +74,7 @@ export function consumer<M extends Message>(
 async function handleRecord<M extends Message>(
   { service, schema, handle }: Inbound<M>,
   record: SQSRecord,
-  { now, deadline }: Pick<MessageWork, "now" | "deadline">,
+  { now, deadline, context }: Pick<MessageWork, "now" | "deadline"> & { readonly context: Context },
 ): Promise<FailedMessage | null> {
   const started = performance.now();
   const sent = Number(record.attributes.SentTimestamp);
@@ -92,12 +93,13 @@ async function handleRecord<M extends Message>(
     const trace = traceIdOf(traceparent);
     Object.assign(notes, { type, saga }, trace === null ? {} : { trace });
     await traced(processing(service, message, record), () =>
-      whileItPasses(Math.min(deadline, now + TRIES_WITHIN), async () => {
-        const state = await openState(service);
-        await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
-        const following = await handle(message, { state, now, deadline, notes });
-        await sendEvents(service.name, following, deadline);
-      }),
+      whileItPasses(Math.min(deadline, now + TRIES_WITHIN), () =>
+        withState(service, context, RESERVE, async (state) => {
+          await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
+          const following = await handle(message, { state, now, deadline, notes });
+          await sendEvents(service.name, following, deadline);
+        }),
+      ),
     );
     write("info");
     return null;

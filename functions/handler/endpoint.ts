@@ -111,7 +111,7 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
     state: () => openState(service),
     timeout: RESTORE_PATIENCE,
     reserve: RESERVE,
-    finish: stopsAfterAnswer(service.name),
+    finish: stopsAfterAnswer(),
   });
 
   const handled = middy<RequestEvent, APIGatewayProxyResult>(BOUNDED)

@@ -5,11 +5,14 @@ import { json, type Answer } from "../http/answer.ts";
 import { errorAnswer } from "../http/error-answer.ts";
 import { sendingTraces } from "../observe/traces.ts";
 import type { ServiceName } from "../settings/services.ts";
-import { openState, type Service } from "../state/open-state.ts";
+import type { Service } from "../state/open-state.ts";
 import { incoming, outgoingResult, type Incoming } from "./incoming.ts";
+import type { Invocation } from "./time-left.ts";
+import { withState } from "./with-state.ts";
 
-/** Milliseconds that a service has to say how it is. */
+/** Milliseconds that a service has to say how it is, and what that leaves of the invocation's own time for the answer. */
 const PATIENCE = 1_000;
+const RESERVE = 500;
 
 /** What a monitor is told of a service. */
 export type Health =
@@ -29,25 +32,26 @@ export interface HealthError {
  * what is in the way where it cannot.
  */
 export function health(service: Service) {
-  return sendingTraces(answering(() => healthAnswer(service)));
+  return sendingTraces(answering((invocation) => healthAnswer(service, invocation)));
 }
 
 /** A handler for monitors: no key, no parameters, and nothing that has to be restored before it answers. */
-export function answering(answer: () => Promise<Answer>) {
+export function answering(answer: (invocation: Invocation) => Promise<Answer>) {
   return async (
     event: unknown,
-    context?: { callbackWaitsForEmptyEventLoop: boolean },
+    context?: Invocation & { callbackWaitsForEmptyEventLoop: boolean },
   ): Promise<APIGatewayProxyResult> => {
     if (context) context.callbackWaitsForEmptyEventLoop = false;
-    return outgoingResult(await answer(), requestIn(event));
+    return outgoingResult(await answer(context ?? {}), requestIn(event));
   };
 }
 
-async function healthAnswer(service: Service): Promise<Answer> {
+async function healthAnswer(service: Service, invocation: Invocation): Promise<Answer> {
   try {
-    const state = await openState(service);
-    await state.occ.read(["ready"], { timeout: PATIENCE });
-    return json({ status: "serving", epoch: state.epoch } satisfies Health);
+    return await withState(service, invocation, RESERVE, async (state) => {
+      await state.occ.read(["ready"], { timeout: PATIENCE });
+      return json({ status: "serving", epoch: state.epoch } satisfies Health);
+    });
   } catch (error) {
     const { retryAfter = 1 } = errorAnswer(error);
     const problem = healthError(service, error);

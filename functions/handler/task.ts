@@ -2,6 +2,7 @@ import middy from "@middy/core";
 import type { Context } from "aws-lambda";
 import type { LoggedRedis } from "log-replay";
 import { restoreState } from "log-replay/middleware";
+import { stopsAfterAnswer } from "../settings/configuration.ts";
 import { openState, type Service } from "../state/open-state.ts";
 import { sendingTraces } from "../observe/traces.ts";
 import { describe, log } from "../request-log.ts";
@@ -31,7 +32,14 @@ export function task<R extends object>(
   const handled = middy<unknown, R>()
     .before(({ context }) => void (context.callbackWaitsForEmptyEventLoop = false))
     .onError(({ error }) => log("error", name, { service: service.name, error: describe(error, true) }))
-    .use(restoreState({ state: () => openState(service), timeout: TASK_PATIENCE, reserve: RESERVE }))
+    .use(
+      restoreState({
+        state: () => openState(service),
+        timeout: TASK_PATIENCE,
+        reserve: RESERVE,
+        finish: stopsAfterAnswer(),
+      }),
+    )
     .handler(async (_event, context) => {
       const started = Date.now();
       const deadline = started + timeLeft(context, patience, RESERVE);

@@ -1,5 +1,5 @@
 /** As much of a Lambda context as tells how long the invocation may take; `serverless invoke local` may give none. */
-interface Invocation {
+export interface Invocation {
   readonly getRemainingTimeInMillis?: () => number;
 }
 

@@ -51,9 +51,14 @@ function logBucket(service: ServiceName, env: NodeJS.ProcessEnv): LogLocation["l
   return { bucket, prefix: `${service}/`, region, ...(endpoint ? { endpoint } : {}) };
 }
 
-/** Whether processes are stopped once they have answered, as Lambda's are: where functions are deployed, each has its log in a bucket. */
-export function stopsAfterAnswer(service: ServiceName, env: NodeJS.ProcessEnv = process.env): boolean {
-  return Boolean(env[`LOG_BUCKET_${service.toUpperCase()}`]);
+/**
+ * Whether the process is stopped once it has answered, as Lambda's are: it is where the process is one function's. Lambda and both
+ * emulators tell each process its function's name; `serverless invoke local` does, too, and ends the process after the answer. A host
+ * has all functions in one process, which so has no such name, and goes on. AWS_EXECUTION_ENV is no such sign, because MiniStack has
+ * none and other services of AWS have one, nor is LAMBDA_TASK_ROOT, which the images of Lambda have wherever they run.
+ */
+export function stopsAfterAnswer(env: NodeJS.ProcessEnv = process.env): boolean {
+  return Boolean(env["AWS_LAMBDA_FUNCTION_NAME"]);
 }
 
 /** Rows that a batch may make at most: what fits into the time that the gateway in front allows. */

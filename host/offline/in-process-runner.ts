@@ -13,6 +13,7 @@ interface FunctionOptions {
 export default class InProcessRunner {
   readonly #options: FunctionOptions;
 
+  /** Takes no environment: by the function's name in it, this process would be one that is stopped after its answer. */
   constructor(options: FunctionOptions) {
     this.#options = options;
   }

@@ -195,6 +195,10 @@ test("who asks again for a checkout that makes no progress does not have it sent
   await shop.queues.quiet();
   // After 0, 0.7, 2.1, 4.9 and 10.5 s, of which eight requests take 5.6 at least: not with each of these.
   expect(shop.queues.count("checkout_started")).toBeLessThan(7);
+  shop.queues.heal();
+  shop.set({ RESEND_MS: 10 });
+  expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+  expect(await stateOf(shop, goods)).toEqual(PAID);
 });
 
 test("order's Redis refuses what gives a late checkout up: whoever waits for it tries at growing pauses, until it does", async () => {

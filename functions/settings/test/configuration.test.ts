@@ -10,6 +10,7 @@ import {
   sagaTimeout,
   stateConfiguration,
   stepTimeout,
+  stopsAfterAnswer,
 } from "../configuration.ts";
 
 const REDIS = { REDIS_URL_STOCK: "redis://127.0.0.1:1" };
@@ -44,6 +45,12 @@ test.each(["DURABILITY", "COMMIT_MODE"])(
     expect(() => stateConfiguration("stock", { ...REDIS, [name]: "none" })).toThrow(name);
   },
 );
+
+test("a process is stopped after its answer where it is a Lambda's, wherever its log is", () => {
+  const named = { AWS_LAMBDA_FUNCTION_NAME: "shop-aws-stock-find" };
+  expect([stopsAfterAnswer(named), stopsAfterAnswer({ ...named, LOG_BUCKET_STOCK: "" })]).toEqual([true, true]);
+  expect([stopsAfterAnswer({}), stopsAfterAnswer({ LOG_BUCKET_STOCK: "bucket" })]).toEqual([false, false]);
+});
 
 test("an address and the secret are taken from the data folder of the shop that runs there; without one the error says what is missing", async () => {
   const folder = await mkdtemp(join(tmpdir(), "configuration-"));

@@ -4,7 +4,6 @@ import type { LoggedRedis } from "./logged-redis.ts";
 /** As much of a Lambda invocation as the middleware needs. */
 interface Request {
   readonly context: { getRemainingTimeInMillis?: () => number };
-  readonly error?: unknown;
 }
 
 /** Milliseconds: as long as a Lambda may run. */
@@ -24,9 +23,10 @@ export interface RestoreStateOptions {
   /** Milliseconds of the invocation's own time that are left for its answer. Default 1,000. */
   readonly reserve?: number;
   /**
-   * For processes that are stopped once they have answered, as Lambda's are: an invocation that ends with a RestoringError while its own
-   * process restores is answered only once that is done, as far as its time goes. Else nobody restores until the same process is
-   * invoked again. Default false.
+   * For processes that are stopped once they have answered, as Lambda's are: an invocation is answered only once the restore that its
+   * own process makes has ended, as far as its time goes, whatever the answer is: a handler may have made one of an error, and the
+   * outcome of a transaction may be unknown because of the restore. Else nobody restores until the same process is invoked again.
+   * Default false.
    */
   readonly finish?: boolean;
 }
@@ -42,19 +42,24 @@ export interface RestoreStateOptions {
  */
 export function restoreState({ state, timeout = 10_000, reserve = 1_000, finish = false }: RestoreStateOptions): {
   before: (request: Request) => Promise<void>;
+  after: (request: Request) => Promise<void>;
   onError: (request: Request) => Promise<void>;
 } {
+  let opened: LoggedRedis | undefined;
   const left = ({ context }: Request): number => (context.getRemainingTimeInMillis?.() ?? Infinity) - reserve;
+  const finished = async (request: Request): Promise<void> => {
+    const patience = Math.min(LONGEST_RESTORE, left(request));
+    // Where it could not be opened there is nothing to finish.
+    if (finish && patience > 0) await opened?.restored({ timeout: patience });
+  };
   return {
     before: async (request) => {
       const patience = Math.min(timeout, left(request));
       if (patience <= 0) throw new RestoringError("no time left to wait for the state");
-      await (await state()).ready({ timeout: patience });
+      opened = await state();
+      await opened.ready({ timeout: patience });
     },
-    onError: async (request) => {
-      const patience = Math.min(LONGEST_RESTORE, left(request));
-      if (finish && request.error instanceof RestoringError && patience > 0)
-        await (await state()).restored({ timeout: patience });
-    },
+    after: finished,
+    onError: finished,
   };
 }

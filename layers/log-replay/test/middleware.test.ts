@@ -4,7 +4,7 @@ import { RestoringError, StoreMismatchError, type LoggedRedis } from "../src/ind
 import { restoreState } from "../src/middleware.ts";
 import { processWide } from "../src/process-wide.ts";
 import { add, listener, outcome, stage, until, waits } from "./support/stage.ts";
-import { door, tampered } from "./support/tampered-store.ts";
+import { door, tampered, type Tampering } from "./support/tampered-store.ts";
 
 const on = stage();
 const context = (time = 5_000) => {
@@ -104,6 +104,33 @@ test("where processes are stopped after their answer, the one that restores answ
   expect(await answer).toBeInstanceOf(RestoringError);
   expect(events.count("restored")).toBe(1);
 });
+
+test.each<[string, () => unknown]>([
+  ["an answer", () => "answered"],
+  ["another error", () => Promise.reject(new Error("another"))],
+])(
+  "where processes are stopped after their answer, one that restores gives %s only once it has, too",
+  async (_what, end) => {
+    const [stop, tampering] = [door(), {} as Tampering];
+    const state = on.open({ store: tampered(await on.store(), tampering), restorePatience: 50 });
+    on.after(stop.open);
+    await state.ready();
+    tampering.beforeBegin = stop.reach;
+    await on.outside.flushall();
+    const run = middy()
+      .use(restoreState({ state: async () => state, finish: true }))
+      .handler(async () => {
+        await outcome(state.occ.read(["n"]));
+        return end();
+      });
+    const answer = outcome(run({}, context(60_000) as never));
+    await stop.reached;
+    expect(await waits(answer, 300)).toBe(true);
+    stop.open();
+    await answer;
+    expect(await on.outside.exists("log:guard")).toBe(1);
+  },
+);
 
 test("where processes are stopped after their answer, a restore that takes too long leaves the invocation its time for the answer", async () => {
   const stop = door();

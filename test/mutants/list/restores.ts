@@ -8,6 +8,14 @@ const REPLAY = "log-replay/test/recover/replay";
 const COMPACT_CRASH = "log-replay/test/compact/compact-crash";
 const CHECK = "log-replay/test/redis/server-check";
 
+/** The shop's functions on Lambda. */
+const stopped = (mutant: Pick<Mutant, "what" | "file" | "before" | "after">): Mutant => ({
+  ...mutant,
+  promise: "the process that restores dies or stalls",
+  project: "functions",
+  tests: "functions/handler/test/stopped-after-answer",
+});
+
 export const RESTORES: readonly Mutant[] = [
   log({
     what: "what Redis held before stays",
@@ -89,11 +97,50 @@ export const RESTORES: readonly Mutant[] = [
   log({
     what: "a Lambda that restores answers, and is stopped in the middle of it",
     file: "middleware.ts",
-    before: "if (finish && request.error instanceof RestoringError && patience > 0)",
+    before: "if (finish && patience > 0)",
     after: "if (finish && patience < 0)",
     promise: "the process that restores dies or stalls",
     tests: "log-replay/test/middleware",
     name: "the one that restores answers only once it has",
+  }),
+  log({
+    what: "a Lambda that restores is stopped in the middle of it where its handler has made an answer of the error",
+    file: "middleware.ts",
+    before: "    after: finished,\n",
+    after: "    after: () => Promise.resolve(),\n",
+    promise: "the process that restores dies or stalls",
+    tests: "log-replay/test/middleware",
+    name: "one that restores gives an answer",
+  }),
+  stopped({
+    what: "only a process whose log is in a bucket is taken for one that is stopped after its answer",
+    file: "functions/settings/configuration.ts",
+    before: 'return Boolean(env["AWS_LAMBDA_FUNCTION_NAME"]);',
+    after: 'return Boolean(env["LOG_BUCKET_STOCK"]);',
+  }),
+  stopped({
+    what: "a request whose process restores is answered before that, and the process is stopped",
+    file: "functions/handler/endpoint.ts",
+    before: "    finish: stopsAfterAnswer(),\n",
+    after: "",
+  }),
+  stopped({
+    what: "a task whose process restores ends before that, and is stopped",
+    file: "functions/handler/task.ts",
+    before: "        finish: stopsAfterAnswer(),\n",
+    after: "",
+  }),
+  stopped({
+    what: "a batch of messages whose process restores is answered before that, and the process is stopped",
+    file: "functions/events/consumer.ts",
+    before: "withState(service, context, RESERVE, async",
+    after: "withState(service, context, Infinity, async",
+  }),
+  stopped({
+    what: "a look at the health of a service is answered while its process restores, and the process is stopped",
+    file: "functions/handler/health.ts",
+    before: "withState(service, invocation, RESERVE, async",
+    after: "withState(service, invocation, Infinity, async",
   }),
   log({
     what: "who waits for a restore looks whether the guard's epoch is sealed",
