@@ -1,6 +1,6 @@
 /**
- * The shop's queues on a server that is given, and may hold them in memory only. Nobody here starts it again, so it is looked at
- * whether it still has them. The start that made them looks for its further hosts, too.
+ * The shop's queues on a server that is given, and may hold them in memory only. Nobody here starts it again, so the start that
+ * made the queues asks whether they are still there, for its further hosts too.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { SqsClient, type SqsClientOptions } from "../../functions/events/sqs-client.ts";
