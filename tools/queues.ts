@@ -16,8 +16,12 @@ export interface DeadLetter {
 
 /** Seconds that a dead letter is out of sight while it is looked at. */
 const LOOK_SECONDS = 30;
+/** Seconds that the server may look for one: only a queue without any in sight takes that long. */
+const WAIT_SECONDS = 1;
 /** As many as SQS gives at once. */
 const MOST = 10;
+/** As many as are shown. */
+export const MOST_SHOWN = 100;
 
 interface Message {
   readonly MessageId: string;
@@ -53,67 +57,83 @@ export class Queue {
     return oldestByMetric(this.figures.url, queueRegion());
   }
 
-  /** Dead letters that nobody looks at just now; they are out of sight for a while. */
-  async deadLetters(visibility = LOOK_SECONDS): Promise<DeadLetter[]> {
-    const letters: DeadLetter[] = [];
-    for (;;) {
-      const { Messages = [] } = await this.figures.client.call<{ Messages?: readonly Message[] }>("ReceiveMessage", {
-        QueueUrl: this.figures.deadUrl,
-        MaxNumberOfMessages: MOST,
-        VisibilityTimeout: visibility,
-        MessageSystemAttributeNames: ["All"],
-      });
-      if (Messages.length === 0) return letters;
-      letters.push(
-        ...Messages.map(({ MessageId, ReceiptHandle, Body, Attributes }) => ({
-          id: MessageId,
-          handle: ReceiptHandle,
-          body: Body,
-          sentAt: Number(Attributes["SentTimestamp"]),
-          receives: Number(Attributes["ApproximateReceiveCount"]),
-        })),
-      );
+  /**
+   * Dead letters that nobody looks at just now, each once; they are out of sight for a while.
+   * @param most how many there may be, which the queue's depth says: a queue that has no more is asked no further
+   */
+  async deadLetters(most: number, visibility = LOOK_SECONDS): Promise<DeadLetter[]> {
+    const letters = new Map<string, DeadLetter>();
+    while (letters.size < most) {
+      const received = await this.#receive(most - letters.size, visibility);
+      const isOver = received.length === 0 || received.some(({ id }) => letters.has(id));
+      for (const letter of received) letters.set(letter.id, letter);
+      // One that is in sight again is followed by the others, without end.
+      if (isOver) break;
+    }
+    return [...letters.values()];
+  }
+
+  /** They can be received again at once. One that is refused is in sight already, or soon by itself. */
+  async putBack(letters: readonly DeadLetter[]): Promise<void> {
+    for (let from = 0; from < letters.length; from += MOST) {
+      const Entries = entriesOf(letters.slice(from, from + MOST), ({ handle }) => ({
+        ReceiptHandle: handle,
+        VisibilityTimeout: 0,
+      }));
+      await this.figures.client.call("ChangeMessageVisibilityBatch", { QueueUrl: this.figures.deadUrl, Entries });
     }
   }
 
-  /** They can be received again at once. */
-  async putBack(letters: readonly DeadLetter[]): Promise<void> {
-    await this.#inBatches(
-      letters,
-      ({ handle }, Id) => ({ Id, ReceiptHandle: handle, VisibilityTimeout: 0 }),
-      (Entries) =>
-        this.figures.client.call("ChangeMessageVisibilityBatch", { QueueUrl: this.figures.deadUrl, Entries }),
-    );
-  }
-
-  /** They go back into the queue, and only then out of the other one: handling one twice does no harm, losing it would. */
-  async redrive(letters: readonly DeadLetter[]): Promise<void> {
-    await this.#inBatches(
-      letters,
-      ({ body }, Id) => ({ Id, MessageBody: body }),
-      (Entries) => this.figures.client.call("SendMessageBatch", { QueueUrl: this.figures.url, Entries }),
-    );
-    await this.#inBatches(
-      letters,
-      ({ handle }, Id) => ({ Id, ReceiptHandle: handle }),
-      (Entries) => this.figures.client.call("DeleteMessageBatch", { QueueUrl: this.figures.deadUrl, Entries }),
-    );
+  /**
+   * Has dead letters handled once more, a batch at a time. They go back into the queue, and only then out of the other one:
+   * handling one twice does no harm, losing it would.
+   * @param most as many as there are at the start: those that die again meanwhile would be redriven without end
+   * @returns how many @throws ToolError where the server refuses one
+   */
+  async redrive(most: number): Promise<number> {
+    const { client, url, deadUrl } = this.figures;
+    let sent = 0;
+    while (sent < most) {
+      const letters = await this.#receive(most - sent, LOOK_SECONDS);
+      if (letters.length === 0) break;
+      const messages = entriesOf(letters, ({ body }) => ({ MessageBody: body }));
+      requireAll(await client.call("SendMessageBatch", { QueueUrl: url, Entries: messages }));
+      const handles = entriesOf(letters, ({ handle }) => ({ ReceiptHandle: handle }));
+      requireAll(await client.call("DeleteMessageBatch", { QueueUrl: deadUrl, Entries: handles }));
+      sent += letters.length;
+    }
+    return sent;
   }
 
   close(): void {
     this.figures.close();
   }
 
-  /** @throws ToolError where the server refuses one of them */
-  async #inBatches<E>(
-    letters: readonly DeadLetter[],
-    entry: (letter: DeadLetter, id: string) => E,
-    call: (entries: readonly E[]) => Promise<unknown>,
-  ): Promise<void> {
-    for (let from = 0; from < letters.length; from += MOST) {
-      const entries = letters.slice(from, from + MOST).map((letter, i) => entry(letter, String(i)));
-      const { Failed = [] } = (await call(entries)) as { Failed?: readonly { readonly Message?: string }[] };
-      if (Failed.length > 0) throw new ToolError(`the queue has refused ${Failed.length}: ${Failed[0]?.Message ?? ""}`);
-    }
+  /** None only where all are out of sight: SQS asks all its servers where it may wait, and else some of them. */
+  async #receive(most: number, visibility: number): Promise<readonly DeadLetter[]> {
+    const { Messages = [] } = await this.figures.client.call<{ Messages?: readonly Message[] }>("ReceiveMessage", {
+      QueueUrl: this.figures.deadUrl,
+      MaxNumberOfMessages: Math.min(most, MOST),
+      VisibilityTimeout: visibility,
+      WaitTimeSeconds: WAIT_SECONDS,
+      MessageSystemAttributeNames: ["All"],
+    });
+    return Messages.map(({ MessageId, ReceiptHandle, Body, Attributes }) => ({
+      id: MessageId,
+      handle: ReceiptHandle,
+      body: Body,
+      sentAt: Number(Attributes["SentTimestamp"]),
+      receives: Number(Attributes["ApproximateReceiveCount"]),
+    }));
   }
+}
+
+/** The entries of a request for a batch, with an id each. */
+function entriesOf(letters: readonly DeadLetter[], entry: (letter: DeadLetter) => object): readonly object[] {
+  return letters.map((letter, i) => ({ Id: String(i), ...entry(letter) }));
+}
+
+/** @throws ToolError where the server has refused one of a batch */
+function requireAll({ Failed = [] }: { readonly Failed?: readonly { readonly Message?: string }[] }): void {
+  if (Failed.length > 0) throw new ToolError(`the queue has refused ${Failed.length}: ${Failed[0]?.Message ?? ""}`);
 }

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { SERVICES } from "../../functions/settings/services.ts";
-import { Queue, textOf, type DeadLetter } from "../../tools/queues.ts";
+import { MOST_SHOWN, Queue, textOf, type DeadLetter } from "../../tools/queues.ts";
 import type { Action } from "./action.ts";
 
 export interface QueueNow {
@@ -21,8 +21,7 @@ const SHARE = 0.05;
 /** Milliseconds between two looks at the queues of this machine, and at those in AWS. */
 const PAUSE = 900;
 const PAUSE_FAR = 15_000;
-/** Dead letters that are shown at once, and the seconds that they are out of everybody else's sight for it. */
-const MOST_LETTERS = 100;
+/** Seconds that dead letters are out of everybody else's sight while they are looked at. */
 const LOOK_SECONDS = 5;
 
 export class Queues {
@@ -63,22 +62,24 @@ export class Queues {
   }
 
   /** @returns null where there is no such queue */
+  /** The first ones. @returns null where there is no such queue */
   async deadLetters(service: string): Promise<object[] | null> {
     const queue = this.#queueOf(service);
     if (queue === null) return null;
-    const letters = await queue.deadLetters(LOOK_SECONDS);
+    const { dead } = await queue.figures.depth();
+    const letters = await queue.deadLetters(Math.min(dead, MOST_SHOWN), LOOK_SECONDS);
     await queue.putBack(letters);
-    return letters.slice(0, MOST_LETTERS).map(described);
+    return letters.map(described);
   }
 
-  /** Has the dead letters of a service handled once more. @returns how many there were @throws Error where there is no such queue */
+  /** Has the dead letters of a service handled once more. @returns how many @throws Error where there is no such queue */
   async redrive(service: string): Promise<number> {
     const queue = this.#queueOf(service);
     if (queue === null) throw new Error(`there is no queue of "${service}"`);
-    const letters = await queue.deadLetters();
-    await queue.redrive(letters);
+    const { dead } = await queue.figures.depth();
+    const sent = await queue.redrive(dead);
     this.#next = 0;
-    return letters.length;
+    return sent;
   }
 
   close(): void {

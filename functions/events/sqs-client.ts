@@ -26,6 +26,11 @@ export interface SqsCallOptions {
 
 const TIMEOUT = 3_000;
 
+/** Whether an error of `call` says that there is no such queue: by SQS's name for that, or by its older one. */
+export function saysNoQueue({ cause }: Error): boolean {
+  return cause instanceof Error && /QueueDoesNotExist|NonExistentQueue/.test(cause.message);
+}
+
 /**
  * As much of the SQS API as the shop needs, one attempt a call. Signed by aws4fetch where there are credentials, and sent by
  * Node's own client: a queue server of the shop's own asks for none.

@@ -87,7 +87,7 @@ class QueuePoller {
         this.#batches.add(batch);
         if (this.#batches.size >= CONCURRENCY) await Promise.race(this.#batches);
       } catch {
-        // The server is gone or on its way back. The supervisor tells of that.
+        // The server is gone or on its way back, or has lost the queue. The supervisor tells of that, and sees to it.
         await sleep(pause, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
         pause = Math.min(2 * pause, LONGEST_PAUSE);
       }

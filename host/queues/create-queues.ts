@@ -1,4 +1,4 @@
-import { SqsClient } from "../../functions/events/sqs-client.ts";
+import { saysNoQueue, SqsClient, type SqsClientOptions } from "../../functions/events/sqs-client.ts";
 import { deadLettersOf, queueName } from "../../functions/settings/configuration.ts";
 import { SERVICES } from "../../functions/settings/services.ts";
 
@@ -13,7 +13,7 @@ const KEPT_SECONDS = 1_209_600;
  * Makes each service's queue and the one for what cannot be handled, unless they are there.
  * @throws UnavailableError where the server does not answer, or has such a queue with other attributes
  */
-export async function createQueues(place: { readonly endpoint: string; readonly region: string }): Promise<void> {
+export async function createQueues(place: SqsClientOptions): Promise<void> {
   const client = new SqsClient(place);
   const create = (QueueName: string, Attributes: Record<string, string>): Promise<{ QueueUrl: string }> =>
     client.call("CreateQueue", { QueueName, Attributes });
@@ -36,5 +36,17 @@ export async function createQueues(place: { readonly endpoint: string; readonly 
     );
   } finally {
     client.close();
+  }
+}
+
+/** Whether all of them are there. @throws UnavailableError where the server does not answer */
+export async function hasQueues(client: SqsClient, signal: AbortSignal): Promise<boolean> {
+  const names = SERVICES.map(queueName).flatMap((name) => [name, deadLettersOf(name)]);
+  try {
+    await Promise.all(names.map((QueueName) => client.call("GetQueueUrl", { QueueName }, { signal })));
+    return true;
+  } catch (error) {
+    if (error instanceof Error && saysNoQueue(error)) return false;
+    throw error;
   }
 }

@@ -12,7 +12,7 @@ import type { Ledger } from "../ledger.ts";
 import { StartError } from "../start-error.ts";
 import { startOnFreePort } from "../start-on-free-port.ts";
 import { SupervisedProcess, type Child } from "../supervised-process.ts";
-import { createQueues } from "./create-queues.ts";
+import { GivenQueues } from "./given-queues.ts";
 
 const NAME = "queues";
 const PATIENCE_MS = 2_000;
@@ -24,8 +24,9 @@ export class Queues {
   readonly #diagnostics: Diagnostics;
   readonly #onReadyAgain: () => void;
   #started: SupervisedProcess | undefined;
+  #given: GivenQueues | undefined;
 
-  /** @param onReadyAgain told when a server that had died is back, empty */
+  /** @param onReadyAgain told when queues that were lost are there again, empty */
   constructor(
     configuration: Configuration,
     folder: DataFolder,
@@ -40,26 +41,29 @@ export class Queues {
     this.#onReadyAgain = onReadyAgain;
   }
 
-  /** @returns its address; a further host gets that of the shop's own server @throws StartError */
+  /** @returns the server's address; a further host gets that which the shop has, and leaves its queues to the shop @throws StartError */
   async start(): Promise<string> {
     const { hostsOnly, givenQueues } = this.#configuration;
     if (hostsOnly) return givenQueues ?? this.#readUrl();
-    const url = givenQueues ?? (await this.#startServer());
-    if (givenQueues !== undefined)
-      await createQueues({ endpoint: url, region: queueRegion() }).catch((error: unknown) => {
-        throw new StartError(`SQS_ENDPOINT: ${describe(error)}`);
-      });
+    const url = givenQueues === undefined ? await this.#startServer() : await this.#startGiven(givenQueues);
     writeFileAtomically(this.#file, `${url}\n`);
     return url;
   }
 
   async stop(): Promise<void> {
+    await this.#given?.stop();
     await this.#started?.stop(PATIENCE_MS);
     if (!this.#configuration.hostsOnly) rmSync(this.#file, { force: true });
   }
 
   killNow(): void {
     this.#started?.killNow();
+  }
+
+  async #startGiven(endpoint: string): Promise<string> {
+    this.#given = new GivenQueues({ endpoint, region: queueRegion() }, this.#diagnostics, this.#onReadyAgain);
+    await this.#given.start();
+    return endpoint;
   }
 
   async #startServer(): Promise<string> {
@@ -96,9 +100,4 @@ function queueServer(port: number, diagnostics: Diagnostics): Child {
       await once(running, "message", { signal });
     },
   };
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }

@@ -1,7 +1,7 @@
 import { command, confirmed, count, paint, print, printJson } from "log-replay/cli";
 import { SERVICES } from "../../functions/settings/services.ts";
 import { serviceOf } from "../open-logs.ts";
-import { Queue, textOf, type DeadLetter } from "../queues.ts";
+import { MOST_SHOWN, Queue, textOf, type DeadLetter } from "../queues.ts";
 
 export const queues = command({
   name: "queues",
@@ -18,14 +18,13 @@ async function show(json: boolean): Promise<void> {
     const queue = new Queue(service);
     try {
       const { figures } = queue;
-      const [depth, oldest, letters] = await Promise.all([
+      const [depth, oldest] = await Promise.all([
         figures.depth(),
         queue
           .oldest()
           .catch((error: unknown) => void process.stderr.write(`${service}: ${(error as Error).message}\n`)),
-        queue.deadLetters(),
       ]);
-      await queue.putBack(letters);
+      const letters = await firstOf(queue, depth.dead);
       if (json) {
         await printJson({ service, ...depth, oldest: oldest ?? null, deadLetters: letters.map(toJson) });
         continue;
@@ -36,7 +35,7 @@ async function show(json: boolean): Promise<void> {
           : `, the oldest for ${Math.round((Date.now() - oldest) / 1_000)} s`;
       const dead = depth.dead === 0 ? "no dead letters" : paint("red", count(depth.dead, "dead letter"));
       await print(`${service.padEnd(7)}  ${depth.waiting} waiting, ${depth.inFlight} in flight${age}, ${dead}`);
-      for (const letter of letters) await print(`         ${described(letter)}`);
+      for (const line of described(letters, depth.dead)) await print(`         ${line}`);
     } finally {
       queue.close();
     }
@@ -56,21 +55,30 @@ export const redrive = command({
 async function sendAgain(service: string, yes: boolean): Promise<void> {
   const queue = new Queue(serviceOf(service).name);
   try {
-    const letters = await queue.deadLetters();
-    for (const letter of letters) await print(described(letter));
-    if (letters.length > 0 && !(await confirmed(`Send ${count(letters.length, "message")} to ${service} again?`, yes)))
-      return await queue.putBack(letters);
-    await queue.redrive(letters);
-    await print(`${service}: ${count(letters.length, "message")} sent again`);
+    const { dead } = await queue.figures.depth();
+    for (const line of described(await firstOf(queue, dead), dead)) await print(line);
+    if (dead > 0 && !(await confirmed(`Send ${count(dead, "message")} to ${service} again?`, yes))) return;
+    await print(`${service}: ${count(await queue.redrive(dead), "message")} sent again`);
   } finally {
     queue.close();
   }
 }
 
-function described(letter: DeadLetter): string {
-  const { id, sentAt, receives } = letter;
-  const text = textOf(letter);
-  return `${new Date(sentAt).toISOString()}  ${id}  received ${receives} times  ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`;
+/** As many of a queue's dead letters as are shown. Whatever is done next finds them in sight. */
+async function firstOf(queue: Queue, dead: number): Promise<readonly DeadLetter[]> {
+  const letters = await queue.deadLetters(Math.min(dead, MOST_SHOWN));
+  await queue.putBack(letters);
+  return letters;
+}
+
+/** A line for each letter, and one for those that are not shown. */
+function described(letters: readonly DeadLetter[], dead: number): readonly string[] {
+  const lines = letters.map((letter) => {
+    const { id, sentAt, receives } = letter;
+    const text = textOf(letter);
+    return `${new Date(sentAt).toISOString()}  ${id}  received ${receives} times  ${text.length > 200 ? `${text.slice(0, 200)}…` : text}`;
+  });
+  return letters.length < dead ? [...lines, `and ${(dead - letters.length).toLocaleString("en")} more`] : lines;
 }
 
 const toJson = (letter: DeadLetter): object => ({

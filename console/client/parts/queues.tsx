@@ -86,6 +86,7 @@ function DeadLetters({ service, dead }: { readonly service: string; readonly dea
           </li>
         ))}
       </ul>
+      {value !== null && value.length < dead && <p class="calm">and {count(dead - value.length)} more</p>}
     </>
   );
 }

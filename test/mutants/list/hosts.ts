@@ -38,6 +38,14 @@ export const HOSTS: readonly Mutant[] = [
     name: "all three Redis servers killed at once",
   }),
   host({
+    what: "queues that a given server has lost are not made again",
+    file: "queues/given-queues.ts",
+    before: "if (!(await hasQueues(client, signal))) await this.#makeAgain();",
+    after: "await hasQueues(client, signal);",
+    promise: "a queue server that is given (`SQS_ENDPOINT`) comes back without its queues",
+    tests: "host/test/given-queues",
+  }),
+  host({
     what: "open sagas are not resumed after a start",
     file: "recovery.ts",
     before: `      await this.#untilItSucceeds("order-resume-sagas");\n`,

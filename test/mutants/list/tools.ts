@@ -2,6 +2,7 @@
 import type { Mutant } from "../mutant.ts";
 
 const SHOPLOG = "tools/test/shoplog";
+const DEAD_LETTERS = "tools/test/dead-letters";
 const tool = (mutant: Omit<Mutant, "project">): Mutant => ({ ...mutant, project: "tools" });
 
 export const TOOLS: readonly Mutant[] = [
@@ -58,6 +59,24 @@ export const TOOLS: readonly Mutant[] = [
     promise: "`audit`",
     tests: SHOPLOG,
     name: "a log that lost its end",
+  }),
+  tool({
+    what: "a look at dead letters goes on where they are in sight again",
+    file: "tools/queues.ts",
+    before: "received.length === 0 || received.some(({ id }) => letters.has(id))",
+    after: "received.length === 0",
+    promise: "`queues`",
+    tests: DEAD_LETTERS,
+    name: "a look ends",
+  }),
+  tool({
+    what: "messages that die again while others are redriven are redriven too",
+    file: "tools/queues.ts",
+    before: "    while (sent < most) {\n      const letters = await this.#receive(most - sent, ",
+    after: "    for (;;) {\n      const letters = await this.#receive(most, ",
+    promise: "`redrive <service>`",
+    tests: DEAD_LETTERS,
+    name: "a redrive ends",
   }),
   {
     what: "a restore in the log alone claims no epoch",
