@@ -61,7 +61,6 @@ export class Queues {
     this.#next = Math.max(started + this.#pause, Date.now() + (Date.now() - started) / SHARE);
   }
 
-  /** @returns null where there is no such queue */
   /** The first ones. @returns null where there is no such queue */
   async deadLetters(service: string): Promise<object[] | null> {
     const queue = this.#queueOf(service);
