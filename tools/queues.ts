@@ -47,7 +47,7 @@ export class Queue {
 
   /**
    * When the oldest message that is not handled was sent, in milliseconds since 1970; null where there is none, undefined where
-   * nobody tells. @throws ToolError where CloudWatch refuses to
+   * nobody tells. @throws ToolError where CloudWatch refuses, or does not answer
    */
   async oldest(): Promise<number | null | undefined> {
     const shown = await this.figures.oldest();

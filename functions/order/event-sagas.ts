@@ -12,6 +12,8 @@ import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "
 
 /** Milliseconds of a request that are left to look at the record a last time. */
 const LAST_LOOK = 300;
+/** Milliseconds that a request waits for what it sends again: a queue that hangs keeps nobody from hearing the end. */
+const PUSH_PATIENCE = 1_000;
 /** Milliseconds of the pause after a look or a push that failed: at first, and at most. It doubles each time. */
 const FIRST_RETRY_PAUSE = 50;
 const LONGEST_RETRY_PAUSE = 1_000;
@@ -91,8 +93,12 @@ async function push(state: LoggedRedis, driven: DrivenSaga, deadline: number): P
       current = { id: driven.id, saga };
     }
   }
+  await sendEvents("order", outbox(current.id, current.saga), deadline).catch((error: unknown) => {
+    // What hangs may be sent yet.
+    if (Date.now() >= deadline) resends.note(driven.id);
+    throw error;
+  });
   resends.note(driven.id);
-  await sendEvents("order", outbox(current.id, current.saga), deadline);
   return current;
 }
 
@@ -117,7 +123,7 @@ export async function awaitEnd(
   // Before anything is sent or read: what comes after that is heard.
   const watch = await (await openOutcomes()).watch(id);
   try {
-    // A queue that hangs keeps nobody from hearing the end.
+    // Nobody waits for it: whoever hears the end knows that it was sent.
     if (started !== null) void orLog(id, () => sendEvents("order", outbox(id, started), last));
     let saga = started ?? (await read());
     const retry = new Retry();
@@ -130,15 +136,14 @@ export async function awaitEnd(
       const driven = saga && { id, saga };
       const next = Math.max(driven ? await nextPush(driven) : 0, retry.at);
       if (driven && next <= Date.now()) {
-        const pushed = await orLog(id, () => pushOn(state, driven, last));
+        const pushed = await orLog(id, () => pushOn(state, driven, Math.min(last, Date.now() + PUSH_PATIENCE)));
         if (pushed === undefined) retry.later();
-        saga = pushed?.saga ?? saga;
+        saga = Date.now() < last ? (pushed?.saga ?? saga) : await read();
         continue;
       }
       const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
-      const found = news === "look" || news === null ? await read() : news;
-      if (found === undefined) retry.later();
-      else saga = found;
+      saga = news === "look" || news === null ? await read() : news;
+      if (saga === undefined) retry.later();
     }
   } finally {
     watch.end();

@@ -31,7 +31,7 @@ export interface Saga {
   readonly failure?: Failure;
   /** W3C traceparent of the request that began it: whoever goes on with it belongs to the same trace. */
   readonly traceparent?: string;
-  /** Whether its steps go by events: then whoever finds it sends them again. Absent: by calls, and its driver alone goes forwards with it. */
+  /** "events": any process with SAGA=events goes forwards with it. Absent: its steps are calls, and only its driver does. */
   readonly mode?: "events";
 }
 

@@ -1,4 +1,9 @@
-import { saysNoQueue, SqsClient, type SqsClientOptions } from "../../functions/events/sqs-client.ts";
+import {
+  saysNoQueue,
+  SqsClient,
+  type SqsCallOptions,
+  type SqsClientOptions,
+} from "../../functions/events/sqs-client.ts";
 import { deadLettersOf, queueName } from "../../functions/settings/configuration.ts";
 import { SERVICES } from "../../functions/settings/services.ts";
 
@@ -13,18 +18,22 @@ const KEPT_SECONDS = 1_209_600;
  * Makes each service's queue and the one for what cannot be handled, unless they are there.
  * @throws UnavailableError where the server does not answer, or has such a queue with other attributes
  */
-export async function createQueues(place: SqsClientOptions): Promise<void> {
+export async function createQueues(place: SqsClientOptions, options: SqsCallOptions = {}): Promise<void> {
   const client = new SqsClient(place);
   const create = (QueueName: string, Attributes: Record<string, string>): Promise<{ QueueUrl: string }> =>
-    client.call("CreateQueue", { QueueName, Attributes });
+    client.call("CreateQueue", { QueueName, Attributes }, options);
   try {
     await Promise.all(
       SERVICES.map(async (service) => {
         const dead = await create(deadLettersOf(queueName(service)), { MessageRetentionPeriod: String(KEPT_SECONDS) });
-        const { Attributes } = await client.call<{ Attributes: { QueueArn: string } }>("GetQueueAttributes", {
-          QueueUrl: dead.QueueUrl,
-          AttributeNames: ["QueueArn"],
-        });
+        const { Attributes } = await client.call<{ Attributes: { QueueArn: string } }>(
+          "GetQueueAttributes",
+          {
+            QueueUrl: dead.QueueUrl,
+            AttributeNames: ["QueueArn"],
+          },
+          options,
+        );
         await create(queueName(service), {
           VisibilityTimeout: String(VISIBILITY_SECONDS),
           RedrivePolicy: JSON.stringify({

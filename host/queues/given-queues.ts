@@ -59,7 +59,7 @@ export class GivenQueues {
   }
 
   async #makeAgain(): Promise<void> {
-    await createQueues(this.#place);
+    await createQueues(this.#place, { signal: this.#stopping.signal });
     this.#diagnostics.warn("SQS_ENDPOINT: the server has lost the queues: they were made again");
     this.#onReadyAgain();
   }

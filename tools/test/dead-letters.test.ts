@@ -126,9 +126,12 @@ test(
     const dying = (async () => {
       while (!over.signal.aborted) await send(queue.figures.deadUrl, await take(queue.figures.url));
     })();
-    expect(await queue.redrive(MANY)).toBe(MANY);
-    over.abort();
-    await dying;
+    try {
+      expect(await queue.redrive(MANY)).toBe(MANY);
+    } finally {
+      over.abort();
+      await dying;
+    }
     isEachOnce([...(await takeAll(queue.figures.url)), ...(await takeAll(queue.figures.deadUrl))]);
   },
   PATIENCE,

@@ -43,6 +43,8 @@ const INVOCATIONS: Readonly<Record<string, () => Promise<unknown>>> = {
 
 test("where processes are stopped after their answer, a request, a task, a batch of messages and a look at its health are answered only once the restore that their process makes has ended", async () => {
   await shop.ready();
+  // All are loaded, so that all begin at once.
+  for (const invoke of Object.values(INVOCATIONS)) await invoke();
   const stop = door();
   const hook = (name: string): Promise<void> => (name === "guard.before" ? stop.reach() : Promise.resolve());
   Object.assign(globalThis, { [FAIL_POINT_HOOK]: hook });

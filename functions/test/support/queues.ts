@@ -58,6 +58,7 @@ export class TestQueues {
   readonly #stopping = new AbortController();
   #server: Server;
   #polling: Promise<unknown> = Promise.resolve();
+  #recover: () => Promise<void> = async () => undefined;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -95,14 +96,15 @@ export class TestQueues {
     const sockets = new Set<Socket>();
     const mute = createServer((socket) => sockets.add(socket.on("error", () => undefined))).listen(port, "127.0.0.1");
     await once(mute, "listening");
-    return async () => {
+    return (this.#recover = async () => {
       const closed = once(mute, "close");
       mute.close();
       for (const socket of sockets) socket.destroy();
       await closed;
       this.#server = await listen(port);
       await this.#create();
-    };
+      this.#recover = async () => undefined;
+    });
   }
 
   /** For the next messages of this type. */
@@ -175,6 +177,7 @@ export class TestQueues {
     this.#stopping.abort();
     await this.#polling;
     await Promise.all(this.#loose);
+    await this.#recover();
     await this.#server.close();
   }
 
