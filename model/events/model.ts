@@ -77,7 +77,7 @@ function begin(state: EventState, { checkouts }: EventConfiguration, visit: Visi
   const left = { ...state, budget: { ...budget, checkouts: budget.checkouts - 1 } };
   if (order.paid) return visit("a checkout: the order is paid already", left);
   const id = `S${checkouts - budget.checkouts + 1}`;
-  const { saga, set } = start(id, ORDER, order, { now: 0, timeout: 1 });
+  const { saga, set } = start(id, ORDER, order, { now: 0, timeout: 1, mode: "events" });
   const stories = { ...state.stories, [id]: { charges: 0, reserves: 0 } };
   visit(`${id} begins`, queue({ ...left, rows: written(rows, set), stories }, outbox(id, saga).map(textOf)));
 }
