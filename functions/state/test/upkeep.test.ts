@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Shop } from "../../test/support/shop.ts";
 
 let shop: Shop;
@@ -12,9 +13,13 @@ test("while a service restores, its requests are answered 503 with Retry-After w
   const { json } = await shop.post("/stock/item/create/5");
   const { item_id: item } = json as { item_id: string };
   const path = `/stock/add/${item}/1`;
-  // Another process restores, for longer than a request waits.
-  await shop.client("stock").flushall();
-  await shop.client("stock").set("log:lock", "another process", "PX", 60_000);
+  // Another process restores, for longer than a request waits, and gives signs of life.
+  const redis = shop.client("stock");
+  let signs = 0;
+  const restoring = (): Promise<unknown> => redis.set("log:lock", `another:${++signs}:0`, "PX", 60_000);
+  await redis.flushall();
+  await restoring();
+  const alive = setInterval(() => void restoring(), 100).unref();
   for (const request of [
     () => shop.post(path),
     () => shop.get(`/stock/find/${item}`),
@@ -24,9 +29,12 @@ test("while a service restores, its requests are answered 503 with Retry-After w
   }
   expect(await shop.post("/payment/create_user")).toMatchObject({ status: 200 });
   expect(await shop.post("/orders/create/7")).toMatchObject({ status: 200 });
-  await shop.client("stock").del("log:lock");
-  // A task waits for the restore.
-  await shop.run("stock/maintain");
+  // A task waits for longer than that.
+  const maintained = shop.run("stock/maintain", 60_000);
+  await sleep(1_500);
+  clearInterval(alive);
+  await redis.del("log:lock");
+  expect(await maintained).toEqual({ expired: 0 });
   expect(await shop.post(path)).toMatchObject({ status: 200, body: "1" });
 });
 

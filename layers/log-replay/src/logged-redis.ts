@@ -178,12 +178,12 @@ export class LoggedRedis {
 
   /**
    * Resolves once the state is there, after restoring it if need be. It resolves at once if this process has worked
-   * with the state before, because from then on every transaction and read checks by itself.
+   * with the state before and knows of no restore since, because from then on every transaction and read checks by itself.
    * @param timeout milliseconds
    * @throws RestoringError if that takes longer
    */
   async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
-    if (this.#hook.hasWorked) return;
+    if (this.#hook.isInStep) return;
     const end = timeout === undefined ? Infinity : Date.now() + timeout;
     for (;;) {
       try {

@@ -72,6 +72,16 @@ export const ANSWERS: readonly Mutant[] = [
     tests: "functions/state/test/upkeep",
     name: "while a service restores",
   }),
+  {
+    what: "a task in a process that has worked before waits for a restore no longer than a request",
+    file: "layers/log-replay/src/commit/log-hook.ts",
+    before: "    this.#isInStep = false;\n",
+    after: "",
+    promise: "one Redis dies",
+    project: "functions",
+    tests: "functions/state/test/upkeep",
+    name: "while a service restores",
+  },
   functions({
     what: "a request has all the time of its transaction, not its own",
     file: "handler/endpoint.ts",

@@ -87,7 +87,7 @@ export class LogHook implements CommitHook<Session> {
   readonly #closing = new AbortController();
   #commits = 0;
   #turns: AppendTurns | undefined;
-  #hasWorked = false;
+  #isInStep = false;
   readonly #outcomes: Outcomes;
   readonly #recovery: SharedRecovery;
   readonly #comparison: Comparison;
@@ -112,9 +112,9 @@ export class LogHook implements CommitHook<Session> {
     return this.#turns?.writer.epoch ?? 0;
   }
 
-  /** True once this process has come upon a state that is in step with the log. */
-  get hasWorked(): boolean {
-    return this.#hasWorked;
+  /** Whether this process came upon a state in step with the log when it looked last. */
+  get isInStep(): boolean {
+    return this.#isInStep;
   }
 
   /** What identifies the data, and how far they are. */
@@ -163,6 +163,7 @@ export class LogHook implements CommitHook<Session> {
   /** @throws RestoringError if it takes longer than the patience; it then goes on */
   async restore(): Promise<void> {
     const { restorePatience } = this.#options;
+    this.#isInStep = false;
     const restored = this.#recovery.recover(Math.max(this.#outgrown, lastOver(this.#turns?.writer)));
     if (restorePatience === Infinity) return restored;
     const patience = new AbortController();
@@ -369,7 +370,7 @@ export class LogHook implements CommitHook<Session> {
     };
     const inStep = this.#comparison.isInStep(writer, state.guard, connection);
     const judged = (isIt: boolean): Session | null => {
-      this.#hasWorked ||= isIt;
+      this.#isInStep = isIt;
       return isIt ? used : null;
     };
     return typeof inStep === "boolean" ? judged(inStep) : inStep.then(judged);
