@@ -1,10 +1,21 @@
 import type { Model, Violation, Visit } from "../explorer.ts";
 import { outbox } from "../../functions/order/outbox.ts";
 import { claimKey, newOrder, orderKey, type Claim, type Order } from "../../functions/order/orders.ts";
-import { abandon, isSettled, LATE, sagaKey, start, UNDO_ALL, type Saga } from "../../functions/order/sagas.ts";
+import {
+  abandon,
+  isSettled,
+  LATE,
+  pay,
+  sagaKey,
+  start,
+  stepsToUndo,
+  UNDO_ALL,
+  type Saga,
+} from "../../functions/order/sagas.ts";
 import { newUser, userKey, type User } from "../../functions/payment/users.ts";
 import { itemKey, newItem, type Item } from "../../functions/stock/items.ts";
 import { including, ITEM, ORDER, row, USER, written } from "../saga/state.ts";
+import { CALLS } from "./calls.ts";
 import type { EventFlaw } from "./flaws.ts";
 import { handled } from "./services.ts";
 import { eventOf, textOf, type EventState } from "./state.ts";
@@ -24,6 +35,8 @@ export interface EventConfiguration {
   readonly time: boolean;
   /** True where what has made no progress is sent again. */
   readonly resend: boolean;
+  /** True where checkouts are begun by drivers that call the services. */
+  readonly byCalls?: boolean;
   readonly flaw?: EventFlaw | undefined;
 }
 
@@ -40,10 +53,12 @@ export function eventModel(configuration: EventConfiguration): Model<EventState>
       ]),
       queued: [],
       stories: {},
+      attempted: {},
       budget: { checkouts, crashes, lost },
     },
     successors: (state, visit) => {
       begin(state, configuration, visit);
+      drive(state, configuration, visit);
       deliveries(state, configuration, visit);
       clock(state, configuration, visit);
       resend(state, configuration, visit);
@@ -70,16 +85,42 @@ const queue = (state: EventState, messages: readonly string[]): EventState => ({
 const without = <T>(list: readonly T[], one: T): readonly T[] => list.filter((other) => other !== one);
 
 /** The transaction of functions/order/checkout.ts. */
-function begin(state: EventState, { checkouts }: EventConfiguration, visit: Visit<EventState>): void {
+function begin(state: EventState, { checkouts, byCalls = false }: EventConfiguration, visit: Visit<EventState>): void {
   const { rows, budget } = state;
   const order = row<Order>(rows, orderKey(ORDER)) as Order;
   if (budget.checkouts === 0 || row<Claim>(rows, claimKey(ORDER)) !== null) return;
   const left = { ...state, budget: { ...budget, checkouts: budget.checkouts - 1 } };
   if (order.paid) return visit("a checkout: the order is paid already", left);
   const id = `S${checkouts - budget.checkouts + 1}`;
-  const { saga, set } = start(id, ORDER, order, { now: 0, timeout: 1, mode: "events" });
+  const { saga, set } = start(id, ORDER, order, { now: 0, timeout: 1, mode: byCalls ? "sync" : "events" });
   const stories = { ...state.stories, [id]: { charges: 0, reserves: 0 } };
   visit(`${id} begins`, queue({ ...left, rows: written(rows, set), stories }, outbox(id, saga).map(textOf)));
+}
+
+/** The driver of functions/order/saga-driver.ts: it may stop anywhere, for ever. What it gives up is undone by messages here. */
+function drive(state: EventState, { byCalls = false }: EventConfiguration, visit: Visit<EventState>): void {
+  if (!byCalls) return;
+  const { rows } = state;
+  for (const { id, saga } of open(rows)) {
+    if (saga.state !== "running") continue;
+    const found = { saga, order: row<Order>(rows, orderKey(ORDER)), claim: row<Claim>(rows, claimKey(ORDER)) };
+    const attempted = state.attempted[id] ?? [];
+    const given = abandon(id, saga, found, stepsToUndo(attempted, false), LATE);
+    visit(`the driver of ${id} gives it up`, { ...state, rows: written(rows, given.set) });
+    const call = CALLS[attempted.length];
+    if (call === undefined) {
+      const paid = pay(id, saga, found);
+      if (paid !== null) visit(`the driver of ${id} pays`, { ...state, rows: written(rows, paid.set) });
+      continue;
+    }
+    const { set } = handled(rows, call.asks(id, saga), undefined);
+    const done = {
+      ...state,
+      rows: written(rows, set),
+      attempted: { ...state.attempted, [id]: [call.step, ...attempted] },
+    };
+    visit(`the driver of ${id} has it ${call.done}`, told(done, state, id));
+  }
 }
 
 /**
@@ -123,7 +164,8 @@ function clock(state: EventState, { time }: EventConfiguration, visit: Visit<Eve
 function resend(state: EventState, { resend: allowed, flaw }: EventConfiguration, visit: Visit<EventState>): void {
   if (!allowed || flaw === "no resend") return;
   for (const { id, saga } of open(state.rows)) {
-    const next = queue(state, outbox(id, saga).map(textOf));
+    const record: Saga = flaw === "events go on with calls" ? { ...saga, mode: "events" } : saga;
+    const next = queue(state, outbox(id, record).map(textOf));
     if (next.queued.length > state.queued.length) visit(`what the record of ${id} says is sent again`, next);
   }
 }

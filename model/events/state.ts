@@ -13,6 +13,8 @@ export interface EventState {
   /** In all queues; one that is there twice is one that comes again. Each may come at any time, and in any order. */
   readonly queued: readonly string[];
   readonly stories: Readonly<Record<string, Story>>;
+  /** The steps that the driver of a checkout by calls has attempted, the last one first. */
+  readonly attempted: Readonly<Record<string, readonly string[]>>;
   readonly budget: { readonly checkouts: number; readonly crashes: number; readonly lost: number };
 }
 
