@@ -86,6 +86,15 @@ export const RESTORES: readonly Mutant[] = [
     name: "as the restore tells: the log is not read for it",
   }),
   log({
+    what: "a reply is compared with what was seen after it",
+    file: "commit/append-turns.ts",
+    before: "isBehind(Number(reached), seen)",
+    after: "isBehind(Number(reached), writer.seen)",
+    promise: "100 processes find an empty Redis at once",
+    tests: "log-replay/test/commit/append-turns",
+    name: "a reply that is late",
+  }),
+  log({
     what: "who waits for a restore counts the time in which nobody could run",
     file: "recover/recovery.ts",
     before: "      await sleep(wait);\n      patience.waits(wait);",

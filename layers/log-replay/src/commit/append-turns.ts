@@ -108,6 +108,8 @@ export class AppendTurns {
     const { writer } = this;
     const connection = await this.#connected();
     const waiting = [...this.#waiting];
+    // Of now: what others show meanwhile is later than the reply.
+    const { seen } = writer;
     const replies = await connection.transaction([
       ["get", GUARD],
       ["set", TURN, this.#token, "NX", "PX", TURN_LIFE],
@@ -120,7 +122,7 @@ export class AppendTurns {
     const isSame =
       held !== null && judgeGuard(held, { ...readDataset(info, connection), store: held.store }) === "fine";
     // Data that went back lack what is not durable, so it would mean nothing that an entry has left the tail.
-    if (isSame && isBehind(Number(reached), writer.seen)) throw writer.goneBack("the state is behind what was seen");
+    if (isSame && isBehind(Number(reached), seen)) throw writer.goneBack("the state is behind what was seen");
     if (!isSame || waiting.some((waiter) => waiter.guard !== guard)) throw new Error("the state is another one");
     const entries = parseTail(tail);
     const last = entries.at(-1);

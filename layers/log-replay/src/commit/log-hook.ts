@@ -381,13 +381,14 @@ export class LogHook implements CommitHook<Session> {
     const connection = await this.#options.open();
     try {
       const { epoch, writer, guard, history } = current;
+      const { seen } = writer;
       const [text, info, last, tail] = (await connection.transaction([
         ["get", GUARD],
         ...ASK_STATE,
         readTailAfter(epoch, writer.enqueued),
       ])) as Reply[];
       const isSame = text === guard && readDataset(info, connection).replid === history;
-      if (!isSame || isBehind(Number(last), writer.seen)) return "other state";
+      if (!isSame || isBehind(Number(last), seen)) return "other state";
       const entries = parseTail(tail);
       const end = entries.at(-1);
       await (end ? writer.append(entries, end.n) : writer.flush());

@@ -2,9 +2,13 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
+import { Connection } from "redis-occ";
+import { AppendTurns } from "../../src/commit/append-turns.ts";
+import { EpochWriter } from "../../src/commit/epoch-writer.ts";
 import { openFileStore } from "../../src/index.ts";
 import { Worker } from "../support/crew.ts";
-import { records, replayed, segmentsIn, stage, stateOf, until } from "../support/stage.ts";
+import { add, records, replayed, segmentsIn, stage, stateOf, until } from "../support/stage.ts";
+import { door } from "../support/tampered-store.ts";
 
 const on = stage();
 const PROCESSES = 20;
@@ -105,4 +109,37 @@ test("a process that is alone asks for no turn", async () => {
   // The marker of a lost EXEC is the only `set` of a commit. A turn would be another one, and it ends by `del`.
   expect(/cmdstat_set:calls=(\d+)/.exec(commands)?.[1]).toBe("50");
   expect(commands).not.toMatch(/cmdstat_del:/);
+});
+
+test("a reply that is late, while the process has seen later commits over another connection, is no state that went back", async () => {
+  const store = await on.store();
+  const state = on.open({ store });
+  await state.occ.transact(["n"], add("n"));
+  const guard = (await on.outside.get("log:guard")) ?? "";
+  const writer = new EpochWriter(store, 1, { parent: 0, cut: 0 }, undefined);
+  on.after(() => writer.close());
+  const stop = door();
+  const turns = new AppendTurns(writer, async () => {
+    const connection = await Connection.open({ url: on.redis.url, roundTripTimeout: 2_000 });
+    on.after(() => connection.close());
+    return new Proxy(connection, {
+      get: (target, name) => {
+        if (name !== "transaction") return Reflect.get(target, name, target) as unknown;
+        return async (commands: Parameters<Connection["transaction"]>[0]) => {
+          const replies = await target.transaction(commands);
+          await stop.reach();
+          return replies;
+        };
+      },
+    });
+  });
+  // As many others as make it worth to take turns.
+  const others = ["a", "b", "c", "d"].map((name) => ({ epoch: 1, n: 1, body: `"at":"","tx":"${name}-1","set":{}` }));
+  const appended = turns.append([], 1, { others, guard });
+  await stop.reached;
+  await state.occ.transact(["n"], add("n"));
+  writer.sees(2);
+  stop.open();
+  await appended;
+  expect(writer.over).toBe(false);
 });
