@@ -58,7 +58,9 @@ test(
     const { items, users, orders } = await stateOf(client, market);
     const { paid } = orders.get(order) ?? {};
     expect([items.get(market.item)?.stock, users.get("0")]).toEqual(paid === true ? [9, 0] : [10, 5]);
-    expect(statuses(answers)[0] === 200).toBe(paid);
+    const [status] = statuses(answers);
+    // By events a machine that is too slow tells of it later.
+    if (status !== 202) expect(status === 200).toBe(paid);
   },
   4 * MINUTES,
 );
@@ -86,7 +88,8 @@ test(
   async () => {
     const market = await openMarket(client, { orders: 4, stock: 10 });
     const [order = ""] = market.orders;
-    expect((await client.post(`/orders/checkout/${order}`)).status).toBe(200);
+    expect([200, 202]).toContain((await client.post(`/orders/checkout/${order}`)).status);
+    await untilSettled(shop, client);
     const before = await stateOf(client, market);
     for (const service of SERVICES) {
       const redis = new Redis(shop.redisUrl(service));

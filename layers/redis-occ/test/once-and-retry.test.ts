@@ -60,7 +60,7 @@ test("once: repeated after an unknown outcome it tells what became of the first"
   const occ = on.client({ url: proxy.url, roundTripTimeout: 100 });
   await occ.transact(["warm"], add("warm"));
   const caught = proxy.catchNext(EXEC);
-  const answer = outcome(occ.once("id", ["n"], add("n"), { timeout: 300 }));
+  const answer = outcome(occ.once("id", ["n"], add("n"), { timeout: 2_000 }));
   const held = await caught;
   await held.deliver();
   own.pause();

@@ -90,7 +90,7 @@ test("Redis hangs: every call ends within its timeout with a retryable error, an
 
 test("Redis hangs with EXEC in its buffer: OutcomeUnknownError within the timeout, and all is well when it goes on", async () => {
   const redis = await on.ownRedis();
-  const occ = on.client({ url: redis.url, roundTripTimeout: 100, timeout: 400 });
+  const occ = on.client({ url: redis.url, roundTripTimeout: 100, timeout: 2_000 });
   await occ.transact(["n"], add("n"));
   const error = await outcome(
     occ.transact(["n"], (view) => {
@@ -109,11 +109,12 @@ test("Redis hangs for a while: a transaction with time left takes effect exactly
   await occ.transact(["n"], add("n"));
   let runs = 0;
   const answer = occ.transact(["n"], (view) => {
-    if (runs++ === 0) redis.pause();
+    if (runs++ === 0) {
+      redis.pause();
+      setTimeout(() => redis.resume(), 350);
+    }
     return add("n")(view);
   });
-  await new Promise((resolve) => setTimeout(resolve, 350));
-  redis.resume();
   expect(await answer).toBe(2);
   expect(await occ.read(["n"])).toEqual([2]);
 });
