@@ -65,7 +65,7 @@ export function consumer<M extends Message>(
     );
     await failPoint("event.answer.before");
     const failures = handled.filter((outcome) => outcome !== null);
-    await retryLater(service.name, failures);
+    await retryLater(service.name, failures, RESERVE);
     return { batchItemFailures: failures.map(({ record }) => ({ itemIdentifier: record.messageId })) };
   });
 }

@@ -14,14 +14,17 @@ export interface FailedMessage {
 
 /** Seconds until a message comes again: doubled each time, up to the longest. */
 const LONGEST_PAUSE = 60;
-/** Milliseconds: what an invocation leaves for its answer. */
-const TIMEOUT = 1_000;
 
 /**
  * Has messages come again sooner than after the visibility timeout, which has to be longer than any invocation takes.
  * Never rejects: without it they only come later.
+ * @param timeout milliseconds that the queue has for its answer
  */
-export async function retryLater(service: ServiceName, failures: readonly FailedMessage[]): Promise<void> {
+export async function retryLater(
+  service: ServiceName,
+  failures: readonly FailedMessage[],
+  timeout: number,
+): Promise<void> {
   if (failures.length === 0) return;
   try {
     const { url: QueueUrl, ...address } = queueAddress(service);
@@ -32,7 +35,7 @@ export async function retryLater(service: ServiceName, failures: readonly Failed
       // What will never be handled shall be out of the way, and be seen, soon.
       VisibilityTimeout: hopeless ? 0 : pauseAfter(Number(record.attributes.ApproximateReceiveCount)),
     }));
-    await client.call("ChangeMessageVisibilityBatch", { QueueUrl, Entries }, { timeout: TIMEOUT });
+    await client.call("ChangeMessageVisibilityBatch", { QueueUrl, Entries }, { timeout });
   } catch (error) {
     log("warn", "event", { service, error: describe(error, false) });
   }

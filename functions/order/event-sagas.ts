@@ -4,7 +4,7 @@ import { processWide } from "log-replay/process-wide";
 import { sendEvents } from "../events/sender.ts";
 import { describe, log } from "../request-log.ts";
 import { resendAfter } from "../settings/configuration.ts";
-import { outbox } from "./outbox.ts";
+import { goesByEvents, outbox } from "./outbox.ts";
 import { openOutcomes } from "./outcomes.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { inItsTrace } from "./saga-trace.ts";
@@ -64,7 +64,7 @@ const openResends = (): Promise<Resends> => processWide("shop:resends", async ()
 /** Milliseconds since 1970 at which `pushOn` has something to do for the saga. */
 export async function nextPush({ id, saga }: DrivenSaga): Promise<number> {
   if (saga.state === "running" && isOverdue(saga, Date.now())) return 0;
-  if (saga.state === "running" && outbox(id, saga).length === 0) return saga.deadline;
+  if (saga.state === "running" && !goesByEvents(saga)) return saga.deadline;
   const due = (await openResends()).due(id, saga);
   return saga.state === "running" ? Math.min(due, saga.deadline) : due;
 }

@@ -2,6 +2,12 @@ import { aboutOf, type Outgoing } from "../events/messages.ts";
 import type { Saga } from "./sagas.ts";
 
 /**
+ * Whether anybody may go forwards with the checkout. One by calls its driver may give up at any moment, and would undo only what it
+ * has done itself.
+ */
+export const goesByEvents = ({ mode }: Saga): boolean => mode === "events";
+
+/**
  * What has to be told to whom of a saga as it stands. Its record is the outbox: what is lost on its way is sent again from
  * here, and the others repeat what follows from it.
  */
@@ -10,8 +16,7 @@ export function outbox(saga: string, record: Saga): readonly Outgoing[] {
   const about = aboutOf({ saga, ...record });
   switch (record.state) {
     case "running": {
-      // Its driver may give it up at any moment, and would undo only what it has done itself.
-      if (record.mode !== "events") return [];
+      if (!goesByEvents(record)) return [];
       const lines = items.map(([item, quantity]): [string, number] => [item, quantity]);
       return [{ to: "stock", message: { type: "checkout_started", ...about, lines, user, amount: total } }];
     }

@@ -52,8 +52,8 @@ export const EVENTS: readonly Mutant[] = [
   {
     what: "a checkout that goes by calls is sent by events as well",
     file: "functions/order/outbox.ts",
-    before: '      if (record.mode !== "events") return [];\n',
-    after: "",
+    before: '=> mode === "events";',
+    after: '=> mode === "events" || mode === undefined;',
     promise: "some hosts have the other `SAGA`",
     project: "functions",
     tests: "functions/order/test/event-takeover",
