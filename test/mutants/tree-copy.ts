@@ -24,10 +24,17 @@ const PATIENCE = 5 * 60_000;
 /** Milliseconds for what a command has said before its end. */
 const LAST_WORDS = 2_000;
 
-/** A namespace of the network for each copy, where the machine allows it: tests beside each other could take each other's ports. */
-const ALONE = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$0" "$@"'];
+/**
+ * Namespaces for each copy, where the machine allows it: of the network, since tests beside each other could take each other's
+ * ports; and of processes, since a mutant's tests may leave some running, which end with the shell.
+ */
+const ALONE = [
+  ...["unshare", "--net", "--pid", "--mount-proc", "--kill-child"],
+  ...["sh", "-c", 'ip link set lo up && "$0" "$@"; exit $?'],
+];
 
-export const copiesPossible = (): number => (spawnSync("unshare", ["--net", "true"]).status === 0 ? 2 : 1);
+export const copiesPossible = (): number =>
+  spawnSync("unshare", ["--net", "--pid", "--mount-proc", "--kill-child", "true"]).status === 0 ? 2 : 1;
 
 /** What tests said, and the first of those that failed. */
 export type Outcome = { readonly passed: true } | { readonly passed: false; readonly failure: string };
