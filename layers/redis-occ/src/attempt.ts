@@ -85,7 +85,7 @@ async function readDecideCommit(
   const keys = [...declared];
   const collections = collectionsOf(group);
   const probe = hook.probe?.() ?? NO_PROBE;
-  const read = await lane.read([...hook.watch, ...keys], probe.commands, collections);
+  const read = await lane.read([...hook.watch, ...keys], probe, collections);
   const { values, replies, otherTypes, collections: contents } = read;
   const watched = values.slice(0, hook.watch.length);
 

@@ -4,6 +4,7 @@ import { databaseIn, databaseOf, readable } from "./address.ts";
 import type { Command } from "./command.ts";
 import { asOccError, ClusterError, ConnectionLostError, DatabaseError, isServerReply } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
+import { JoinedWrite } from "./joined-write.ts";
 import { checkFunction } from "./options.ts";
 
 /** A reply as ioredis gives it for strings. */
@@ -258,9 +259,12 @@ export class Connection {
     const options = keyPrefix ? { ...UTF8, keyPrefix } : UTF8;
     const sent = commands.map((command) => new RedisCommand(command[0], command.slice(1), options));
     const { stream } = this.#redis;
+    const joined = new JoinedWrite(stream);
     stream.cork();
     try {
-      for (const command of sent) void this.#redis.sendCommand(command);
+      // It only writes to it, which its type does not say.
+      for (const command of sent) void this.#redis.sendCommand(command, joined as unknown as Redis["stream"]);
+      joined.end();
     } catch (error) {
       // The command is too long for a string, and those before it must not leave without it.
       for (const { promise } of sent) promise.catch(() => undefined);

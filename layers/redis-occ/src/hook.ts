@@ -50,6 +50,8 @@ export interface HashChange {
 
 /** What a hook asks the server along with each read of `watch`. It may carry what the hook needs to judge the replies. */
 export interface Probe {
+  /** Fetched at the same instant as `watch`, and watched by nobody. Default: none. */
+  readonly keys?: readonly string[];
   readonly commands: readonly Command[];
 }
 
@@ -92,13 +94,14 @@ export interface CommitHook<Session = unknown> {
   readonly watch: readonly string[];
 
   /**
-   * Made for each attempt and each read right before it is sent. The replies are of the same instant as the values of
-   * `watch`, or later; if they are later, a value that has changed in between fails the attempt. Default: nothing.
+   * Made for each attempt and each read right before it is sent. The replies to its commands are of the same instant as the
+   * values of `watch`, or later; if they are later, a value that has changed in between fails the attempt. Default: nothing.
    */
   probe?(): Probe;
 
   /**
-   * Judges the values of `watch`, in the order of `watch`, and the replies to the probe's commands.
+   * Judges the values of `watch`, in the order of `watch`.
+   * @param replies the values of the probe's keys, and then the replies to its commands
    * @returns a session to go on with, or null: then `restore` runs and the attempt starts over
    * @throws ConnectionLostError (`Connection.lose`) where the server is not one to work with: another connection is opened
    */

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "./command.ts";
 import type { Connection, Reply } from "./connection.ts";
-import type { CommitHook, Premise } from "./hook.ts";
+import type { CommitHook, Premise, Probe } from "./hook.ts";
 import type { Collection } from "./images.ts";
 import type { Pool } from "./pool.ts";
 
@@ -17,10 +17,9 @@ export interface Lane {
   readonly lost: boolean;
   /**
    * Begins an attempt: reads `keys`, and those of `collections` as what they are.
-   * @param probe commands that only read, and whose replies are no earlier than the values
    * @param collections their keys are among `keys`
    */
-  read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading>;
+  read(keys: readonly string[], probe: Probe, collections: readonly Collection[]): Promise<Reading>;
   /**
    * When keys end, in milliseconds since 1970; null for those that stay, or are not there. From here on this counts as read, and
    * nothing else of those keys does.
@@ -49,7 +48,7 @@ export interface Reading {
   readonly otherTypes: ReadonlyMap<string, string> | undefined;
   /** Of each collection: what Redis answered, also that the key is of another type. */
   readonly collections: readonly (Reply | Error)[];
-  /** To the probe. */
+  /** The values of the probe's keys, and then the replies to its commands. */
   readonly replies: readonly Reply[];
 }
 

@@ -3,7 +3,7 @@ import type { Connection, Reply } from "./connection.ts";
 import { ServerRefusedError } from "./errors.ts";
 import type { Collection } from "./images.ts";
 import { countOf, Identity, otherTypes, toEnds, valuesOf, type Lane, type OpenLane, type Reading } from "./lane.ts";
-import type { Premise } from "./hook.ts";
+import type { Premise, Probe } from "./hook.ts";
 
 /** Words of one command. Lua passes them as arguments of a function, and has room for 8,000. */
 const MAX_WORDS = 7_000;
@@ -132,13 +132,16 @@ export class ScriptLane implements Lane {
     return this.connection.lost;
   }
 
-  async read(keys: readonly string[], probe: readonly Command[], collections: readonly Collection[]): Promise<Reading> {
+  async read(keys: readonly string[], probe: Probe, collections: readonly Collection[]): Promise<Reading> {
     const { connection } = this;
     const count = countOf(keys, this.#dedicated);
-    const all = await connection.pipeline([valuesOf(keys), ...probe, ...count, ...contentsOf(collections)]);
-    const values = keys.length > 0 ? (all[0] as (string | null)[]) : [];
-    const replies = all.slice(1, 1 + probe.length);
-    const asked = 1 + probe.length + count.length;
+    const fetched = [...(probe.keys ?? []), ...keys];
+    const all = await connection.pipeline([valuesOf(fetched), ...probe.commands, ...count, ...contentsOf(collections)]);
+    const found = fetched.length > 0 ? (all[0] as (string | null)[]) : [];
+    const beside = fetched.length - keys.length;
+    const values = found.slice(beside);
+    const asked = 1 + probe.commands.length + count.length;
+    const replies = [...found.slice(0, beside), ...all.slice(1, 1 + probe.commands.length)];
     const existing = count.length > 0 ? (all[asked - 1] as number) : undefined;
     const answers = collections.length > 0 ? (all[asked] as (Reply | Error)[]) : [];
     const contents = answers.slice(0, collections.length);

@@ -27,6 +27,13 @@ test("the replies are in the order of the commands, whoever else uses the connec
   expect(replies).toEqual(numbers.map((n) => [n, `${n}!`]));
 });
 
+test("short and long commands of one write arrive whole and in order, whatever characters are in them", async () => {
+  const connection = await open();
+  const texts = [1, 40_000, 40_000, 2, 65_536, 200_000, 0, 3].map((length, i) => `${i}é€\u{1f600}`.padEnd(length, "ü"));
+  expect(await connection.pipeline(texts.map((text) => ["echo", text]))).toEqual(texts);
+  expect(await connection.transaction(texts.map((text) => ["echo", text]))).toEqual(texts);
+});
+
 test("a transaction of which one command is refused is refused with that command's reason, and none is run", async () => {
   const connection = await open();
   const refused = connection.transaction([

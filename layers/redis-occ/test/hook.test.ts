@@ -84,6 +84,24 @@ test("a watched key of the hook that changes is a conflict like any other", asyn
   expect(await on.json("a")).toBe(1);
 });
 
+test("the probe's keys are fetched with the watched ones, and its commands are asked, of each transaction and read; a probed key that changes is no conflict", async () => {
+  await on.outside.mset("guard", "g", "place", "7", "n", "1");
+  const proxy = await on.proxy();
+  const seen: unknown[] = [];
+  const hook = hookWith({
+    watch: ["guard"],
+    probe: () => ({ keys: ["place", "none"], commands: [["strlen", "guard"]] }),
+    check: (values, _connection, replies) => (seen.push([...values, ...replies]), true),
+  });
+  const occ = on.client({ url: proxy.url, hook });
+  void beforeExec(proxy, () => on.outside.set("place", "8"));
+  expect(await occ.transact(["n"], add("n"))).toBe(2);
+  expect(await occ.read(["n"])).toEqual([2]);
+  expect(await occ.query([["get", "n"]])).toEqual(["2"]);
+  const later = ["g", "8", null, 1];
+  expect(seen).toEqual([["g", "7", null, 1], later, later]);
+});
+
 test("what check misses is restored first: no rule has run and nothing was written on the missing state", async () => {
   let restored = 0;
   const hook = hookWith({

@@ -61,7 +61,7 @@ interface SeenState {
   readonly history: string;
 }
 
-const ASK_STATE: readonly Command[] = [ASK_DATASET, ["get", LAST]];
+const STATE = { keys: [LAST], commands: [ASK_DATASET] } as const satisfies Probe;
 
 /** Milliseconds that a group waits for the append of the one before. */
 const LONGEST_IDLE = 100;
@@ -119,13 +119,13 @@ export class LogHook implements CommitHook<Session> {
 
   /** What identifies the data, and how far they are. */
   probe(): StateProbe {
-    return { commands: ASK_STATE, epoch: this.epoch, seen: this.#turns?.writer.seen ?? 0 };
+    return { ...STATE, epoch: this.epoch, seen: this.#turns?.writer.seen ?? 0 };
   }
 
   check(
     [text]: readonly (string | null)[],
     connection: Connection,
-    [info, last]: readonly Reply[],
+    [last, info]: readonly Reply[],
     probe: Probe,
   ): Session | null | Promise<Session | null> {
     const { store } = this.#options;
@@ -384,7 +384,8 @@ export class LogHook implements CommitHook<Session> {
       const { seen } = writer;
       const [text, info, last, tail] = (await connection.transaction([
         ["get", GUARD],
-        ...ASK_STATE,
+        ASK_DATASET,
+        ["get", LAST],
         readTailAfter(epoch, writer.enqueued),
       ])) as Reply[];
       const isSame = text === guard && readDataset(info, connection).replid === history;
