@@ -181,6 +181,30 @@ test("a failed saga frees the order only from its own claim", () => {
   expect(new Map(close("s", saga, { saga, order, claim: { saga: "s" } }).set).get(claimKey("o"))).toBe(null);
 });
 
+test("a saga's record says what it is about, since when, and by what it goes where that is by events", () => {
+  const at = { now: 1_000, timeout: 100 };
+  const saga = {
+    order: "o",
+    generation: "first",
+    user: "u",
+    items: [["a", 1]],
+    total: 5,
+    state: "running",
+    version: 1,
+    startedAt: 1_000,
+    deadline: 1_100,
+  };
+  expect(start("s", "o", order, at).saga).toStrictEqual(saga);
+  expect(start("s", "o", order, { ...at, mode: "sync" }).saga).toStrictEqual(saga);
+  const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+  const byEvents = start("s", "o", order, { ...at, mode: "events", traceparent });
+  expect(byEvents.saga).toStrictEqual({ ...saga, mode: "events", traceparent });
+  expect(byEvents.set).toEqual([
+    [sagaKey("s"), byEvents.saga],
+    [claimKey("o"), { saga: "s" }],
+  ]);
+});
+
 test("an order without items starts no saga", () => {
   expect(() => start("s", "o", newOrder("u", "g"), { now: 0, timeout: 1 })).toThrow(
     expect.objectContaining({ code: "empty_order" }),

@@ -278,6 +278,7 @@ test("a restore tells whether a commit is in the history where it names all that
   expect([0, 13, 14, 15, Infinity].map((seen) => tellsOf(told, 3, seen))).toEqual([false, false, true, true, true]);
   expect(tellsOf({ ...told, from: 0 }, 3, 0)).toBe(true);
   expect([2, 4].map((epoch) => tellsOf(told, epoch, 20))).toEqual([false, false]);
+  expect(tellsOf({ ...told, next: 3 }, 3, 20)).toBe(false);
   // Of an older version, which does not name the epoch that goes on from there.
   expect(tellsOf(JSON.parse('{"epoch":3,"from":14,"to":20}') as typeof told, 3, 20)).toBe(false);
 });
