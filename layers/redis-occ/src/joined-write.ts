@@ -17,8 +17,10 @@ export class JoinedWrite {
 
   /** @param chunk a command in Redis's protocol */
   write(chunk: string | Buffer): void {
-    if (this.#text.length + chunk.length > LONG) this.end();
-    if (typeof chunk === "string" && chunk.length <= LONG) this.#text += chunk;
+    const joins = typeof chunk === "string" && chunk.length <= LONG;
+    // Whatever was there before it leaves before it.
+    if (!joins || this.#text.length + chunk.length > LONG) this.end();
+    if (joins) this.#text += chunk;
     else this.#stream.write(chunk);
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { backoff } from "./backoff.ts";
 import type { Command } from "./command.ts";
 import type { Connection, Reply } from "./connection.ts";
@@ -96,9 +97,9 @@ export class Reader {
 
   async #run(): Promise<void> {
     this.#running = true;
-    // All that is asked for in this turn of the event loop belongs to the first group.
-    await Promise.resolve();
     while (this.#queue.length > 0) {
+      // All that is asked for in this turn of the event loop belongs to the group.
+      await setImmediate();
       await this.#attempt(this.#take(), (reads) => this.#submit(reads));
     }
     this.#running = false;
