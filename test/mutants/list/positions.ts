@@ -97,6 +97,15 @@ export const POSITION: readonly Mutant[] = [
     name: "put back under a process that has seen nothing",
   }),
   log({
+    what: "a refusal that helped to append counts as what it appended",
+    file: "commit/log-hook.ts",
+    before: "resolve(error, mine.at(-1) ?? null, tx)",
+    after: "resolve(error, last ?? null, tx)",
+    promise: "an old Redis lives on beside the new one",
+    tests: POSITIONS,
+    name: "a refusal on the old one that helps to append",
+  }),
+  log({
     what: "a guard of an epoch before the one that a process has worked in is taken",
     file: "protocol.ts",
     before: "return writer.over ? writer.epoch : writer.epoch - 1;",

@@ -197,6 +197,15 @@ export const RESTORES: readonly Mutant[] = [
     name: "a restore that fails is tried again less and less often",
   }),
   log({
+    what: "damage is looked for again at once, wherever it was found",
+    file: "recover/recovery.ts",
+    before: "error instanceof LogDamageError && !progress.hasBegun",
+    after: "error instanceof LogDamageError",
+    promise: "restores fail, again and again",
+    tests: "log-replay/test/recover/many",
+    name: "damage that only a replay finds",
+  }),
+  log({
     what: "epochs in which nothing was committed are part of the history",
     file: "protocol.ts",
     before: "history.findLast(({ from, to }) => from < to)",

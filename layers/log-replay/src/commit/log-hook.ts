@@ -244,7 +244,8 @@ export class LogHook implements CommitHook<Session> {
     const appended = last ? turns.append([...others, ...mine], last.n, { others, guard }) : writer.flush();
     return appended
       .then(() => (mine.length > 0 ? undefined : writer.confirm()))
-      .catch((error: unknown) => this.#outcomes.resolve(error, last ?? null, tx));
+      // A group that wrote nothing has only read, however much it helped to append.
+      .catch((error: unknown) => this.#outcomes.resolve(error, mine.at(-1) ?? null, tx));
   }
 
   /**

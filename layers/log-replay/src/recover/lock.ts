@@ -86,10 +86,11 @@ export class RestoreLock {
       this.#renewed = performance.now();
       const replies = await this.#connection.transaction([...commands, last]);
       if (replies === null) throw new ConnectionLostError("the lock of the restore was lost");
+      // Whatever has failed in it, the lock says its number by now.
+      this.#writes++;
       const failure = replies.find((reply) => reply instanceof Error);
       if (failure !== undefined)
         throw new ConnectionLostError(`a restoring write failed: ${failure.message}`, { cause: failure });
-      this.#writes++;
       this.#progressed = performance.now();
       if (releases) clearInterval(this.#heartbeat);
     });

@@ -151,14 +151,14 @@ async function restoreUnder(
     await lock.release().catch(() => undefined);
     throw error;
   }
-  const progress: Progress = { idle: 0 };
+  const progress: Progress = { idle: 0, hasBegun: false };
   try {
     await restore(epoch, lock, options, progress);
     return epoch;
   } catch (error) {
     const pause = pauseAfter(Math.max(progress.idle, options.failures ?? 0));
-    // Damage is found again without a claim.
-    if (error instanceof LogDamageError) await lock.release().catch(() => undefined);
+    // Damage that the survey finds is found again without a claim.
+    if (error instanceof LogDamageError && !progress.hasBegun) await lock.release().catch(() => undefined);
     else {
       options.onFailure?.(error, pause);
       await lock.holdBack(pause).catch(() => undefined);
@@ -176,6 +176,7 @@ function pauseAfter(failures: number): number {
 interface Progress {
   /** Epochs before this one in which nothing was committed. */
   idle: number;
+  hasBegun: boolean;
 }
 
 async function restore(epoch: number, lock: RestoreLock, options: RecoveryOptions, progress: Progress): Promise<void> {
@@ -189,6 +190,7 @@ async function restore(epoch: number, lock: RestoreLock, options: RecoveryOption
   progress.idle = found.idle.length;
   for (const { segment, copy } of found.truncated) onEvent({ event: "segment truncated", segment, copy });
   await begin(epoch, options, found);
+  progress.hasBegun = true;
   const survey = (await options.amend?.(epoch, found, renew)) ?? found;
 
   const names = await fromNewestSnapshot(store, async (snapshot) => {

@@ -5,6 +5,7 @@ import { openFileStore } from "../../src/index.ts";
 import { surveyHistory } from "../../src/recover/survey.ts";
 import { counted } from "../support/counted-store.ts";
 import { tampered } from "../support/tampered-store.ts";
+import { append, begun, entry } from "../support/logs.ts";
 import { add, listener, outcome, replayed, stage, until } from "../support/stage.ts";
 
 const on = stage();
@@ -134,6 +135,21 @@ test("a log that is damaged is claimed once: whoever comes later finds the damag
     await state.close();
   }
   expect(await store.claims()).toEqual([1, 2]);
+});
+
+test.each([
+  ["within a chunk", 0],
+  ["over chunks", 1_500],
+])("damage that only a replay finds, %s, is told to all and leaves few epochs", async (_where, between) => {
+  const store = await on.store();
+  await begun(store, 1, { parent: 0, cut: 0, format: 3 });
+  const others = Object.fromEntries(Array.from({ length: between }, (_, i) => [`x${i}`, i]));
+  // Fields of a string, each record with a good checksum.
+  await append(store, 1, [entry(1, 1, { k: "text" })], [entry(1, 2, others)], [entry(1, 3, {}, {}, { k: { a: 1 } })]);
+  const state = on.open({ store, hashes: true });
+  for (let i = 0; i < 12; i++)
+    expect(await outcome(state.occ.read(["k"]))).toMatchObject({ code: "log_damaged", transient: false });
+  expect((await store.claims()).length).toBeLessThan(6);
 });
 
 test("a slow restore keeps its lock as long as it gets on: nobody else claims meanwhile", async () => {

@@ -321,6 +321,28 @@ describe("two servers that are alive", () => {
     expect(await a.occ.transact(["n"], add("n"))).toBe(2);
   });
 
+  test.each([true, false])(
+    "a refusal on the old one that helps to append is no older than an answer from the new one (known there before: %s)",
+    async (isKnown) => {
+      const { folder } = await on.store();
+      const old = await on.ownRedis();
+      const late = on.open({ url: old.url, store: await on.store(folder) });
+      if (isKnown) await late.ready();
+      const writer = on.open({ url: old.url, store: await on.store(folder) });
+      await writer.occ.transact(["n"], () => ({ result: 0, set: { n: 0 } }));
+      await writer.close();
+      const next = on.open({ store: await on.store(folder) });
+      expect(await next.occ.transact(["n"], add("n", 5))).toBe(5);
+
+      const refusal = await outcome(
+        late.occ.transact(["n"], (view) => {
+          throw new Error(`there are ${view.get<number>("n")}`);
+        }),
+      );
+      expect(refusal).toMatchObject({ message: "there are 5" });
+    },
+  );
+
   test("the address leads back to the former one: the state is brought there", async () => {
     const { folder } = await on.store();
     const [old, next] = [await on.ownRedis(), await on.ownRedis()];
