@@ -276,7 +276,10 @@ export function isServerReply(error: unknown): boolean {
   return error instanceof Error && error.name === "ReplyError";
 }
 
-/** Redis refused a command, and will again: whoever did not ask for that one may fare better alone. */
+/**
+ * Redis refused a command, and will again, or it is too long to be sent: whoever did not ask for that one may fare better alone.
+ */
 export function isRefusedForGood(error: unknown): boolean {
+  if (error instanceof RangeError) return true;
   return (error instanceof ServerRefusedError || error instanceof AccessError) && !error.transient;
 }

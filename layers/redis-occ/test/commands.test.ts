@@ -29,6 +29,39 @@ test("commands of a rule run with what it sets, after that and in their order", 
   expect(heard).toEqual(["booked"]);
 });
 
+test("a command with a Buffer runs in its place: within its EXEC, and not where that is in vain", async () => {
+  const proxy = await on.proxy();
+  const occ = on.client({ url: proxy.url, maxAttempts: 1 });
+  const append = (view: View) => ({
+    ...add("n")(view),
+    commands: [["append", "raw", Buffer.from("x")]] satisfies Command[],
+  });
+  void beforeExec(proxy, () => on.outside.set("n", "5"));
+  expect(await outcome(occ.transact(["n"], append))).toMatchObject({ code: "conflict", unchanged: true });
+  expect(await on.outside.get("raw")).toBeNull();
+  expect(await occ.transact(["n"], append)).toBe(6);
+  expect(
+    await occ.query([
+      ["get", "n"],
+      ["get", Buffer.from("raw")],
+      ["get", "n"],
+    ]),
+  ).toEqual(["6", "x", "6"]);
+});
+
+test("a rule with more words than a command can have gets an error of its own; its group commits without it", async () => {
+  const occ = on.client();
+  const words = Array.from({ length: 70_000 }, (_, i) => `k${i}`);
+  const [long, many, fine] = await Promise.all([
+    outcome(occ.transact([], () => with_(["sadd", "s", ...words]))),
+    outcome(occ.transact([], () => ({ result: 0, set: Object.fromEntries(words.map((key) => [key, 1])) }))),
+    occ.transact(["n"], add("n")),
+  ]);
+  expect([long, many]).toEqual([expect.any(RangeError), expect.any(RangeError)]);
+  expect(fine).toBe(1);
+  expect(await on.outside.keys("*")).not.toContain("k1");
+});
+
 test("a rule that only has commands counts as a write, and its EXEC in vain runs none of them", async () => {
   const occ = on.client();
   expect(await occ.transact([], () => with_(["incr", "i"]))).toBe("done");
