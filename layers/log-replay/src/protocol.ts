@@ -133,6 +133,34 @@ export function nextEpoch(highestClaim: number): number {
   return highestClaim + 1;
 }
 
+/**
+ * The claims that are lost: those between the lowest one that is there and `highest`. Without one of them the epoch before it would
+ * be taken for one that is not over. Those below the lowest one were removed with what had been passed over, from the lowest on.
+ * Nobody may make one of them again: the claim after it is not there, so its own epoch would be taken for one that is not over.
+ * @param claims what is there, in any order
+ * @param begun the epochs that have begun; what counts where no claim is left at all
+ * @returns in ascending order
+ */
+export function lostClaims(claims: readonly number[], begun: Iterable<number>): number[] {
+  const there = new Set(claims);
+  const known = [...begun].sort((a, b) => a - b);
+  const ascending = [...there].sort((a, b) => a - b);
+  const lowest = ascending[0] ?? known[0] ?? 1;
+  const highest = Math.max(ascending.at(-1) ?? 0, known.at(-1) ?? 0);
+  const lost: number[] = [];
+  for (let epoch = lowest; epoch <= highest; epoch++) if (!there.has(epoch)) lost.push(epoch);
+  return lost;
+}
+
+/**
+ * Whether a later epoch goes on from one before this one. Nothing in it counts, so what says how it began may have been
+ * forgotten, also where records turn up in it later.
+ */
+export function isPassedOver(epoch: number, begins: ReadonlyMap<number, Begin>): boolean {
+  for (const [later, { parent }] of begins) if (parent < epoch && epoch < later) return true;
+  return false;
+}
+
 /** One epoch's part of the history: its commits after `from` up to and including `to`. */
 export interface Stretch {
   readonly epoch: number;

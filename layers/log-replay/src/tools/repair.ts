@@ -1,11 +1,12 @@
 import { encodeFrame } from "../format/frame.ts";
 import { formatOf, named } from "../format/version.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
-import { chain, lastBegun, type Stretch } from "../protocol.ts";
+import { chain, isPassedOver, lastBegun, type Stretch } from "../protocol.ts";
 import { claimNext } from "../recover/recovery.ts";
 import type { Position } from "../format/record.ts";
 import type { Begin, LogStore, RepairableStore, Segment } from "../stores/store.ts";
 import { EpochReader } from "../read/epoch-reader.ts";
+import { findLostClaims } from "./lost-claims.ts";
 import { salvage, type Salvage } from "./salvage.ts";
 import type { OnTorn } from "../read/segment-cursor.ts";
 import { verify, type Finding } from "./verify.ts";
@@ -16,7 +17,7 @@ export interface RepairPlan {
   readonly damages: readonly Finding[];
   /** Segments that are replaced by what is intact in them, line by line; the old ones are kept under another name. */
   readonly replace: readonly Segment[];
-  /** Lost claims, and lost begins as the records around them tell them. */
+  /** Lost claims, above the lowest one that is there; and lost begins as the records around them tell them. */
   readonly claims: readonly number[];
   readonly begins: ReadonlyMap<number, Begin>;
   /**
@@ -44,7 +45,7 @@ export async function planRepair(store: LogStore): Promise<RepairPlan> {
     .map(({ file, line, what }) => `${file}:${line}: ${what}: nobody can say which is true`);
   const found = await store.begins(() => undefined);
   const claimed = await store.claims();
-  const claims = [...found.keys()].filter((epoch) => !claimed.includes(epoch));
+  const claims = await findLostClaims(store, found.keys());
   const begins = await lostBegins(store, found, claimed);
   const known = new Map([...found, ...begins]);
   const history = chain(known, lastBegun(known));
@@ -102,7 +103,7 @@ export interface Repaired {
 export async function repair(store: RepairableStore, plan: RepairPlan): Promise<Repaired> {
   if (plan.hopeless.length > 0) throw new TypeError(plan.hopeless.join("; "));
   const copies: { segment: string; copy: string }[] = [];
-  for (const epoch of plan.claims) await store.claim(epoch);
+  if (plan.claims.length > 0) await claimAgain(store);
   for (const segment of plan.replace) {
     await rewrite(store, segment.epoch, await salvage(store, segment));
     copies.push({ segment: segment.name, copy: await store.setAside(segment) });
@@ -119,6 +120,18 @@ export async function repair(store: RepairableStore, plan: RepairPlan): Promise<
   return { copies, epoch };
 }
 
+/**
+ * From the highest one down, so that each finds the next one there, wherever this breaks off: else its epoch would be taken for one
+ * that is not over. What is lost is looked for anew each time, because others may have removed what a plan, or a look, has seen.
+ */
+async function claimAgain(store: LogStore): Promise<void> {
+  for (;;) {
+    const lost = await findLostClaims(store, (await store.begins(() => undefined)).keys());
+    if (lost.length === 0) return;
+    for (const epoch of lost.reverse()) await store.claim(epoch);
+  }
+}
+
 async function damagesOf(store: LogStore): Promise<Finding[]> {
   const damages: Finding[] = [];
   for await (const finding of verify(store)) if (finding.kind === "damage") damages.push(finding);
@@ -127,7 +140,7 @@ async function damagesOf(store: LogStore): Promise<Finding[]> {
 
 /**
  * An epoch goes on after the commit before its first one, or, if it has none, where the next epoch goes on. Its parent
- * is the last epoch that had begun before it.
+ * is the last epoch that had begun before it. How one began that was passed over may have been forgotten, and is not lost.
  */
 async function lostBegins(
   store: LogStore,
@@ -137,7 +150,7 @@ async function lostBegins(
   const lost = new Map<number, Begin>();
   const highest = Math.max(0, ...found.keys(), ...claimed);
   for (let epoch = 1; epoch <= highest; epoch++) {
-    if (found.has(epoch)) continue;
+    if (found.has(epoch) || isPassedOver(epoch, found)) continue;
     const cut =
       (await firstCommit(store, epoch)) ??
       Math.min(Infinity, ...[...found.values()].filter(({ parent }) => parent === epoch).map((begin) => begin.cut + 1));

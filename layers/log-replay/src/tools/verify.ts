@@ -2,10 +2,11 @@ import { GoneError, LogDamageError } from "../errors.ts";
 import { contentOf, merged, textOf, type Merged } from "../format/change.ts";
 import { eachChange, parseRecord, timeOf, type LogRecord } from "../format/record.ts";
 import { formatOf, WITH_HASHES } from "../format/version.ts";
-import { chain, lastBegun, type Stretch } from "../protocol.ts";
+import { chain, isPassedOver, lastBegun, type Stretch } from "../protocol.ts";
 import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore } from "../stores/store.ts";
 import { EpochReader, type SegmentLine } from "../read/epoch-reader.ts";
+import { findLostClaims } from "./lost-claims.ts";
 
 /** Something that was found in a log. */
 export interface Finding {
@@ -67,8 +68,13 @@ export async function* verify(store: LogStore, { law }: VerifyOptions = {}): Asy
       `the chain of epochs below ${last} is broken: a beginning is lost, or refers to one that is`,
     );
   const claims = await store.claims();
-  for (const epoch of begins.keys())
-    if (!claims.includes(epoch)) found.add("damage", `epoch ${epoch}`, 0, "it has begun, and its claim is gone");
+  for (const epoch of await findLostClaims(store, begins.keys()))
+    found.add(
+      "damage",
+      `epoch ${epoch}`,
+      0,
+      begins.has(epoch) ? "it has begun, and its claim is gone" : "its claim is gone, and later ones are there",
+    );
   yield* found.take();
 
   const hasHashes = formatOf(begins.values()) >= WITH_HASHES;
@@ -76,8 +82,10 @@ export async function* verify(store: LogStore, { law }: VerifyOptions = {}): Asy
   let records = 0;
   for (const epoch of [...new Set([...claims, ...begins.keys()])].sort((a, b) => a - b)) {
     const part = history?.find((stretch) => stretch.epoch === epoch);
-    if (part === undefined) await readOutside(store, epoch, begins.has(epoch) || history === null, found);
-    else {
+    if (part === undefined) {
+      const hasBegun = begins.has(epoch) || history === null || isPassedOver(epoch, begins);
+      await readOutside(store, epoch, hasBegun, found);
+    } else {
       for await (const record of readPart(store, part, found)) {
         records++;
         check(record);
@@ -122,7 +130,7 @@ async function readNewestSnapshot(store: LogStore, found: Findings): Promise<voi
   }
 }
 
-/** An epoch that is no part of the history. */
+/** An epoch that is no part of the history. @param begun whether it began, as far as anybody can tell */
 async function readOutside(store: LogStore, epoch: number, begun: boolean, found: Findings): Promise<void> {
   const [segment] = await store.segments(epoch);
   if (segment === undefined) return;

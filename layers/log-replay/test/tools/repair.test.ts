@@ -4,23 +4,16 @@ import { describe, expect, test } from "@jest/globals";
 import { compact, openFileStore, stateAt } from "../../src/index.ts";
 import { planRepair, repair } from "../../src/tools/index.ts";
 import { append, begun, entry } from "../support/logs.ts";
-import { add, replayed, segmentsIn, stage, until } from "../support/stage.ts";
-import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from "./support.ts";
+import { add, outcome, replayed, segmentsIn, stage, until } from "../support/stage.ts";
+import { claimOf, dropCommit, flipBit, oneWriter, segmentWith, tidied, twoEpochs, verified } from "./support.ts";
 
 const on = stage();
+const NOTHING = { damages: [], replace: [], claims: [], begins: new Map(), cut: null, torn: [], hopeless: [] };
 const opened = (folder: string) => openFileStore({ folder });
 
 test("nothing is to be done about a log that is well", async () => {
   const { store } = await twoEpochs(on);
-  expect(await planRepair(store)).toEqual({
-    damages: [],
-    replace: [],
-    claims: [],
-    begins: new Map(),
-    cut: null,
-    torn: [],
-    hopeless: [],
-  });
+  expect(await planRepair(store)).toEqual(NOTHING);
 });
 
 test("a commit that only one segment had, spoilt: the history ends before it, and goes on", async () => {
@@ -103,6 +96,52 @@ test("a lost beginning and a lost claim are told by what is around them", async 
   );
   await repair(await opened(store.folder), { ...plan });
   expect(await verified(store)).toMatchObject({ summary: { records: 6, epochs: 2 } });
+});
+
+test("epochs that were tidied away stay so: a process on a former server answers nothing of theirs after a repair", async () => {
+  const { folder, former, state } = await tidied(on);
+  const store = await opened(folder);
+  // Records that turn up in them change nothing.
+  for (const epoch of [5, 21]) await append(store, epoch, [entry(epoch, 2, { n: 9 })]);
+  const plan = await planRepair(store);
+  expect(plan).toEqual(NOTHING);
+  // A plan from before they were tidied away, when a claim was lost among them.
+  await repair(store, { ...plan, claims: [5] });
+  expect(await store.claims()).toEqual([21, 22]);
+  expect([...(await store.begins()).keys()]).toEqual([1, 22]);
+  await expect(store.isSealed(1)).rejects.toMatchObject({ code: "log_unavailable" });
+  expect(await outcome(former.occ.read(["n"]))).not.toEqual([1]);
+  // It restores its server first, in an epoch of its own.
+  expect(await former.occ.transact(["n"], add("n"))).toBe(102);
+  expect(await state.occ.read(["n"])).toEqual([102]);
+});
+
+test("lost claims are made again from the highest one down, so none is there without the next one", async () => {
+  const { store } = await twoEpochs(on);
+  for (let epoch = 3; epoch <= 7; epoch++) await store.claim(epoch);
+  for (const epoch of [1, 3, 4, 6]) await rm(join(store.folder, claimOf(epoch)));
+  const repairable = await opened(store.folder);
+  const plan = await planRepair(repairable);
+  expect(plan.claims).toEqual([3, 4, 6]);
+  const made: number[] = [];
+  const { claim } = repairable;
+  repairable.claim = (epoch) => {
+    made.push(epoch);
+    return claim.call(repairable, epoch);
+  };
+  await repair(repairable, plan);
+  expect(made).toEqual([6, 4, 3]);
+  expect(await store.claims()).toEqual([2, 3, 4, 5, 6, 7]);
+  expect((await verified(store)).damages).toEqual([]);
+});
+
+test("where no claim is left at all, each is made again", async () => {
+  const { store } = await twoEpochs(on);
+  for (const epoch of [1, 2]) await rm(join(store.folder, claimOf(epoch)));
+  const plan = await planRepair(store);
+  expect(plan.claims).toEqual([1, 2]);
+  await repair(await opened(store.folder), plan);
+  expect([await store.isSealed(1), await store.isSealed(2)]).toEqual([true, false]);
 });
 
 test("a segment with a torn end is truncated, with a copy kept, only where its writer is gone", async () => {

@@ -1,8 +1,8 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { LoggedRedis, LogStore } from "../../src/index.ts";
 import { verify, type Finding, type Law, type Verified } from "../../src/tools/index.ts";
-import { add, segmentsIn, type Stage } from "../support/stage.ts";
+import { add, segmentsIn, until, type Stage } from "../support/stage.ts";
 
 /** A log with two epochs and two writers: commits 1 to 6, the fourth and later ones after Redis was lost. */
 export async function twoEpochs(
@@ -18,6 +18,27 @@ export async function twoEpochs(
     meta: { op: "swap", saga: "s1" },
   });
   return { store, first, second };
+}
+
+/** The name of an epoch's claim. */
+export const claimOf = (epoch: number): string => `claim-${String(epoch).padStart(8, "0")}`;
+
+/**
+ * A log whose first commit is in epoch 1, with 20 idle epochs after it, which the restore of epoch 22 has tidied away: the claims
+ * of 21 and 22 are left, and the begins of 1 and 22. What worked in epoch 1 is open still, on another Redis, and has not noticed.
+ */
+export async function tidied(on: Stage): Promise<{ folder: string; former: LoggedRedis; state: LoggedRedis }> {
+  const { folder } = await on.store();
+  const former = on.open({ url: (await on.ownRedis()).url, store: await on.store(folder) });
+  await former.occ.transact(["n"], add("n"));
+  for (let epoch = 2; epoch <= 21; epoch++) {
+    await writeFile(join(folder, claimOf(epoch)), "");
+    await writeFile(join(folder, `begin-${String(epoch).padStart(8, "0")}.json`), `{"parent":1,"cut":1}\n`);
+  }
+  const state = on.open({ store: await on.store(folder) });
+  await state.occ.transact(["n"], add("n", 100));
+  await until(async () => (await readdir(folder)).filter((name) => name.startsWith("claim-")).length === 2);
+  return { folder, former, state };
 }
 
 export async function verified(

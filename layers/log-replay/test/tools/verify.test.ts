@@ -2,8 +2,9 @@ import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { compact, openFileStore } from "../../src/index.ts";
+import { append, entry } from "../support/logs.ts";
 import { add, segmentsIn, stage } from "../support/stage.ts";
-import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from "./support.ts";
+import { claimOf, dropCommit, flipBit, oneWriter, segmentWith, tidied, twoEpochs, verified } from "./support.ts";
 
 const on = stage();
 
@@ -99,6 +100,38 @@ test("a lost claim", async () => {
   const { store } = await twoEpochs(on);
   await rm(join(store.folder, "claim-00000002"));
   expect((await verified(store)).damages).toEqual(["epoch 2:0: it has begun, and its claim is gone"]);
+});
+
+test("a claim that is lost between others, also of an epoch that never began: the one before it would count as going on", async () => {
+  const { store } = await twoEpochs(on);
+  await store.claim(3);
+  await store.claim(4);
+  await rm(join(store.folder, claimOf(3)));
+  expect((await verified(store)).damages).toEqual(["epoch 3:0: its claim is gone, and later ones are there"]);
+});
+
+test("what a list of claims lacks because others claim, or tidy up, while it is read is not lost", async () => {
+  const { folder } = await tidied(on);
+  const store = await openFileStore({ folder });
+  const { claims } = store;
+  for (const first of [
+    [3, 5, 21, 22],
+    [20, 22],
+  ]) {
+    const lists = [first, first];
+    store.claims = async () => lists.shift() ?? claims.call(store);
+    expect((await verified(store)).damages).toEqual([]);
+  }
+});
+
+test("a log whose idle epochs were tidied away is well, also where a record turns up in one of them later", async () => {
+  const { folder } = await tidied(on);
+  const store = await openFileStore({ folder });
+  expect(await verified(store)).toMatchObject({ findings: [], summary: { records: 2, epochs: 2 } });
+  for (const epoch of [5, 21]) await append(store, epoch, [entry(epoch, 2, { n: 9 })]);
+  const { findings, damages } = await verified(store);
+  expect(damages).toEqual([]);
+  expect(findings.map(({ what }) => what)).toEqual(["a later epoch passed over it: its 1 records do not count"]);
 });
 
 test("two segments that disagree about a commit: both places", async () => {
