@@ -109,6 +109,39 @@ export const TOOLS: readonly Mutant[] = [
     name: "tidied away",
   },
   {
+    what: "adopt sets its mark first, and takes it back where somebody wrote",
+    file: "layers/log-replay/src/tools/adopt.ts",
+    before: "    const [marked] = await connection.pipeline([",
+    after:
+      '    await connection.pipeline([["set", STORE, store.id]]);\n' +
+      '    await connection.pipeline([["del", STORE]]);\n' +
+      "    const [marked] = await connection.pipeline([",
+    promise: "data are marked as a log's",
+    project: "layers",
+    tests: "log-replay/test/tools/adopt",
+    name: "just before the mark",
+  },
+  {
+    what: "adopt marks data that somebody has written to since",
+    file: "layers/log-replay/src/tools/adopt.ts",
+    before: " then return 0 end\n",
+    after: " then break end\n",
+    promise: "Data of no log, or of another one, are never wiped",
+    project: "layers",
+    tests: "log-replay/test/tools/adopt",
+    name: "whoever writes meanwhile",
+  },
+  {
+    what: "adopt does not look whether its epoch was ended meanwhile",
+    file: "layers/log-replay/src/tools/adopt.ts",
+    before: "  if (await store.isSealed(epoch)) throw begunMeanwhile(store);\n",
+    after: "",
+    promise: "a recovery ends the epoch that data are adopted into",
+    project: "layers",
+    tests: "log-replay/test/tools/adopt",
+    name: "a recovery that ends the epoch",
+  },
+  {
     what: "a restore in the log alone claims no epoch",
     file: "layers/log-replay/src/tools/restore-to.ts",
     before: "  const epoch = await claimNext(store);\n",

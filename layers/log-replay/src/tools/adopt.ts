@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { Connection, DecodeError, WrongTypeError, type Reply } from "redis-occ";
+import { Connection, DecodeError, WrongTypeError } from "redis-occ";
 import { StoreMismatchError } from "../errors.ts";
 import { encodeFrame } from "../format/frame.ts";
 import { encodeBody, encodeNotes } from "../format/record.ts";
@@ -61,14 +61,8 @@ export async function adopt({ url, store, expiry = false, hashes = false }: Adop
       throw new StoreMismatchError(`log ${store.id} has a history already: adopt needs an empty store`);
     const before = await writesOf(connection);
     const keys = await write(contentsOf(connection, permits), store, permits);
-    const replies = await connection.transaction([
-      ["info", "persistence"],
-      ["set", STORE, store.id, "NX"],
-    ]);
-    const [persistence, marked] = replies ?? [];
-    if (marked !== "OK") throw new StoreMismatchError("Redis holds the state of a log already");
-    if (writesIn(persistence) === before) return { keys };
-    await connection.pipeline([["del", STORE]]);
+    const [marked] = await connection.pipeline([["eval", MARK, 1, STORE, store.id, ...before]]);
+    if (marked === 1) return { keys };
     throw new StoreMismatchError(
       "somebody wrote to this Redis while its data were read, or it was saved: adopt them again",
     );
@@ -77,15 +71,27 @@ export async function adopt({ url, store, expiry = false, hashes = false }: Adop
   }
 }
 
-async function writesOf(connection: Connection): Promise<string> {
+/** Lines of INFO persistence, of which one is another after any write to the server. */
+async function writesOf(connection: Connection): Promise<string[]> {
   const [info] = await connection.pipeline([["info", "persistence"]]);
-  return writesIn(info);
+  return [...String(info).matchAll(/^rdb_(?:changes_since_last_save|last_save_time|saves):\d+/gm)].map(
+    ([line]) => line,
+  );
 }
 
-/** What is another text after any write to the server. @param info INFO persistence */
-function writesIn(info: Reply | Error | undefined): string {
-  return [...String(info).matchAll(/^rdb_(?:changes_since_last_save|last_save_time):\d+/gm)].join();
-}
+/**
+ * Marks the database as a log's, if nobody has written to the server since. In one step: a mark that is set first, and taken back
+ * where somebody wrote, stays where the connection is lost in between, and the next start would believe it and wipe the data.
+ * KEYS[1] the mark; ARGV[1] the log's identity, then the lines that INFO persistence has to have still
+ * @returns 1, or 0 where nothing was done
+ */
+const MARK = `
+local info = redis.call('INFO', 'persistence')
+for i = 2, #ARGV do
+  if not string.find(info, '\\n' .. ARGV[i] .. '\\r', 1, true) then return 0 end
+end
+return redis.call('SET', KEYS[1], ARGV[1], 'NX') and 1 or 0
+`;
 
 /** Some keys: their values, null of hashes; the fields of those; and when those keys end that do. */
 interface Contents {
@@ -190,7 +196,7 @@ function imageOf(key: string, text: string, field?: string): string {
 /** The first epoch of the log. @returns how many keys it has */
 async function write(contents: AsyncIterable<Contents>, store: LogStore, permits: Permits): Promise<number> {
   const epoch = await claimNext(store);
-  if (epoch !== 1) throw new StoreMismatchError(`log ${store.id} was begun by somebody else meanwhile`);
+  if (epoch !== 1) throw begunMeanwhile(store);
   await begin(epoch, { store, ...permits }, { parent: 0, cut: 0, format: FORMAT });
   const segment = store.createSegment(epoch);
   const process = randomBytes(6).toString("hex");
@@ -207,5 +213,11 @@ async function write(contents: AsyncIterable<Contents>, store: LogStore, permits
   } finally {
     await segment.close();
   }
+  // As after every append: a claim made before this look may have cut the epoch off below the data, which a start would then wipe.
+  if (await store.isSealed(epoch)) throw begunMeanwhile(store);
   return keys;
+}
+
+function begunMeanwhile({ id }: LogStore): StoreMismatchError {
+  return new StoreMismatchError(`log ${id} was begun by somebody else meanwhile`);
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { adopt } from "../../src/tools/index.ts";
 import { add, outcome, records, replayed, stage, stateOf } from "../support/stage.ts";
+import { tampered } from "../support/tampered-store.ts";
 import { verified } from "./support.ts";
 
 const on = stage();
@@ -65,6 +66,58 @@ test("whoever writes meanwhile is noticed: nothing is marked, and nothing is wip
   // And the next one begins with an empty store.
   expect(await outcome(adopt({ url: on.redis.url, store }))).toMatchObject({ code: "log_mismatch" });
   expect(await adopt({ url: on.redis.url, store: await on.store() })).toEqual({ keys: 2 });
+});
+
+test("whoever writes just before the mark is noticed too, and a lost connection leaves no mark behind: nothing is wiped", async () => {
+  for (const end of ["pass", "cut"] as const) {
+    await on.outside.flushall();
+    await on.outside.set("n", "1");
+    const store = await on.store();
+    const proxy = await on.proxy();
+    let held = 0;
+    // Whatever could set a mark, or take it back, beside what is asked of the permissions before.
+    for (const command of ["eval", "set", "del"])
+      proxy.catchAll(command, (caught) => {
+        const what = held++ === 0 ? end : "cut";
+        void on.outside.set("n", "2").then(() => caught[what]());
+      });
+    expect(await outcome(adopt({ url: proxy.url, store }))).toMatchObject({
+      code: end === "pass" ? "log_mismatch" : "connection_lost",
+    });
+    expect(await outcome(on.open({ store }).ready())).toMatchObject({ code: "log_mismatch" });
+    expect(await stateOf(on.outside)).toEqual({ n: "2" });
+    expect(await on.outside.exists("log:store")).toBe(0);
+  }
+});
+
+test("a save does not hide a write, though it sets the count of writes back", async () => {
+  const { url } = await on.ownRedis({ args: ["--dir", await on.folder()] });
+  const outside = on.connect(url);
+  await outside.set("n", "1");
+  await outside.save();
+  const store = tampered(await on.store(), {
+    beforeAppend: async () => {
+      await outside.set("n", "2");
+      await outside.save();
+    },
+  });
+  expect(await outcome(adopt({ url, store }))).toMatchObject({ code: "log_mismatch" });
+  expect(await outside.exists("log:store")).toBe(0);
+});
+
+test("a recovery that ends the epoch in the middle of it: nothing is marked, because the log does not have the data", async () => {
+  await on.outside.set("n", "1");
+  const { folder } = await on.store();
+  const other = on.open({ url: (await on.ownRedis()).url, store: await on.store(folder) });
+  const store = tampered(await on.store(folder), {
+    beforeAppend: async () => void (await other.occ.transact(["n"], add("n", 5))),
+  });
+  expect(await outcome(adopt({ url: on.redis.url, store }))).toMatchObject({
+    code: "log_mismatch",
+    message: expect.stringContaining("begun by somebody else") as unknown,
+  });
+  expect(await outcome(on.open({ store: await on.store(folder) }).ready())).toMatchObject({ code: "log_mismatch" });
+  expect(await stateOf(on.outside)).toEqual({ n: "1" });
 });
 
 test("a store that has a history, and a Redis that is a log's, are refused", async () => {
