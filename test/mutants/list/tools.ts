@@ -161,6 +161,16 @@ export const TOOLS: readonly Mutant[] = [
     tests: "log-replay/test/tools/restore-to",
     name: "without a Redis, a recovery that ends the epoch",
   },
+  {
+    what: "a restore that changes nothing does not look whether its epoch was ended meanwhile",
+    file: "layers/log-replay/src/tools/restore-to.ts",
+    before: "    if (await this.#store.isSealed(epoch))\n",
+    after: "    if (entries.length > 0 && (await this.#store.isSealed(epoch)))\n",
+    promise: "`restore [service...] --at MOMENT`",
+    project: "layers",
+    tests: "log-replay/test/tools/restore-to",
+    name: "nothing has changed since",
+  },
 ];
 
 const template = (mutant: Omit<Mutant, "project" | "tests">): Mutant => ({

@@ -132,17 +132,13 @@ class WayBack {
   async amend(epoch: number, survey: Survey, renew: () => Promise<void>): Promise<Survey> {
     const changes = await this.#changes(renew);
     this.changed = changes.size;
-    if (changes.size === 0) return survey;
     const entries = this.#entries(epoch, survey.cut, changes);
-    const writer = this.#store.createSegment(epoch);
-    try {
-      await writer.append(encodeFrame(entries));
-    } finally {
-      await writer.close();
-    }
-    // As after every append: a claim made before this look may have cut the epoch off below the frame.
+    if (entries.length > 0) await this.#append(epoch, entries);
+    // As after every append: a claim made before this look may have cut the epoch off below the frame; or, where nothing has changed,
+    // may have been followed by a look at the log in which the epoch had not begun, and the one before it had more commits.
     if (await this.#store.isSealed(epoch))
       throw new ConnectionLostError(`epoch ${epoch} was ended by another recovery`);
+    if (entries.length === 0) return survey;
     const cut = survey.cut + entries.length;
     return {
       ...survey,
@@ -150,6 +146,15 @@ class WayBack {
       records: survey.records + entries.length,
       cut,
     };
+  }
+
+  async #append(epoch: number, entries: readonly Entry[]): Promise<void> {
+    const writer = this.#store.createSegment(epoch);
+    try {
+      await writer.append(encodeFrame(entries));
+    } finally {
+      await writer.close();
+    }
   }
 
   /** Each key that has another value now, with the value that it had then. */

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { compact, stateAt } from "../../src/index.ts";
 import { restoreTo } from "../../src/tools/index.ts";
+import { append, entry } from "../support/logs.ts";
 import { add, records, replayed, stage, stateOf, until } from "../support/stage.ts";
 import { door, tampered, type Tampering } from "../support/tampered-store.ts";
 import { twoEpochs, verified } from "./support.ts";
@@ -60,6 +61,26 @@ test("nothing has changed since: a new epoch, and no record", async () => {
   const { store } = await twoEpochs(on);
   expect(await restoreTo({ store, moment: { n: 6 }, url: on.redis.url })).toMatchObject({ epoch: 3, changed: 0 });
   expect(await records(store.folder)).toHaveLength(6);
+});
+
+test("nothing has changed since, and a recovery that had not seen the new epoch goes on from a later commit: it starts over, and is done", async () => {
+  const { store, first, second } = await twoEpochs(on);
+  await first.close();
+  await second.close();
+  let begun = 0;
+  const slow = tampered(await on.store(store.folder), {
+    afterBegin: () => void begun++,
+    // What has changed since is looked for in this history, which ends with the new epoch.
+    afterBegins: async () => {
+      if (begun !== 1) return;
+      begun++;
+      await append(store, 2, [entry(2, 7, { n: 99 })]);
+      await store.claim(4);
+      await store.writeBegin(4, { parent: 2, cut: 7 });
+    },
+  });
+  expect(await restoreTo({ store: slow, moment: { n: 6 } })).toMatchObject({ epoch: 5, changed: 1 });
+  expect(await replayed(on, store.folder)).toEqual({ m: '"x"' });
 });
 
 test("indexes are those of the earlier state", async () => {
