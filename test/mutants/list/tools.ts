@@ -99,6 +99,16 @@ export const TOOLS: readonly Mutant[] = [
     name: "from the highest one down",
   },
   {
+    what: "a repair does not look whether its epoch was ended meanwhile",
+    file: "layers/log-replay/src/tools/repair.ts",
+    before: "  if (await store.isSealed(epoch))\n",
+    after: "  if (epoch === 0)\n",
+    promise: "`repair <service>`",
+    project: "layers",
+    tests: "log-replay/test/tools/repair",
+    name: "does not say that it is done",
+  },
+  {
     what: "verify takes how an epoch began that was passed over for lost where it was forgotten",
     file: "layers/log-replay/src/tools/verify.ts",
     before: " || isPassedOver(epoch, begins)",

@@ -1,3 +1,4 @@
+import { GoneError } from "../errors.ts";
 import { encodeFrame } from "../format/frame.ts";
 import { formatOf, named } from "../format/version.ts";
 import { stretchesAfter } from "../read/newest-snapshot.ts";
@@ -94,7 +95,7 @@ export interface Repaired {
 /**
  * Does what was planned. What was intact is durable in a new segment before the old one is taken away, so a repair may
  * break off anywhere and be planned anew.
- * @throws TypeError where the plan says that it is hopeless; StoreUnavailableError
+ * @throws TypeError where the plan says that it is hopeless; GoneError where a recovery came between; StoreUnavailableError
  *
  * @example
  * const plan = await planRepair(store);
@@ -117,6 +118,9 @@ export async function repair(store: RepairableStore, plan: RepairPlan): Promise<
   const epoch = await claimNext(store);
   const format = formatOf((await store.begins()).values());
   await store.writeBegin(epoch, { parent: plan.cut.epoch, cut: plan.cut.n, ...named(format) });
+  // Whoever claimed before this look may have read the log without this begin, and may go on from another commit.
+  if (await store.isSealed(epoch))
+    throw new GoneError(`epoch ${epoch} was ended by another recovery: plan the repair anew`);
   return { copies, epoch };
 }
 

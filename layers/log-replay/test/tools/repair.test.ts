@@ -83,6 +83,20 @@ test("a hole: the history ends before it, also where later epochs went on", asyn
   expect((await stateAt(store)).images.get("n")?.image).toBe("1");
 });
 
+test("a recovery that had not seen where a repair ends the history may go on from elsewhere: the repair does not say that it is done", async () => {
+  const store = await oneWriter(on);
+  await dropCommit(store.folder, 2);
+  const repairable = await opened(store.folder);
+  const { writeBegin } = repairable;
+  repairable.writeBegin = async (epoch, begin) => {
+    await store.claim(epoch + 1);
+    return writeBegin.call(repairable, epoch, begin);
+  };
+  expect(await outcome(repair(repairable, await planRepair(store)))).toMatchObject({ code: "log_gone" });
+  // This one has not begun: what was begun holds, and there is nothing more to do.
+  expect(await planRepair(await opened(store.folder))).toEqual(NOTHING);
+});
+
 test("a lost beginning and a lost claim are told by what is around them", async () => {
   const { store } = await twoEpochs(on);
   for (const name of ["begin-00000001.json", "begin-00000002.json", "claim-00000001"])
