@@ -12,6 +12,7 @@ import type { Functions, Target } from "../gateway/functions.ts";
 import { gatewayAnswer, UNKNOWN_PATH, type GatewayCode } from "../gateway/gateway-answers.ts";
 import { Admission, OverloadedError, type AdmissionOptions } from "./admission.ts";
 import { bodyOf, isTooLarge, LARGEST_BODY, TOO_LARGE } from "./body.ts";
+import { endReading, turnBehind, UNDER_WAY, type Connection } from "./connection.ts";
 import { requestTarget, routePath } from "./request-target.ts";
 
 export interface ServerOptions {
@@ -47,19 +48,14 @@ const CLIENT_ERRORS: Readonly<Record<string, GatewayCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
 };
 
-/** The answer to a connection's last request, while it is not written yet. */
-const UNDER_WAY = Symbol("under way");
-
-interface Connection extends Duplex {
-  [UNDER_WAY]?: Promise<void> | undefined;
-}
-
 export class FunctionServer {
   readonly #options: ServerOptions;
   readonly #server: Server;
   readonly #clients: Admission;
   /** Their calls belong to requests that have a place already: they must not wait behind others who wait for one. */
   readonly #services: Admission;
+  /** Requests that wait behind others on their connections. */
+  #behind = 0;
   #draining = false;
 
   constructor(options: ServerOptions) {
@@ -113,18 +109,24 @@ export class FunctionServer {
   #take(request: IncomingMessage, response: ServerResponse): void {
     const socket: Connection = request.socket;
     const before = socket[UNDER_WAY];
-    const served =
-      before === undefined ? this.#serve(request, response) : before.then(() => this.#serve(request, response));
+    const served = before === undefined ? this.#serve(request, response) : this.#serveBehind(before, request, response);
     socket[UNDER_WAY] = served;
     void served.then(() => {
       if (socket[UNDER_WAY] === served) socket[UNDER_WAY] = undefined;
     });
   }
 
+  async #serveBehind(before: Promise<void>, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.#behind++;
+    await turnBehind(before, request.socket);
+    this.#behind--;
+    await this.#serve(request, response);
+  }
+
   get figures(): { readonly active: number; readonly queued: number } {
     return {
       active: this.#clients.active + this.#services.active,
-      queued: this.#clients.queued + this.#services.queued,
+      queued: this.#clients.queued + this.#services.queued + this.#behind,
     };
   }
 
@@ -133,7 +135,7 @@ export class FunctionServer {
     try {
       if (request.headers.host === undefined && request.httpVersionMinor > 0)
         return this.#refuse(response, "bad_request", "a request of HTTP/1.1 names its Host");
-      if (this.#options.mounted?.(request, response) === true) return;
+      if (this.#options.mounted?.(request, response) === true) return await answered(response, request.socket);
       const target = requestTarget(request.url ?? "/");
       if (target === null) return this.#refuse(response, "bad_request", "the request's target is no path");
       if (target.path === "/ready") return await this.#ready(response);
@@ -198,8 +200,7 @@ export class FunctionServer {
       ready,
       draining: this.#draining,
       services,
-      active: this.#clients.active + this.#services.active,
-      queued: this.#clients.queued + this.#services.queued,
+      ...this.figures,
     };
     this.#write(response, {
       statusCode: ready ? 200 : 503,
@@ -240,6 +241,7 @@ export class FunctionServer {
 
 /** Where no request could be made of what came: an answer in the usual form all the same, behind those that are under way. */
 async function refuseRaw(socket: Connection, code: string): Promise<void> {
+  const isHeldUp = endReading(socket);
   await socket[UNDER_WAY];
   if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
   const { status, type, body } = gatewayAnswer(
@@ -248,5 +250,22 @@ async function refuseRaw(socket: Connection, code: string): Promise<void> {
   );
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+    // Its client's end would never be read.
+    () => isHeldUp && socket.destroy(),
   );
+}
+
+/** Resolves when there is nothing more to write, because all is written or because the client has left. */
+async function answered(response: ServerResponse, socket: Duplex): Promise<void> {
+  if (socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      response.off("close", end);
+      socket.off("close", end);
+      resolve();
+    };
+    response.once("close", end);
+    // An answer behind another one that is not written yet is not told that its client has left.
+    socket.once("close", end);
+  });
 }

@@ -3,14 +3,15 @@ import { afterEach, expect, test } from "@jest/globals";
 import { once } from "node:events";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import type { APIGatewayProxyEvent } from "aws-lambda";
 import { Functions } from "../gateway/functions.ts";
 import type { Handler } from "../gateway/local-function.ts";
 import type { AdmissionOptions } from "../http/admission.ts";
 import { startSchedules } from "../serve/schedules.ts";
 import { LARGEST_BODY } from "../http/body.ts";
-import { FunctionServer, LARGEST_HEADERS } from "../http/server.ts";
+import { MOST_WAITING } from "../http/connection.ts";
+import { FunctionServer, LARGEST_HEADERS, type ServerOptions } from "../http/server.ts";
 
 const endings: (() => unknown)[] = [];
 afterEach(async () => {
@@ -31,6 +32,7 @@ async function serve(
   options: {
     readonly admission?: AdmissionOptions;
     readonly probe?: () => Promise<Record<string, string | null>>;
+    readonly mounted?: NonNullable<ServerOptions["mounted"]>;
   } = {},
 ): Promise<Serving> {
   const routes = [
@@ -50,8 +52,13 @@ async function serve(
     },
     async () => handler,
   );
-  const { admission = ROOMY, probe = async () => ({}) } = options;
-  const server = new FunctionServer({ functions, admission, probe, isOwn: ({ signature }) => signature === "right" });
+  const server = new FunctionServer({
+    functions,
+    admission: ROOMY,
+    probe: async () => ({}),
+    isOwn: ({ signature }) => signature === "right",
+    ...options,
+  });
   const port = await server.listen(0, "127.0.0.1");
   endings.push(() => server.drain(0));
   return { url: `http://127.0.0.1:${port}`, port, server };
@@ -376,6 +383,136 @@ test("a queued request whose client has left is not begun, and its place is free
   open();
   expect((await Promise.all([first, last])).map(({ status }) => status)).toEqual([200, 200]);
   expect(runs).toEqual(["/run/1", "/run/last"]);
+});
+
+/** Requests on one connection, as many as no queue has room for: about 1 MB. */
+const PIPELINED = 20_000;
+const pipelined = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, i) => `GET /run/${from + i} HTTP/1.1\r\nhost: shop.example\r\n\r\n`).join("");
+/** As many of them as come in one piece of 64 kB, and those that may wait before that. */
+const MOST_READ = MOST_WAITING + 65_536 / pipelined(0, 1).length;
+
+/** The server has had many turns to read what it wants to read. */
+async function turns(url: string): Promise<void> {
+  for (let i = 0; i < 50; i++) await (await fetch(`${url}/ready`)).text();
+}
+
+/** A connection whose first request is under way, with more behind it than are read. */
+async function flooded(handler: Handler, reached: (count: number) => Promise<void>) {
+  const served = await serve(handler);
+  const socket = connect(served.port, "127.0.0.1");
+  endings.push(() => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.write(pipelined(0, 1));
+  await reached(1);
+  socket.write(pipelined(1, PIPELINED));
+  while (served.server.figures.queued <= MOST_WAITING) await sleep(1);
+  await turns(served.url);
+  return { ...served, socket };
+}
+
+test("of the requests on one connection only a few are read ahead, and counted as waiting; each is answered, in turn", async () => {
+  const { handler, reached, open } = gated();
+  const named: Handler = async (event, context) => {
+    await handler(event, context);
+    return { statusCode: 200, body: `${(event as APIGatewayProxyEvent).path}\n` };
+  };
+  const { url, server, socket } = await flooded(named, reached);
+  expect(server.figures.active).toBe(1);
+  expect(server.figures.queued).toBeLessThanOrEqual(MOST_READ);
+  let said = "";
+  socket.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  open();
+  while (!said.endsWith(`/run/${PIPELINED - 1}\n`)) {
+    expect(server.figures.queued).toBeLessThanOrEqual(MOST_READ);
+    await once(socket, "data");
+  }
+  const answered = said.match(/^\/run\/.*/gm) ?? [];
+  expect(answered.length).toBe(PIPELINED);
+  expect(answered.findIndex((path, i) => path !== `/run/${i}`)).toBe(-1);
+  expect((await fetch(`${url}/ready`)).status).toBe(200);
+  expect(server.figures).toEqual({ active: 0, queued: 0 });
+});
+
+test("bodies that come in pieces, behind more requests than are read ahead, are read once there is room", async () => {
+  const { handler, reached, open } = gated();
+  const bodies: string[] = [];
+  const listed: Handler = async (event, context) => {
+    bodies.push((event as APIGatewayProxyEvent).body ?? "");
+    return handler(event, context);
+  };
+  const { url, port, server } = await serve(listed);
+  const socket = connect(port, "127.0.0.1");
+  endings.push(() => socket.destroy());
+  socket.resume();
+  const head = "POST /run/1 HTTP/1.1\r\nhost: x\r\ncontent-length: 100000\r\n\r\n";
+  const body = "x".repeat(100_000);
+  socket.write(head + body);
+  await reached(1);
+  // Each piece ends within a body, so that the parser has something to go on reading.
+  for (let i = 0; i < 200; i++) {
+    socket.write(head + body.slice(0, 50_000));
+    await (await fetch(`${url}/ready`)).text();
+    socket.write(body.slice(50_000));
+  }
+  await turns(url);
+  expect(server.figures.queued).toBeLessThanOrEqual(2 * MOST_WAITING);
+  open();
+  await reached(201);
+  expect(bodies.every((text) => text === body)).toBe(true);
+});
+
+test("a connection that is not read is given up once its client has left, and little of what waits on it is begun", async () => {
+  const { handler, reached, open } = gated();
+  let runs = 0;
+  const counted: Handler = async (event, context) => {
+    runs++;
+    await turn();
+    return handler(event, context);
+  };
+  const { server, socket } = await flooded(counted, reached);
+  socket.resetAndDestroy();
+  await once(socket, "close");
+  open();
+  while (server.figures.queued > 0) await sleep(1);
+  expect(runs).toBeLessThanOrEqual(MOST_WAITING);
+});
+
+test("drain: what is under way on a connection that is not read is answered, and nothing behind it is begun", async () => {
+  const { handler, reached, open } = gated();
+  let runs = 0;
+  const counted: Handler = (event, context) => (runs++, handler(event, context));
+  const { server, socket } = await flooded(counted, reached);
+  let said = "";
+  socket.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  const drained = server.drain(60_000);
+  open();
+  await Promise.all([drained, closed]);
+  expect(said).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  expect(runs).toBe(1);
+});
+
+test("what is for those who watch the host is worked on in turn, too", async () => {
+  const waiting: (() => void)[] = [];
+  const { port, server } = await serve(echo, {
+    mounted: ({ url }, response) => url === "/watch" && waiting.push(() => response.end("seen")) > 0,
+  });
+  const socket = connect(port, "127.0.0.1");
+  endings.push(() => socket.destroy());
+  socket.resume();
+  socket.write("GET /watch HTTP/1.1\r\nhost: x\r\n\r\n".repeat(3));
+  for (let i = 0; i < 3; i++) {
+    while (waiting.length === 0) await sleep(1);
+    expect(server.figures.queued).toBe(2 - i);
+    expect(waiting).toHaveLength(1);
+    waiting.shift()?.();
+  }
+  // One that is not answered ends with its connection, and so does what waits behind it.
+  socket.write("GET /watch HTTP/1.1\r\nhost: x\r\n\r\n".repeat(2));
+  while (server.figures.queued < 1) await sleep(1);
+  socket.resetAndDestroy();
+  while (server.figures.queued > 0) await sleep(1);
 });
 
 test("a schedule runs its function again and again, never twice at once, also after a failure", async () => {

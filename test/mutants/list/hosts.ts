@@ -92,6 +92,15 @@ export const HOSTS: readonly Mutant[] = [
     name: "a queued request whose client has left",
   }),
   host({
+    what: "all that a client sends ahead is read, and waits in memory",
+    file: "http/connection.ts",
+    before: "  if (waiting > MOST_WAITING) holdUp(socket);\n",
+    after: "",
+    promise: "Requests on one connection are worked on in turn",
+    tests: SERVER,
+    name: "only a few are read ahead",
+  }),
+  host({
     what: "a host that stops says that it is ready",
     file: "http/server.ts",
     before: "const ready = !this.#draining && Object",
