@@ -118,7 +118,13 @@ async function serveEmpty(): Promise<void> {
     async () => empty,
   );
   const admission = { concurrency: 512, queue: 0, patience: 1 };
-  const server = new FunctionServer({ functions, admission, probe: async () => ({}), isOwn: () => false });
+  const server = new FunctionServer({
+    functions,
+    admission,
+    probe: async () => ({}),
+    isOwn: () => false,
+    callsItself: false,
+  });
   process.on("message", () => {
     const { user, system } = process.cpuUsage();
     process.send?.((user + system) / 1_000);

@@ -1,4 +1,5 @@
 /** A client's connection: what is under way on it, and how much of what waits behind that is read. */
+import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 /** Requests that wait behind the one under way. While there are more, nothing is read from their connection. */
@@ -55,4 +56,19 @@ function holdUp(socket: Connection): void {
 function pause(socket: Connection): void {
   socket.pause();
   socket.emit("pause");
+}
+
+/** Resolves when there is nothing more to write, because all is written or because the client has left. */
+export async function answered(response: ServerResponse, socket: Duplex): Promise<void> {
+  if (socket.destroyed) return;
+  await new Promise<void>((resolve) => {
+    const end = (): void => {
+      response.off("close", end);
+      socket.off("close", end);
+      resolve();
+    };
+    response.once("close", end);
+    // An answer behind another one that is not written yet is not told that its client has left.
+    socket.once("close", end);
+  });
 }

@@ -23,7 +23,14 @@ export function gatewayServer(functions: Functions, env: NodeJS.ProcessEnv = pro
     resume: () => functions.invoke("order-resume-sagas", {}),
     figures: () => server.figures,
   });
-  const server: FunctionServer = new FunctionServer({ functions, admission, probe, isOwn: isOwn(env), mounted });
+  const server: FunctionServer = new FunctionServer({
+    functions,
+    admission,
+    probe,
+    isOwn: isOwn(env),
+    callsItself: env["DISPATCH"] === "http",
+    mounted,
+  });
   return server;
 }
 

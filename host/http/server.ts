@@ -12,7 +12,7 @@ import type { Functions, Target } from "../gateway/functions.ts";
 import { gatewayAnswer, UNKNOWN_PATH, type GatewayCode } from "../gateway/gateway-answers.ts";
 import { Admission, OverloadedError, type AdmissionOptions } from "./admission.ts";
 import { bodyOf, isTooLarge, LARGEST_BODY, TOO_LARGE } from "./body.ts";
-import { endReading, turnBehind, UNDER_WAY, type Connection } from "./connection.ts";
+import { answered, endReading, turnBehind, UNDER_WAY, type Connection } from "./connection.ts";
 import { requestTarget, routePath } from "./request-target.ts";
 
 export interface ServerOptions {
@@ -30,6 +30,8 @@ export interface ServerOptions {
     readonly body: string;
     readonly signature: string;
   }) => boolean;
+  /** Whether the services call each other through this server. */
+  readonly callsItself: boolean;
 }
 
 /** Bytes: a request with more is refused with 431. */
@@ -42,6 +44,8 @@ const REQUEST_WITHIN = 30_000;
 const KEEP_ALIVE = 65_000;
 /** Connections that wait to be accepted. */
 const BACKLOG = 2_048;
+
+const STOPPING = "the host is stopping";
 
 const CLIENT_ERRORS: Readonly<Record<string, GatewayCode>> = {
   HPE_HEADER_OVERFLOW: "headers_too_large",
@@ -56,7 +60,11 @@ export class FunctionServer {
   readonly #services: Admission;
   /** Requests that wait behind others on their connections. */
   #behind = 0;
+  /** Requests that were taken and are not answered: clients', and the services' calls. */
+  #begun = 0;
   #draining = false;
+  /** Called when no client waits for an answer any more, while the host stops. */
+  #whenAnswered: (() => void) | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -95,13 +103,17 @@ export class FunctionServer {
   }
 
   /**
-   * Takes nothing new, answers what is under way, then closes every connection.
+   * Takes nothing new from clients, answers what is under way, then closes every connection. Where the services call each other
+   * through this server, it listens till then: what is under way may need their calls.
    * @param patience milliseconds; what is not answered by then breaks off
    */
   async drain(patience: number): Promise<void> {
     this.#draining = true;
+    const late = sleep(patience, undefined, { ref: false });
+    if (this.#options.callsItself && this.#clientsBegun > 0)
+      await Promise.race([new Promise<void>((resolve) => (this.#whenAnswered = resolve)), late]);
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    await Promise.race([closed, sleep(patience, undefined, { ref: false })]);
+    await Promise.race([closed, late]);
     this.#server.closeAllConnections();
   }
 
@@ -130,8 +142,14 @@ export class FunctionServer {
     };
   }
 
+  /** A call whose body is still being read counts as a client's request. */
+  get #clientsBegun(): number {
+    return this.#begun - this.#services.active - this.#services.queued;
+  }
+
   /** Never rejects. */
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let begun = false;
     try {
       if (request.headers.host === undefined && request.httpVersionMinor > 0)
         return this.#refuse(response, "bad_request", "a request of HTTP/1.1 names its Host");
@@ -139,7 +157,10 @@ export class FunctionServer {
       const target = requestTarget(request.url ?? "/");
       if (target === null) return this.#refuse(response, "bad_request", "the request's target is no path");
       if (target.path === "/ready") return await this.#ready(response);
-      if (this.#draining) return this.#refuse(response, "overloaded", "the host is stopping");
+      const isLate = this.#draining;
+      if (isLate && !this.#mayBeCall(request)) return this.#refuse(response, "overloaded", STOPPING);
+      this.#begun++;
+      begun = true;
       // A body that is refused is read first: who is still sending it would not see the answer.
       const body = isTooLarge(request) && request.headers.expect !== undefined ? TOO_LARGE : await bodyOf(request);
       if (body === TOO_LARGE)
@@ -149,11 +170,20 @@ export class FunctionServer {
       const method = request.method ?? "";
       const found = this.#options.functions.match(method, routePath(target.path));
       if (found === null) return this.#unrouted(request, response, target.path);
-      this.#write(response, await this.#run(found, request, target, body));
+      this.#write(response, await this.#run(found, request, target, body, isLate));
     } catch (error) {
       if (error instanceof OverloadedError) this.#refuse(response, "overloaded", error.message);
       else response.destroy(); // The client has broken off: there is nobody to answer.
+    } finally {
+      if (begun) {
+        this.#begun--;
+        if (this.#draining && this.#clientsBegun === 0) this.#whenAnswered?.();
+      }
     }
+  }
+
+  #mayBeCall({ headers }: IncomingMessage): boolean {
+    return this.#options.callsItself && headers[SIGNATURE_HEADER] !== undefined;
   }
 
   #run(
@@ -161,6 +191,7 @@ export class FunctionServer {
     request: IncomingMessage,
     { path, query }: { readonly path: string; readonly query: string },
     body: string | null,
+    isLate: boolean,
   ): Promise<APIGatewayProxyResult> {
     const { functions, isOwn } = this.#options;
     const { method = "", rawHeaders, socket } = request;
@@ -175,9 +206,10 @@ export class FunctionServer {
         sourceIp: socket.remoteAddress ?? "",
       });
     // Monitors are told how it is also where everybody else has to wait.
-    if (found.isHealth) return run();
+    if (found.isHealth && !isLate) return run();
     const signature = request.headers[SIGNATURE_HEADER];
     const own = typeof signature === "string" && isOwn({ method, path, body: body ?? "", signature });
+    if (isLate && !own) throw new OverloadedError(STOPPING);
     return (own ? this.#services : this.#clients).run(run, socket);
   }
 
@@ -253,19 +285,4 @@ async function refuseRaw(socket: Connection, code: string): Promise<void> {
     // Its client's end would never be read.
     () => isHeldUp && socket.destroy(),
   );
-}
-
-/** Resolves when there is nothing more to write, because all is written or because the client has left. */
-async function answered(response: ServerResponse, socket: Duplex): Promise<void> {
-  if (socket.destroyed) return;
-  await new Promise<void>((resolve) => {
-    const end = (): void => {
-      response.off("close", end);
-      socket.off("close", end);
-      resolve();
-    };
-    response.once("close", end);
-    // An answer behind another one that is not written yet is not told that its client has left.
-    socket.once("close", end);
-  });
 }

@@ -33,6 +33,7 @@ async function serve(
     readonly admission?: AdmissionOptions;
     readonly probe?: () => Promise<Record<string, string | null>>;
     readonly mounted?: NonNullable<ServerOptions["mounted"]>;
+    readonly callsItself?: boolean;
   } = {},
 ): Promise<Serving> {
   const routes = [
@@ -56,6 +57,7 @@ async function serve(
     functions,
     admission: ROOMY,
     probe: async () => ({}),
+    callsItself: false,
     isOwn: ({ signature }) => signature === "right",
     ...options,
   });
@@ -247,6 +249,78 @@ test("drain: a request on a connection that was open already is not begun, and w
   await Promise.all([drained, closed]);
   expect(said).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   expect(runs).toBe(1);
+});
+
+test("drain: where services are called through this server, their calls are taken until no client waits; clients are refused", async () => {
+  const { handler, reached, open } = gated();
+  const runs: string[] = [];
+  const { url, server } = await serve(
+    async (event, context) => {
+      const { path } = event as APIGatewayProxyEvent;
+      runs.push(path);
+      if (path === "/inner") return { statusCode: 200, body: "" };
+      await handler(event, context);
+      const { status } = await post(`${url}/inner`, { headers: { "x-shop-signature": "right" } });
+      return { statusCode: 200, body: `inner: ${status}` };
+    },
+    { callsItself: true },
+  );
+  const under = post(`${url}/run/1`);
+  await reached(1);
+  const drained = server.drain(60_000);
+  for (const [path, headers] of [
+    ["/run/2", {}],
+    ["/inner", { "x-shop-signature": "wrong" }],
+    ["/health", {}],
+  ] as const) {
+    const refused = await fetch(url + path, { method: path === "/health" ? "GET" : "POST", headers });
+    expect([path, refused.status, refused.headers.get("retry-after"), refused.headers.get("connection")]).toEqual([
+      path,
+      503,
+      "1",
+      "close",
+    ]);
+    expect(await refused.text()).toContain("the host is stopping");
+  }
+  const ready = await fetch(`${url}/ready`);
+  expect([ready.status, await ready.json()]).toEqual([503, expect.objectContaining({ draining: true, active: 1 })]);
+  open();
+  expect(await (await under).text()).toBe("inner: 200");
+  await drained;
+  expect(runs).toEqual(["/run/1", "/inner"]);
+  await expect(fetch(`${url}/ready`)).rejects.toThrow();
+});
+
+test("drain: a body that is still being read belongs to a request under way, whose calls are taken", async () => {
+  const { port, url, server } = await serve(
+    async (event) => {
+      if ((event as APIGatewayProxyEvent).path === "/inner") return { statusCode: 200, body: "" };
+      const { status } = await post(`${url}/inner`, { headers: { "x-shop-signature": "right" } });
+      return { statusCode: 200, body: `inner: ${status}` };
+    },
+    { callsItself: true },
+  );
+  const socket = connect(port, "127.0.0.1");
+  let said = "";
+  socket.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const closed = once(socket, "close");
+  socket.write("POST /run/1 HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{");
+  await turns(url);
+  const drained = server.drain(60_000);
+  socket.write("}");
+  await Promise.all([drained, closed]);
+  expect(said).toMatch(/inner: 200$/);
+});
+
+test("drain: where services are called through this server, what takes longer than the patience breaks off, too", async () => {
+  const { handler, reached, open } = gated();
+  endings.push(open);
+  const { url, server } = await serve(handler, { callsItself: true });
+  const under = post(`${url}/run/1`).catch(() => null);
+  await reached(1);
+  await server.drain(20);
+  expect(await under).toBeNull();
+  await expect(fetch(`${url}/ready`)).rejects.toThrow();
 });
 
 test("drain: what takes longer than the patience breaks off", async () => {
