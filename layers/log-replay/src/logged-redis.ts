@@ -184,14 +184,14 @@ export class LoggedRedis {
    */
   async ready({ timeout }: { readonly timeout?: number } = {}): Promise<void> {
     if (this.#hook.isInStep) return;
-    const end = timeout === undefined ? Infinity : Date.now() + timeout;
+    const end = timeout === undefined ? Infinity : performance.now() + timeout;
     for (;;) {
       try {
         // No commit writes this key, so there is nothing on its way to the log to wait for.
-        await this.occ.read([GUARD], end === Infinity ? {} : { timeout: Math.max(1, end - Date.now()) });
+        await this.occ.read([GUARD], end === Infinity ? {} : { timeout: Math.max(1, end - performance.now()) });
         return;
       } catch (error) {
-        if (error instanceof RestoringError && Date.now() < end) continue;
+        if (error instanceof RestoringError && performance.now() < end) continue;
         if (error instanceof TimeoutError) throw new RestoringError("the state is not there yet", { cause: error });
         throw error;
       }

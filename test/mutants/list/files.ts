@@ -177,10 +177,18 @@ export const S3: readonly Mutant[] = [
   s3({
     what: "throttling is tried four times",
     file: "bucket.ts",
-    before: "if (throttled ? Date.now() >= end : ++failures === ATTEMPTS) throw error;",
-    after: "if (Date.now() >= end || ++failures === ATTEMPTS) throw error;",
+    before: "if (throttled ? isOver : ++failures === ATTEMPTS) throw error;",
+    after: "if (isOver || ++failures === ATTEMPTS) throw error;",
     promise: "S3 throttles",
     name: "throttling that does not end",
+  }),
+  s3({
+    what: "a clock that was set says how long S3 has throttled",
+    file: "bucket.ts",
+    before: "attempt >= ATTEMPTS && performance.now() >= end;",
+    after: "attempt >= ATTEMPTS && Date.now() - performance.timeOrigin >= end;",
+    promise: "S3 throttles",
+    name: "a clock that is set",
   }),
   s3({
     what: "frames are deleted without the copy that was promised",

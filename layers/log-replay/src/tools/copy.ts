@@ -90,7 +90,7 @@ async function copyDecided(store: LogStore, into: () => Promise<LogStore>): Prom
 
 /** @returns false where it is not decided what the epoch holds, and nobody has begun another one in the meantime */
 async function isDecidedSoon(store: LogStore, epoch: number): Promise<boolean> {
-  for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(POLL)) {
+  for (const end = performance.now() + PATIENCE; performance.now() < end; await sleep(POLL)) {
     const last = lastBegun(await store.begins());
     if (isDecided(epoch, last, last > 0 && (await store.isSealed(last)))) return true;
   }

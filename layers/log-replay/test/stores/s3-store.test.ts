@@ -2,7 +2,8 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import {
   compact,
   createFileStore,
@@ -336,6 +337,31 @@ describe("when S3 fails", () => {
     await expect(store.claims()).rejects.toThrow(/503 SlowDown/);
     expect(performance.now() - started).toBeGreaterThan(1_400);
     expect(proxy.seen.length).toBeLessThan(25);
+  });
+
+  test.each([-1, 1])("a clock that is set by %i h while S3 throttles changes nothing of the patience", async (hours) => {
+    const { options, proxy } = await newPlace();
+    const store = await openS3Store({ ...options, throttlePatience: 600 });
+    const { now } = Date;
+    let clock: jest.SpiedFunction<typeof Date.now> | undefined;
+    proxy.faults = () => {
+      clock ??= jest.spyOn(Date, "now").mockImplementation(() => now() + hours * 3_600_000);
+      return { status: 503, body: code("SlowDown") };
+    };
+    try {
+      const started = performance.now();
+      const ended = await Promise.race([store.claims().catch(() => "given up"), sleep(5_000, "goes on")]);
+      expect([ended, performance.now() - started > 500]).toEqual(["given up", true]);
+    } finally {
+      clock?.mockRestore();
+    }
+  });
+
+  test("throttling is borne a few times also where a process was stopped for all of its patience", async () => {
+    const { options, proxy } = await newPlace();
+    const store = await openS3Store({ ...options, throttlePatience: 0 });
+    proxy.faults = first(3, "GET", { status: 503, body: code("SlowDown") });
+    expect(await store.claims()).toEqual([]);
   });
 
   test("a frame that is gone when its turn comes, and a segment with a frame of somebody else, are told", async () => {

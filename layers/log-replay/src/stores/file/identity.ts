@@ -49,7 +49,7 @@ async function renameAlone(draft: string, folder: string): Promise<void> {
     await (await open(mark, "wx")).close();
   } catch (error) {
     if (codeOf(error) !== "EEXIST") throw error;
-    for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(20))
+    for (const end = performance.now() + PATIENCE; performance.now() < end; await sleep(20))
       if ((await readIdentity(folder)) !== null) return;
     throw new StoreMismatchError(`${mark} was left by a creation that broke off: remove it`);
   }

@@ -29,8 +29,9 @@ export interface BucketOptions {
   /** Milliseconds for one attempt at a request. Default 2,000. */
   readonly attemptTimeout?: number;
   /**
-   * Milliseconds for which a request that S3 throttles is sent again. Default 8,000: a transaction waits for longer, and an
-   * append that is given up costs a restore, which S3 would have to bear as well.
+   * Milliseconds for which a request that S3 throttles is sent again, at least three times: the process may have been stopped for
+   * all of them. Default 8,000: a transaction waits for longer, and an append that is given up costs a restore, which S3 would
+   * have to bear as well.
    */
   readonly throttlePatience?: number;
 }
@@ -174,7 +175,8 @@ export class Bucket {
   }
 
   async #request(request: Request): Promise<Response> {
-    const end = Date.now() + this.#patience;
+    // By no clock that somebody can set.
+    const end = performance.now() + this.#patience;
     let failures = 0;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -182,7 +184,8 @@ export class Bucket {
         const throttled = isThrottled(request.method, response);
         if (!throttled && !isTransient(response.status)) return response;
         const error = refused(request.method, request.key ?? "", response);
-        if (throttled ? Date.now() >= end : ++failures === ATTEMPTS) throw error;
+        const isOver = attempt >= ATTEMPTS && performance.now() >= end;
+        if (throttled ? isOver : ++failures === ATTEMPTS) throw error;
       } catch (error) {
         if (error instanceof StoreUnavailableError) throw error;
         if (++failures === ATTEMPTS)
