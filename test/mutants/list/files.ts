@@ -206,6 +206,14 @@ export const S3: readonly Mutant[] = [
     promise: "a log was edited, or transferred as text",
     name: "a damaged segment and a spoilt beginning are repaired",
   }),
+  s3({
+    what: "an epoch's own claim is looked at before the next one",
+    file: "store.ts",
+    before: "    if (await isClaimed(epoch + 1)) return true;\n",
+    after: "    const own = isClaimed(epoch);\n    if (await isClaimed(epoch + 1)) return true;\n    if (await own) return false;\n",
+    promise: "A read is as new as every answer that was given before it was asked for",
+    name: "an epoch whose claims are forgotten",
+  }),
   {
     what: "a segment in the archive has another name than in the log",
     file: `${SRC}/read/segment-cursor.ts`,

@@ -303,6 +303,27 @@ describe("when S3 fails", () => {
     expect(proxy.seen).toHaveLength(4);
   });
 
+  test("an epoch whose claims are forgotten between the two looks for them is not taken for one that goes on", async () => {
+    const { proxy, open } = await newPlace();
+    const [store, other] = [await open(), await open()];
+    for (let epoch = 1; epoch <= 5; epoch++) await store.claim(epoch);
+    const failed = Promise.withResolvers<undefined>();
+    const forgotten = Promise.withResolvers<undefined>();
+    proxy.faults = ({ method, path }) => {
+      if (method !== "HEAD" || !path.endsWith("claim-00000002")) return undefined;
+      failed.resolve(undefined);
+      return { status: 500 };
+    };
+    const looked = store.isSealed(1).catch((error: unknown) => (error as { code?: unknown }).code);
+    await failed.promise;
+    // What is sent again arrives once all of them are gone.
+    proxy.faults = ({ method, path }) =>
+      method === "HEAD" && path.endsWith("claim-00000002") ? { after: forgotten.promise } : undefined;
+    await other.forgetEpochs?.([], 5);
+    forgotten.resolve(undefined);
+    expect(await looked).toBe("log_unavailable");
+  });
+
   const code = (name: string): string => `<?xml version="1.0"?><Error><Code>${name}</Code></Error>`;
 
   test.each([
@@ -339,23 +360,26 @@ describe("when S3 fails", () => {
     expect(proxy.seen.length).toBeLessThan(25);
   });
 
-  test.each([-1, 1])("a clock that is set by %i h while S3 throttles changes nothing of the patience", async (hours) => {
-    const { options, proxy } = await newPlace();
-    const store = await openS3Store({ ...options, throttlePatience: 600 });
-    const { now } = Date;
-    let clock: jest.SpiedFunction<typeof Date.now> | undefined;
-    proxy.faults = () => {
-      clock ??= jest.spyOn(Date, "now").mockImplementation(() => now() + hours * 3_600_000);
-      return { status: 503, body: code("SlowDown") };
-    };
-    try {
-      const started = performance.now();
-      const ended = await Promise.race([store.claims().catch(() => "given up"), sleep(5_000, "goes on")]);
-      expect([ended, performance.now() - started > 500]).toEqual(["given up", true]);
-    } finally {
-      clock?.mockRestore();
-    }
-  });
+  test.each([-1, 1])(
+    "a clock that is set by %i h while S3 throttles changes nothing of the patience",
+    async (hours) => {
+      const { options, proxy } = await newPlace();
+      const store = await openS3Store({ ...options, throttlePatience: 600 });
+      const { now } = Date;
+      let clock: jest.SpiedFunction<typeof Date.now> | undefined;
+      proxy.faults = () => {
+        clock ??= jest.spyOn(Date, "now").mockImplementation(() => now() + hours * 3_600_000);
+        return { status: 503, body: code("SlowDown") };
+      };
+      try {
+        const started = performance.now();
+        const ended = await Promise.race([store.claims().catch(() => "given up"), sleep(5_000, "goes on")]);
+        expect([ended, performance.now() - started > 500]).toEqual(["given up", true]);
+      } finally {
+        clock?.mockRestore();
+      }
+    },
+  );
 
   test("throttling is borne a few times also where a process was stopped for all of its patience", async () => {
     const { options, proxy } = await newPlace();

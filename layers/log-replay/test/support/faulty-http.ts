@@ -12,7 +12,9 @@ export type Fault =
   /** Answered by the proxy; the server never sees it. */
   | { readonly status: number; readonly body?: string }
   /** Milliseconds before it is passed on, also where the client has gone away by then. */
-  | { readonly delay: number };
+  | { readonly delay: number }
+  /** Passed on once this has come about. */
+  | { readonly after: Promise<unknown> };
 
 export interface Seen {
   readonly method: string;
@@ -64,6 +66,7 @@ export class FaultyHttp {
       if (fault && "status" in fault) return void response.writeHead(fault.status).end(fault.body);
       if (fault && "lose" in fault && fault.lose === "request") return void request.socket.destroy();
       if (fault && "delay" in fault) await sleep(fault.delay, undefined, { ref: false });
+      if (fault && "after" in fault) await fault.after;
       const answer = await this.#pass(request, body);
       if (fault && "lose" in fault) return void request.socket.destroy();
       response.writeHead(answer.status, answer.headers).end(answer.body);

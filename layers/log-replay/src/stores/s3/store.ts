@@ -115,12 +115,13 @@ class S3Store implements RepairableStore {
   }
 
   async isSealed(epoch: number): Promise<boolean> {
-    const [next, own] = await Promise.all(
-      [epoch + 1, epoch].map((each) => this.#bucket.has(this.#prefix + claimName(each))),
-    );
-    if (next !== true && own !== true)
+    const isClaimed = (each: number): Promise<boolean> => this.#bucket.has(this.#prefix + claimName(each));
+    if (await isClaimed(epoch + 1)) return true;
+    // Not at the same time: claims are forgotten from the lowest on. So the next one was not forgotten before it was looked for only
+    // where the epoch's own is there after that, however long either request took.
+    if (!(await isClaimed(epoch)))
       throw new StoreUnavailableError(`the claim on epoch ${epoch} is gone from ${this.#prefix}`);
-    return next === true;
+    return false;
   }
 
   async writeBegin(epoch: number, begin: Begin): Promise<void> {
