@@ -155,6 +155,15 @@ export const FILE: readonly Mutant[] = [
     name: "a repair beside a writer with nothing to do",
   }),
   log({
+    what: "what a writer appends to a file between its reading and its setting aside is left there",
+    file: "tools/repair.ts",
+    before: "  await rewrite(store, segment.epoch, since);\n",
+    after: "  await rewrite(store, segment.epoch, since.slice(since.length));\n",
+    promise: ["a log was edited, or transferred as text", "`repair <log>`"],
+    tests: "log-replay/test/tools/repair",
+    name: "also where it dies then",
+  }),
+  log({
     what: "an empty folder in the place of an archive's store is filled",
     file: "stores/file/store.ts",
     before:
@@ -210,9 +219,18 @@ export const S3: readonly Mutant[] = [
     what: "an epoch's own claim is looked at before the next one",
     file: "store.ts",
     before: "    if (await isClaimed(epoch + 1)) return true;\n",
-    after: "    const own = isClaimed(epoch);\n    if (await isClaimed(epoch + 1)) return true;\n    if (await own) return false;\n",
+    after:
+      "    const own = isClaimed(epoch);\n    if (await isClaimed(epoch + 1)) return true;\n    if (await own) return false;\n",
     promise: "A read is as new as every answer that was given before it was asked for",
     name: "an epoch whose claims are forgotten",
+  }),
+  s3({
+    what: "a repair sets aside what was appended since it has read the segment",
+    file: "segments.ts",
+    before: "const frames = this.#listed.get(segment) ?? (await this.#bucket.list(`${this.#prefix}${name}/`));",
+    after: "const frames = await this.#bucket.list(`${this.#prefix}${name}/`);",
+    promise: ["a log was edited, or transferred as text", "`repair <log>`"],
+    name: "a repair beside a writer",
   }),
   {
     what: "a segment in the archive has another name than in the log",

@@ -184,6 +184,9 @@ export interface LogStore {
  * const name = await store.setAside(segment);
  */
 export interface RepairableStore extends LogStore {
-  /** Takes a segment out of the log, durably, under another name. @returns that name */
+  /**
+   * Takes out of the log, durably, under another name, what a segment had when this store listed it; at least: a store that can
+   * only take it out whole does so, and what came since can be read under that name. @returns that name
+   */
   setAside(segment: Segment): Promise<string>;
 }

@@ -105,9 +105,10 @@ export async function repair(store: RepairableStore, plan: RepairPlan): Promise<
   if (plan.hopeless.length > 0) throw new TypeError(plan.hopeless.join("; "));
   const copies: { segment: string; copy: string }[] = [];
   if (plan.claims.length > 0) await claimAgain(store);
-  for (const segment of plan.replace) {
-    await rewrite(store, segment.epoch, await salvage(store, segment));
-    copies.push({ segment: segment.name, copy: await store.setAside(segment) });
+  for (const { epoch, name } of plan.replace) {
+    // Listed now, and here: what is read is what is set aside. One that is not there any more was archived, or repaired.
+    const segment = (await store.segments(epoch)).find((each) => each.name === name);
+    if (segment !== undefined) copies.push({ segment: name, copy: await rewriteAndSetAside(store, segment) });
   }
   for (const [epoch, begin] of plan.begins) await store.writeBegin(epoch, begin);
   for (const { segment, offset } of plan.torn) {
@@ -252,8 +253,20 @@ async function* commitsIn(
 
 const LINES = 1_000;
 
+/** @returns the name under which the damaged segment is kept */
+async function rewriteAndSetAside(store: RepairableStore, segment: Segment): Promise<string> {
+  const { entries } = await salvage(store, segment);
+  await rewrite(store, segment.epoch, entries);
+  const copy = await store.setAside(segment);
+  // Its writer may live, and have appended and answered for more before it was set aside.
+  const known = new Set(entries.map(({ n }) => n));
+  const since = (await salvage(store, { ...segment, name: copy })).entries.filter(({ n }) => !known.has(n));
+  await rewrite(store, segment.epoch, since);
+  return copy;
+}
+
 /** Puts what is intact in a segment into a new one of this process. */
-async function rewrite(store: LogStore, epoch: number, { entries }: Salvage): Promise<void> {
+async function rewrite(store: LogStore, epoch: number, entries: Salvage["entries"]): Promise<void> {
   const writer = store.createSegment(epoch);
   try {
     for (let i = 0; i < entries.length; i += LINES) await writer.append(encodeFrame(entries.slice(i, i + LINES)));

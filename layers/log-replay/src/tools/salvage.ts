@@ -20,7 +20,7 @@ export interface Salvage {
 }
 
 /**
- * Reads what is intact in a damaged segment. Line ends and a byte order mark that an editor or a transfer has put there do
+ * Reads what is intact in a damaged segment, as it was when it was listed. Line ends and a byte order mark that an editor or a transfer has put there do
  * not count. Memory for the segment.
  */
 export async function salvage(store: LogStore, segment: Segment): Promise<Salvage> {
@@ -48,7 +48,7 @@ async function* linesOf(
   segment: Segment,
 ): AsyncGenerator<{ readonly line: Buffer; readonly isWhole: boolean }> {
   let rest: Buffer = Buffer.alloc(0);
-  for await (const chunk of store.read(segment, CHUNK)) {
+  for await (const chunk of store.read(segment, CHUNK, 0, true)) {
     // Either ends a line, whoever has put it there: no record contains one.
     rest = Buffer.concat([rest, chunk.map((byte) => (byte === CARRIAGE_RETURN ? NEWLINE : byte))]);
     let from = 0;

@@ -20,6 +20,7 @@ import {
 import { bucketUrl } from "../../src/stores/s3/address.ts";
 import { createS3Store, openS3Store, type S3StoreOptions } from "../../src/stores/s3/index.ts";
 import { copyLog, planRepair, repair } from "../../src/tools/index.ts";
+import { encodeFrame } from "../../src/format/frame.ts";
 import { append, begun, entry, textOf } from "../support/logs.ts";
 import { collect, contents, pieces } from "../../src/conformance/contents.ts";
 import { storeCases } from "../../src/conformance/index.ts";
@@ -511,6 +512,37 @@ describe("snapshots and archive in S3", () => {
     await repair(opened, plan);
     expect(textOf(await stateAt(await open()))).toEqual({ n: "1" });
     expect(await names(options, "damaged/")).toHaveLength(3);
+  });
+
+  test("a repair beside a writer: what it appends between the reading and the setting aside stays in the log", async () => {
+    const { options, open } = await newPlace();
+    const store = await open();
+    await begun(store, 1);
+    const writer = store.createSegment(1);
+    for (const n of [1, 2]) await writer.append(encodeFrame([entry(1, n, { n })]));
+    const [{ name }] = (await store.segments(1)) as [Segment];
+    // Another segment has commit 1 too, so nothing is lost with it.
+    await append(store, 1, [entry(1, 1, { n: 1 })]);
+    const key = `${options.prefix}${name}/0000000001.jsonl`;
+    const spoilt = (await outside(server).get(key))?.toString().replace('"n":1}', '"n":9}') ?? "";
+    await outside(server).delete([key]);
+    await outside(server).create(key, Buffer.from(spoilt));
+
+    const plan = await planRepair(store);
+    expect(plan).toMatchObject({ cut: null, replace: [{ name }] });
+    const repairing = await openS3Store(options);
+    const setAside = repairing.setAside.bind(repairing);
+    repairing.setAside = async (segment) => {
+      await writer.append(encodeFrame([entry(1, 3, { n: 3 })]));
+      return setAside(segment);
+    };
+    await repair(repairing, plan);
+    expect(await names(options, "damaged/")).toHaveLength(2);
+    await writer.append(encodeFrame([entry(1, 4, { n: 4 })]));
+    const numbers: number[] = [];
+    for await (const { n } of readHistory(await open())) numbers.push(n);
+    expect(numbers).toEqual([1, 2, 3, 4]);
+    expect((await planRepair(await open())).damages).toEqual([]);
   });
 
   test("a copy goes from a bucket into a folder and back, with everything that is in it", async () => {

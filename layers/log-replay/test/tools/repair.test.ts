@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { compact, openFileStore, stateAt } from "../../src/index.ts";
 import { planRepair, repair } from "../../src/tools/index.ts";
+import { encodeFrame } from "../../src/format/frame.ts";
 import { append, begun, entry } from "../support/logs.ts";
 import { add, outcome, replayed, segmentsIn, stage, until } from "../support/stage.ts";
 import { claimOf, dropCommit, flipBit, oneWriter, segmentWith, tidied, twoEpochs, verified } from "./support.ts";
@@ -48,6 +49,31 @@ test("a repair beside a writer with nothing to do: the writer brings back what i
   expect((await verified(store)).damages).toEqual([]);
   await on.outside.flushall();
   expect(await on.open({ store }).occ.read(["n"])).toEqual([13]);
+});
+
+test("a repair beside a writer: what it appends between the reading and the setting aside is in the log, also where it dies then", async () => {
+  const { folder } = await on.store();
+  const store = await opened(folder);
+  await begun(store, 1);
+  const writer = store.createSegment(1);
+  await writer.append(encodeFrame([entry(1, 1, { n: 1 })]));
+  await writer.append(encodeFrame([entry(1, 2, { n: 2 })]));
+  await append(store, 1, [entry(1, 1, { n: 1 })]);
+  const [name = ""] = (await store.segments(1)).filter(({ bytes }) => bytes === writer.size).map((each) => each.name);
+  const path = join(folder, name);
+  await writeFile(path, (await readFile(path, "utf8")).replace('"n":1}', '"n":9}'));
+
+  const setAside = store.setAside.bind(store);
+  store.setAside = async (segment) => {
+    await writer.append(encodeFrame([entry(1, 3, { n: 3 })]));
+    return setAside(segment);
+  };
+  const plan = await planRepair(store);
+  expect(plan).toMatchObject({ cut: null, replace: [{ name }] });
+  await repair(store, plan);
+  expect((await stateAt(await opened(folder))).position?.n).toBe(3);
+  expect((await verified(store)).damages).toEqual([]);
+  await writer.close();
 });
 
 test("a spoilt trailer costs nothing: each record is intact by its own checksum", async () => {

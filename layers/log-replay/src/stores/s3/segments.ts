@@ -99,9 +99,13 @@ export class S3Segments {
     await this.#bucket.delete(frames.map((frame) => frame.key));
   }
 
-  /** Each frame under a name that no reader looks at, before it is deleted. @returns what these names begin with */
-  async setAside({ name }: Segment, aside: string): Promise<string> {
-    const frames = await this.#bucket.list(`${this.#prefix}${name}/`);
+  /**
+   * Each frame under a name that no reader looks at, before it is deleted. What the writer has appended since the segment was
+   * listed stays: nobody has read it, and it may have been answered for. @returns what these names begin with
+   */
+  async setAside(segment: Segment, aside: string): Promise<string> {
+    const { name } = segment;
+    const frames = this.#listed.get(segment) ?? (await this.#bucket.list(`${this.#prefix}${name}/`));
     for (const { key } of frames) {
       const content = await this.#bucket.get(key);
       if (content !== null)
