@@ -1,7 +1,7 @@
-import { LogDamageError } from "../errors.ts";
+import { GoneError, LogDamageError } from "../errors.ts";
 import { raise, type FramedLine, type OnDamage } from "../format/frame.ts";
 import { checksumOf } from "../format/record.ts";
-import type { LogStore } from "../stores/store.ts";
+import type { LogStore, Segment } from "../stores/store.ts";
 import { sameSegment, SegmentCursor, type OnTorn } from "./segment-cursor.ts";
 
 /** A record's line and where it was found. Valid until the next one is asked for. */
@@ -93,14 +93,14 @@ export class EpochReader {
 
   /** The next commit that any segment has; Infinity if none has any more. */
   async #next(): Promise<number> {
-    for (const cursor of this.#cursors.values()) await cursor.seek(this.#last + 1);
+    await this.#seek(this.#last + 1);
     return Math.min(Infinity, ...[...this.#cursors.values()].map(({ n }) => n));
   }
 
   async #find(n: number): Promise<SegmentLine | null> {
+    await this.#seek(n);
     let found: SegmentLine | null = null;
     for (const cursor of this.#cursors.values()) {
-      await cursor.seek(n);
       if (cursor.n !== n) continue;
       const { name } = cursor.segment;
       if (cursor.line.epoch !== this.epoch)
@@ -125,13 +125,48 @@ export class EpochReader {
     return found;
   }
 
+  /**
+   * Moves all on to commit `n`, or the first after it. A compaction may take a segment to the archive at any time: it is then read
+   * there, from its beginning, since who began while frames were being deleted has read only some of them.
+   */
+  async #seek(n: number): Promise<void> {
+    for (;;) {
+      let current: SegmentCursor | undefined;
+      try {
+        for (const cursor of this.#cursors.values()) {
+          current = cursor;
+          await cursor.seek(n);
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof GoneError) || current === undefined) throw error;
+        const { name } = current.segment;
+        this.#cursors.delete(name);
+        const segments = await this.#lookForMore();
+        if (!segments.some((segment) => sameSegment(segment.name, name))) throw error;
+      }
+    }
+  }
+
   async #lookAgain(): Promise<void> {
     for (const cursor of this.#cursors.values()) cursor.resume();
+    await this.#lookForMore();
+  }
+
+  /**
+   * Opens what is not read yet. A segment may be both in the log and in the archive, and neither need have all of it: the log no more
+   * where frames are deleted one after the other, the archive where one was appended late. So both are read, each from its
+   * beginning.
+   */
+  async #lookForMore(): Promise<Segment[]> {
+    const live = await this.#store.segments(this.epoch);
     // The archive is listed after the log: what is moved in between is in both lists, and none is missed.
-    for (const segment of [...(await this.#store.segments(this.epoch)), ...(await this.#store.archived(this.epoch))]) {
-      if ([...this.#cursors.keys()].some((name) => sameSegment(name, segment.name))) continue;
-      this.#cursors.set(segment.name, new SegmentCursor(this.#store, segment, this.#onTorn, this.#onDamage));
-    }
+    const archived = await this.#store.archived(this.epoch);
+    const there = [...live, ...archived];
+    for (const segment of there)
+      if (!this.#cursors.has(segment.name))
+        this.#cursors.set(segment.name, new SegmentCursor(this.#store, segment, this.#onTorn, this.#onDamage));
+    return there;
   }
 }
 

@@ -1,4 +1,3 @@
-import { GoneError } from "../errors.ts";
 import {
   readFrames,
   type End,
@@ -16,29 +15,27 @@ const CHUNK = 64 * 1024;
 /** Told of a segment whose last frame is torn or being written. */
 export type OnTorn = (segment: Segment, torn: Torn) => void;
 
-/** Walks through one segment in the order of its commits, and on from its end when more has been appended. */
+/**
+ * Walks through one segment in the order of its commits, and on from its end when more has been appended. What it reads may be gone
+ * by then, which `seek` throws as a GoneError: it is of no more use.
+ */
 export class SegmentCursor {
+  readonly segment: Segment;
   readonly #store: LogStore;
   readonly #onTorn: OnTorn;
   readonly #onDamage: OnDamage;
   readonly #reached: ReadOffset = { offset: 0, line: 1 };
-  #segment: Segment;
   #frames: AsyncGenerator<Frame, End>;
   #frame: readonly FramedLine[] = [];
   #next = 0;
   #ended = false;
 
   constructor(store: LogStore, segment: Segment, onTorn: OnTorn, onDamage: OnDamage) {
-    this.#segment = segment;
+    this.segment = segment;
     this.#store = store;
     this.#onTorn = onTorn;
     this.#onDamage = onDamage;
     this.#frames = this.#open();
-  }
-
-  /** Where the segment is now: in the archive, once it was moved there. */
-  get segment(): Segment {
-    return this.#segment;
   }
 
   get line(): FramedLine {
@@ -54,11 +51,11 @@ export class SegmentCursor {
   async seek(n: number): Promise<void> {
     while (this.n < n) {
       if (++this.#next < this.#frame.length) continue;
-      const { done, value } = await this.#nextFrame();
+      const { done, value } = await this.#frames.next();
       this.#next = 0;
       this.#ended = done === true;
       this.#frame = done ? [] : value.lines;
-      if (done && value.torn !== null) this.#onTorn(this.#segment, value.torn);
+      if (done && value.torn !== null) this.#onTorn(this.segment, value.torn);
     }
   }
 
@@ -73,24 +70,8 @@ export class SegmentCursor {
     await this.#frames.return({ last: null, torn: null });
   }
 
-  /** A compaction may take the segment to the archive at any time. Reading then goes on there, where it was. */
-  async #nextFrame(): Promise<IteratorResult<Frame, End>> {
-    try {
-      return await this.#frames.next();
-    } catch (error) {
-      if (!(error instanceof GoneError)) throw error;
-      const moved = (await this.#store.archived(this.#segment.epoch)).find(({ name }) =>
-        sameSegment(name, this.#segment.name),
-      );
-      if (moved === undefined) throw error;
-      this.#segment = moved;
-      this.#frames = this.#open();
-      return await this.#frames.next();
-    }
-  }
-
   #open(): AsyncGenerator<Frame, End> {
-    return readFrames(this.#store.read(this.#segment, CHUNK, this.#reached.offset), this.#segment.name, {
+    return readFrames(this.#store.read(this.segment, CHUNK, this.#reached.offset), this.segment.name, {
       reached: this.#reached,
       onDamage: this.#onDamage,
     });

@@ -461,22 +461,86 @@ describe("snapshots and archive in S3", () => {
     expect((await contents(b, archived[0]!)).toString()).toBe(frames.join(""));
   });
 
-  test("frames that the archive's object does not have are kept: what was promised a copy is not deleted without one", async () => {
+  test("frames that the archive's object does not have become a further one, once: what was promised a copy is not deleted without one", async () => {
+    const { options, open } = await newPlace();
+    const [a, b] = [await open(), await open()];
+    const writer = a.createSegment(1);
+    for (const frame of ["a,", "b,", "c,"]) await writer.append(Buffer.from(frame));
+    const [segment] = (await a.segments()) as [Segment];
+    const key = `${options.prefix}archive/${segment.name}.jsonl`;
+    await outside(server).create(key, Buffer.from("b,"));
+    await Promise.all([a.archive([segment]), b.archive([segment])]);
+    expect(await names(options, "segment-")).toEqual([]);
+    const kept = await b.archived(1);
+    expect(await Promise.all(kept.map(async (each) => (await contents(b, each)).toString()))).toEqual(["a,c,", "b,"]);
+    // One that broke off while it deleted: what is left is in the copy.
+    await outside(server).create(`${options.prefix}${segment.name}/0000000002.jsonl`, Buffer.from("b,"));
+    await a.archive([segment]);
+    expect(await names(options, "segment-")).toEqual([]);
+    expect(await a.archived(1)).toEqual(kept);
+  });
+
+  /** What `verify` and `planRepair` find wrong, and the commits of the history. */
+  async function read(store: LogStore): Promise<{ damages: unknown[]; numbers: number[] }> {
+    const numbers: number[] = [];
+    for await (const { n } of readHistory(store)) numbers.push(n);
+    return { damages: [...(await planRepair(store)).damages], numbers };
+  }
+
+  test("a frame that a frozen writer appends after its segment was archived ends no compaction, and hides nothing", async () => {
     const { options, open } = await newPlace();
     const store = await open();
-    const writer = store.createSegment(1);
-    for (const frame of ["a,", "b,", "c,"]) await writer.append(Buffer.from(frame));
-    const [segment] = (await store.segments()) as [Segment];
-    const key = `${options.prefix}archive/${segment.name}.jsonl`;
-    await outside(server).create(key, Buffer.from("a,b,"));
-    await expect(store.archive([segment])).rejects.toThrow(StoreUnavailableError);
-    expect(await names(options, "segment-")).toHaveLength(3);
-    // One that broke off while it deleted: what is left is in the copy.
-    await outside(server).delete([key, `${options.prefix}${segment.name}/0000000001.jsonl`]);
-    await outside(server).create(key, Buffer.from("a,b,c,"));
-    await store.archive([segment]);
-    expect(await names(options, "segment-")).toEqual([]);
+    await begun(store, 1);
+    const frozen = store.createSegment(1);
+    await frozen.append(encodeFrame([entry(1, 1, { a: 1 })]));
+    await begun(store, 2, { parent: 1, cut: 1 });
+    await append(store, 2, [entry(2, 2, { b: 2 })]);
+    expect(await compact(store)).toMatchObject({ archived: 1 });
+    // It goes on: its PUT is taken, and only its look for a claim tells it that the frame counts for nothing.
+    await frozen.append(encodeFrame([entry(1, 2, { a: "too late" })]));
+    expect(await store.isSealed(1)).toBe(true);
+    expect(await read(await open())).toEqual({ damages: [], numbers: [1, 2] });
+
+    await begun(store, 3, { parent: 2, cut: 2 });
+    await append(store, 3, [entry(3, 3, { b: 3 })]);
+    expect(await compact(await open())).toMatchObject({ snapshot: { n: 3 } });
+    expect(await store.segments(1)).toEqual([]);
+    expect(await names(options, "archive/segment-00000001")).toHaveLength(2);
+    expect(await read(await open())).toEqual({ damages: [], numbers: [1, 2, 3] });
+    expect(textOf(await stateAt(await open()))).toEqual({ a: "1", b: "3" });
   });
+
+  test.each([
+    [[2, 3], "the first"],
+    [[1, 3], "one in the middle"],
+    [[1, 2], "the last"],
+  ])(
+    "a compaction that is killed while it deletes the frames of an archived segment hides nothing: %j are left, without %s",
+    async (left) => {
+      const { options, open } = await newPlace();
+      const store = await open();
+      await begun(store, 1);
+      await append(store, 1, ...[1, 2, 3].map((n) => [entry(1, n, { n })]));
+      await begun(store, 2, { parent: 1, cut: 3 });
+      await append(store, 2, [entry(2, 4, { n: 4 })]);
+      const keys = (await outside(server).list(`${options.prefix}segment-00000001`)).map(({ key }) => key);
+      const frames = await Promise.all(keys.map((key) => outside(server).get(key)));
+      await compact(store);
+      for (const n of left) await outside(server).create(keys[n - 1] as string, frames[n - 1] as Buffer);
+      expect(await read(await open())).toEqual({ damages: [], numbers: [1, 2, 3, 4] });
+
+      // The next one goes on with the deletion under a reader that has begun with what was left.
+      const reading = readHistory(await open());
+      const numbers = [((await reading.next()).value as { n: number }).n];
+      await begun(store, 3, { parent: 2, cut: 4 });
+      await append(store, 3, [entry(3, 5, { n: 5 })]);
+      await compact(await open());
+      for await (const { n } of reading) numbers.push(n);
+      expect(numbers.slice(0, 4)).toEqual([1, 2, 3, 4]);
+      expect(await names(options, "segment-00000001")).toEqual([]);
+      expect(await names(options, "archive/segment-00000001")).toHaveLength(1);
+    },
+  );
 
   test("a history that is read while a compaction archives what was listed has every commit", async () => {
     const { open } = await newPlace();

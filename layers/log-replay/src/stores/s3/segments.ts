@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { GoneError, StoreUnavailableError } from "../../errors.ts";
 import { lastOf, segmentPrefix } from "../names.ts";
 import type { LastFrame, Segment } from "../store.ts";
@@ -82,21 +83,34 @@ export class S3Segments {
     return (key) => present.has(key);
   }
 
-  /** The frames become one object of the archive, and only then are deleted. */
+  /**
+   * The frames become one object of the archive, and only then are deleted. Where that object is there already, as after an archiving
+   * that broke off while it deleted, those that are not in it become a further one: a writer that was stopped in an append may
+   * append its frame later than the rest was archived.
+   */
   async archive({ name }: Segment): Promise<void> {
     const frames = await this.#bucket.list(`${this.#prefix}${name}/`);
     if (frames.length === 0) return;
     const key = `${this.#prefix}${ARCHIVE}${name}.jsonl`;
     try {
       const content = await this.#joined(frames);
-      if (!(await this.#bucket.create(key, content)) && !holdsAll(await this.#bucket.get(key), frames, content))
-        throw new StoreUnavailableError(`${key} is there, and does not have all frames of the segment: they are kept`);
+      if (!(await this.#bucket.create(key, content)))
+        await this.#archiveLate(name, notIn(await this.#bucket.get(key), frames, content));
     } catch (error) {
       // Somebody else is further with the same, and deletes them.
       if (!(error instanceof GoneError)) throw error;
       return;
     }
     await this.#bucket.delete(frames.map((frame) => frame.key));
+  }
+
+  /** Under a name that tells the content, so that two compactions at once make one object. */
+  async #archiveLate(name: string, late: Buffer): Promise<void> {
+    if (late.length === 0) return;
+    const digest = createHash("sha256").update(late).digest("hex").slice(0, 16);
+    const key = `${this.#prefix}${ARCHIVE}${name}-late-${digest}.jsonl`;
+    if (!(await this.#bucket.create(key, late)))
+      throw new StoreUnavailableError(`${key} is there, and does not have the frames that came late: they are kept`);
   }
 
   /**
@@ -159,17 +173,19 @@ export class S3Segments {
   }
 }
 
-/** Whether what is archived has each of the frames: all that are left of an archiving that broke off while it deleted them. */
-function holdsAll(archived: Buffer | null, frames: readonly Listed[], content: Buffer): boolean {
+/** The frames that are not in what is archived. */
+function notIn(archived: Buffer | null, frames: readonly Listed[], content: Buffer): Buffer {
+  const late: Buffer[] = [];
   let from = 0;
-  let at = 0;
+  let after = 0;
   for (const { size } of frames) {
-    at = archived?.indexOf(content.subarray(from, from + size), at) ?? -1;
-    if (at < 0) return false;
+    const frame = content.subarray(from, from + size);
+    const at = archived?.indexOf(frame, after) ?? -1;
+    if (at < 0) late.push(frame);
+    else after = at + size;
     from += size;
-    at += size;
   }
-  return true;
+  return Buffer.concat(late);
 }
 
 /** The chunks without their first `bytes`. */
