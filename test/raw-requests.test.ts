@@ -217,6 +217,18 @@ describe("headers", () => {
       431,
       "headers_too_large",
     ],
+    [
+      "a chunk that says no length",
+      "POST /stock/item/create/1 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+      400,
+      "bad_request",
+    ],
+    [
+      "a chunk that is longer than it says",
+      "POST /stock/item/create/1 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcdefgh\r\n",
+      400,
+      "bad_request",
+    ],
     ["an expectation that nobody has", "GET / HTTP/1.1\r\nhost: x\r\nexpect: cake\r\n\r\n", 417, "expectation_failed"],
     ["CONNECT", "CONNECT shop.example:443 HTTP/1.1\r\nhost: shop.example\r\n\r\n", 400, "bad_request"],
   ])("%s has an answer in the usual form", async (_what, bytes, status, code) => {

@@ -1,5 +1,5 @@
 /** A client's connection: what is under way on it, and how much of what waits behind that is read. */
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 /** Requests that wait behind the one under way. While there are more, nothing is read from their connection. */
@@ -7,11 +7,14 @@ export const MOST_WAITING = 16;
 
 /** The answer to a connection's last request, while it is not written yet. */
 export const UNDER_WAY = Symbol("under way");
+/** The request that was read last, and what is under way before it. */
+export const LAST = Symbol("last");
 const WAITING = Symbol("waiting");
 const READING = Symbol("reading");
 
 export interface Connection extends Duplex {
   [UNDER_WAY]?: Promise<void> | undefined;
+  [LAST]?: { readonly request: IncomingMessage; readonly before: Promise<void> | undefined };
   /** Requests that wait; absent before the first one. */
   [WAITING]?: number;
   /** Absent where nothing was ever held up. */
@@ -28,6 +31,17 @@ export async function turnBehind(before: Promise<void>, socket: Connection): Pro
     socket[READING] = "on";
     socket.resume();
   }
+}
+
+/**
+ * Where something cannot be read: whether it is in the body of the request that was read last, which then never is whole, and what has to
+ * be answered before it.
+ */
+export function spoilt(socket: Connection): { readonly isBody: boolean; readonly before: Promise<void> | undefined } {
+  const last = socket[LAST];
+  return last === undefined || last.request.complete
+    ? { isBody: false, before: socket[UNDER_WAY] }
+    : { isBody: true, before: last.before };
 }
 
 /**

@@ -12,7 +12,7 @@ import type { Functions, Target } from "../gateway/functions.ts";
 import { gatewayAnswer, UNKNOWN_PATH, type GatewayCode } from "../gateway/gateway-answers.ts";
 import { Admission, OverloadedError, type AdmissionOptions } from "./admission.ts";
 import { bodyOf, isTooLarge, LARGEST_BODY, TOO_LARGE } from "./body.ts";
-import { answered, endReading, turnBehind, UNDER_WAY, type Connection } from "./connection.ts";
+import { answered, endReading, LAST, spoilt, turnBehind, UNDER_WAY, type Connection } from "./connection.ts";
 import { requestTarget, routePath } from "./request-target.ts";
 
 export interface ServerOptions {
@@ -42,15 +42,18 @@ const HEADERS_WITHIN = 10_000;
 const REQUEST_WITHIN = 30_000;
 /** Longer than a load balancer keeps a connection (60 s): it is never the one that finds it closed. */
 const KEEP_ALIVE = 65_000;
+/** Who has sent what cannot be read comes to reading that for so long. */
+const LINGER = 1_000;
 /** Connections that wait to be accepted. */
 const BACKLOG = 2_048;
 
 const STOPPING = "the host is stopping";
 
-const CLIENT_ERRORS: Readonly<Record<string, GatewayCode>> = {
-  HPE_HEADER_OVERFLOW: "headers_too_large",
-  ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
+const CLIENT_ERRORS: Readonly<Record<string, readonly [GatewayCode, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ["headers_too_large", `the headers have at most ${LARGEST_HEADERS} bytes`],
+  ERR_HTTP_REQUEST_TIMEOUT: ["request_timeout", "the request did not come whole in time"],
 };
+const NO_REQUEST: (typeof CLIENT_ERRORS)[string] = ["bad_request", "this is no request that could be understood"];
 
 export class FunctionServer {
   readonly #options: ServerOptions;
@@ -121,6 +124,7 @@ export class FunctionServer {
   #take(request: IncomingMessage, response: ServerResponse): void {
     const socket: Connection = request.socket;
     const before = socket[UNDER_WAY];
+    socket[LAST] = { request, before };
     const served = before === undefined ? this.#serve(request, response) : this.#serveBehind(before, request, response);
     socket[UNDER_WAY] = served;
     void served.then(() => {
@@ -274,15 +278,13 @@ export class FunctionServer {
 /** Where no request could be made of what came: an answer in the usual form all the same, behind those that are under way. */
 async function refuseRaw(socket: Connection, code: string): Promise<void> {
   const isHeldUp = endReading(socket);
-  await socket[UNDER_WAY];
+  const { isBody, before } = spoilt(socket);
+  await before;
   if (code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const { status, type, body } = gatewayAnswer(
-    CLIENT_ERRORS[code] ?? "bad_request",
-    "this is no request that could be understood",
-  );
+  const { status, type, body } = gatewayAnswer(...(CLIENT_ERRORS[code] ?? NO_REQUEST));
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${type}; charset=utf-8\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    // Its client's end would never be read.
-    () => isHeldUp && socket.destroy(),
+    // Its client's end would never be read, or a request would wait for its body as long as the client stays.
+    () => (isHeldUp || isBody) && setTimeout(() => socket.destroy(), LINGER).unref(),
   );
 }

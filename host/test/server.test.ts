@@ -105,6 +105,24 @@ test("a request becomes an event, and the result an answer in UTF-8", async () =
   expect(await response.json()).toEqual({ body: "ä", path: "/run/1", query: { a: "b" } });
 });
 
+test("a body that cannot be read is refused behind the answers before it, and its connection ends though its client stays", async () => {
+  const { handler, reached, open } = gated();
+  const { port, server } = await serve(handler);
+  const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  endings.push(() => socket.destroy());
+  let said = "";
+  socket.on("data", (bytes: Buffer) => (said += bytes.toString()));
+  const chunked = "POST /run/2 HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n";
+  socket.write(`POST /run/1 HTTP/1.1\r\nhost: x\r\n\r\n${chunked}zz\r\n`);
+  await reached(1);
+  open();
+  while (!said.includes("HTTP/1.1 400")) await once(socket, "data");
+  expect(said.indexOf("HTTP/1.1 200")).toBe(0);
+  while (server.figures.active + server.figures.queued > 0) await sleep(1);
+  // Nothing is open any more: it ends without patience.
+  await server.drain(60_000);
+});
+
 test("a POST without a body has none, and the connection is kept for the next one", async () => {
   const { port } = await serve(echo);
   const socket = connect(port, "127.0.0.1");
