@@ -1,3 +1,4 @@
+import { strictTraceparent, TRACEPARENT } from "../observe/trace-context.ts";
 import { signingSecret } from "../settings/secret.ts";
 import { sign, SIGNATURE_HEADER, type SignOptions } from "./signature.ts";
 
@@ -37,7 +38,9 @@ export async function outgoingRequest(
   { method, path, body, trace }: ServiceRequest,
   options?: SignOptions,
 ): Promise<OutgoingRequest> {
-  const traced = trace ? { traceparent: trace } : {};
+  // Of a saga that is open for long, its record may be older than the rule for what is kept.
+  const traceparent = strictTraceparent(trace);
+  const traced = traceparent ? { [TRACEPARENT]: traceparent } : {};
   if (body === undefined && !isSignedRead(options)) return { headers: traced, body: null };
   const text = body === undefined ? "" : JSON.stringify(body);
   const signature = sign({ method, path, body: text }, await signingSecret(Date.now()), Date.now(), options);

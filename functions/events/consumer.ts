@@ -123,7 +123,7 @@ function processing({ name }: Service, { type, saga, traceparent }: Message, { m
       "shop.saga": saga,
     },
     trace: traceparent ?? "",
-    remote: traceIdOf(traceparent) !== null,
+    remote: traceparent !== undefined,
   };
 }
 

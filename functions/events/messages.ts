@@ -2,13 +2,19 @@ import * as v from "valibot";
 import type { RefusalCode } from "../errors.ts";
 import { charged, lines, step, type SagaStart } from "../handler/steps.ts";
 import { Id } from "../http/parameters.ts";
+import { strictTraceparent } from "../observe/trace-context.ts";
 
 /** A message belongs to a saga, and says for which order that is. All of it is repeated by whoever answers it. */
 const about = {
   ...step,
   order: Id,
   /** As W3C Trace Context has it; where the customer's request had one. */
-  traceparent: v.optional(v.string()),
+  traceparent: v.optional(
+    v.pipe(
+      v.string(),
+      v.transform((given) => strictTraceparent(given) || undefined),
+    ),
+  ),
 };
 
 /** Why a rule refuses the checkout; made by one of the services, which is what the signature says. */

@@ -4,6 +4,7 @@ import { within } from "../calls/within.ts";
 import { UnavailableError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { traced, type Work } from "../observe/channels.ts";
+import { strictTraceparent } from "../observe/trace-context.ts";
 import { queueAddress, type QueueAddress } from "../settings/configuration.ts";
 import type { ServiceName } from "../settings/services.ts";
 import { Batcher } from "./batcher.ts";
@@ -50,13 +51,13 @@ function sending(from: ServiceName, { to, message }: Outgoing): Work {
       "shop.service": from,
       "shop.saga": message.saga,
     },
-    trace: message.traceparent ?? "",
+    trace: strictTraceparent(message.traceparent),
     remote: false,
   };
 }
 
 function withTrace(event: Outgoing, trace: string): Outgoing {
-  return trace === "" ? event : ({ ...event, message: { ...event.message, traceparent: trace } } as Outgoing);
+  return { ...event, message: { ...event.message, traceparent: trace || undefined } } as Outgoing;
 }
 
 /** One for the process, however many functions are in it: what they send at the same time goes together. */

@@ -28,7 +28,7 @@ import {
 } from "./incoming.ts";
 import { requests, traced, type RequestMessage, type Work } from "../observe/channels.ts";
 import { sendingTraces } from "../observe/traces.ts";
-import { traceIdOf, traceOfRequest, TRACEPARENT } from "../observe/trace-context.ts";
+import { strictTraceparent, traceOfRequest, TRACEPARENT } from "../observe/trace-context.ts";
 import { timeLeft } from "./time-left.ts";
 
 /** Milliseconds: the longest that a request works, and what it leaves of the invocation's own time for its answer. */
@@ -143,22 +143,21 @@ export function endpoint<P extends Entries = Record<never, never>, B extends Ent
 
 function workOf({ name }: Service, { method, resource }: RoutePattern, event: RequestEvent, context: Context): Work {
   const given = traceparentOf(event);
-  const remote = traceIdOf(given) !== null;
   return {
     name: `${method} ${resource}`,
     kind: "server",
     attributes: { "shop.service": name, "http.request.method": method, "http.route": resource },
-    trace: remote ? (given ?? "") : traceOfRequest(context.awsRequestId),
-    remote,
+    trace: given || traceOfRequest(context.awsRequestId),
+    remote: given !== "",
   };
 }
 
-/** The event may be no request at all, and then has no headers to look at. */
-function traceparentOf(event: RequestEvent): string | undefined {
+/** Empty where there is none. The event may be no request at all, and then has no headers to look at. */
+function traceparentOf(event: RequestEvent): string {
   try {
-    return headerValues({ event }, TRACEPARENT)[0];
+    return strictTraceparent(headerValues({ event }, TRACEPARENT)[0]);
   } catch {
-    return undefined;
+    return "";
   }
 }
 

@@ -1,17 +1,17 @@
 import { traced, type Work } from "../observe/channels.ts";
-import { traceIdOf } from "../observe/trace-context.ts";
+import { strictTraceparent, traceIdOf } from "../observe/trace-context.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 import type { Saga } from "./sagas.ts";
 
 /** Does something for a saga as part of the trace of the request that began it, whoever does it. */
 export function inItsTrace<T>(name: string, { id, saga }: DrivenSaga, run: () => Promise<T>): Promise<T> {
-  const { traceparent: trace = "" } = saga;
+  const trace = strictTraceparent(saga.traceparent);
   const work: Work = {
     name,
     kind: "internal",
     attributes: { "shop.service": "order", "shop.saga": id },
     trace,
-    remote: traceIdOf(trace) !== null,
+    remote: trace !== "",
   };
   return traced(work, run);
 }

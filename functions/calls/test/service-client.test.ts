@@ -104,6 +104,23 @@ describe.each(adapters)("%s", (name, client, prepare) => {
     }
   });
 
+  test.each([
+    [
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ],
+    [
+      `01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-${"x".repeat(16_000)}`,
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ],
+    ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-\u20ac", undefined],
+    ["", undefined],
+  ])("of a trace only what the standard has of it is sent, whatever a record has", async (trace, sent) => {
+    prepare();
+    handler = async ({ headers }) => fine(String(headers["traceparent"]));
+    expect(await client({ ...post, trace })).toEqual({ status: 200, body: String(sent) });
+  });
+
   test("whatever the function answers is handed on", async () => {
     prepare();
     for (const statusCode of [200, 400, 403, 409, 500, 503, 504]) {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { channel } from "node:diagnostics_channel";
 import { embedMetrics } from "../embedded.ts";
 import { METRICS } from "../measures.ts";
-import { traceIdOf, traceOfRequest } from "../trace-context.ts";
+import { strictTraceparent, traceIdOf, traceOfRequest } from "../trace-context.ts";
 
 const APPEND = { store: "store-1", epoch: 4, commits: 1, bytes: 9, started: 0, ended: 10, error: null };
 const ATTEMPT = { outcome: "executed", size: 1, transactions: [], started: 0, ended: 1 };
@@ -102,6 +102,9 @@ test("nobody is told once it has ended: the channels outlive whoever listens", a
 test.each([
   ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "0af7651916cd43dd8448eb211c80319c"],
   ["cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes", "0af7651916cd43dd8448eb211c80319c"],
+  ["cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01what-comes", null],
+  ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes", null],
+  ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n", null],
   ["ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", null],
   ["00-00000000000000000000000000000000-b7ad6b7169203331-01", null],
   ["00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", null],
@@ -109,6 +112,21 @@ test.each([
   ["nonsense", null],
   ["", null],
 ])("of the traceparent %p the trace is %p", (traceparent, trace) => expect(traceIdOf(traceparent)).toBe(trace));
+
+const OF_VERSION_00 = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+test.each([
+  [OF_VERSION_00, OF_VERSION_00],
+  [`${OF_VERSION_00}-`, ""],
+  [`01${OF_VERSION_00.slice(2)}`, OF_VERSION_00],
+  [`cc${OF_VERSION_00.slice(2)}-${"x".repeat(16_000)}`, OF_VERSION_00],
+  [`cc${OF_VERSION_00.slice(2)}-\u20ac\r\n`, OF_VERSION_00],
+  [`cc${OF_VERSION_00.slice(2, -2)}fe`, `${OF_VERSION_00.slice(0, -2)}00`],
+  ["nonsense", ""],
+  [undefined, ""],
+])("of the traceparent %j, %j is kept and sent on, 55 characters at most", (given, kept) =>
+  expect(strictTraceparent(given)).toBe(kept),
+);
 
 test("a request without a trace is one by its own id", () => {
   const made = traceOfRequest("2a480433-6745-4ecd-b49f-f45772521aaf");

@@ -16,6 +16,7 @@ import type { Fault } from "../../test/support/gateway.ts";
 import { basket, newItem, newOrder, newUser, PAID, stateOf, stockOf, UNTOUCHED } from "../../test/support/goods.ts";
 import { leaveOpen } from "../../test/support/open-checkout.ts";
 import { Shop } from "../../test/support/shop.ts";
+import { sagaKey, type Saga } from "../sagas.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
@@ -297,4 +298,17 @@ describe.each([
     expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
+});
+
+test.each([
+  ["longer than a header may be between the services", "x".repeat(16_200)],
+  ["with characters that no header may have", "\u20ac"],
+])("a client's traceparent %s: the checkout is paid all the same", async (_what, rest) => {
+  const goods = await basket(shop);
+  const known = `-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+  const headers = { traceparent: `01${known}-${rest}` };
+  expect(await shop.post(`/orders/checkout/${goods.order}`, { headers })).toMatchObject({ status: 200, body: "paid" });
+  expect(await stateOf(shop, goods)).toEqual(PAID);
+  const { saga_id } = (await shop.get(`/orders/checkout/${goods.order}`)).json as { saga_id: string };
+  expect(await shop.row<Saga>("order", sagaKey(saga_id))).toMatchObject({ traceparent: `00${known}` });
 });

@@ -31,6 +31,24 @@ describe.each([
     return goods;
   };
 
+  test("its record has a client's traceparent at any length: each message has what the standard knows of it", async () => {
+    const goods = await prepare();
+    const { driven } = await beginSaga(shop, goods, 60_000);
+    const known = `-${"a".repeat(32)}-${"b".repeat(16)}-01`;
+    await (
+      await shop.state("order")
+    ).occ.transact([], () => ({
+      result: null,
+      set: { [sagaKey(driven.id)]: { ...driven.saga, traceparent: `01${known}-${"x".repeat(16_200)}` } },
+    }));
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await settledAs(driven)).toBe("paid");
+    const traces = shop.queues.deliveries.map(
+      ({ body }) => (JSON.parse(body.split("\n")[1]!) as { traceparent?: string }).traceparent,
+    );
+    expect(new Set(traces)).toEqual(new Set([`00${known}`]));
+  });
+
   const forwards: readonly (readonly [string, readonly string[] | null])[] = [
     ["the intent is written, and nobody is told", null],
     ["stock has reserved, and payment is not told", ["stock_reserved"]],

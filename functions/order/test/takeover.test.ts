@@ -106,6 +106,22 @@ describe.each([
     expect(await stateOf(shop, goods)).toEqual(PAID);
   });
 
+  test("its record has a client's traceparent at any length: it is settled, and the order free", async () => {
+    const goods = await prepare();
+    const { driven, journal } = await begun(goods);
+    const traceparent = `01-${"a".repeat(32)}-${"b".repeat(16)}-01-${"x".repeat(16_200)}`;
+    await (
+      await shop.state("order")
+    ).occ.transact([], () => ({
+      result: null,
+      set: { [sagaKey(driven.id)]: { ...driven.saga, traceparent } },
+    }));
+    await reserve.execute(peers, driven.id, driven.saga, 500);
+    await journal.abandoned({ ...driven, saga: { ...driven.saga, traceparent } }, both, FAILURE, 500);
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
+  });
+
   test("a saga within its deadline is not taken over", async () => {
     const goods = await prepare();
     const { driven, journal } = await begun(goods, 5_000);
