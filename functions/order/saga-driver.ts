@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal, ShopError, UnavailableError } from "../errors.ts";
+import { describe, log } from "../request-log.ts";
 import type { DrivenSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
-import { LATE, NOT_ITS_ORDER, stepsToUndo, type Failure } from "./sagas.ts";
+import { traceNote } from "./saga-trace.ts";
+import { LATE, NOT_DONE, NOT_ITS_ORDER, stepsToUndo, type Failure } from "./sagas.ts";
 import type { Peers } from "./peers.ts";
 
 /** Milliseconds: the pause before a call is repeated, at first and at most. */
@@ -16,6 +18,9 @@ export interface DriverOptions {
   /** Milliseconds for one call to another service. */
   readonly stepTimeout: number;
 }
+
+/** The saga's time was over before its next step. */
+class LateError extends UnavailableError {}
 
 /**
  * Drives sagas, forwards and back. A driver needs no lease: each transition compares the saga's version, so if two
@@ -41,11 +46,12 @@ export class SagaDriver {
     try {
       for (const step of steps) {
         // A process that was frozen in between: others may have taken over long ago.
-        if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", LATE.message);
+        if (Date.now() >= forwards) throw new LateError("checkout_aborted", LATE.message);
         attempted.unshift(step.name);
         await patiently(forwards, stepTimeout, (timeout) => step.execute(peers, driven.id, driven.saga, timeout));
       }
     } catch (error) {
+      if (!(error instanceof Refusal)) logFailure(driven, error);
       const undo = stepsToUndo(attempted, error instanceof Refusal);
       return this.compensate(await journal.abandoned(driven, undo, failureOf(error), remaining(deadline)), deadline);
     }
@@ -77,8 +83,9 @@ export class SagaDriver {
       try {
         await persistently(deadline, stepTimeout, (timeout) => step.compensate(peers, driven.id, driven.saga, timeout));
       } catch (error) {
-        if (error instanceof ShopError) return driven;
-        throw error;
+        if (!(error instanceof ShopError)) throw error;
+        logFailure(driven, error);
+        return driven;
       }
     }
     return journal.closed(driven, remaining(deadline));
@@ -124,7 +131,18 @@ async function repeat(
 
 function failureOf(error: unknown): Failure {
   if (error instanceof Refusal) return { kind: "refused", code: error.code, message: error.message };
-  return { kind: "aborted", code: "checkout_aborted", message: error instanceof Error ? error.message : String(error) };
+  return error instanceof LateError ? LATE : NOT_DONE;
+}
+
+/** What the saga keeps, and its customer is told, does not say it. */
+function logFailure({ id, saga }: DrivenSaga, error: unknown): void {
+  const isBug = !(error instanceof ShopError);
+  log(isBug ? "error" : "warn", "step", {
+    service: "order",
+    ...traceNote(saga),
+    saga: id,
+    error: describe(error, isBug),
+  });
 }
 
 /** Milliseconds until then, at least one. */

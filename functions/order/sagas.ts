@@ -41,6 +41,8 @@ export const UNDO_ALL = ["charge", "reserve"] as const;
 const aborted = (message: string): Failure => ({ kind: "aborted", code: "checkout_aborted", message });
 /** Nobody has driven it to its end in time. */
 export const LATE = aborted("the checkout did not end in time");
+/** A step was not done, or may not have been. What its error says is for the request log: it may name addresses and code. */
+export const NOT_DONE = aborted("a service did not do its part in time, or failed");
 /** The order was made anew meanwhile. */
 export const NOT_ITS_ORDER = aborted("the order is no longer this checkout's");
 

@@ -1,6 +1,6 @@
-import { afterAll, afterEach, beforeAll, expect, jest, test } from "@jest/globals";
-import { setImmediate } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, expect, test } from "@jest/globals";
 import { lambdaContext, proxyEvent } from "../../test/support/invocation.ts";
+import { logged } from "../../test/support/logged.ts";
 import { Shop } from "../../test/support/shop.ts";
 import { json } from "../../http/answer.ts";
 import { endpoint } from "../endpoint.ts";
@@ -10,22 +10,6 @@ let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
 afterAll(() => shop.close());
 afterEach(() => void (process.env["LOG_LEVEL"] = "silent"));
-
-/** The lines of the request log that `work` writes. */
-async function logged(work: () => Promise<unknown>): Promise<Record<string, unknown>[]> {
-  process.env["LOG_LEVEL"] = "info";
-  const lines: string[] = [];
-  const write = jest.spyOn(process.stdout, "write").mockImplementation((line) => (lines.push(String(line)), true));
-  try {
-    await work();
-    // Lines are written at the end of the event loop's turn.
-    await setImmediate();
-  } finally {
-    write.mockRestore();
-    process.env["LOG_LEVEL"] = "silent";
-  }
-  return lines.flatMap((text) => text.trimEnd().split("\n")).map((line) => JSON.parse(line) as Record<string, unknown>);
-}
 
 const request = (headers = {}) =>
   proxyEvent({

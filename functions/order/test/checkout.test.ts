@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
+import { FAIL_POINT_HOOK } from "redis-occ/fail-points";
 import { setRight } from "../../test/support/clock.ts";
 import {
   delay,
@@ -14,9 +15,10 @@ import {
 } from "../../test/support/faults.ts";
 import type { Fault } from "../../test/support/gateway.ts";
 import { basket, newItem, newOrder, newUser, PAID, stateOf, stockOf, UNTOUCHED } from "../../test/support/goods.ts";
+import { logged } from "../../test/support/logged.ts";
 import { leaveOpen } from "../../test/support/open-checkout.ts";
 import { Shop } from "../../test/support/shop.ts";
-import { sagaKey, type Saga } from "../sagas.ts";
+import { NOT_DONE, sagaKey, type Saga } from "../sagas.ts";
 
 let shop: Shop;
 beforeAll(async () => (shop = await Shop.open()));
@@ -311,4 +313,48 @@ test.each([
   expect(await stateOf(shop, goods)).toEqual(PAID);
   const { saga_id } = (await shop.get(`/orders/checkout/${goods.order}`)).json as { saga_id: string };
   expect(await shop.row<Saga>("order", sagaKey(saga_id))).toMatchObject({ traceparent: `00${known}` });
+});
+
+describe("a step that fails: the request log says it, and no customer is told", () => {
+  const hook = (at: ((name: string) => Promise<void>) | undefined): unknown =>
+    Object.assign(globalThis, { [FAIL_POINT_HOOK]: at });
+  afterEach(() => void hook(undefined));
+
+  test("by the address that nobody listens at", async () => {
+    const goods = await basket(shop);
+    shop.hurry();
+    const path = `/orders/checkout/${goods.order}`;
+    const lines = await logged(async () => {
+      process.env["GATEWAY_URL"] = "http://127.0.0.1:1";
+      try {
+        await shop.post(path, { time: 2_500 });
+      } finally {
+        process.env["GATEWAY_URL"] = shop.gateway.url;
+      }
+    });
+    const of = { message: "step", level: "warn", saga: expect.any(String) };
+    const refused = expect.stringMatching(/^UnavailableError: .*ECONNREFUSED/);
+    expect(lines.filter(({ message }) => message === "step")).toEqual([
+      // The step, and what undoes it.
+      expect.objectContaining({ ...of, error: refused }),
+      expect.objectContaining({ ...of, error: refused }),
+    ]);
+    const { code, message } = NOT_DONE;
+    expect((await shop.get(path)).json).toMatchObject({ state: "compensating", failure: { code, message } });
+    expect(await shop.run("order/resume-sagas")).toEqual({ settled: 1, open: 0 });
+    expect((await shop.get(path)).json).toMatchObject({ state: "failed", failure: { code, message } });
+  });
+
+  test("by a bug: with its stack", async () => {
+    const goods = await basket(shop);
+    hook(async (name) => {
+      if (name === "saga.charge.before") throw new TypeError("a bug");
+    });
+    let body = "";
+    const lines = await logged(async () => ({ body } = await shop.post(`/orders/checkout/${goods.order}`)));
+    expect(body).toMatch(`was rolled back: ${NOT_DONE.message}`);
+    expect(lines.filter(({ message }) => message === "step")).toEqual([
+      expect.objectContaining({ level: "error", error: expect.stringMatching(/TypeError: a bug\n.*checkout.test.ts/) }),
+    ]);
+  });
 });

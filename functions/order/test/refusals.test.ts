@@ -9,6 +9,7 @@ import {
   isSettled,
   LATE,
   LostRaceError,
+  NOT_DONE,
   NOT_ITS_ORDER,
   pay,
   SAGAS,
@@ -68,6 +69,11 @@ test("what is said of checkouts that nobody refused", () => {
     kind: "aborted",
     code: "checkout_aborted",
     message: "the order is no longer this checkout's",
+  });
+  expect(NOT_DONE).toEqual({
+    kind: "aborted",
+    code: "checkout_aborted",
+    message: "a service did not do its part in time, or failed",
   });
   expect(UNDO_ALL).toEqual(["charge", "reserve"]);
 });

@@ -18,7 +18,7 @@ export const SAGA: readonly Mutant[] = [
   {
     what: "a step is sent past the saga's deadline",
     file: "functions/order/saga-driver.ts",
-    before: 'if (Date.now() >= forwards) throw new UnavailableError("checkout_aborted", LATE.message);',
+    before: 'if (Date.now() >= forwards) throw new LateError("checkout_aborted", LATE.message);',
     after: "",
     promise: SETTLES,
     project: "functions",
@@ -173,6 +173,16 @@ export const SAGA: readonly Mutant[] = [
     project: "functions",
     tests: "functions/order/test/checkout",
     name: "a client's traceparent",
+  },
+  {
+    what: "the text of whatever went wrong is kept in the saga, and told to its customer",
+    file: "functions/order/saga-driver.ts",
+    before: "return error instanceof LateError ? LATE : NOT_DONE;",
+    after: "return error instanceof LateError ? LATE : { ...NOT_DONE, message: String(error) };",
+    promise: "`checkout_aborted`",
+    project: "functions",
+    tests: "functions/order/test/checkout",
+    name: "the request log says it, and no customer is told",
   },
   {
     what: "what was undone is said to be a refusal of the rules",
