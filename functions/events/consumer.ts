@@ -7,7 +7,7 @@ import { Refusal, ShopError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { parse } from "../http/parameters.ts";
 import type { StepWork } from "../handler/steps.ts";
-import { timeLeft } from "../handler/time-left.ts";
+import { remaining, timeLeft } from "../handler/time-left.ts";
 import { withState } from "../handler/with-state.ts";
 import { traced, type Work } from "../observe/channels.ts";
 import { sendingTraces } from "../observe/traces.ts";
@@ -95,7 +95,7 @@ async function handleRecord<M extends Message>(
     await traced(processing(service, message, record), () =>
       whileItPasses(Math.min(deadline, now + TRIES_WITHIN), () =>
         withState(service, context, RESERVE, async (state) => {
-          await state.ready({ timeout: Math.max(1, deadline - Date.now()) });
+          await state.ready({ timeout: remaining(deadline) });
           const following = await handle(message, { state, now, deadline, notes });
           await sendEvents(service.name, following, deadline);
         }),

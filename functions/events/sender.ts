@@ -11,6 +11,7 @@ import { Batcher } from "./batcher.ts";
 import type { Outgoing } from "./messages.ts";
 import { signMessage } from "./signed-message.ts";
 import { SqsClient } from "./sqs-client.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** Attempts at one request, and the milliseconds of the pause after the first; it doubles each time. */
 const ATTEMPTS = 4;
@@ -29,7 +30,7 @@ export async function sendEvents(from: ServiceName, events: readonly Outgoing[],
     events.map((event) =>
       traced(sending(from, event), async ({ trace }) => {
         const [batcher, body] = await Promise.all([batcherTo(event.to), signMessage(withTrace(event, trace))]);
-        await within(batcher.add(body), Math.max(1, deadline - Date.now()), tooLate);
+        await within(batcher.add(body), remaining(deadline), tooLate);
       }),
     ),
   );

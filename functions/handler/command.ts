@@ -3,6 +3,7 @@ import type { Answer } from "../http/answer.ts";
 import { idempotencyKey, recall, type Remembered } from "../state/idempotency.ts";
 import type { Call } from "./endpoint.ts";
 import { answerOf, once } from "./once.ts";
+import { remaining } from "./time-left.ts";
 
 /** A change of one service's state: one transaction, one line of its log. */
 export interface Command<Asked = undefined> {
@@ -15,7 +16,7 @@ export interface Command<Asked = undefined> {
   readonly decide: (view: View, asked: Asked) => { readonly set: readonly Change[]; readonly answer: Answer };
 }
 
-type CallPart = Pick<Call, "state" | "idempotency" | "deadline" | "now">;
+type CallPart = Pick<Call, "state" | "idempotency" | "deadline">;
 
 /**
  * Runs the command. With an Idempotency-Key its answer is kept in the same transaction and given again to the same
@@ -27,7 +28,7 @@ export async function runCommand<Asked = undefined>(
   call: CallPart,
   { op, keys, ask, decide }: Command<Asked>,
 ): Promise<Answer> {
-  const { state, idempotency, deadline, now } = call;
+  const { state, idempotency, deadline } = call;
   const first = ask === undefined ? null : await firstAnswer(call);
   if (first !== null) return first;
   const asked = (await ask?.()) as Asked;
@@ -42,15 +43,15 @@ export async function runCommand<Asked = undefined>(
           return { result: answer, set, keep: answer };
         },
       }),
-    { meta: { op }, timeout: deadline - now },
+    { meta: { op }, timeout: remaining(deadline) },
   );
 }
 
 /** Before anybody else is asked: null where the request is new. */
-async function firstAnswer({ state, idempotency, deadline, now }: CallPart): Promise<Answer | null> {
+async function firstAnswer({ state, idempotency, deadline }: CallPart): Promise<Answer | null> {
   if (idempotency === null) return null;
   const [record = null] = await state.occ.read<Remembered>([idempotencyKey(idempotency.key)], {
-    timeout: deadline - now,
+    timeout: remaining(deadline),
   });
   return answerOf(recall({ get: <T>() => record as T | null }, idempotency));
 }

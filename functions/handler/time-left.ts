@@ -4,11 +4,20 @@ export interface Invocation {
 }
 
 /**
+ * Milliseconds until a deadline, now and not when the work for it began: whatever came before has taken its part. At least 1, so that
+ * what comes too late ends as a timeout.
+ * @param deadline milliseconds since 1970
+ */
+export function remaining(deadline: number): number {
+  return Math.max(1, deadline - Date.now());
+}
+
+/**
  * Milliseconds that the invocation may still work: at most `patience`, at least 1, and few enough to leave `reserve`
  * for its answer.
  */
 export function timeLeft(invocation: Invocation, patience: number, reserve: number): number {
-  const remaining = invocation.getRemainingTimeInMillis?.() ?? Infinity;
+  const left = invocation.getRemainingTimeInMillis?.() ?? Infinity;
   // A restore may have taken all the time: what follows then ends at once, as a timeout.
-  return Math.max(1, Math.min(patience, remaining - reserve));
+  return Math.max(1, Math.min(patience, left - reserve));
 }

@@ -4,6 +4,7 @@ import { endpoint } from "../handler/endpoint.ts";
 import { Id, Quantity } from "../http/parameters.ts";
 import { directClient } from "../calls/direct-client.ts";
 import { runCommand } from "../handler/command.ts";
+import { remaining } from "../handler/time-left.ts";
 import { stepTimeout } from "../settings/configuration.ts";
 import { addItem, assertFree, claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import { order } from "./service.ts";
@@ -20,7 +21,7 @@ export const handler = endpoint({
     return runCommand(call, {
       op: "add_item",
       keys: [orderRow, claimRow],
-      ask: () => priceOrRefusal(item_id, Math.min(stepTimeout(), call.deadline - call.now), call.trace),
+      ask: () => priceOrRefusal(item_id, Math.min(stepTimeout(), remaining(call.deadline)), call.trace),
       decide: (view, price) => {
         const present = known(view.get<Order>(orderRow), order_id);
         assertFree(view.get<Claim>(claimRow), order_id);

@@ -7,6 +7,7 @@ import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
 import { newGeneration } from "../state/generation.ts";
 import { CLAIMS, claimKey, orderKey, type Order } from "./orders.ts";
 import { order } from "./service.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** The largest bound that node:crypto draws below. */
 const MAX_DRAW = 2 ** 48 - 1;
@@ -54,8 +55,8 @@ const running = (id: string): CheckoutRunningError =>
   new CheckoutRunningError(`the checkout of order ${id} is running`);
 
 /** Refuses before anything is overwritten. Each chunk looks again: a checkout may start in between. */
-async function assertNoneRuns({ state, deadline, now }: Call, n: number): Promise<void> {
-  const claims = await state.keys(CLAIMS, { limit: Number.MAX_SAFE_INTEGER, timeout: deadline - now });
+async function assertNoneRuns({ state, deadline }: Call, n: number): Promise<void> {
+  const claims = await state.keys(CLAIMS, { limit: Number.MAX_SAFE_INTEGER, timeout: remaining(deadline) });
   const id = claims
     .map((key) => key.slice(CLAIMS.length))
     .find((candidate) => /^(0|[1-9]\d*)$/.test(candidate) && Number(candidate) < n);

@@ -8,6 +8,7 @@ import { inItsTrace } from "./saga-trace.ts";
 import { CHECKOUT } from "./saga-steps.ts";
 import { isOverdue, isSettled, LostRaceError, type Saga } from "./sagas.ts";
 import { peersBehind } from "./peers.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** Milliseconds between two looks at a saga that somebody else drives, at first and at most. */
 const FIRST_POLL = 5;
@@ -31,7 +32,7 @@ export function checkoutDriver(state: LoggedRedis): SagaDriver {
 export async function follow(state: LoggedRedis, id: string, deadline: number): Promise<Saga | null> {
   const journal = new SagaJournal(state);
   for (let pause = FIRST_POLL; ; pause = Math.min(2 * pause, LONGEST_POLL)) {
-    let saga = await journal.read(id, Math.max(1, deadline - Date.now()));
+    let saga = await journal.read(id, remaining(deadline));
     if (saga !== null && !isSettled(saga) && isOverdue(saga, Date.now()))
       saga = await settleOverdue(state, { id, saga }, deadline);
     if (saga === null || isSettled(saga) || Date.now() + pause >= deadline) return saga;

@@ -9,6 +9,7 @@ import { openOutcomes } from "./outcomes.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { inItsTrace } from "./saga-trace.ts";
 import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "./sagas.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** Milliseconds of a request that are left to look at the record a last time. */
 const LAST_LOOK = 300;
@@ -80,15 +81,14 @@ export function pushOn(state: LoggedRedis, driven: DrivenSaga, deadline: number)
 
 async function push(state: LoggedRedis, driven: DrivenSaga, deadline: number): Promise<DrivenSaga> {
   const journal = new SagaJournal(state);
-  const timeout = Math.max(1, deadline - Date.now());
   const resends = await openResends();
   let current = driven;
   if (driven.saga.state === "running" && isOverdue(driven.saga, Date.now())) {
     try {
-      current = await journal.abandoned(driven, UNDO_ALL, LATE, timeout);
+      current = await journal.abandoned(driven, UNDO_ALL, LATE, remaining(deadline));
     } catch (error) {
       if (!(error instanceof LostRaceError)) throw error;
-      const saga = await journal.read(driven.id, timeout);
+      const saga = await journal.read(driven.id, remaining(deadline));
       if (saga === null || isSettled(saga)) return { id: driven.id, saga: saga ?? driven.saga };
       current = { id: driven.id, saga };
     }
@@ -118,8 +118,7 @@ export async function awaitEnd(
   const journal = new SagaJournal(state);
   const resends = await openResends();
   const last = deadline - LAST_LOOK;
-  const read = (): Promise<Saga | null | undefined> =>
-    orLog(id, () => journal.read(id, Math.max(1, deadline - Date.now())));
+  const read = (): Promise<Saga | null | undefined> => orLog(id, () => journal.read(id, remaining(deadline)));
   // Before anything is sent or read: what comes after that is heard.
   const watch = await (await openOutcomes()).watch(id);
   try {

@@ -1,3 +1,4 @@
+import { remaining } from "../handler/time-left.ts";
 import { task, type TaskRun } from "../handler/task.ts";
 import { directClient } from "../calls/direct-client.ts";
 import { retention, stepTimeout } from "../settings/configuration.ts";
@@ -30,19 +31,18 @@ async function forgetSagas({ state, deadline }: TaskRun, until: number): Promise
   // Sagas that are still open stay in the list however old they are, and must not hide the others.
   let passedOver = 0;
   for (let left = deadline - Date.now(); left > 0; left = deadline - Date.now()) {
-    const options = { timeout: left };
-    const keys = (await state.keys(SAGAS, { until, limit: passedOver + CHUNK, ...options })).slice(passedOver);
+    const keys = (await state.keys(SAGAS, { until, limit: passedOver + CHUNK, timeout: left })).slice(passedOver);
     if (keys.length === 0) break;
-    const records = await state.occ.read<Saga>(keys, options);
+    const records = await state.occ.read<Saga>(keys, { timeout: remaining(deadline) });
     const settled = keys.filter((_, i) => records[i] && isSettled(records[i]));
     passedOver += keys.length - settled.length;
     if (settled.length === 0) continue;
     const sagas = settled.map((key) => key.slice(SAGAS.length));
-    await peers.step("/payment/forget", { sagas }, stepTimeout());
-    await peers.step("/stock/forget", { sagas }, stepTimeout());
+    await peers.step("/payment/forget", { sagas }, Math.min(stepTimeout(), remaining(deadline)));
+    await peers.step("/stock/forget", { sagas }, Math.min(stepTimeout(), remaining(deadline)));
     await state.occ.transactAlone([], () => ({ result: null, set: settled.map((key) => [key, null] as const) }), {
       meta: { op: "expire" },
-      ...options,
+      timeout: remaining(deadline),
     });
     forgotten += settled.length;
   }

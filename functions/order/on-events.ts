@@ -5,6 +5,7 @@ import { openOutcomes } from "./outcomes.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { isSettled, LostRaceError } from "./sagas.ts";
 import { order } from "./service.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** The queue of the order service: what came of the steps of its sagas. */
 export const handler = consumer(order, INBOX.order, async (message, work) => {
@@ -19,7 +20,7 @@ export const handler = consumer(order, INBOX.order, async (message, work) => {
 /** @returns null where the message changes nothing: it came twice, or too late */
 async function moved(message: Inbox["order"], { state, deadline }: MessageWork): Promise<DrivenSaga | null> {
   const journal = new SagaJournal(state);
-  const timeout = Math.max(1, deadline - Date.now());
+  const timeout = remaining(deadline);
   try {
     switch (message.type) {
       case "payment_charged":
@@ -40,6 +41,6 @@ async function moved(message: Inbox["order"], { state, deadline }: MessageWork):
 }
 
 async function present({ saga: id }: Inbox["order"], { state, deadline }: MessageWork): Promise<DrivenSaga | null> {
-  const saga = await new SagaJournal(state).read(id, Math.max(1, deadline - Date.now()));
+  const saga = await new SagaJournal(state).read(id, remaining(deadline));
   return saga === null ? null : { id, saga };
 }

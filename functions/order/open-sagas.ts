@@ -5,6 +5,7 @@ import { CLAIMS, type Claim } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 import { traceNote } from "./saga-trace.ts";
 import { sagaKey, type Saga } from "./sagas.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** Sagas that one round looks at, oldest first. */
 const MOST = 10_000;
@@ -13,10 +14,10 @@ const STUCK = 60_000;
 
 /** Every claim stands for a saga that is not settled. @param deadline milliseconds since 1970 */
 export async function openSagas(state: LoggedRedis, deadline: number): Promise<DrivenSaga[]> {
-  const options = { timeout: Math.max(1, deadline - Date.now()) };
-  const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, { limit: MOST, ...options }), options);
+  const options = (): { timeout: number } => ({ timeout: remaining(deadline) });
+  const claims = await state.occ.read<Claim>(await state.keys(CLAIMS, { limit: MOST, ...options() }), options());
   const ids = claims.flatMap((claim) => (claim ? [claim.saga] : []));
-  const sagas = await state.occ.read<Saga>(ids.map(sagaKey), options);
+  const sagas = await state.occ.read<Saga>(ids.map(sagaKey), options());
   return ids.flatMap((id, i) => {
     const saga = sagas[i];
     return saga ? [{ id, saga }] : [];

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal, ShopError, UnavailableError } from "../errors.ts";
 import { describe, log } from "../request-log.ts";
+import { remaining } from "../handler/time-left.ts";
 import type { DrivenSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
 import { traceNote } from "./saga-trace.ts";
@@ -143,9 +144,4 @@ function logFailure({ id, saga }: DrivenSaga, error: unknown): void {
     saga: id,
     error: describe(error, isBug),
   });
-}
-
-/** Milliseconds until then, at least one. */
-function remaining(deadline: number): number {
-  return Math.max(1, deadline - Date.now());
 }

@@ -1,6 +1,7 @@
 import type { LoggedRedis } from "log-replay";
 import type { Reason } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
+import { remaining } from "../handler/time-left.ts";
 import { sagas, type SagaMessage } from "../observe/channels.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
 import {
@@ -73,10 +74,11 @@ export class SagaJournal {
 
   /** All steps are done: the order becomes paid; where it is no longer this saga's, they have to be undone. */
   async charged({ saga: id, order }: SagaOfOrder, timeout: number): Promise<DrivenSaga> {
+    const deadline = Date.now() + timeout;
     const paid = await this.#move("paid", id, order, timeout, (found) => pay(id, present(found), found));
     if (paid !== null) return paid;
     return must(
-      await this.#move("abandoned", id, order, timeout, (found) =>
+      await this.#move("abandoned", id, order, remaining(deadline), (found) =>
         abandon(id, present(found), found, UNDO_ALL, NOT_ITS_ORDER),
       ),
     );
@@ -92,11 +94,12 @@ export class SagaJournal {
 
   /** A later step is refused, and the reservation was released for it. A saga that was given up meanwhile has waited for that release. */
   async released(about: SagaOfOrder, why: Reason, timeout: number): Promise<DrivenSaga> {
+    const deadline = Date.now() + timeout;
     try {
       return await this.refused(about, why, timeout);
     } catch (error) {
       if (!(error instanceof LostRaceError)) throw error;
-      return this.undone(about, "reserve", timeout);
+      return this.undone(about, "reserve", remaining(deadline));
     }
   }
 

@@ -4,6 +4,7 @@ import { assertRecent, isForgotten, type SagaStart, type StepWork } from "../han
 import { retention } from "../settings/configuration.ts";
 import { charge, chargeKey, refund, type Charge } from "./charges.ts";
 import { userKey, type User } from "./users.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** @returns the refusal, durable, where it is one @throws Refusal saga_expired, of which nothing is written */
 export async function chargeUser(
@@ -20,7 +21,7 @@ export async function chargeUser(
       );
       return { result: refusal, set };
     },
-    { meta: { op: "charge", saga }, timeout: deadline - now },
+    { meta: { op: "charge", saga }, timeout: remaining(deadline) },
   );
 }
 
@@ -33,6 +34,6 @@ export function refundUser({ state, now, deadline }: StepWork, { saga, startedAt
       if (marker === null && isForgotten({ saga, startedAt }, now, retention())) return { result: undefined };
       return { result: undefined, set: refund(saga, marker, (user) => view.get<User>(userKey(user))) };
     },
-    { meta: { op: "refund", saga }, timeout: deadline - now },
+    { meta: { op: "refund", saga }, timeout: remaining(deadline) },
   );
 }

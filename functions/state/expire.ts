@@ -1,4 +1,5 @@
 import type { LoggedRedis } from "log-replay";
+import { remaining } from "../handler/time-left.ts";
 import { IDEMPOTENCY, type Remembered } from "./idempotency.ts";
 
 /** Records of one transaction. */
@@ -36,7 +37,7 @@ export async function expireIdempotency(state: LoggedRedis, until: number, deadl
         });
         return { result: old.length, set: old.map((key) => [key, null] as const) };
       },
-      { meta: { op: "expire" }, timeout: left },
+      { meta: { op: "expire" }, timeout: remaining(deadline) },
     );
     expired += deleted;
     passedOver += keys.length - deleted;

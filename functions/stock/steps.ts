@@ -4,6 +4,7 @@ import { assertRecent, isForgotten, type SagaStart, type StepWork } from "../han
 import { retention } from "../settings/configuration.ts";
 import { itemKey, type Item } from "./items.ts";
 import { heldItems, release, reservationKey, reserve, type Lines, type Reservation } from "./reservations.ts";
+import { remaining } from "../handler/time-left.ts";
 
 /** @returns the refusal, durable, where it is one @throws Refusal saga_expired, of which nothing is written */
 export async function reserveStock(
@@ -20,7 +21,7 @@ export async function reserveStock(
       );
       return { result: refusal, set };
     },
-    { meta: { op: "reserve", saga }, timeout: deadline - now },
+    { meta: { op: "reserve", saga }, timeout: remaining(deadline) },
   );
 }
 
@@ -39,6 +40,6 @@ export function releaseStock(
       view.need(heldItems(marker).map(itemKey));
       return { result: undefined, set: release(saga, marker, (item) => view.get<Item>(itemKey(item)), why) };
     },
-    { meta: { op: "release", saga }, timeout: deadline - now },
+    { meta: { op: "release", saga }, timeout: remaining(deadline) },
   );
 }

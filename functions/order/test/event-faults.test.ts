@@ -1,6 +1,7 @@
 /** Checkouts by events, where queues and time go wrong: what ends a saga, and what can no longer change it. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { setTimeout as sleep } from "node:timers/promises";
+import { FAIL_POINT_HOOK } from "redis-occ/fail-points";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { MOST_RECEIVES } from "../../../host/queues/create-queues.ts";
 import { signMessage } from "../../events/signed-message.ts";
@@ -374,4 +375,36 @@ test("a batch: its messages share a group commit; the one that fails comes again
   expect(batchItemFailures).toEqual([{ itemIdentifier: "m4" }]);
   expect(await stockOf(shop, item)).toBe(91);
   expect((await execs()) - before).toBeLessThan(6);
+});
+
+test("a batch that began late ends within its time, though Redis hangs then", async () => {
+  const { item, user, order } = await basket(shop);
+  const { handler } = (await import("../../stock/on-events.ts")) as unknown as {
+    handler: (event: SQSEvent, context: unknown) => Promise<SQSBatchResponse>;
+  };
+  const message = {
+    type: "checkout_started" as const,
+    ...{ saga: "late", startedAt: Date.now(), order },
+    lines: [[item, 3] as [string, number]],
+    user,
+    amount: 15,
+  };
+  const record = recordOf({ MessageId: "m", Body: await signMessage({ to: "stock", message }) });
+  const hang = async (name: string): Promise<void> => {
+    if (name !== "saga.reserve.before") return;
+    await sleep(1_500);
+    shop.redis.stock.pause();
+  };
+  Object.assign(globalThis, { [FAIL_POINT_HOOK]: hang });
+  try {
+    const started = Date.now();
+    expect(await handler({ Records: [record] }, lambdaContext("stock-on-events", 4_000))).toEqual({
+      batchItemFailures: [{ itemIdentifier: "m" }],
+    });
+    // A second of the invocation's time is left for its answer.
+    expect(Date.now() - started).toBeLessThan(3_800);
+  } finally {
+    Object.assign(globalThis, { [FAIL_POINT_HOOK]: undefined });
+    shop.redis.stock.resume();
+  }
 });

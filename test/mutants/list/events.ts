@@ -36,10 +36,18 @@ export const EVENTS: readonly Mutant[] = [
   events({
     what: "a request waits for a queue that hangs",
     file: "events/sender.ts",
-    before: "Math.max(1, deadline - Date.now())",
+    before: "remaining(deadline)",
     after: "100_000",
     promise: "the queue server takes connections and answers nothing",
     name: "the queue server takes connections and answers nothing",
+  }),
+  events({
+    what: "a message that is tried again has all of its batch's time anew",
+    file: "stock/steps.ts",
+    before: '{ meta: { op: "reserve", saga }, timeout: remaining(deadline) },',
+    after: '{ meta: { op: "reserve", saga }, timeout: deadline - now },',
+    promise: "a service hangs (`SAGA=events`)",
+    name: "a batch that began late ends within its time",
   }),
   events({
     what: "what order's Redis refuses is tried without a pause",

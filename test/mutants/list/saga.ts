@@ -47,7 +47,7 @@ export const SAGA: readonly Mutant[] = [
   {
     what: "the retention leaves stock's markers behind",
     file: "functions/order/maintain.ts",
-    before: 'await peers.step("/stock/forget", { sagas }, stepTimeout());',
+    before: 'await peers.step("/stock/forget", { sagas }, Math.min(stepTimeout(), remaining(deadline)));',
     after: "",
     promise: "`RETENTION_MS`",
     project: "functions",
@@ -56,7 +56,7 @@ export const SAGA: readonly Mutant[] = [
   {
     what: "a saga's record is deleted though stock still has its marker",
     file: "functions/order/maintain.ts",
-    before: 'await peers.step("/stock/forget", { sagas }, stepTimeout());',
+    before: 'await peers.step("/stock/forget", { sagas }, Math.min(stepTimeout(), remaining(deadline)));',
     after: 'await peers.step("/stock/forget", { sagas }, stepTimeout()).catch(() => undefined);',
     promise: "`RETENTION_MS`",
     project: "functions",
