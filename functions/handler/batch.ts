@@ -3,6 +3,7 @@ import type { Call } from "./endpoint.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { idempotencyKey, recall } from "../state/idempotency.ts";
 import { answerOf, once } from "./once.ts";
+import { remaining } from "./time-left.ts";
 
 /**
  * Rows of one transaction, and so of one line of the log. WATCH costs Redis 7.0 the square of the number of keys: 2 ms
@@ -37,11 +38,12 @@ export interface Batch {
  * @throws what `precheck` throws; the error of `blocker`, where whole chunks before that one may have been written
  */
 export async function runBatch(
-  { state, idempotency, deadline, now }: Call,
+  { state, idempotency, deadline }: Call,
   { op, count, row, blocker, precheck, done }: Batch,
 ): Promise<Answer> {
   const answer = json({ msg: done });
-  const options = { meta: { op }, timeout: deadline - now };
+  // Of the whole: each part of it gets what is left.
+  const options = (): { meta: object; timeout: number } => ({ meta: { op }, timeout: remaining(deadline) });
   const recordKeys = idempotency === null ? [] : [idempotencyKey(idempotency.key)];
 
   if (idempotency !== null) {
@@ -53,7 +55,7 @@ export async function runBatch(
           answered: (refusal) => refusal,
           decide: () => ({ result: null, set: [], keep: { pending: op } }),
         }),
-      options,
+      options(),
     );
     if (first !== null) return first;
   }
@@ -72,7 +74,7 @@ export async function runBatch(
         },
       };
     }),
-    options,
+    options(),
   );
   if (idempotency === null || stopped.includes(true)) return answer;
   return state.occ.transact(
@@ -83,7 +85,7 @@ export async function runBatch(
         answered: (refusal) => refusal,
         decide: () => ({ result: answer, set: [], keep: answer }),
       }),
-    options,
+    options(),
   );
 }
 

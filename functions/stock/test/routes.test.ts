@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
+import { setTimeout as sleep } from "node:timers/promises";
 import { newItem, stockOf } from "../../test/support/goods.ts";
 import { Shop } from "../../test/support/shop.ts";
 
@@ -119,6 +120,19 @@ describe("POST /stock/batch_init", () => {
       .map((line) => Object.keys((JSON.parse(line) as { set: object }).set).length);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2_500);
     expect(Math.max(...sizes)).toBeLessThanOrEqual(1_000);
+  });
+
+  test("ends within its invocation's time, with whole chunks of it made", async () => {
+    const started = Date.now();
+    const answer = await shop.post("/stock/batch_init/1000000/5/5", { time: 1_500 });
+    expect(Date.now() - started).toBeLessThan(1_500);
+    expect([503, 504]).toContain(answer.status);
+    // What was on its way at the end.
+    await sleep(200);
+    const made = (await shop.keys("stock")).length;
+    expect(made).toBeGreaterThan(500);
+    await sleep(300);
+    expect((await shop.keys("stock")).length).toBe(made);
   });
 
   test.each(["0/1/1", "1000001/1/1", "1.5/1/1", "1/-1/1", "1/1/-1", `1/1/${2 ** 53}`])(

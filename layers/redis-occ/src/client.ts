@@ -3,7 +3,7 @@ import { assertReadOnly, type Command } from "./command.ts";
 import { transactionChannel, type TransactionMessage } from "./diagnostics.ts";
 import { Committer } from "./committer.ts";
 import { checkSource, Connection, type ConnectionSource, type Reply } from "./connection.ts";
-import { ClosedError } from "./errors.ts";
+import { ClosedError, TimeoutError } from "./errors.ts";
 import { GroupCommit } from "./group.ts";
 import { checkHook, noHook, type CommitHook } from "./hook.ts";
 import type { AnyKeys, KeyOf, ValuesOf } from "./key-map.ts";
@@ -227,9 +227,10 @@ export class Occ<Keys = AnyKeys> {
   /**
    * Many large transactions, `concurrency` of them at a time, each by itself (`transactAlone`): a failure leaves whole
    * parts done and the rest undone.
+   * @param options `timeout`: of the whole batch. A part gets what is left of it, and none begins once it is over
    * @returns their results in order
-   * @throws the error of the first part that failed, after those under way have ended; TypeError for a `concurrency`
-   *   that is no whole number from 1
+   * @throws the error of the first part that failed, after those under way have ended, or the TimeoutError of the one that
+   *   had no time left; TypeError for a `concurrency` that is no whole number from 1
    */
   async batch<Result>(
     parts: Iterable<BatchPart<Result, Keys>>,
@@ -237,6 +238,9 @@ export class Occ<Keys = AnyKeys> {
   ): Promise<Result[]> {
     checkNames("options", options, OF_TRANSACT);
     checkCount("concurrency", concurrency);
+    const { timeout = this.#timeout } = options;
+    checkDuration("timeout", timeout);
+    const end = performance.now() + timeout;
     const results: Result[] = [];
     const errors: unknown[] = [];
     const queue = parts[Symbol.iterator]();
@@ -247,7 +251,9 @@ export class Occ<Keys = AnyKeys> {
           const next = queue.next();
           if (next.done === true) return;
           const i = taken++;
-          results[i] = await this.transactAlone(next.value.keys, next.value.decide, options);
+          const left = Math.ceil(end - performance.now());
+          if (left <= 0) throw new TimeoutError(`the batch did not end within ${timeout} ms`);
+          results[i] = await this.transactAlone(next.value.keys, next.value.decide, { ...options, timeout: left });
         }
       } catch (error) {
         errors.push(error);

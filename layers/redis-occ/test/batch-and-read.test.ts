@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { ServerRefusedError, type BatchPart } from "../src/index.ts";
+import { setTimeout } from "node:timers/promises";
+import { ServerRefusedError, TimeoutError, type BatchPart, type OccError } from "../src/index.ts";
 import { EXEC } from "./support/commit-mode.ts";
 import { add, hookWith, outcome, refuse, stage } from "./support/stage.ts";
 
@@ -55,6 +56,53 @@ test("a batch that fails leaves whole parts and starts no further ones: it throw
     expect([0, 20]).toContain(written);
     expect(written === 20).toBe(started.includes(i) && i !== 3);
   }
+});
+
+test("a batch ends within its timeout: each part gets what is left of it, and none begins after it", async () => {
+  const occ = on.client();
+  let begun = 0;
+  function* parts(): Generator<BatchPart<number>> {
+    for (;;) yield part(begun++, 10);
+  }
+  const started = performance.now();
+  // Of a part whose EXEC was under way nobody can tell.
+  const { code } = (await outcome(occ.batch(parts(), { timeout: 400 }))) as OccError;
+  expect(["timeout", "outcome_unknown"]).toContain(code);
+  expect(performance.now() - started).toBeLessThan(800);
+  const ended = begun;
+  await setTimeout(100);
+  expect(begun).toBe(ended);
+  expect(begun).toBeGreaterThan(2);
+  // Where it is the source of the parts that takes the time.
+  function* slowly(): Generator<BatchPart<number>> {
+    yield part(0);
+    for (const late = performance.now() + 250; performance.now() < late;);
+    yield part(1);
+  }
+  await on.outside.flushall();
+  expect(await outcome(occ.batch(slowly(), { timeout: 200, concurrency: 1 }))).toBeInstanceOf(TimeoutError);
+  expect(await on.outside.exists("p0:0", "p1:0")).toBe(1);
+});
+
+test("a part of a batch that hangs has no more than what the parts before it have left", async () => {
+  const redis = await on.ownRedis();
+  let ran = 0;
+  // Those of one worker, one after the other: the second finds a server that hangs.
+  function* parts(): Generator<BatchPart<number>> {
+    yield { keys: [], decide: () => ({ result: ran++, set: { first: 1 } }) };
+    redis.pause();
+    yield part(1);
+  }
+  const hook = hookWith({ executed: () => setTimeout(800) });
+  const started = performance.now();
+  try {
+    const batch = on.client({ hook, url: redis.url }).batch(parts(), { concurrency: 1, timeout: 1_000 });
+    expect(await outcome(batch)).toBeInstanceOf(TimeoutError);
+  } finally {
+    redis.resume();
+  }
+  expect(ran).toBe(1);
+  expect(performance.now() - started).toBeLessThan(1_600);
 });
 
 test("a source of parts that throws ends the batch after those under way have ended", async () => {
