@@ -14,6 +14,11 @@ import { remaining } from "../handler/time-left.ts";
 const FIRST_POLL = 5;
 const LONGEST_POLL = 100;
 
+/** The pauses between the looks; milliseconds. */
+export function* pauses(): Generator<number, never> {
+  for (let pause = FIRST_POLL; ; pause = Math.min(2 * pause, LONGEST_POLL)) yield pause * (0.5 + Math.random() / 2);
+}
+
 /** The driver of checkouts on the order service's state. */
 export function checkoutDriver(state: LoggedRedis): SagaDriver {
   return new SagaDriver({
@@ -31,12 +36,14 @@ export function checkoutDriver(state: LoggedRedis): SagaDriver {
  */
 export async function follow(state: LoggedRedis, id: string, deadline: number): Promise<Saga | null> {
   const journal = new SagaJournal(state);
-  for (let pause = FIRST_POLL; ; pause = Math.min(2 * pause, LONGEST_POLL)) {
+  const looks = pauses();
+  for (;;) {
     let saga = await journal.read(id, remaining(deadline));
     if (saga !== null && !isSettled(saga) && isOverdue(saga, Date.now()))
       saga = await settleOverdue(state, { id, saga }, deadline);
+    const pause = looks.next().value;
     if (saga === null || isSettled(saga) || Date.now() + pause >= deadline) return saga;
-    await sleep(pause * (0.5 + Math.random() / 2));
+    await sleep(pause);
   }
 }
 

@@ -4,6 +4,7 @@ import { processWide } from "log-replay/process-wide";
 import { sendEvents } from "../events/sender.ts";
 import { describe, log } from "../request-log.ts";
 import { resendAfter } from "../settings/configuration.ts";
+import { pauses } from "./checkout-sagas.ts";
 import { goesByEvents, outbox } from "./outbox.ts";
 import { openOutcomes } from "./outcomes.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
@@ -126,6 +127,7 @@ export async function awaitEnd(
     if (started !== null) void orLog(id, () => sendEvents("order", outbox(id, started), last));
     let saga = started ?? (await read());
     const retry = new Retry();
+    const looks = pauses();
     for (;;) {
       if (saga === null || (saga && isSettled(saga))) {
         resends.forget(id);
@@ -140,7 +142,9 @@ export async function awaitEnd(
         saga = Date.now() < last ? (pushed?.saga ?? saga) : await read();
         continue;
       }
-      const news = await watch.next(Math.max(1, Math.min(next, last) - Date.now()));
+      // Whoever drives a checkout by calls tells nobody of its end.
+      const look = saga && !goesByEvents(saga) ? Date.now() + looks.next().value : Infinity;
+      const news = await watch.next(Math.max(1, Math.min(next, look, last) - Date.now()));
       saga = news === "look" || news === null ? await read() : news;
       if (saga === undefined) retry.later();
     }

@@ -164,6 +164,22 @@ describe.each([
     expect(await stateOf(shop, goods)).toEqual(UNTOUCHED);
   });
 
+  test.each([
+    ["paid", 200],
+    ["rolled back", 503],
+  ])("who follows by events a checkout that goes by calls hears soon that it is %s", async (end, status) => {
+    const goods = await prepare();
+    const { driven, journal } = await beginSaga(shop, goods, 60_000, Date.now(), "sync");
+    const followed = checkout(goods.order);
+    await sleep(300);
+    const ended = Date.now();
+    if (end === "paid") await journal.paid(driven, 500);
+    else await journal.closed(await journal.abandoned(driven, ["reserve"], LATE, 500), 500);
+    expect((await followed).status).toBe(status);
+    expect(Date.now() - ended).toBeLessThan(1_000);
+    await shop.queues.quiet();
+  });
+
   test("it is charged when its order is no longer claimed by it: it does not pay, and is undone", async () => {
     const goods = await prepare();
     const { driven } = await beginSaga(shop, goods, 60_000);

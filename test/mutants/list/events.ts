@@ -41,6 +41,17 @@ export const EVENTS: readonly Mutant[] = [
     promise: "the queue server takes connections and answers nothing",
     name: "the queue server takes connections and answers nothing",
   }),
+  {
+    ...events({
+      what: "who follows by events a checkout by calls looks only where events are to be sent",
+      file: "order/event-sagas.ts",
+      before: "const look = saga && !goesByEvents(saga) ? Date.now() + looks.next().value : Infinity;",
+      after: "const look = Infinity;",
+      promise: "some hosts have the other `SAGA`",
+      name: "who follows by events a checkout that goes by calls",
+    }),
+    tests: "functions/order/test/event-takeover",
+  },
   events({
     what: "a message that is tried again has all of its batch's time anew",
     file: "stock/steps.ts",
