@@ -8,10 +8,12 @@ import {
   isBehind,
   isDecided,
   isInHistory,
+  isPassedOver,
   judgeGuard,
   judgeWriter,
   lastOver,
   lastBegun,
+  lostClaims,
   mayCompact,
   mayStay,
   nextEpoch,
@@ -281,6 +283,30 @@ test("a restore tells whether a commit is in the history where it names all that
   expect(tellsOf({ ...told, next: 3 }, 3, 20)).toBe(false);
   // Of an older version, which does not name the epoch that goes on from there.
   expect(tellsOf(JSON.parse('{"epoch":3,"from":14,"to":20}') as typeof told, 3, 20)).toBe(false);
+});
+
+test.each([
+  ["all are there", [1, 2, 3], [1, 2, 3], []],
+  ["one between others is not", [3, 1], [1, 2, 3], [2]],
+  ["those below the lowest were tidied away", [10, 9], [1, 5, 9], []],
+  ["of epochs that never began", [5, 8], [1, 5], [6, 7]],
+  ["above the highest, where an epoch has begun", [6, 5], [10, 9, 5, 1], [7, 8, 9, 10]],
+  ["none is left, so that from the first beginning on all are lost", [], [10, 9], [9, 10]],
+  ["of a log that was never begun", [], [], []],
+])("claims that are lost: %s", (_what, claims, begun, lost) => {
+  expect(lostClaims(claims, begun)).toEqual(lost);
+});
+
+test("an epoch is passed over where a later one goes on from before it", () => {
+  const begins = new Map<number, Begin>([
+    [1, { parent: 0, cut: 0 }],
+    [4, { parent: 1, cut: 3 }],
+    [5, { parent: 4, cut: 3 }],
+  ]);
+  expect([0, 1, 2, 3, 4, 5, 6].map((epoch) => isPassedOver(epoch, begins))).toEqual([
+    ...[false, false, true, true],
+    ...[false, false, false],
+  ]);
 });
 
 describe("at the edges", () => {
