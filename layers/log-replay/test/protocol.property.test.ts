@@ -289,7 +289,7 @@ test.each([
   ["all are there", [1, 2, 3], [1, 2, 3], []],
   ["one between others is not", [3, 1], [1, 2, 3], [2]],
   ["those below the lowest were tidied away", [10, 9], [1, 5, 9], []],
-  ["of epochs that never began", [5, 8], [1, 5], [6, 7]],
+  ["of epochs that never began", [5, 6, 9], [1, 5], [7, 8]],
   ["above the highest, where an epoch has begun", [6, 5], [10, 9, 5, 1], [7, 8, 9, 10]],
   ["none is left, so that from the first beginning on all are lost", [], [10, 9], [9, 10]],
   ["of a log that was never begun", [], [], []],
