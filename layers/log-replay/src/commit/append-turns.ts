@@ -156,6 +156,8 @@ export class AppendTurns {
 
   async #connected(): Promise<Connection> {
     if (this.#connection === undefined || this.#connection.broken) this.#connection = await this.#open();
+    // Meanwhile nobody may wait any more who would close it.
+    if (this.#closed) throw this.#connection.lose("the epoch is left");
     return this.#connection;
   }
 }

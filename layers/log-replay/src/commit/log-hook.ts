@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  ClosedError,
   ConnectionLostError,
   type Beyond,
   type Command,
@@ -347,6 +348,7 @@ export class LogHook implements CommitHook<Session> {
       this.#outgrown = epoch;
       return null;
     }
+    if (this.#closing.signal.aborted) throw new ClosedError();
     // Groups and reads may have come here at the same time, and some with an answer from before the last restore.
     const present = this.#turns;
     if (present !== undefined && judgeWriter(present.writer, epoch) !== "replace") return present;

@@ -143,3 +143,26 @@ test("a reply that is late, while the process has seen later commits over anothe
   await appended;
   expect(writer.over).toBe(false);
 });
+
+test("a connection that opens only after the epoch was left is closed", async () => {
+  const store = await on.store();
+  const state = on.open({ store });
+  await state.occ.transact(["n"], add("n"));
+  const guard = (await on.outside.get("log:guard")) ?? "";
+  const writer = new EpochWriter(store, 1, { parent: 0, cut: 0 }, undefined);
+  on.after(() => writer.close());
+  const opening = door();
+  const connection = await Connection.open({ url: on.redis.url, roundTripTimeout: 2_000 });
+  on.after(() => connection.close());
+  const turns = new AppendTurns(writer, async () => {
+    await opening.reach();
+    return connection;
+  });
+  const others = ["a", "b", "c", "d"].map((name) => ({ epoch: 1, n: 1, body: `"at":"","tx":"${name}-1","set":{}` }));
+  const appended = turns.append([], 1, { others, guard });
+  await opening.reached;
+  turns.close();
+  opening.open();
+  await appended;
+  await until(() => connection.broken);
+});
