@@ -243,12 +243,10 @@ export class LogHook implements CommitHook<Session> {
     }
     // A group in which all refused waits for what it has seen and what is still on its way to the log.
     const appended = last ? turns.append([...others, ...mine], last.n, { others, guard }) : writer.flush();
-    return (
-      appended
-        .then(() => (mine.length > 0 ? undefined : writer.confirm()))
-        // A group that wrote nothing has only read, however much it helped to append.
-        .catch((error: unknown) => this.#outcomes.resolve(error, mine.at(-1) ?? null, tx))
-    );
+    // One that wrote nothing has only read, however much it helped to append.
+    return appended
+      .then(() => (mine.length > 0 ? undefined : writer.confirm()))
+      .catch((error: unknown) => this.#outcomes.resolve(error, mine.at(-1) ?? null, tx));
   }
 
   /**
