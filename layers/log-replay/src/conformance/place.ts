@@ -24,6 +24,8 @@ export interface StorePlace {
   loseClaim(epoch: number): Promise<void>;
   /** Appends `frame` from a process that then dies, for certain. @returns the segment's name */
   appendFromElsewhere(epoch: number, frame: Buffer): Promise<string>;
+  /** Puts something there that no store has made, under this name. Only for a store that has `strays`. */
+  putStray?(name: string): Promise<void>;
 }
 
 /** What a store has to do, by name: each case resolves where it does it, and rejects with an AssertionError where not. */

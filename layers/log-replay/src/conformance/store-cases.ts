@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { StoreUnavailableError } from "../errors.ts";
-import type { Segment, SegmentWriter, Snapshot } from "../stores/store.ts";
+import type { RepairableStore, Segment, SegmentWriter, Snapshot } from "../stores/store.ts";
 import { appendOnce, collect, contents, has, pieces, same } from "./contents.ts";
 import type { StoreCases, StorePlace } from "./place.ts";
 import { snapshotCases } from "./snapshot-cases.ts";
@@ -261,6 +261,31 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
       has(await store.segments(1), [{ name: segmentName }]);
     },
 
+    "names what is of no kind that it knows, where it can, and nothing that it has made itself": async () => {
+      const place = await make();
+      const name = await place.appendFromElsewhere(1, Buffer.from("whole torn"));
+      const store = (await place.open()) as RepairableStore;
+      if (store.strays === undefined) return;
+      for (const epoch of [1, 2]) {
+        await store.claim(epoch);
+        await store.writeBegin(epoch, { parent: epoch - 1, cut: 0 });
+        const segment = store.createSegment(epoch);
+        for (const frame of ["a", "b", "c"]) {
+          await segment.append(Buffer.from(frame));
+          await segment.roll();
+        }
+      }
+      await store.truncate((await store.segments(1)).find((segment) => segment.name === name) as Segment, 6);
+      await store.archive((await store.segments(1)).slice(0, 2));
+      await store.setAside((await store.segments(2))[0] as Segment);
+      await store.installSnapshot({ epoch: 1, n: 1 }, pieces("snapshot"));
+      same(await store.strays(), []);
+      if (place.putStray === undefined) return;
+      const strays = ["segment-00000002-of-nobody.bak", "notes"];
+      for (const stray of strays) await place.putStray(stray);
+      same((await store.strays()).sort(), strays.sort());
+    },
+
     "says that it is unavailable, whatever is asked of it, once it cannot be reached": async () => {
       const place = await make();
       const store = await place.open();
@@ -289,6 +314,7 @@ export function storeCases(make: () => Promise<StorePlace>): StoreCases {
         removeSnapshots: () => store.removeSnapshots(snapshot as Snapshot),
         archive: () => store.archive([old as Segment]),
         archived: () => store.archived(),
+        ...(store.strays === undefined ? {} : { strays: () => store.strays?.() ?? Promise.resolve() }),
       };
       for (const [call, run] of Object.entries(calls)) {
         const error = await run().then(

@@ -175,6 +175,12 @@ export interface LogStore {
   archive(segments: readonly Segment[]): Promise<void>;
   /** The archived segments of one epoch, or of all. `read` reads them. List these after `segments`, and none is missed. */
   archived(epoch?: number): Promise<Segment[]>;
+
+  /**
+   * The names of what is in the store's place and of no kind that it makes. Nobody reads it; somebody may have renamed a
+   * segment. Default: nobody can tell.
+   */
+  strays?(): Promise<string[]>;
 }
 
 /**

@@ -7,6 +7,7 @@ import { readSnapshot } from "../read/snapshot.ts";
 import type { LogStore } from "../stores/store.ts";
 import { EpochReader, type SegmentLine } from "../read/epoch-reader.ts";
 import { findLostClaims } from "./lost-claims.ts";
+import { findStrays } from "./strays.ts";
 
 /** Something that was found in a log. */
 export interface Finding {
@@ -57,6 +58,9 @@ export interface Verified {
  */
 export async function* verify(store: LogStore, { law }: VerifyOptions = {}): AsyncGenerator<Finding, Verified> {
   const found = new Findings();
+  // First: they may be what is missing below.
+  for (const { kind, file, line, what } of await findStrays(store)) found.add(kind, file, line, what);
+  yield* found.take();
   const begins = await store.begins(found.onDamage);
   const last = lastBegun(begins);
   const history = chain(begins, last);

@@ -1,5 +1,5 @@
 /** Every command of `npx log-replay`, on logs in folders that real writers have made. */
-import { cp, truncate } from "node:fs/promises";
+import { cp, rename, truncate, writeFile } from "node:fs/promises";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
@@ -111,6 +111,25 @@ test("verify: what a crash leaves at an end is a note, and no problem", async ()
   expect(stdout).toContain("note");
   expect(stdout).toContain("the last frame is torn");
   expect(code).toBe(0);
+});
+
+test("verify and repair name a segment that was renamed, before they say what is missing without it", async () => {
+  const store = await oneWriter(on);
+  const { path, name } = await segmentWith(store.folder, 3);
+  await rename(path, `${path}.bak`);
+  const told = await cli(["verify", store.folder]);
+  expect(told.code).toBe(1);
+  expect(told.lines[0]).toMatch(new RegExp(`note  ${name}\\.bak: .*rename it back before a repair`));
+  expect(told.lines[1]).toContain("commits 1 to 3 are missing");
+  const plan = await cli(["repair", store.folder]);
+  expect(plan.stdout).toMatch(new RegExp(`note  ${name}\\.bak: .*rename it back before a repair`));
+  await rename(`${path}.bak`, path);
+  await writeFile(join(store.folder, "notes.txt"), "");
+  expect(await cli(["verify", store.folder])).toMatchObject({ code: 0 });
+  expect(await cli(["repair", store.folder])).toMatchObject({
+    code: 0,
+    stdout: `note  notes.txt: a file of no known kind, which is not read\nnothing is to be repaired in ${store.folder}\n`,
+  });
 });
 
 test("repair: says what it would do, does it when told to, and the log is sound again", async () => {

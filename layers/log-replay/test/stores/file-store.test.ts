@@ -49,10 +49,29 @@ const cases = storeCases(async () => {
       expect(signal).toBe("SIGKILL");
       return (await readdir(folder)).find((name) => !before.includes(name)) ?? "none";
     },
+    putStray: (name) => writeFile(join(folder, name), "whatever"),
   };
 });
 describe("a file store", () => {
   for (const [name, holds] of Object.entries(cases)) test(name, holds);
+});
+
+test("what a crash leaves of a file, or a copy hides, is no stray; what lies in the archive under another name is one", async () => {
+  const folder = await newFolder();
+  await createFileStore(folder);
+  const id = "0b9f1d3c-6a52-4f0e-9a75-1f0c2b3d4e5f";
+  const segment = "segment-00000001-a-1-2-3-1.jsonl";
+  const left = [
+    `store.json.${id}`,
+    "store.json.being-made",
+    `begin-00000001.json.${id}`,
+    `snapshot-00000001-0000000000000001.jsonl.draft-${id}`,
+    ".segment-00000001-a-1-2-3-1.jsonl.Xa81bc",
+  ];
+  await mkdir(join(folder, "archive"));
+  for (const name of [...left, `archive/${segment}.moving-${id}`, `archive/${segment}.bak`])
+    await writeFile(join(folder, name), "");
+  expect(await (await openFileStore({ folder })).strays?.()).toEqual([`archive/${segment}.bak`]);
 });
 
 test("creating a store again gives the store that is there", async () => {

@@ -1,4 +1,4 @@
-import { readFile, readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { readFile, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { compact, openFileStore, stateAt } from "../../src/index.ts";
@@ -9,7 +9,16 @@ import { add, outcome, replayed, segmentsIn, stage, until } from "../support/sta
 import { claimOf, dropCommit, flipBit, oneWriter, segmentWith, tidied, twoEpochs, verified } from "./support.ts";
 
 const on = stage();
-const NOTHING = { damages: [], replace: [], claims: [], begins: new Map(), cut: null, torn: [], hopeless: [] };
+const NOTHING = {
+  damages: [],
+  replace: [],
+  claims: [],
+  begins: new Map(),
+  cut: null,
+  torn: [],
+  strays: [],
+  hopeless: [],
+};
 const opened = (folder: string) => openFileStore({ folder });
 
 test("nothing is to be done about a log that is well", async () => {
@@ -95,6 +104,18 @@ test("damage in the archive: the state does not need it, and nothing is cut", as
   const plan = await planRepair(store);
   expect(plan.damages.length).toBeGreaterThan(0);
   expect(plan).toMatchObject({ replace: [], cut: null, hopeless: [] });
+});
+
+test("a segment that has lost its name is named; once it has it back, nothing is missing", async () => {
+  const store = await oneWriter(on);
+  const { path, name } = await segmentWith(store.folder, 3);
+  await rename(path, `${path}.bak`);
+  expect(await planRepair(store)).toMatchObject({
+    cut: { epoch: 1, n: 0, lost: 6 },
+    strays: [{ kind: "note", file: `${name}.bak`, what: expect.stringContaining("rename it back") as unknown }],
+  });
+  await rename(`${path}.bak`, path);
+  expect(await planRepair(store)).toEqual(NOTHING);
 });
 
 test("a hole: the history ends before it, also where later epochs went on", async () => {

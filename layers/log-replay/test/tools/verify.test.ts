@@ -1,4 +1,4 @@
-import { open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "@jest/globals";
 import { compact, openFileStore } from "../../src/index.ts";
@@ -81,6 +81,24 @@ test("a segment that is gone is a hole at the end of its epoch", async () => {
   await rm((await segmentWith(store.folder, 3)).path);
   expect((await verified(store)).damages).toEqual([
     "epoch 1:0: commits 1 to 3 are missing, and a later epoch goes on from there",
+  ]);
+});
+
+test("a file of no known kind is named as a note: it may be the segment whose commits are missing", async () => {
+  const store = await oneWriter(on);
+  const { path, name } = await segmentWith(store.folder, 3);
+  await rename(path, `${path}.bak`);
+  await writeFile(join(store.folder, "notes.txt"), "");
+  const { findings, damages } = await verified(store);
+  expect(damages).toEqual(["epoch 1:0: commits 1 to 3 are missing, and a later epoch goes on from there"]);
+  expect(findings.filter(({ kind }) => kind === "note")).toEqual([
+    { kind: "note", file: "notes.txt", line: 0, what: "a file of no known kind, which is not read" },
+    {
+      kind: "note",
+      file: `${name}.bak`,
+      line: 0,
+      what: "it is not read, because it has lost its name: rename it back before a repair, which may end the history where its commits are missing",
+    },
   ]);
 });
 

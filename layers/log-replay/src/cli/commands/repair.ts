@@ -1,7 +1,7 @@
 import { planRepair, repair as carryOut, type RepairPlan } from "../../tools/repair.ts";
 import { EXIT } from "../exit.ts";
 import { one, openOne, type Logs } from "../logs.ts";
-import { confirmed, count, print } from "../output.ts";
+import { confirmed, count, paint, print } from "../output.ts";
 import { command, type Command } from "../program.ts";
 
 export function repair(logs: Logs): Command {
@@ -16,6 +16,7 @@ export function repair(logs: Logs): Command {
       const { store, where } = await openOne(logs, name);
       const plan = await planRepair(store);
       const steps = described(plan);
+      for (const { file, what } of plan.strays) await print(`${paint("yellow", "note")}  ${file}: ${what}`);
       for (const { file, line, what } of plan.damages) await print(`${file}${line > 0 ? `:${line}` : ""}: ${what}`);
       if (plan.hopeless.length > 0) return refuse(plan.hopeless.map((why) => `cannot be repaired: ${why}`));
       if (steps.length === 0 && plan.damages.length > 0)

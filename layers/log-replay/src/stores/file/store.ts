@@ -44,6 +44,16 @@ export interface FileStoreOptions {
 /** The folder, in the store's own, of the segments that are folded into a snapshot. */
 const ARCHIVE = "archive";
 
+/** The names of all that this store makes, drafts and copies included. */
+const KNOWN = [
+  /^archive$/,
+  /^store\.json(\..+)?$/,
+  /^claim-\d{8,}$/,
+  /^begin-\d{8,}\.json(\.[0-9a-f-]{36})?$/,
+  /^segment-\d{8,}-.+\.jsonl(\.(torn|damaged)-[0-9a-f]{8}|\.moving-[0-9a-f-]{36})?$/,
+  /^snapshot-\d{8,}-\d{16}\.jsonl(\.draft-.+)?$/,
+];
+
 const BEGIN = /^begin-(\d{8,})\.json$/;
 const BEGINS_AT_ONCE = 64;
 const epochOf = (begin: string): number => Number(BEGIN.exec(begin)?.[1]);
@@ -252,6 +262,20 @@ class FileStore implements RepairableStore {
       for (const { name } of segments) await moveDurably(this.#path(name), this.#path(join(ARCHIVE, name)));
       await syncFolder(this.#path(ARCHIVE));
       await syncFolder(this.#folder);
+    });
+  }
+
+  strays(): Promise<string[]> {
+    return orUnavailable("listing what is in the folder", async () => {
+      const archived = exists(this.#path(ARCHIVE)) ? await readdir(this.#path(ARCHIVE)) : [];
+      const names = [
+        ...(await readdir(this.#folder)).map((name) => [name, name] as const),
+        ...archived.map((name) => [name, `${ARCHIVE}/${name}`] as const),
+      ];
+      // Hidden files are those of file systems and of programs that copy: they come and go.
+      return names
+        .filter(([name]) => !name.startsWith(".") && !KNOWN.some((kind) => kind.test(name)))
+        .map(([, path]) => path);
     });
   }
 
