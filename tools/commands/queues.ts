@@ -8,6 +8,7 @@ export const queues = command({
   arguments: "",
   what: "of checkouts by events: what waits, what is worked on, and the messages that could not be handled",
   examples: ["queues", "queues --json"],
+  onlyShows: true,
   options: { json: { what: "one JSON object a service, for programs" } },
   run: async (_, { json = false }) => show(json),
 });

@@ -17,6 +17,7 @@ export const sagas = command({
   arguments: "[id]",
   what: "the checkouts: which are open, stuck, done; with an id (or its beginning), all that one did, in all three logs",
   examples: ["sagas --open", "sagas --stuck", "sagas sf3qb2"],
+  onlyShows: true,
   options: {
     open: { what: "only those that are not settled" },
     stuck: { what: "only those that are not settled and past their deadline" },

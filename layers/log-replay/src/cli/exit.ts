@@ -13,6 +13,8 @@ export const EXIT = {
   wrong: 1,
   /** It could not be done: wrong arguments, no such log, no Redis. */
   failed: 2,
+  /** Its reader went away before all was said, with nothing wrong up to there. As a shell tells of a process that SIGPIPE ended. */
+  unheard: 141,
 } as const;
 
 /**

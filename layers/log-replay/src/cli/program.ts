@@ -63,6 +63,8 @@ export interface CommandOf<O extends Options> {
   /** The rest of command lines. */
   readonly examples: readonly string[];
   readonly options: O;
+  /** It only shows what is there, so whoever reads no further has had enough: exit code 0. Of all others a verdict is missing then. */
+  readonly onlyShows?: boolean;
   readonly run: (args: readonly string[], options: ValuesOf<O>) => Promise<void>;
 }
 
@@ -110,10 +112,9 @@ export interface Program {
  * await runProgram({ name: "shops", what: "The shops' logs.", notes: "", commands: Object.values(logCommands(logs)) });
  */
 export async function runProgram(program: Program, argv: readonly string[] = process.argv.slice(2)): Promise<void> {
-  // The reader has seen enough, as in `show | head`.
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") process.stderr.write(`error: ${explain(error)}\n`);
-    process.exit(error.code === "EPIPE" ? EXIT.ok : EXIT.failed);
+    process.exit(error.code === "EPIPE" ? unheard(program, argv) : EXIT.failed);
   });
   try {
     await runCommand(program, argv);
@@ -143,6 +144,13 @@ export async function runCommand(program: Program, [name, ...rest]: readonly str
   const { args, values, isHelp } = parsed(chosen, rest);
   if (isHelp) return say(helpOf(program, chosen));
   await chosen.run(args, values as never);
+}
+
+/** The exit code where the reader has gone away, as in `show | head`: what was found so far, and else nothing that was not looked at. */
+function unheard({ commands }: Program, [name]: readonly string[]): number | string {
+  if (process.exitCode !== undefined && process.exitCode !== null) return process.exitCode;
+  const running = commands.find((candidate) => candidate.name === name);
+  return running === undefined || running.onlyShows === true ? EXIT.ok : EXIT.unheard;
 }
 
 function say(text: string): void {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { add, stage } from "../support/stage.ts";
+import { dropCommit, oneWriter } from "../tools/support.ts";
 import { cli } from "./support.ts";
 
 const on = stage();
@@ -84,16 +85,34 @@ describe("help", () => {
   });
 });
 
+/** The exit code of a command whose reader goes away after the first line, or before it. */
+async function cutShort(args: readonly string[], reader = "head -1"): Promise<{ code: number; lines: number }> {
+  const command = `${process.execPath} ${join(LAYER, "src", "cli", "main.ts")} ${args.join(" ")} | ${reader}; echo \${PIPESTATUS[0]}`;
+  const { stdout, stderr } = await promisify(execFile)("bash", ["--norc", "-c", command], {
+    env: { PATH: process.env["PATH"] },
+  });
+  expect(stderr).toBe("");
+  const lines = stdout.trimEnd().split("\n");
+  return { code: Number(lines.pop()), lines: lines.length };
+}
+
 test("`| head` ends it without an error, and colours are for who wants them", async () => {
   const store = await on.store();
   const state = on.open({ store });
   await Promise.all(Array.from({ length: 500 }, (_, i) => state.occ.transact([`n${i}`], add(`n${i}`))));
-  const command = `${process.execPath} ${join(LAYER, "src", "cli", "main.ts")} show ${store.folder} | head -1; exit \${PIPESTATUS[0]}`;
-  const { stdout, stderr } = await promisify(execFile)("bash", ["--norc", "-c", command], {
-    env: { PATH: process.env["PATH"] },
-  });
-  expect([stdout.split("\n").length, stderr]).toEqual([2, ""]);
+  expect(await cutShort(["show", store.folder])).toEqual({ code: 0, lines: 1 });
+  expect(await cutShort(["--help"], "true")).toEqual({ code: 0, lines: 0 });
   expect((await cli(["show", store.folder, "--last", "1"], { FORCE_COLOR: "1" })).stdout).toContain("\u001b[1m");
+});
+
+test("a verdict that nobody hears: what was found so far is 1, and what would have to be found still is no 0", async () => {
+  const store = await oneWriter(on);
+  // As a process that ends by SIGPIPE: it has not said what is so, or whether it has done what it was to do.
+  expect(await cutShort(["verify", store.folder], "true")).toEqual({ code: 141, lines: 0 });
+  expect(await cutShort(["restore", store.folder, "--at", "2", "--yes"], "true")).toEqual({ code: 141, lines: 0 });
+  for (const n of [2, 5]) await dropCommit(store.folder, n);
+  expect(await cutShort(["verify", store.folder])).toEqual({ code: 1, lines: 1 });
+  expect(await cutShort(["verify", store.folder, "--json"], "true")).toEqual({ code: 1, lines: 0 });
 });
 
 test("the library loads nothing of the command line", async () => {

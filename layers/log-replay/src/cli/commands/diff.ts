@@ -25,6 +25,7 @@ export function diff(logs: Logs): Command {
       const heading = headings(opened);
       for (const each of opened) {
         const { keys, differences } = await compare(each.store, redisOf(logs, opened, each, redis));
+        if (differences.length > 0) process.exitCode = EXIT.wrong;
         for (const difference of differences) {
           const { key, log: logged, redis: live, hash, ends } = difference;
           const values =
@@ -34,7 +35,6 @@ export function diff(logs: Logs): Command {
             ? printJson({ ...label(logs, each), ...difference })
             : print(`${heading(each)}  ${paint("bold", key)}${values}`));
         }
-        if (differences.length > 0) process.exitCode = EXIT.wrong;
         if (json) continue;
         const verdict =
           differences.length === 0 ? paint("green", "equal") : paint("red", count(differences.length, "difference"));

@@ -15,6 +15,7 @@ export function follow(logs: Logs): Command {
     arguments: several(logs),
     what: "what is appended, as it is, over new segments and epochs; Ctrl-C ends it",
     examples: [`follow ${log}`, `follow ${log} --last 0 --json`],
+    onlyShows: true,
     options: {
       ...choiceOptions(logs.choosers),
       last: { ...LAST, what: "that many commits of before, first", usual: 10 },

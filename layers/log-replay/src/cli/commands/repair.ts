@@ -36,8 +36,8 @@ export function repair(logs: Logs): Command {
 }
 
 async function refuse(lines: readonly string[]): Promise<void> {
-  for (const line of lines) await print(line);
   process.exitCode = EXIT.wrong;
+  for (const line of lines) await print(line);
 }
 
 function described({ replace, claims, begins, cut, torn }: RepairPlan): string[] {

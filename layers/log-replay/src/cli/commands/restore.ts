@@ -61,8 +61,8 @@ export function restore(logs: Logs): Command {
           "Where a program is at work on it now, what that has under way with others may end up done on one side only: stop it first, if you can.",
         );
       if (!(await confirmed("Restore?", yes))) {
-        await print("Nothing was changed.");
         process.exitCode = EXIT.wrong;
+        await print("Nothing was changed.");
         return;
       }
       for (const { line, store, indexes = [], url, to } of plans) {

@@ -14,6 +14,7 @@ export function show(logs: Logs): Command {
     arguments: several(logs),
     what: "the history in commit order; of several logs on one time line",
     examples: [`show ${log}`, `show ${log} --key ${key} --since 2026-01-31`, `show ${log} --op ${op} --json | jq .at`],
+    onlyShows: true,
     options: {
       ...choiceOptions(logs.choosers),
       since: { argument: "moment", what: `from here on: ${MOMENT}`, parse: moment },

@@ -19,6 +19,7 @@ export function state(logs: Logs): Command {
       `state ${log} --at 2026-01-31T12:00:00Z`,
       `state ${log} --at 2:1042 --key ${sample} --json`,
     ],
+    onlyShows: true,
     options: {
       at: { argument: "moment", what: MOMENT, parse: moment },
       key: { argument: "key", what: "only this key; user:* for all that begin so" },

@@ -15,28 +15,22 @@ export function verify(logs: Logs): Command {
     async run(names, { json = false }) {
       const opened = await logs.open(names);
       const heading = headings(opened);
-      for (const each of opened) {
-        const { damages } = await (json ? verifyAsJson(each) : verifyAloud(each, heading(each)));
-        if (damages > 0) process.exitCode = EXIT.wrong;
-      }
+      for (const each of opened) await (json ? verifyAsJson(each) : verifyAloud(each, heading(each)));
     },
   });
 
-  async function verifyAsJson(each: Log): Promise<Verified> {
+  async function verifyAsJson(each: Log): Promise<void> {
     const value = await verifyOne(each, (finding) => printJson({ ...label(logs, each), ...finding }));
     await printJson({ ...label(logs, each), kind: "summary", ...value });
-    return value;
   }
 }
 
-/** Says what is wrong with a log, and last whether anything is. @param heading what each line begins with */
-export async function verifyAloud(log: Log, heading: string): Promise<Verified> {
-  const value = await verifyOne(log, (finding) => print(`${heading}  ${described(finding)}`));
-  const { records, epochs, damages } = value;
+/** Says what is wrong with a log, and last whether anything is; damage is the exit code. @param heading what each line begins with */
+export async function verifyAloud(log: Log, heading: string): Promise<void> {
+  const { records, epochs, damages } = await verifyOne(log, (finding) => print(`${heading}  ${described(finding)}`));
   const verdict = damages === 0 ? paint("green", "sound") : paint(["red", "bold"], count(damages, "problem"));
   const where = log.where === log.name ? "" : ` (${log.where})`;
   await print(`${heading}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")}${where}`);
-  return value;
 }
 
 async function verifyOne({ store, law }: Log, tell: (finding: Finding) => Promise<void>): Promise<Verified> {
@@ -44,6 +38,8 @@ async function verifyOne({ store, law }: Log, tell: (finding: Finding) => Promis
   for (;;) {
     const { done, value } = await findings.next();
     if (done === true) return value;
+    // Before it is told: whoever hears it may hear no more, as in `verify | head`.
+    if (value.kind === "damage") process.exitCode = EXIT.wrong;
     await tell(value);
   }
 }
