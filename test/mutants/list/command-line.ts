@@ -89,7 +89,7 @@ export const COMMAND_LINE: readonly Mutant[] = [
   cli(
     VERIFY,
     "a problem is told without its line",
-    "commands/verify.ts",
+    "gathered.ts",
     '`${file}${line > 0 ? `:${line}` : ""}`',
     "file",
     "verify: sound, or every problem",
@@ -101,6 +101,14 @@ export const COMMAND_LINE: readonly Mutant[] = [
     "for (const each of opened) await (json ? verifyAsJson(each) : verifyAloud(each, heading(each)));",
     "for (const each of opened) {\n        if (process.exitCode === EXIT.wrong) return;\n        await (json ? verifyAsJson(each) : verifyAloud(each, heading(each)));\n      }",
     "verify: sound, or every problem",
+  ),
+  cli(
+    VERIFY,
+    "a segment that was transferred as text is a problem in each of its lines",
+    "gathered.ts",
+    "return a.kind === b.kind && a.file === b.file && (a.what === b.what || areHoles);",
+    "return areHoles;",
+    "what is wrong in the same way",
   ),
   cli(
     REPAIR,

@@ -103,6 +103,34 @@ test("verify: sound, or every problem with file and line, and exit code 1", asyn
   expect(json(report.lines).at(-1)).toMatchObject({ where: damaged, kind: "summary", epochs: 2 });
 });
 
+test("verify and repair: what is wrong in the same way in many lines of a file is one line, for programs it is each", async () => {
+  const store = await oneWriter(on);
+  const { path, name, lines } = await segmentWith(store.folder, 6);
+  await writeFile(path, lines.map((line) => `${line}\r\n`).join(""));
+  const said = `${name}:1 and 2 more lines: a record that is whole but for what an editor put around it`;
+  const { lines: told, code } = await cli(["verify", store.folder]);
+  expect(code).toBe(1);
+  expect(told.filter((line) => line.includes(`damage  ${name}`))).toEqual([
+    expect.stringContaining(`${store.folder}  damage  ${said}`),
+  ]);
+  expect(told.at(-1)).toContain("3 problems: ");
+  const { lines: planned } = await cli(["repair", store.folder]);
+  expect(planned.filter((line) => line.startsWith(name))).toEqual([expect.stringContaining(said)]);
+  const report = json((await cli(["verify", store.folder, "--json"])).lines);
+  const each = report.filter(({ kind, file }) => kind === "damage" && file === name);
+  expect(each.map(({ line }) => line)).toEqual([1, 2, 3]);
+});
+
+test("verify: holes one after the other are one line, with the first of them", async () => {
+  const store = await on.store();
+  await begun(store, 1);
+  await append(store, 1, ...[2, 4, 6].map((n) => [entry(1, n, { k: n })]));
+  const { code, lines } = await cli(["verify", store.folder]);
+  expect([code, lines.length]).toEqual([1, 2]);
+  expect(lines[0]).toContain("damage  epoch 1 and 2 more holes: commit 1 is missing, and the log goes on to commit 2");
+  expect(lines[1]).toContain("3 problems: 3 commits");
+});
+
 test("verify: what a crash leaves at an end is a note, and no problem", async () => {
   const store = await oneWriter(on);
   const { path, lines } = await segmentWith(store.folder, 6);

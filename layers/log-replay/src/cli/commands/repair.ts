@@ -1,5 +1,6 @@
 import { planRepair, repair as carryOut, type RepairPlan } from "../../tools/repair.ts";
 import { EXIT } from "../exit.ts";
+import { Gathered } from "../gathered.ts";
 import { one, openOne, type Logs } from "../logs.ts";
 import { confirmed, count, paint, print } from "../output.ts";
 import { command, type Command } from "../program.ts";
@@ -17,7 +18,9 @@ export function repair(logs: Logs): Command {
       const plan = await planRepair(store);
       const steps = described(plan);
       for (const { file, what } of plan.strays) await print(`${paint("yellow", "note")}  ${file}: ${what}`);
-      for (const { file, line, what } of plan.damages) await print(`${file}${line > 0 ? `:${line}` : ""}: ${what}`);
+      const damages = new Gathered(({ what }, spot) => print(`${spot}: ${what}`));
+      for (const damage of plan.damages) await damages.add(damage);
+      await damages.end();
       if (plan.hopeless.length > 0) return refuse(plan.hopeless.map((why) => `cannot be repaired: ${why}`));
       if (steps.length === 0 && plan.damages.length > 0)
         return refuse([

@@ -1,5 +1,6 @@
 import { verify as reading, type Finding, type Verified } from "../../tools/verify.ts";
 import { EXIT } from "../exit.ts";
+import { Gathered } from "../gathered.ts";
 import { headings, label, several, type Log, type Logs } from "../logs.ts";
 import { count, paint, print, printJson } from "../output.ts";
 import { command, type Command } from "../program.ts";
@@ -27,7 +28,9 @@ export function verify(logs: Logs): Command {
 
 /** Says what is wrong with a log, and last whether anything is; damage is the exit code. @param heading what each line begins with */
 export async function verifyAloud(log: Log, heading: string): Promise<void> {
-  const { records, epochs, damages } = await verifyOne(log, (finding) => print(`${heading}  ${described(finding)}`));
+  const findings = new Gathered((finding, spot) => print(`${heading}  ${described(finding, spot)}`));
+  const { records, epochs, damages } = await verifyOne(log, (finding) => findings.add(finding));
+  await findings.end();
   const verdict = damages === 0 ? paint("green", "sound") : paint(["red", "bold"], count(damages, "problem"));
   const where = log.where === log.name ? "" : ` (${log.where})`;
   await print(`${heading}  ${verdict}: ${count(records, "commit")} in ${count(epochs, "epoch")}${where}`);
@@ -44,7 +47,6 @@ async function verifyOne({ store, law }: Log, tell: (finding: Finding) => Promis
   }
 }
 
-function described({ kind, file, line, what }: Finding): string {
-  const spot = `${file}${line > 0 ? `:${line}` : ""}`;
+function described({ kind, what }: Finding, spot: string): string {
   return `${kind === "damage" ? paint("red", "damage") : paint("yellow", "note")}  ${paint("bold", spot)}: ${what}`;
 }
