@@ -177,7 +177,11 @@ function parsed({ arguments: pattern, options }: Command, argv: readonly string[
     ([name, { argument }]) => [name, { type: argument === undefined ? "boolean" : "string" }] as const,
   );
   const { values: given, positionals } = attempt(() =>
-    parseArgs({ args: [...argv], options: { ...Object.fromEntries(types), help: HELP }, allowPositionals: true }),
+    parseArgs({
+      args: joined(argv, options),
+      options: { ...Object.fromEntries(types), help: HELP },
+      allowPositionals: true,
+    }),
   );
   if (given.help === true) return { args: [], values: {}, isHelp: true };
   checkArguments(pattern, positionals);
@@ -185,12 +189,35 @@ function parsed({ arguments: pattern, options }: Command, argv: readonly string[
   for (const [name, option] of Object.entries(options)) {
     const text = (given as Readonly<Record<string, string | boolean | undefined>>)[name];
     const title = `option '${titleOf(name, option)}'`;
+    if (text === "") throw new ToolError(`${title} is empty: was a variable not set?`);
     if (text === undefined && option.isRequired === true) throw new ToolError(`required ${title} not specified`);
     const { parse } = option;
     const value = typeof text === "string" && parse !== undefined ? attempt(() => parse(text), title) : text;
     if (value !== undefined || option.usual !== undefined) values[name] = value ?? option.usual;
   }
   return { args: positionals, values, isHelp: false };
+}
+
+/**
+ * `--name` and a value that begins with a dash in one, as `--name=-1`: Node takes such a value for an option that is missing one.
+ * @throws ToolError where it may be one
+ */
+function joined(argv: readonly string[], options: Options): string[] {
+  const args: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const [arg, next] = [argv[i] ?? "", argv[i + 1] ?? ""];
+    if (arg === "--") return [...args, ...argv.slice(i)];
+    const name = arg.slice(2);
+    const option = arg.startsWith("--") ? options[name] : undefined;
+    const isValueNext = option?.argument !== undefined && next.startsWith("-") && next !== "-";
+    if (isValueNext && !/^-\d/.test(next))
+      throw new ToolError(
+        `option '${titleOf(name, option)}' has no value; one that begins with a dash is written --${name}=VALUE`,
+      );
+    args.push(isValueNext ? `${arg}=${next}` : arg);
+    if (isValueNext) i++;
+  }
+  return args;
 }
 
 /** What fails is what the user wrote. Of Node's own messages the first sentence says it. @throws ToolError */
@@ -207,11 +234,16 @@ function attempt<T>(work: () => T, title?: string): T {
 function checkArguments(pattern: string, args: readonly string[]): void {
   const wanted = pattern.split(" ").filter(Boolean);
   const missing = wanted.find((each, i) => each.startsWith("<") && args[i] === undefined);
-  if (missing !== undefined) throw new ToolError(`missing required argument '${missing.replace(/[<>.]/g, "")}'`);
+  if (missing !== undefined) throw new ToolError(`missing required argument '${nameOf(missing)}'`);
+  // Of an empty path the rest of a name is one, and an empty folder is the one that we are in.
+  const empty = args.indexOf("");
+  if (empty >= 0)
+    throw new ToolError(`argument '${nameOf(wanted[empty] ?? wanted.at(-1) ?? "")}' is empty: was a variable not set?`);
   if (args.length > wanted.length && wanted.at(-1)?.includes("...") !== true)
     throw new ToolError(`too many arguments: ${args.slice(wanted.length).join(" ")}`);
 }
 
+const nameOf = (argument: string): string => argument.replace(/[<>[\].]/g, "");
 const titleOf = (name: string, { argument }: Option): string =>
   `--${name}${argument === undefined ? "" : ` <${argument}>`}`;
 
