@@ -1,7 +1,8 @@
 /** Options that several commands have. */
 import { parseMoment, type Moment } from "../tools/moment.ts";
 
-export const MOMENT = "a commit (N or EPOCH:N) or a time (2026-01-31T12:00:00Z)";
+export const MOMENT =
+  "a commit (N or EPOCH:N) or a time (2026-01-31T12:00:00Z, or as show prints it; UTC where it names no zone)";
 
 export const moment = (text: string): Moment => parseMoment(text);
 

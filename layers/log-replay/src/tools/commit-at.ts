@@ -28,12 +28,16 @@ export async function commitAt(store: LogStore, moment: Moment): Promise<CommitA
   return last;
 }
 
-/** Commit 0 stands for the state before the first one. */
+/** Commit 0 stands for the state before the first one; no epoch has it. */
 function assertReached({ epoch, n }: { readonly epoch?: number; readonly n: number }, last: CommitAt | null): void {
   if (n === 0 && epoch === undefined) return;
+  if (n === 0)
+    throw new RangeError(
+      "no epoch has a commit 0: commits count from 1, and 0 without an epoch is the state before the first one",
+    );
   if (last === null || last.n < n)
     throw new RangeError(
-      `there is no commit ${n}: the history ends with ${last === null ? "nothing" : `${last.epoch}:${last.n}`}`,
+      `there is no commit ${n}: the history ${last === null ? "is empty" : `ends with ${last.epoch}:${last.n}`}`,
     );
   if (epoch !== undefined && last.epoch !== epoch)
     throw new RangeError(`commit ${n} is one of epoch ${last.epoch}, epoch ${epoch} does not have it`);

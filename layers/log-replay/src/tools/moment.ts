@@ -6,10 +6,11 @@ export type Moment = { readonly n: number; readonly epoch?: number } | { readonl
 
 const NUMBER = /^\d{1,15}$/;
 const POSITION = /^(\d{1,15}):(\d{1,15})$/;
-const TIME = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
+const TIME = /^(\d{4}-\d{2}-\d{2})([T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
 /**
- * `N`, `EPOCH:N`, or a time as ISO 8601 has it (`2026-01-31`, `2026-01-31T12:00:00Z`; without a zone: UTC).
+ * `N`, `EPOCH:N`, or a time as ISO 8601 has it (`2026-01-31`, `2026-01-31T12:00:00Z`), or as `show` prints it
+ * (`2026-01-31 12:00:00.123`). Without a zone it is UTC.
  * @throws TypeError
  *
  * @example
@@ -31,13 +32,14 @@ export function parseMoment(text: string): Moment {
  * parseTime("2026-01-31T12:00"); // 1769860800000: UTC, where no zone is named
  */
 export function parseTime(text: string): number {
-  const zone = text.includes("T") && !/(Z|[+-]\d{2}:\d{2})$/.test(text) ? "Z" : "";
-  const day = TIME.exec(text)?.[1];
-  const time = day === undefined ? NaN : Date.parse(text + zone);
+  const [, day, hour, , , named] = TIME.exec(text) ?? [];
+  // Of a day alone Date takes no zone, and a time of day without one it takes for this machine's.
+  const zone = hour !== undefined && named === undefined ? "Z" : "";
+  const time = day === undefined ? NaN : Date.parse(text.replace(" ", "T") + zone);
   if (Number.isNaN(time))
     throw new TypeError(`"${text}" is neither a commit (N or EPOCH:N) nor a time like 2026-01-31T12:00:00Z`);
   // Of a day that a month does not have, and of an hour 24, Date makes one of the next.
-  if (new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day || text.includes("T24"))
+  if (new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) !== day || hour?.slice(1, 3) === "24")
     throw new TypeError(`there is no such time as "${text}"`);
   return time;
 }

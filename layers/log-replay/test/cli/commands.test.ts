@@ -43,6 +43,11 @@ test("show: the history in commit order, chosen by key, operation and time", asy
   expect(numbers((await cli(["show", folder, "--json", "--op=count", "--last", "2"])).lines)).toEqual([4, 5]);
   expect(numbers((await cli(["show", folder, "--json", "--until", "2020-01-01"])).lines)).toEqual([]);
   const [first, , , , , last] = (await cli(["show", folder])).lines;
+  // The time that it prints is one that the options take: in UTC, wherever this machine is.
+  const since = first?.slice(0, 23) ?? "";
+  const again = await cli(["show", folder, "--json", "--until", since], { TZ: "Asia/Tokyo" });
+  expect(numbers(again.lines)).toContain(1);
+  expect(json(again.lines).at(-1)).toMatchObject({ at: `${since.replace(" ", "T")}Z` });
   expect(first).toMatch(/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} {6}1:1 {2}count {10}n 1$/);
   expect(last).toMatch(/ 2:6 {2}swap +saga=s1 {2}m "x" {2}n deleted$/);
 });

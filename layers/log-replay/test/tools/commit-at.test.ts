@@ -12,11 +12,15 @@ describe("a moment is written as", () => {
     ["2026-01-31", { time: Date.UTC(2026, 0, 31) }],
     ["2026-01-31T12:00:00Z", { time: Date.UTC(2026, 0, 31, 12) }],
     ["2026-01-31T12:00:00.5", { time: Date.UTC(2026, 0, 31, 12, 0, 0, 500) }],
+    ["2026-01-31 12:00:00.123", { time: Date.UTC(2026, 0, 31, 12, 0, 0, 123) }],
+    ["2026-01-31 12:00", { time: Date.UTC(2026, 0, 31, 12) }],
+    ["2026-01-31 12:00:00+02:00", { time: Date.UTC(2026, 0, 31, 10) }],
     ["2026-01-31T12:00+02:00", { time: Date.UTC(2026, 0, 31, 10) }],
   ])("%s", (text, moment) => expect(parseMoment(text)).toEqual(moment));
 
-  test.each(["", "yesterday", "-1", "2:", "2026-13-01", "1.5", "2026-01-31 12:00"])("not: %j", (text) =>
-    expect(() => parseMoment(text)).toThrow(TypeError),
+  test.each(["", "yesterday", "-1", "2:", "2026-13-01", "1.5", "2026-01-31  12:00", "2026-01-31 12"])(
+    "not: %j",
+    (text) => expect(() => parseMoment(text)).toThrow(TypeError),
   );
 
   test.each([
@@ -27,6 +31,7 @@ describe("a moment is written as", () => {
     "2026-00-10",
     "2026-01-00",
     "2026-01-31T24:00",
+    "2026-01-31 24:00",
     "2026-01-31T25:00:00Z",
     "2026-01-31T12:60:00Z",
     "2026-01-31T12:00:61Z",
@@ -56,6 +61,10 @@ test("at a time: the last commit before the first later one", async () => {
 test("a commit that the history does not have is refused", async () => {
   const { store } = await twoEpochs(on);
   await expect(commitAt(store, { n: 7 })).rejects.toThrow("there is no commit 7: the history ends with 2:6");
+  await expect(commitAt(store, { epoch: 2, n: 0 })).rejects.toThrow(
+    "no epoch has a commit 0: commits count from 1, and 0 without an epoch is the state before the first one",
+  );
+  await expect(commitAt(await on.store(), { n: 1 })).rejects.toThrow("there is no commit 1: the history is empty");
   await expect(commitAt(store, { epoch: 1, n: 4 })).rejects.toThrow(
     "commit 4 is one of epoch 2, epoch 1 does not have it",
   );

@@ -35,6 +35,11 @@ export function restore(logs: Logs): Command {
       yes: { what: "does not ask" },
     },
     async run(names, { at, redis, yes = false }) {
+      if ("time" in at && at.time > Date.now())
+        // It would be taken for the last commit, and whoever mistook the year would believe that the state is back.
+        throw new ToolError(
+          `--at ${new Date(at.time).toISOString()} is in the future: name a commit, or a time that is over`,
+        );
       const opened = await logs.open(names);
       if ("n" in at && opened.length > 1)
         throw new ToolError(

@@ -12,7 +12,7 @@ export function show(logs: Logs): Command {
   return command({
     name: "show",
     arguments: several(logs),
-    what: "the history in commit order; of several logs on one time line",
+    what: "the history in commit order; of several logs on one time line; times are in UTC",
     examples: [`show ${log}`, `show ${log} --key ${key} --since 2026-01-31`, `show ${log} --op ${op} --json | jq .at`],
     onlyShows: true,
     options: {
