@@ -33,7 +33,7 @@ export async function openLogs(names: readonly string[]): Promise<OpenLog[]> {
       const where = logBucket === undefined ? logFolder : `s3://${logBucket.bucket}/${logBucket.prefix}`;
       const logStoreId = location.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);
       const store = await openLogStore({ ...location, logStoreId });
-      const redis = redisUrl(name);
+      const redis = redisOf(name);
       return {
         service: name,
         name,
@@ -41,7 +41,7 @@ export async function openLogs(names: readonly string[]): Promise<OpenLog[]> {
         store,
         indexes,
         law: lawOf(name),
-        ...(redis === undefined ? {} : { redis }),
+        ...redis,
       };
     }),
   );
@@ -71,11 +71,12 @@ function locationOf(service: ServiceName): ReturnType<typeof logLocation> {
 }
 
 /** The service's Redis, where one is configured or was started by `npm start`. */
-function redisUrl(service: ServiceName): string | undefined {
-  const configured = process.env[`REDIS_URL_${service.toUpperCase()}`];
-  if (configured) return configured;
+function redisOf(service: ServiceName): Pick<Log, "redis" | "redisFrom"> {
+  const setting = `REDIS_URL_${service.toUpperCase()}`;
+  const configured = process.env[setting];
+  if (configured) return { redis: configured, redisFrom: setting };
   const file = join(dataFolder(), "run", `redis-${service}.url`);
-  return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+  return existsSync(file) ? { redis: readFileSync(file, "utf8").trim(), redisFrom: file } : {};
 }
 
 /** @throws ToolError where there is none of this name */

@@ -1,4 +1,4 @@
-import { command, logCommands, natural, type Program } from "log-replay/cli";
+import { command, logCommands, type Program } from "log-replay/cli";
 import { SERVICES } from "../functions/settings/services.ts";
 import { audit } from "./commands/audit.ts";
 import { backup } from "./commands/backup.ts";
@@ -8,13 +8,19 @@ import { shopLogs } from "./open-logs.ts";
 
 const { show, follow, verify, repair, state, diff, restore, compact } = logCommands(shopLogs);
 
+/** @throws TypeError */
+function portNumber(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) throw new TypeError("a port from 0 to 65535 is needed");
+  return Number(text);
+}
+
 const console = command({
   name: "console",
   arguments: "",
   what: "the logs in a browser: checkouts, the three logs on one time line, any earlier state, the audit",
   examples: ["console", "console --port 9000", "console --shop http://127.0.0.1:8000"],
   options: {
-    port: { argument: "port", what: "to listen on; 0 for any", parse: natural, usual: 8080 },
+    port: { argument: "port", what: "to listen on; 0 for any", parse: portNumber, usual: 8080 },
     host: { argument: "address", what: "to listen on; beyond this machine a token is needed", usual: "127.0.0.1" },
     shop: { argument: "url", what: "of the shop that writes these logs, for what no log tells" },
   },

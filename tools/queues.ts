@@ -2,7 +2,7 @@
 import { ToolError } from "log-replay/cli";
 import { queueRegion } from "../functions/settings/configuration.ts";
 import type { ServiceName } from "../functions/settings/services.ts";
-import { QueueFigures } from "../host/queues/queue-figures.ts";
+import { QueueFigures, type QueueDepth } from "../host/queues/queue-figures.ts";
 
 export interface DeadLetter {
   readonly id: string;
@@ -35,13 +35,33 @@ export const textOf = ({ body }: DeadLetter): string => body.slice(body.indexOf(
 
 export class Queue {
   readonly figures: QueueFigures;
+  readonly #title: string;
 
   /** @throws ToolError where it is not known where the queues are */
   constructor(service: ServiceName) {
+    const settings = [`QUEUE_URL_${service.toUpperCase()}`, "SQS_ENDPOINT"];
+    const given = settings.map((name) => [name, process.env[name]] as const).filter(([, value]) => value);
+    this.#title = `the queue of ${service} (${given[0]?.[0] ?? "run/queues.url of the data folder"})`;
     try {
+      const wrong = given.find(([, value = ""]) => !URL.canParse(value));
+      if (wrong !== undefined) throw new ToolError(`${wrong.join("=")} is not an address`);
       this.figures = new QueueFigures(service);
     } catch (error) {
-      throw new ToolError(`${(error as Error).message} Only a shop with SAGA=events has queues.`, { cause: error });
+      const why = (error as Error).message;
+      throw new ToolError(`${why}${/[.?!]$/.test(why) ? "" : "."} Only a shop with SAGA=events has queues.`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** How much is in it. @throws ToolError where the server does not answer, or refuses: with the setting that names it */
+  async depth(): Promise<QueueDepth> {
+    try {
+      return await this.figures.depth();
+    } catch (error) {
+      const { message, cause } = error as Error;
+      const why = cause instanceof Error ? `: ${cause.message}` : "";
+      throw new ToolError(`${this.#title}: ${message}${why}`, { cause: error });
     }
   }
 

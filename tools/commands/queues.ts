@@ -18,9 +18,8 @@ async function show(json: boolean): Promise<void> {
   for (const service of SERVICES) {
     const queue = new Queue(service);
     try {
-      const { figures } = queue;
       const [depth, oldest] = await Promise.all([
-        figures.depth(),
+        queue.depth(),
         queue
           .oldest()
           .catch((error: unknown) => void process.stderr.write(`${service}: ${(error as Error).message}\n`)),
@@ -56,7 +55,7 @@ export const redrive = command({
 async function sendAgain(service: string, yes: boolean): Promise<void> {
   const queue = new Queue(serviceOf(service).name);
   try {
-    const { dead } = await queue.figures.depth();
+    const { dead } = await queue.depth();
     for (const line of described(await firstOf(queue, dead), dead)) await print(line);
     if (dead > 0 && !(await confirmed(`Send ${count(dead, "message")} to ${service} again?`, yes))) return;
     await print(`${service}: ${count(await queue.redrive(dead), "message")} sent again`);

@@ -273,8 +273,16 @@ describe("diff", () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining("equal") as unknown });
     await expect(shoplog(folder, ["diff", "stock", "--redis", shop.redis.payment.url])).resolves.toMatchObject({
       code: 2,
-      stderr: "error: Redis holds the state of another log\n",
+      stderr: "error: the Redis of stock (--redis): Redis holds the state of another log\n",
     });
+    const wrong = async (url: string, ...args: string[]): Promise<void> => {
+      expect(await shoplog(folder, args, { REDIS_URL_STOCK: url })).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/^error: the Redis of stock \(REDIS_URL_STOCK\): .+\n$/) as unknown,
+      });
+    };
+    for (const url of ["nonsense", "redis://127.0.0.1:1", "redis://127.0.0.1/x"]) await wrong(url, "diff", "stock");
+    await wrong("redis://127.0.0.1/x", "restore", "stock", "--at", "1", "--yes");
     expect(await shoplog(folder, ["diff", "stock"])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("no Redis of stock is known") as unknown,
@@ -303,6 +311,36 @@ describe("wrong arguments", () => {
       code: 2,
       stderr: expect.stringContaining("there is no /nowhere/log/order") as unknown,
     });
+  });
+
+  test.each([
+    [{}, /^error: SQS_ENDPOINT is not set, .*: is the shop running\? Only a shop with SAGA=events has queues\.$/],
+    [
+      { SQS_ENDPOINT: "nope" },
+      /^error: SQS_ENDPOINT=nope is not an address. Only a shop with SAGA=events has queues\.$/,
+    ],
+    [
+      { QUEUE_URL_ORDER: "nope" },
+      /^error: QUEUE_URL_ORDER=nope is not an address. Only a shop with SAGA=events has queues\.$/,
+    ],
+    [
+      { SQS_ENDPOINT: "http://127.0.0.1:1" },
+      /^error: the queue of order \(SQS_ENDPOINT\): GetQueueAttributes: the queue does not answer: connect ECONNREFUSED 127\.0\.0\.1:1$/,
+    ],
+  ])("queues that cannot be had are told with their setting: %j", async (environment, why) => {
+    for (const args of [["queues"], ["redrive", "order"]]) {
+      const { code, stderr } = await shoplog("/nowhere", args, environment);
+      expect(stderr.trimEnd()).toMatch(why);
+      expect(code).toBe(2);
+    }
+  });
+
+  test("a port that there is not", async () => {
+    for (const port of ["65536", "99999", "-1"])
+      expect(await run("console", "--port", port)).toMatchObject({
+        code: 2,
+        stderr: "error: option '--port <port>': a port from 0 to 65535 is needed\n",
+      });
   });
 
   test("each command's help has an example, and each is in docs/tools.md", () => {

@@ -310,6 +310,14 @@ export const COMMAND_LINE: readonly Mutant[] = [
     `${TESTS}/command-line`,
   ),
   cli(
+    EXIT_CODE,
+    "what is wrong with a Redis does not say whose it is",
+    "of-redis.ts",
+    "if (!(error instanceof Error) || !isAboutServer(error)) throw error;",
+    "if (error instanceof Error) throw error;",
+    "diff: equal, or each key",
+  ),
+  cli(
     JSON_LINES,
     "an object does not say of which log it is",
     "logs.ts",

@@ -24,6 +24,8 @@ export interface Log {
   readonly law?: Law;
   /** Its Redis, where one is known, and the prefixes that are indexed there; for `diff` and `restore`. */
   readonly redis?: string;
+  /** What names that Redis, for whoever has to mend it: a variable of the environment, a file. */
+  readonly redisFrom?: string;
   readonly indexes?: readonly string[];
 }
 

@@ -11,7 +11,7 @@ export const moment = (text: string): Moment => parseMoment(text);
  * @throws TypeError
  *
  * @example
- * const port = { argument: "port", what: "to listen on", parse: natural, usual: 8080 };
+ * const last = { argument: "count", what: "only the last ones", parse: natural };
  */
 export function natural(text: string): number {
   if (!/^\d{1,9}$/.test(text)) throw new TypeError("a whole number is needed");

@@ -254,7 +254,7 @@ test("diff: equal, or each key in which Redis differs, and exit code 1", async (
   });
   expect(await cli(["diff", store.folder, "--redis", "redis://127.0.0.1:1"])).toMatchObject({
     code: 2,
-    stderr: expect.stringMatching(/^error: .*127\.0\.0\.1:1.*\n$/) as unknown,
+    stderr: `error: the Redis of ${store.folder} (--redis): connect ECONNREFUSED 127.0.0.1:1\n`,
   });
 });
 
@@ -390,6 +390,11 @@ test("adopt: what a Redis holds is the first state of a new log; what it cannot 
   expect((await cli(["state", folder])).stdout).toBe('a  1\nb  {"x":[true]}\n');
   const state = on.open({ store: await openFileStore({ folder }) });
   expect(await state.occ.read(["a"])).toEqual([1]);
+  const other = join(await on.folder(), "log");
+  expect(await cli(["adopt", other, "--redis", "redis://127.0.0.1:1"])).toMatchObject({
+    code: 2,
+    stderr: `error: the Redis of ${other} (--redis): connect ECONNREFUSED 127.0.0.1:1\n`,
+  });
   expect(await cli(["adopt", folder, "--redis", on.redis.url])).toMatchObject({
     code: 2,
     stderr: expect.stringMatching(/^error: log .* has a history already.*\n$/) as unknown,

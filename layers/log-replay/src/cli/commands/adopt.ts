@@ -1,6 +1,7 @@
 import { adopt as takeOver } from "../../tools/adopt.ts";
 import { openOne } from "../logs.ts";
 import { createNamed, namedLogs } from "../named-logs.ts";
+import { ofRedis } from "../of-redis.ts";
 import { count, print } from "../output.ts";
 import { command } from "../program.ts";
 
@@ -17,7 +18,7 @@ export const adopt = command({
   async run([name = ""], { redis, expiry = false, hashes = false }) {
     await createNamed(name);
     const { store } = await openOne(namedLogs, name);
-    const { keys } = await takeOver({ url: redis, store, expiry, hashes });
+    const { keys } = await ofRedis({ name }, redis, () => takeOver({ url: redis, store, expiry, hashes }));
     await print(`${name}  adopted: ${count(keys, "key")}`);
   },
 });

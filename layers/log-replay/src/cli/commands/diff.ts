@@ -1,6 +1,7 @@
 import { diff as compare } from "../../tools/diff.ts";
 import { EXIT, ToolError } from "../exit.ts";
 import { headings, label, several, type Log, type Logs } from "../logs.ts";
+import { ofRedis } from "../of-redis.ts";
 import { count, hashMark, paint, print, printJson, until } from "../output.ts";
 import { command, type Command } from "../program.ts";
 
@@ -24,7 +25,8 @@ export function diff(logs: Logs): Command {
       const opened = await logs.open(names);
       const heading = headings(opened);
       for (const each of opened) {
-        const { keys, differences } = await compare(each.store, redisOf(logs, opened, each, redis));
+        const url = redisOf(logs, opened, each, redis);
+        const { keys, differences } = await ofRedis(each, redis, () => compare(each.store, url));
         if (differences.length > 0) process.exitCode = EXIT.wrong;
         for (const difference of differences) {
           const { key, log: logged, redis: live, hash, ends } = difference;

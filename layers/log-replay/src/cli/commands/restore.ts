@@ -3,6 +3,7 @@ import { restoreTo } from "../../tools/restore-to.ts";
 import { EXIT, ToolError } from "../exit.ts";
 import { headings, several, type Logs } from "../logs.ts";
 import { moment, MOMENT } from "../options.ts";
+import { ofRedis } from "../of-redis.ts";
 import { confirmed, count, print } from "../output.ts";
 import { command, type Command } from "../program.ts";
 import { assertOne } from "./diff.ts";
@@ -70,15 +71,13 @@ export function restore(logs: Logs): Command {
         await print("Nothing was changed.");
         return;
       }
-      for (const { line, store, indexes = [], url, to } of plans) {
+      for (const plan of plans) {
+        const { line, store, indexes = [], url, to } = plan;
         // By its number, so that it is the commit that was shown, whatever the clocks say.
         const target = to === null ? { n: 0 } : { epoch: to.epoch, n: to.n };
-        const { epoch, changed } = await restoreTo({
-          store,
-          moment: target,
-          indexes,
-          ...(url === undefined ? {} : { url }),
-        });
+        const { epoch, changed } = await ofRedis(plan, redis, () =>
+          restoreTo({ store, moment: target, indexes, ...(url === undefined ? {} : { url }) }),
+        );
         await print(`${line}  restored: epoch ${epoch} sets ${count(changed, "key")} to what they were`);
       }
     },
