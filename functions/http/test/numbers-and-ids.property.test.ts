@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
 import fc from "fast-check";
+import * as v from "valibot";
 import { MAX_AMOUNT, product, sum } from "../../numbers.ts";
 import { Amount, BatchSize, Id, parse, Price, Quantity } from "../parameters.ts";
 
@@ -84,6 +85,18 @@ test("a quantity is from 1, an amount and a price from 0, a batch from 1 to 1,00
   expect(() => parse(BatchSize, "0")).toThrow(refused("invalid_number"));
   expect(parse(BatchSize, "1000000")).toBe(1_000_000);
   expect(() => parse(BatchSize, "1000001")).toThrow(refused("invalid_number"));
+});
+
+test.each([
+  [Quantity, "0", "must be an integer from 1 to 9007199254740991, in at most 16 digits"],
+  [Amount, "-1", "must be an integer from 0 to 9007199254740991, in at most 16 digits"],
+  [Price, String(MAX_AMOUNT + 1), "must be an integer from 0 to 9007199254740991, in at most 16 digits"],
+  [BatchSize, "1000001", "must be an integer from 1 to 1000000, in at most 16 digits"],
+  [BatchSize, "00000000000000001", "must be an integer from 1 to 1000000, in at most 16 digits"],
+  [BatchSize, 5, "must be an integer from 1 to 1000000, in at most 16 digits"],
+  [Id, "a:b", "must match [A-Za-z0-9_-]{1,64}"],
+])("what is refused is told what it has to be: %#", (schema, value, why) => {
+  expect(() => parse(v.object({ n: schema }), { n: value })).toThrow(`n ${why}`);
 });
 
 test("ids are those of [A-Za-z0-9_-]{1,64} and no others", () => {
