@@ -15,8 +15,9 @@ import {
 } from "redis-occ";
 import { AppendTurns } from "./append-turns.ts";
 import { Comparison, COMPARE_INTERVAL } from "./comparison.ts";
-import { RestoringError, StoreMismatchError } from "../errors.ts";
+import { RestoringError } from "../errors.ts";
 import { indexCommands, prefixOf, staysPresent, type Indexed } from "../redis/indexes.ts";
+import { mismatch } from "../redis/mismatch.ts";
 import { ASK_DATASET, readDataset } from "../redis/dataset.ts";
 import { GUARD, LAST } from "../redis/keys.ts";
 import { askWhetherFit } from "../redis/server-check.ts";
@@ -133,8 +134,7 @@ export class LogHook implements CommitHook<Session> {
     const guard = parseGuard(text ?? null);
     const dataset = readDataset(info, connection);
     const verdict = judgeGuard(guard, { ...dataset, store: store.id });
-    if (verdict === "foreign")
-      throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
+    if (verdict === "foreign") throw mismatch(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
     if (verdict !== "fine" || guard === null || typeof text !== "string") return null;
     const { epoch, seen } = probe as StateProbe;
     const state = { guard: text, epoch: guard.epoch, last: Number(last ?? NaN), history: dataset.replid };
@@ -336,8 +336,7 @@ export class LogHook implements CommitHook<Session> {
   async #enter(epoch: number): Promise<AppendTurns | null> {
     const { store, open, commit, name } = this.#options;
     const begin = await store.begin(epoch);
-    if (begin === undefined)
-      throw new StoreMismatchError(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
+    if (begin === undefined) throw mismatch(`Redis is in epoch ${epoch}, which log ${store.id} does not know`);
     const writer = new EpochWriter(store, epoch, begin, name);
     const needed = neededFormat(this.#options);
     assertPermitted(writer.format, this.#options, `log ${store.id}`);

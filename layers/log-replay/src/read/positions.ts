@@ -1,8 +1,9 @@
 import { ServerRefusedError, type Connection, type Reply } from "redis-occ";
-import { StoreMismatchError, StoreUnavailableError } from "../errors.ts";
+import { type StoreMismatchError, StoreUnavailableError } from "../errors.ts";
 import { comparePositions, type Reach } from "../protocol.ts";
 import { logEnd } from "./log-end.ts";
 import { GUARD, LAST } from "../redis/keys.ts";
+import { mismatch } from "../redis/mismatch.ts";
 import { parseTail, readFirstOfTail } from "../redis/tail.ts";
 import type { LogStore } from "../stores/store.ts";
 
@@ -75,9 +76,9 @@ async function reachOf(connection: Connection): Promise<Reach | null> {
 }
 
 function olderLog(store: LogStore, epoch: number, end: number, floor: number): StoreMismatchError {
-  return new StoreMismatchError(
-    `log ${store.id} ends with commit ${end} of epoch ${epoch}, and Redis knows commit ${floor} to be in it: ` +
-      "an older log was put in its place",
+  return mismatch(
+    `log ${store.id} ends with commit ${end} of epoch ${epoch}, and Redis knows commit ${floor} to be in it, ` +
+      "so an older log was put in its place",
   );
 }
 
@@ -89,7 +90,7 @@ async function isSealed(store: LogStore, epoch: number): Promise<boolean> {
     if (!(error instanceof StoreUnavailableError)) throw error;
     const highest = (await store.claims()).at(-1) ?? 0;
     if (highest === 0 || highest >= epoch) throw error;
-    throw new StoreMismatchError(`Redis is in epoch ${epoch}, log ${store.id} knows of ${highest} only`);
+    throw mismatch(`Redis is in epoch ${epoch}, log ${store.id} knows of ${highest} only`);
   }
 }
 

@@ -3,6 +3,7 @@ import { ClosedError, ConnectionLostError, type CommitMode, type Connection } fr
 import { LogDamageError, StoreMismatchError } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
 import { assertPermitted, formatOf, neededFormat, permitsOf, type Permits } from "../format/version.ts";
+import { mismatch } from "../redis/mismatch.ts";
 import { assertKnownFormat } from "../read/known-format.ts";
 import { fromNewestSnapshot } from "../read/newest-snapshot.ts";
 import { unbroken } from "../read/chain.ts";
@@ -243,8 +244,7 @@ function progressOf(lock: RestoreLock): () => Promise<void> {
 function fineEpoch({ guard: text, dataset }: Found, store: LogStore, overEpoch: number): number | null {
   const guard = parseGuard(text);
   const verdict = judgeGuard(guard, { ...dataset, store: store.id });
-  if (verdict === "foreign")
-    throw new StoreMismatchError(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
+  if (verdict === "foreign") throw mismatch(`Redis holds the state of log ${guard?.store}, this is log ${store.id}`);
   return verdict === "fine" && guard !== null && mayStay(guard.epoch, false, overEpoch) ? guard.epoch : null;
 }
 
@@ -270,7 +270,7 @@ async function isInStepUnderNewName(
 async function assertOurs(connection: Connection, store: LogStore, guard: Guard | null): Promise<void> {
   const [origin] = await connection.pipeline([["get", STORE]]);
   if (origin !== null && origin !== store.id) {
-    throw new StoreMismatchError(`Redis holds the state of log ${String(origin)}, this is log ${store.id}`);
+    throw mismatch(`Redis holds the state of log ${String(origin)}, this is log ${store.id}`);
   }
   if (origin === null && (await holdsForeignKey(connection))) {
     throw new StoreMismatchError(
@@ -280,7 +280,7 @@ async function assertOurs(connection: Connection, store: LogStore, guard: Guard 
   if (guard === null) return;
   const highest = (await store.claims()).at(-1) ?? 0;
   if (guard.epoch > highest) {
-    throw new StoreMismatchError(`Redis is in epoch ${guard.epoch}, log ${store.id} knows of ${highest} only`);
+    throw mismatch(`Redis is in epoch ${guard.epoch}, log ${store.id} knows of ${highest} only`);
   }
   await assertNoOlderLog(store, connection, guard.epoch, (expected) => endOf(store, guard.epoch, expected));
 }
