@@ -6,6 +6,7 @@ export { diff, type Compared, type Difference } from "./diff.ts";
 export { isAfter, parseMoment, parseTime, type Moment } from "./moment.ts";
 export { planRepair, repair, type Repaired, type RepairPlan } from "./repair.ts";
 export { restoreTo, type RestoredTo, type RestoreToOptions } from "./restore-to.ts";
+export type { Stray } from "./strays.ts";
 export { verify, type Finding, type Law, type Verified, type VerifyOptions } from "./verify.ts";
 export { parseRecord, timeOf, type LogRecord } from "../format/record.ts";
 export type { SegmentLine } from "../read/epoch-reader.ts";

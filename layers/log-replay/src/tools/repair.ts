@@ -8,7 +8,7 @@ import type { Position } from "../format/record.ts";
 import type { Begin, LogStore, RepairableStore, Segment } from "../stores/store.ts";
 import { EpochReader } from "../read/epoch-reader.ts";
 import { findLostClaims } from "./lost-claims.ts";
-import { findStrays } from "./strays.ts";
+import { findStrays, type Stray } from "./strays.ts";
 import { salvage, type Salvage } from "./salvage.ts";
 import type { OnTorn } from "../read/segment-cursor.ts";
 import { verify, type Finding } from "./verify.ts";
@@ -30,7 +30,7 @@ export interface RepairPlan {
   /** Torn ends. They do no harm, and are removed if their writer is known to be gone. */
   readonly torn: readonly { readonly segment: Segment; readonly offset: number }[];
   /** Files of no known kind. One may be a segment that was renamed: with its name back, what it holds is not missing. */
-  readonly strays: readonly Finding[];
+  readonly strays: readonly Stray[];
   /** What cannot be repaired. If there is any, nothing may be done. */
   readonly hopeless: readonly string[];
 }

@@ -59,7 +59,7 @@ export interface Verified {
 export async function* verify(store: LogStore, { law }: VerifyOptions = {}): AsyncGenerator<Finding, Verified> {
   const found = new Findings();
   // First: they may be what is missing below.
-  for (const { kind, file, line, what } of await findStrays(store)) found.add(kind, file, line, what);
+  for (const { file, what } of await findStrays(store)) found.add("note", file, 0, what);
   yield* found.take();
   const begins = await store.begins(found.onDamage);
   const last = lastBegun(begins);

@@ -112,7 +112,7 @@ test("a segment that has lost its name is named; once it has it back, nothing is
   await rename(path, `${path}.bak`);
   expect(await planRepair(store)).toMatchObject({
     cut: { epoch: 1, n: 0, lost: 6 },
-    strays: [{ kind: "note", file: `${name}.bak`, what: expect.stringContaining("rename it back") as unknown }],
+    strays: [{ file: `${name}.bak`, what: expect.stringContaining("rename it back") as unknown }],
   });
   await rename(`${path}.bak`, path);
   expect(await planRepair(store)).toEqual(NOTHING);
