@@ -1,6 +1,6 @@
 /** Where the logs and the Redis servers of a shop are. */
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { ToolError, type Log, type Logs } from "log-replay/cli";
 import type { Law } from "log-replay/tools";
 import { services } from "../functions/services.ts";
@@ -28,7 +28,7 @@ export async function openLogs(names: readonly string[]): Promise<OpenLog[]> {
       const { logFolder, logBucket } = location;
       if (logBucket === undefined && !existsSync(logFolder))
         throw new ToolError(
-          `there is no ${logFolder}: DATA_DIR names the shop's data folder, and it is ${dataFolder()} now`,
+          `there is no ${logFolder}: DATA_DIR names the shop's data folder, and it is ${resolve(dataFolder())} now`,
         );
       const where = logBucket === undefined ? logFolder : `s3://${logBucket.bucket}/${logBucket.prefix}`;
       const logStoreId = location.logStoreId ?? (logBucket === undefined ? identities()[name] : undefined);

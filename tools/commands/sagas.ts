@@ -25,7 +25,13 @@ export const sagas = command({
     long: { what: "nothing is shortened" },
     json: { what: "one JSON object a line, for programs" },
   },
-  run: ([id], options) => (id === undefined ? list(options) : story(id, options)),
+  run: async ([id], options) => {
+    const { open = false, stuck = false, done = false } = options;
+    const standings = [open, stuck, done].filter(Boolean).length;
+    if (standings > (id === undefined ? 1 : 0))
+      throw new ToolError("--open, --stuck and --done exclude each other, and none is for one checkout");
+    await (id === undefined ? list(options) : story(id, options));
+  },
 });
 
 async function list(options: SagasOptions): Promise<void> {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { Redis } from "ioredis";
@@ -246,6 +246,21 @@ describe("sagas", () => {
     expect((await run("sagas")).lines.at(-1)).toBe("2 checkouts: 0 open, 0 of them past the deadline");
   });
 
+  test("those of one standing only, and not for one checkout", async () => {
+    const refusal = {
+      code: 2,
+      stdout: "",
+      stderr: "error: --open, --stuck and --done exclude each other, and none is for one checkout\n",
+    };
+    for (const args of [
+      ["--open", "--done"],
+      ["--stuck", "--done"],
+      ["--open", "--stuck"],
+      ["nobody", "--open"],
+    ])
+      expect(await run("sagas", ...args)).toMatchObject(refusal);
+  });
+
   test("of none: an error", async () => {
     expect(await run("sagas", "nobody")).toMatchObject({
       code: 2,
@@ -306,6 +321,14 @@ describe("wrong arguments", () => {
     expect(code).toBe(2);
   });
 
+  test("a data folder that is none is named in full", async () => {
+    const { code, stderr } = await shoplog("nowhere", ["show"]);
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining(`and it is ${join(import.meta.dirname, "..", "..", "nowhere")} now`) as unknown,
+    ]);
+  });
+
   test("a data folder that is none", async () => {
     expect(await shoplog("/nowhere", ["show"])).toMatchObject({
       code: 2,
@@ -351,6 +374,16 @@ describe("wrong arguments", () => {
     expect(documented).toEqual(commands.map(({ name }) => name));
     for (const command of commands) expect(helpOf(program, command)).toContain(`$ npx shoplog ${command.name}`);
   });
+});
+
+test("a backup for which there is no room leaves no folder, and names the one that was asked for", async () => {
+  const folder = join(damaged(), "backup");
+  const command = `ulimit -f 1; trap '' XFSZ; exec node_modules/.bin/node tools/main.ts backup ${folder}`;
+  const { code, stderr } = await told("bash", ["--norc", "-c", command], { DATA_DIR: shop.folder });
+  expect(code).toBe(2);
+  expect(stderr).toMatch(new RegExp(`^error: copying into ${folder}/log/order: .*EFBIG`));
+  expect(stderr).not.toContain("/.order-");
+  expect(existsSync(folder)).toBe(false);
 });
 
 test("none of it has changed anything", async () => {

@@ -256,6 +256,14 @@ export const COMMAND_LINE: readonly Mutant[] = [
     "backup: a log like its source",
   ),
   cli(
+    BACKUP,
+    "a copy for which there is no room leaves empty folders",
+    "commands/backup.ts",
+    "    for (const made of missing) await rmdir(made).catch(() => undefined);\n",
+    "",
+    "there is no room for the copy",
+  ),
+  cli(
     ADOPT,
     "no key keeps the time that it has to live",
     "commands/adopt.ts",

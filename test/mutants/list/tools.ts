@@ -61,6 +61,15 @@ export const TOOLS: readonly Mutant[] = [
     name: "a log that lost its end",
   }),
   tool({
+    what: "checkouts that are open and done at once are all of them",
+    file: "tools/commands/sagas.ts",
+    before: "if (standings > (id === undefined ? 1 : 0))",
+    after: "if (standings > 3)",
+    promise: "`sagas [id]`",
+    tests: SHOPLOG,
+    name: "those of one standing only",
+  }),
+  tool({
     what: "a look at dead letters goes on where they are in sight again",
     file: "tools/queues.ts",
     before: "received.length === 0 || received.some(({ id }) => letters.has(id))",

@@ -1,7 +1,9 @@
 /** Every command of `npx log-replay`, on logs in folders that real writers have made. */
 import { cp, rename, truncate, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "@jest/globals";
 import { compact, openFileStore, readHistory, type LogStore } from "../../src/index.ts";
 import { append, begun, entry } from "../support/logs.ts";
@@ -10,6 +12,7 @@ import { dropCommit, flipBit, oneWriter, segmentWith, twoEpochs, verified } from
 import { cli, cliAnswered, json, launched } from "./support.ts";
 
 const on = stage();
+const MAIN = join(import.meta.dirname, "..", "..", "src", "cli", "main.ts");
 
 const numbers = (lines: readonly string[]): unknown[] => json(lines).map(({ n }) => n);
 
@@ -365,6 +368,25 @@ test("backup: a log like its source under a name that is new, verified; its dama
   });
   expect(existsSync(other)).toBe(false);
   expect(readdirSync(join(folder, ".."))).toEqual(["copy"]);
+});
+
+test("backup: where there is no room for the copy, nothing of it stays, and the folder is named that was asked for", async () => {
+  const store = await on.store();
+  await begun(store, 1);
+  await append(store, 1, [entry(1, 1, { k: "x".repeat(2_000) })]);
+  const parent = await on.folder();
+  const folder = join(parent, "deep", "copy");
+  // No file may have more than 1 kB here: the first segment does not fit.
+  const command = `ulimit -f 1; trap '' XFSZ; exec ${process.execPath} ${MAIN} backup ${store.folder} ${folder}`;
+  const failed = promisify(execFile)("bash", ["--norc", "-c", command], { env: { PATH: process.env["PATH"] } });
+  await expect(failed).rejects.toMatchObject({
+    code: 2,
+    stdout: "",
+    stderr: expect.stringMatching(
+      new RegExp(`^error: copying into ${folder}: appending to ${folder}/segment-[^ ]+: EFBIG: [^\n]*\n$`),
+    ) as unknown,
+  });
+  expect(readdirSync(parent)).toEqual([]);
 });
 
 test("backup: where only the past is damaged, the copy has the state and says what it lacks, with exit code 1", async () => {

@@ -27,6 +27,7 @@ import {
   StoreMismatchError,
   StoreUnavailableError,
 } from "../../src/index.ts";
+import { orUnavailable } from "../../src/stores/file/durable-files.ts";
 import { isGone, ownIdentity } from "../../src/stores/writer-identity.ts";
 import { storeCases } from "../../src/conformance/index.ts";
 import { append, begun, entry, textOf } from "../support/logs.ts";
@@ -72,6 +73,24 @@ test("what a crash leaves of a file, or a copy hides, is no stray; what lies in 
   for (const name of [...left, `archive/${segment}.moving-${id}`, `archive/${segment}.bak`])
     await writeFile(join(folder, name), "");
   expect(await (await openFileStore({ folder })).strays?.()).toEqual([`archive/${segment}.bak`]);
+});
+
+test("what a file system refuses is told in the same words each time: without the random part of a draft's or a copy's name", async () => {
+  const id = "0b9f1d3c-6a52-4f0e-9a75-1f0c2b3d4e5f";
+  const failed = (what: string): Promise<unknown> =>
+    orUnavailable("working", () => {
+      throw Object.assign(new Error(`ENOSPC: no space left on device, ${what}`), { code: "ENOSPC" });
+    }).catch((error: unknown) => (error as Error).message);
+  const segment = `/logs-${id}/segment-00000001-7edb0aa9-1-2-69816ee5-1.jsonl`;
+  for (const [what, said] of [
+    [`copyfile '${segment}' -> '${segment}.torn-69816ee5'`, `copyfile '${segment}' -> '${segment}.torn'`],
+    [`rename '${segment}' -> '${segment}.damaged-69816ee5'`, `rename '${segment}' -> '${segment}.damaged'`],
+    [`open '/logs/begin-00000002.json.${id}'`, "open '/logs/begin-00000002.json'"],
+    [`open '/logs/snapshot-1-2.jsonl.draft-${id}'`, "open '/logs/snapshot-1-2.jsonl.draft'"],
+    [`scandir '/logs-${id}'`, `scandir '/logs-${id}'`],
+    ["write", "write"],
+  ] as const)
+    expect(await failed(what)).toBe(`working: ENOSPC: no space left on device, ${said}`);
 });
 
 test("creating a store again gives the store that is there", async () => {

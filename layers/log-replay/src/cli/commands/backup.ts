@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { rename, rm } from "node:fs/promises";
+import { rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
+import { StoreUnavailableError } from "../../errors.ts";
 import { makeFolder, syncFolder } from "../../stores/file/durable-files.ts";
 import { createFileStore } from "../../stores/file/identity.ts";
 import { openFileStore } from "../../stores/file/store.ts";
@@ -41,7 +42,7 @@ export function backup(logs: Logs): Command {
 export async function backUp(log: Log, folder: string, heading: string): Promise<void> {
   if (existsSync(folder)) throw new ToolError(`${folder} is there already: name one that is not`);
   const parent = dirname(folder);
-  await makeFolder(parent);
+  const missing = missingFolders(parent);
   const drafts: string[] = [];
   const into = async (): Promise<LogStore> => {
     const draft = join(parent, `.${basename(folder)}-${randomUUID()}`);
@@ -50,6 +51,7 @@ export async function backUp(log: Log, folder: string, heading: string): Promise
     return openFileStore({ folder: draft });
   };
   try {
+    await makeFolder(parent);
     const { position, archiveDamage } = await copyLog(log.store, into);
     await rename(drafts.at(-1) ?? "", folder);
     await syncFolder(parent);
@@ -62,8 +64,22 @@ export async function backUp(log: Log, folder: string, heading: string): Promise
       await print(
         `${heading}  not all of its past is there to be copied, though all of its state is: ${archiveDamage.message}`,
       );
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error;
+    // Nobody but this knows of the drafts, and none is left to be looked at.
+    const why = drafts.reduce((text, draft) => text.replaceAll(draft, folder), error.message);
+    throw new ToolError(`copying into ${folder}: ${why}`, { cause: error });
   } finally {
     for (const draft of drafts) await rm(draft, { recursive: true, force: true });
+    // Those that have the copy in them stay.
+    for (const made of missing) await rmdir(made).catch(() => undefined);
   }
   await verifyAloud({ ...log, where: folder, store: await openFileStore({ folder }) }, heading);
+}
+
+/** The folders that are not there yet on the way to one, the deepest first. */
+function missingFolders(folder: string): string[] {
+  const missing: string[] = [];
+  for (let each = resolve(folder); !existsSync(each); each = dirname(each)) missing.push(each);
+  return missing;
 }

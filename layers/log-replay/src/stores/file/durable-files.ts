@@ -131,8 +131,16 @@ export async function orUnavailable<T>(doing: string, work: () => T | Promise<T>
     return await work();
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
-    throw new StoreUnavailableError(`${doing}: ${(error as Error).message}`, { cause: error });
+    throw new StoreUnavailableError(`${doing}: ${withoutChance((error as Error).message)}`, { cause: error });
   }
+}
+
+/** The last part of the name of a draft or a copy, where a message of the file system has it. */
+const CHANCE = /(\.jsonl?)\.(?:(torn|damaged|draft|moving)-)?[0-9a-f]{8}[0-9a-f-]*(?=')/g;
+
+/** The same trouble has to have the same words each time: whoever waits tells of it anew where they differ. */
+function withoutChance(message: string): string {
+  return message.replace(CHANCE, (_, kind: string, copy?: string) => (copy === undefined ? kind : `${kind}.${copy}`));
 }
 
 /** The code of a system error (ENOSPC, EIO, …), undefined for any other error. */
