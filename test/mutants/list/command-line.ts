@@ -378,6 +378,15 @@ export const COMMAND_LINE: readonly Mutant[] = [
     "log-replay/test/tools/commit-at",
   ),
   cli(
+    MOMENT,
+    "commit 0 of an epoch is one that an empty history does not have",
+    "../tools/commit-at.ts",
+    "  if (n === 0)\n",
+    "  if (n < 0)\n",
+    "a commit that the history does not have",
+    "log-replay/test/tools/commit-at",
+  ),
+  cli(
     HELP,
     "it does not say what an option is when it is not given",
     "program.ts",
