@@ -11,7 +11,7 @@ import { Batcher } from "./batcher.ts";
 import type { Outgoing } from "./messages.ts";
 import { signMessage } from "./signed-message.ts";
 import { SqsClient } from "./sqs-client.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** Attempts at one request, and the milliseconds of the pause after the first; it doubles each time. */
 const ATTEMPTS = 4;

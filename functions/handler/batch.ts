@@ -3,7 +3,7 @@ import type { Call } from "./endpoint.ts";
 import { json, type Answer } from "../http/answer.ts";
 import { idempotencyKey, recall } from "../state/idempotency.ts";
 import { answerOf, once } from "./once.ts";
-import { remaining } from "./time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /**
  * Rows of one transaction, and so of one line of the log. WATCH costs Redis 7.0 the square of the number of keys: 2 ms

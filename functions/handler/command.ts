@@ -3,7 +3,7 @@ import type { Answer } from "../http/answer.ts";
 import { idempotencyKey, recall, type Remembered } from "../state/idempotency.ts";
 import type { Call } from "./endpoint.ts";
 import { answerOf, once } from "./once.ts";
-import { remaining } from "./time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** A change of one service's state: one transaction, one line of its log. */
 export interface Command<Asked = undefined> {

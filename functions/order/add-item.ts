@@ -4,7 +4,7 @@ import { endpoint } from "../handler/endpoint.ts";
 import { Id, Quantity } from "../http/parameters.ts";
 import { directClient } from "../calls/direct-client.ts";
 import { runCommand } from "../handler/command.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 import { stepTimeout } from "../settings/configuration.ts";
 import { addItem, assertFree, claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import { order } from "./service.ts";

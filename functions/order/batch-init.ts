@@ -7,7 +7,7 @@ import { BATCH_PATIENCE, runBatch } from "../handler/batch.ts";
 import { newGeneration } from "../state/generation.ts";
 import { CLAIMS, claimKey, orderKey, type Order } from "./orders.ts";
 import { order } from "./service.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** The largest bound that node:crypto draws below. */
 const MAX_DRAW = 2 ** 48 - 1;

@@ -8,7 +8,7 @@ import { inItsTrace } from "./saga-trace.ts";
 import { CHECKOUT } from "./saga-steps.ts";
 import { isOverdue, isSettled, LostRaceError, type Saga } from "./sagas.ts";
 import { peersBehind } from "./peers.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** Milliseconds between two looks at a saga that somebody else drives, at first and at most. */
 const FIRST_POLL = 5;

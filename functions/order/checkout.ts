@@ -13,7 +13,7 @@ import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 import { LostRaceError, sagaKey, start, type Saga } from "./sagas.ts";
 import { order } from "./service.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** What a checkout request leads to: an answer at once, a saga of its own, or one that runs (or ran) already. */
 type Lead = { readonly answer: Answer } | { readonly started: DrivenSaga } | { readonly follow: string };

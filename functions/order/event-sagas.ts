@@ -10,7 +10,7 @@ import { openOutcomes } from "./outcomes.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { inItsTrace } from "./saga-trace.ts";
 import { isOverdue, isSettled, LATE, LostRaceError, UNDO_ALL, type Saga } from "./sagas.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** Milliseconds of a request that are left to look at the record a last time. */
 const LAST_LOOK = 300;

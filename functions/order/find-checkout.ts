@@ -1,6 +1,6 @@
 import { Refusal } from "../errors.ts";
 import { endpoint } from "../handler/endpoint.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 import { json } from "../http/answer.ts";
 import { Id } from "../http/parameters.ts";
 import { claimKey, known, orderKey, type Claim, type Order } from "./orders.ts";

@@ -3,7 +3,7 @@ import { endpoint } from "../handler/endpoint.ts";
 import { Id } from "../http/parameters.ts";
 import { known, orderKey, type Order } from "./orders.ts";
 import { order } from "./service.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** GET /orders/find/{order_id} */
 export const handler = endpoint({

@@ -1,4 +1,4 @@
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 import { task, type TaskRun } from "../handler/task.ts";
 import { directClient } from "../calls/direct-client.ts";
 import { retention, stepTimeout } from "../settings/configuration.ts";

@@ -5,7 +5,7 @@ import { openOutcomes } from "./outcomes.ts";
 import { SagaJournal, type DrivenSaga } from "./saga-journal.ts";
 import { isSettled, LostRaceError } from "./sagas.ts";
 import { order } from "./service.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** The queue of the order service: what came of the steps of its sagas. */
 export const handler = consumer(order, INBOX.order, async (message, work) => {

@@ -5,7 +5,7 @@ import { CLAIMS, type Claim } from "./orders.ts";
 import type { DrivenSaga } from "./saga-journal.ts";
 import { traceNote } from "./saga-trace.ts";
 import { sagaKey, type Saga } from "./sagas.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** Sagas that one round looks at, oldest first. */
 const MOST = 10_000;

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Refusal, ShopError, UnavailableError } from "../errors.ts";
 import { describe, log } from "../request-log.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 import type { DrivenSaga, SagaJournal } from "./saga-journal.ts";
 import type { SagaStep } from "./saga-steps.ts";
 import { traceNote } from "./saga-trace.ts";

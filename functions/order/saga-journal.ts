@@ -1,7 +1,7 @@
 import type { LoggedRedis } from "log-replay";
 import type { Reason } from "../errors.ts";
 import { failPoint } from "../fail-points.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 import { sagas, type SagaMessage } from "../observe/channels.ts";
 import { claimKey, orderKey, type Claim, type Order } from "./orders.ts";
 import {

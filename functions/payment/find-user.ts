@@ -3,7 +3,7 @@ import { endpoint } from "../handler/endpoint.ts";
 import { Id } from "../http/parameters.ts";
 import { payment } from "./service.ts";
 import { known, userKey, type User } from "./users.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** GET /payment/find_user/{user_id} */
 export const handler = endpoint({

@@ -3,7 +3,7 @@ import { sagas, stepAnswer } from "../handler/steps.ts";
 import { chargeKey, forget, type Charge } from "./charges.ts";
 import { payment } from "./service.ts";
 import { userKey, type User } from "./users.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** POST /payment/forget, for the other services: drops the markers of sagas that are settled and past their retention. */
 export const handler = endpoint({

@@ -4,7 +4,7 @@ import { assertRecent, isForgotten, type SagaStart, type StepWork } from "../han
 import { retention } from "../settings/configuration.ts";
 import { charge, chargeKey, refund, type Charge } from "./charges.ts";
 import { userKey, type User } from "./users.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** @returns the refusal, durable, where it is one @throws Refusal saga_expired, of which nothing is written */
 export async function chargeUser(

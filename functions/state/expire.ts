@@ -1,5 +1,5 @@
 import type { LoggedRedis } from "log-replay";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 import { IDEMPOTENCY, type Remembered } from "./idempotency.ts";
 
 /** Records of one transaction. */

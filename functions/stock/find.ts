@@ -3,7 +3,7 @@ import { endpoint } from "../handler/endpoint.ts";
 import { Id } from "../http/parameters.ts";
 import { itemKey, known, type Item } from "./items.ts";
 import { stock } from "./service.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** GET /stock/find/{item_id} */
 export const handler = endpoint({

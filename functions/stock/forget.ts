@@ -3,7 +3,7 @@ import { sagas, stepAnswer } from "../handler/steps.ts";
 import { itemKey, type Item } from "./items.ts";
 import { forget, heldItems, reservationKey, type Reservation } from "./reservations.ts";
 import { stock } from "./service.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** POST /stock/forget, for the other services: drops the markers of sagas that are settled and past their retention. */
 export const handler = endpoint({

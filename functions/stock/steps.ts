@@ -4,7 +4,7 @@ import { assertRecent, isForgotten, type SagaStart, type StepWork } from "../han
 import { retention } from "../settings/configuration.ts";
 import { itemKey, type Item } from "./items.ts";
 import { heldItems, release, reservationKey, reserve, type Lines, type Reservation } from "./reservations.ts";
-import { remaining } from "../handler/time-left.ts";
+import { remaining } from "../deadline.ts";
 
 /** @returns the refusal, durable, where it is one @throws Refusal saga_expired, of which nothing is written */
 export async function reserveStock(
