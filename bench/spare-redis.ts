@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { Connection } from "redis-occ";
 import { freePorts } from "../host/ports.ts";
@@ -8,12 +9,15 @@ export interface SpareRedis {
   stop(): Promise<void>;
 }
 
+/** A dump's name that no file has: it would begin with what others have saved in the folder that this runs in. */
+const EMPTY = ["--dbfilename", `${randomUUID()}.rdb`];
+
 /** An empty redis-server of the benchmark's own, without persistence. */
 export async function spawnRedis(): Promise<SpareRedis> {
   const [port = 0] = await freePorts(1);
   const server = spawn(
     process.env["REDIS_SERVER"] || "redis-server",
-    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
+    ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", ...EMPTY],
     { stdio: "ignore" },
   );
   const ended = once(server, "close");

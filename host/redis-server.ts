@@ -1,6 +1,8 @@
 /** One Redis of the shop: on loopback, with a password, without persistence of its own (the log is the durable store). */
 import { spawn } from "node:child_process";
+import { existsSync, rmSync } from "node:fs";
 import { connect } from "node:net";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Service } from "./configuration.ts";
 import { type Diagnostics } from "./diagnostics.ts";
@@ -18,6 +20,12 @@ export interface RedisSettings {
   runDir: string;
 }
 
+/** What the three of them saved into before each had a name of its own. */
+const COMMON_DUMP = "dump.rdb";
+
+/** Its own: with a common name each would begin with what another one has saved. */
+const dumpOf = (service: Service): string => `redis-${service}.rdb`;
+
 /** It names the user: otherwise redis-cli, unlike the clients, sends an empty name and is refused. */
 export function redisUrl({ port, password }: RedisSettings): string {
   return `redis://default:${password}@127.0.0.1:${port}`;
@@ -28,6 +36,7 @@ export function redisServer(settings: RedisSettings, diagnostics: Diagnostics): 
   return {
     name,
     spawn() {
+      removeDumps(settings);
       // Its configuration comes by stdin, because every user of the machine can read arguments.
       const child = diagnostics.withOutput(name, (output) =>
         spawn(settings.binary, ["-"], { cwd: settings.runDir, detached: true, stdio: ["pipe", output, output] }),
@@ -43,13 +52,24 @@ export function redisServer(settings: RedisSettings, diagnostics: Diagnostics): 
   };
 }
 
-function configuration({ port, password }: RedisSettings): string {
+/**
+ * A Redis begins with the dump that it finds, also where it saves nothing by itself: a SAVE, a SHUTDOWN SAVE and a replica that is
+ * filled leave one. @throws Error where one stays, because a Redis of the shop begins empty
+ */
+function removeDumps({ service, runDir }: RedisSettings): void {
+  for (const file of [dumpOf(service), COMMON_DUMP].map((name) => join(runDir, name)))
+    // A folder that is read-only refuses to remove what is not there, too.
+    if (existsSync(file)) rmSync(file, { force: true });
+}
+
+function configuration({ service, port, password }: RedisSettings): string {
   return [
     "bind 127.0.0.1",
     `port ${port}`,
     "protected-mode yes",
     `requirepass ${password}`,
     'save ""',
+    `dbfilename ${dumpOf(service)}`,
     "appendonly no",
     // The guard of the state must be there exactly while the state is, so nothing may be evicted.
     "maxmemory-policy noeviction",

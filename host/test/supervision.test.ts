@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "@jest/globals";
 import { Redis } from "ioredis";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Shop, startShop } from "./support/shop.ts";
@@ -65,6 +65,26 @@ test("a Redis that is killed is started again within a second, at the same addre
   expect(await keys(address)).toBeGreaterThan(0);
   expect(shop.redisUrl("stock")).toBe(address);
   expect(await json(`/stock/find/${String(item)}`)).toEqual({ stock: 3, price: 5 });
+}, 120_000);
+
+test("a Redis starts empty, whatever it, another one or an older version has saved: no service finds what is another's", async () => {
+  const { item_id: item } = await json("/stock/item/create/3", "POST");
+  await json("/payment/create_user", "POST");
+  const run = join(shop.dataDir, "run");
+  const saved = (): string[] => readdirSync(run).filter((name) => name.endsWith(".rdb"));
+  for (const service of SERVICES) {
+    const redis = new Redis(shop.redisUrl(service));
+    await redis.save().finally(() => redis.disconnect());
+  }
+  // An older version had one name for all three.
+  if (!saved().includes("dump.rdb")) copyFileSync(join(run, saved()[0] ?? ""), join(run, "dump.rdb"));
+  const done = recoveries();
+  const before = SERVICES.map((service) => shop.kill(`redis-${service}`));
+  for (const [index, service] of SERVICES.entries())
+    await until(`${service} is back`, 20_000, pidChanges(shop, `redis-${service}`, before[index] ?? 0));
+  await until("the supervisor has them restored", 30_000, () => recoveries() > done);
+  expect(await json(`/stock/find/${String(item)}`)).toEqual({ stock: 0, price: 3 });
+  expect(saved()).toEqual([]);
 }, 120_000);
 
 test("a host that is killed is started again within a second, and serves", async () => {

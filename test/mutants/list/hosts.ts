@@ -173,4 +173,13 @@ export const HOSTS: readonly Mutant[] = [
     promise: "a start finds a Redis or a file",
     tests: "host/test/start-explains",
   }),
+  host({
+    what: "a Redis begins with the dump that it finds",
+    file: "redis-server.ts",
+    before: "    if (existsSync(file)) rmSync(file, { force: true });\n",
+    after: "    existsSync(file);\n",
+    promise: "a Redis has saved a dump",
+    tests: SUPERVISION,
+    name: "a Redis starts empty",
+  }),
 ];

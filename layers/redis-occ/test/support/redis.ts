@@ -1,6 +1,10 @@
 import { spawn, type ChildProcess } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { once } from "node:events";
+import { rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 
 export interface RedisServerOptions {
@@ -40,15 +44,19 @@ export async function startRedis(options: RedisServerOptions = {}): Promise<Redi
 async function start(port: number, args: readonly string[]): Promise<RedisServer> {
   const program = process.env["REDIS_SERVER"] ?? "redis-server";
   const fixed = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"];
+  // A Redis begins with the dump that it finds, and one that is filled as a replica leaves one: not where others would begin with it.
+  const dump = `redis-${randomUUID()}.rdb`;
+  const place = args.includes("--dir") ? [] : ["--dir", tmpdir(), "--dbfilename", dump];
   // It does not share this process's output: a server that outlives a crashed test must not keep the test runner
   // waiting.
-  const child = spawn(program, [...fixed, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(program, [...fixed, ...place, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   // An error instead of an exit means that it never ran; `ready` sees that too when its output ends.
   const exited = once(child, "exit").catch((error: unknown) => error);
   await ready(child);
   const end = async (): Promise<void> => {
     child.kill("SIGKILL");
     await exited;
+    await rm(join(tmpdir(), dump), { force: true });
   };
   return {
     port,
