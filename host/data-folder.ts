@@ -1,9 +1,10 @@
 /** What lies where in the data folder, and the secrets that are made once for it. */
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeFileAtomically } from "./atomic-file.ts";
 import { type Service } from "./configuration.ts";
+import { makeFolder } from "./make-folder.ts";
 import { StartError } from "./start-error.ts";
 
 export interface DataFolder {
@@ -21,8 +22,8 @@ export interface DataFolder {
 export function openDataFolder(path: string): DataFolder {
   const runDir = join(path, "run");
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    mkdirSync(runDir, { recursive: true, mode: 0o700 });
+    makeFolder(path);
+    makeFolder(runDir);
     chmodSync(runDir, 0o700);
   } catch (error) {
     throw new StartError(`DATA_DIR: the data folder ${path} cannot be used: ${(error as Error).message}`);
@@ -48,7 +49,11 @@ export interface Secrets {
  */
 export function readSecrets(folder: DataFolder, create: boolean): Secrets {
   const secretsDir = join(folder.path, "secrets");
-  if (create) mkdirSync(secretsDir, { recursive: true, mode: 0o700 });
+  try {
+    if (create) makeFolder(secretsDir);
+  } catch (error) {
+    throw new StartError(`DATA_DIR: ${(error as Error).message}`);
+  }
   return {
     redisPassword: readSecret(join(secretsDir, "redis-password"), create),
     internalSecret: readSecret(join(secretsDir, "internal-secret"), create),

@@ -178,6 +178,31 @@ describe("a Redis that may still come is waited for", () => {
   );
 });
 
+const mayMount = spawnSync("unshare", ["--mount", "true"]).status === 0;
+
+describe("a data folder that cannot be made", () => {
+  test.each(["/proc/shop", "/proc/shop/and/below"])(
+    "in a file system that makes none: the start of %s ends",
+    async (dataDir) => {
+      const within = ["timeout", "--signal=KILL", "30"];
+      const end = await started({}, { dataDir, within });
+      await expectEnd(end, /^error: DATA_DIR: the data folder \/proc\/shop.* cannot be used: ENOENT.*'\/proc\/shop'/);
+    },
+    MINUTE,
+  );
+
+  (mayMount ? test : test.skip)(
+    "on a disk that is read-only: the line says so",
+    async () => {
+      const disk = folder();
+      expect(spawnSync("mount", ["-t", "tmpfs", "-o", "ro", "none", disk]).status).toBe(0);
+      endings.push(() => spawnSync("umount", ["-l", disk]));
+      await expectEnd(await started({}, { dataDir: join(disk, "data") }), /^error: DATA_DIR: .* cannot be used: EROFS/);
+    },
+    MINUTE,
+  );
+});
+
 const asNobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
 
 /** All that a first start of root has made, given to nobody. */

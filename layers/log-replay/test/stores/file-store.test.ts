@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import fs from "node:fs";
 import {
   mkdir,
@@ -173,6 +174,19 @@ test("a file in the way of the folder is an unavailable store", async () => {
   await writeFile(path, "");
   await expect(createFileStore(path)).rejects.toThrow(StoreUnavailableError);
 });
+
+test("a folder that the file system does not make is an unavailable store, and no endless search for what is above it", async () => {
+  // Node's own way to make folders with what is above them does not come back from there: in this process no timer would end it.
+  const create = `import { createFileStore } from "log-replay/create-file-store";
+    await createFileStore("/proc/no/such").catch(({ code, message }) => console.log(code, message));`;
+  const { stdout } = spawnSync(process.execPath, ["--input-type=module", "--eval", create], {
+    encoding: "utf8",
+    timeout: 20_000,
+    killSignal: "SIGKILL",
+    cwd: import.meta.dirname,
+  });
+  expect(stdout).toMatch(/^log_unavailable .*ENOENT.*'\/proc\/no'/);
+}, 30_000);
 
 test("a segment whose name is taken is not appended to", async () => {
   const folder = await newFolder();

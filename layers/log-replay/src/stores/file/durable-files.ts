@@ -77,14 +77,30 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Makes `folder` and whatever is missing above it. Each new name is durable in the folder that it is in. */
+/**
+ * Makes `folder` and whatever is missing above it. Each new name is durable in the folder that it is in.
+ *
+ * One by one: `recursive` of Node never ends where a file system refuses a folder as not there (/proc), and says ENOENT where a
+ * disk is read-only.
+ */
 export async function makeFolder(folder: string): Promise<void> {
   const path = resolve(folder);
-  const topmost = resolve((await mkdir(path, { recursive: true })) ?? path);
-  for (let made = path; ; made = dirname(made)) {
-    await syncFolder(dirname(made));
-    if (made === topmost || made === dirname(made)) return;
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" && path !== dirname(path)) {
+      await makeFolder(dirname(path));
+      await mkdir(path).catch(unlessFolder(path));
+    } else unlessFolder(path)(error);
   }
+  await syncFolder(dirname(path));
+}
+
+/** It may be there already, or somebody else may have made it at the same moment. */
+function unlessFolder(path: string): (error: unknown) => void {
+  return (error) => {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw error;
+  };
 }
 
 /** What `link` fails with where the file system has no hard links (exFAT, some network and FUSE file systems). */
