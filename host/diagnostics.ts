@@ -1,15 +1,7 @@
 /** What the supervisor and its children say goes to files; what a person has to know goes to stderr as well. */
-import {
-  appendFileSync,
-  closeSync,
-  copyFileSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  statSync,
-  truncateSync,
-} from "node:fs";
+import { appendFileSync, closeSync, copyFileSync, openSync, readFileSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
+import { makeInPlace } from "./make-folder.ts";
 
 const LARGEST_OUTPUT_BYTES = 64 * 1024 * 1024;
 const SIZE_CHECK_MS = 10_000;
@@ -29,7 +21,7 @@ export class Diagnostics {
   /** Writes a line into the file only; where that cannot be written, nowhere. */
   note(line: string): void {
     try {
-      this.#makeFolder();
+      makeInPlace(this.#runDir);
       appendFileSync(this.#file, `${new Date().toISOString()} ${line}\n`, { mode: 0o600 });
     } catch {
       // The disk is full, or the folder is not ours any more: the shop is worth more than what is said of it.
@@ -59,16 +51,11 @@ export class Diagnostics {
     const file = this.outputFile(name);
     this.#outputs.add(file);
     try {
-      this.#makeFolder();
+      makeInPlace(this.#runDir);
       return openSync(file, "a", 0o600);
     } catch {
       return "ignore";
     }
-  }
-
-  /** It may have been removed since. */
-  #makeFolder(): void {
-    mkdirSync(this.#runDir, { recursive: true, mode: 0o700 });
   }
 
   outputFile(name: string): string {

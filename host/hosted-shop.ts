@@ -46,8 +46,8 @@ export class HostedShop {
     const { hostsOnly, settings } = this.#configuration;
     const folder = openDataFolder(this.#configuration.dataDir);
     const name = hostsOnly ? this.#hostName : "supervisor";
-    this.#undo.push(await this.#lock(folder, name));
     const diagnostics = new Diagnostics(folder.runDir, name);
+    this.#undo.push(await this.#lock(folder, name, diagnostics));
     const ledger = new Ledger(folder.runDir, `${name}.json`);
     for (const left of await ledger.stopLeftovers())
       diagnostics.note(`${left} was left behind by a supervisor that was killed: stopped`);
@@ -128,13 +128,15 @@ export class HostedShop {
     }
   }
 
-  async #lock(folder: DataFolder, name: string): Promise<Release> {
+  async #lock(folder: DataFolder, name: string, diagnostics: Diagnostics): Promise<Release> {
     const { hostsOnly, httpPort } = this.#configuration;
     return takeLock(join(folder.path, `${name}.lock`), {
       busy: (owner) =>
         hostsOnly
           ? `a host on port ${httpPort} serves ${folder.path} already (${owner})`
           : `the data folder ${folder.path} is supervised by another start (${owner}): stop that one, or set DATA_DIR`,
+      blocked: (problem) => diagnostics.warn(`waiting: DATA_DIR: ${folder.path} cannot be written: ${problem}`),
+      unblocked: () => diagnostics.warn(`DATA_DIR: ${folder.path} can be written again`),
       lost: () => {
         throw new StartError(
           `the data folder ${folder.path} was taken over by another start while this one was stopped`,

@@ -2,10 +2,11 @@
  * The processes that a supervisor has started, on disk, so that the successor of a supervisor that was killed can stop
  * them first.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { writeFileAtomically } from "./atomic-file.ts";
+import { makeInPlace } from "./make-folder.ts";
 import { identify, isAlive, isIdentity, type ProcessIdentity } from "./process-identity.ts";
 
 const POLITE_MS = 3_000;
@@ -57,11 +58,11 @@ export class Ledger {
     remove(this.#file);
   }
 
-  /** All of it each time: the folder may have been removed since. What cannot be written now is written once it can. */
+  /** All of it each time: `run/` may have been removed since. What cannot be written now is written once it can. */
   #save(): void {
     clearTimeout(this.#retry);
     try {
-      mkdirSync(this.#runDir, { recursive: true, mode: 0o700 });
+      makeInPlace(this.#runDir);
       writeFileAtomically(this.#file, JSON.stringify(Object.fromEntries(this.#children)));
       for (const [name, { pid }] of this.#children) writeFileSync(this.#pidFile(name), `${pid}\n`, { mode: 0o600 });
     } catch {

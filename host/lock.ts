@@ -5,8 +5,7 @@
  * means nothing here; that owner is alive as long as its lock's time moves, which needs no space on the disk and no
  * clock in common.
  */
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { linkSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { identify, isAlive, isHere, isIdentity, type ProcessIdentity } from "./process-identity.ts";
 import { StartError } from "./start-error.ts";
@@ -27,27 +26,30 @@ export interface LockWords {
   readonly busy: (owner: string) => string;
   /** Called where somebody has taken the lock over from this process, which was stopped for longer than they waited. */
   readonly lost?: () => void;
+  /** Called where the owner can no longer write its lock, because its folder was moved away, say; and once it can again. */
+  readonly blocked?: (problem: string) => void;
+  readonly unblocked?: () => void;
 }
 
 /**
  * Takes the lock, even from an owner that died without releasing it (SIGKILL, power).
  * @throws StartError
  */
-export async function takeLock(file: string, { busy, lost = () => undefined }: LockWords): Promise<Release> {
+export async function takeLock(file: string, words: LockWords): Promise<Release> {
   const own = JSON.stringify(identify(process.pid));
   const place = (): boolean => placeLock(file, own);
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (place()) {
         if (attempt > 0) await sleep(CONTEST_MS);
-        if (attempt === 0 || read(file) === own) return keep(file, own, place, lost);
+        if (attempt === 0 || read(file) === own) return keep(file, own, place, words);
       }
       const found = read(file);
       if (found === undefined) continue;
       const owner = parse(found);
       if (await lives(file, owner))
         throw new StartError(
-          busy(owner && isHere(owner) ? `pid ${owner.pid}` : "in another container, or on another machine"),
+          words.busy(owner && isHere(owner) ? `pid ${owner.pid}` : "in another container, or on another machine"),
         );
       removeStale(file, found);
     }
@@ -78,20 +80,30 @@ async function lives(file: string, owner: ProcessIdentity | undefined): Promise<
   return false;
 }
 
-function keep(file: string, own: string, place: () => boolean, lost: () => void): Release {
-  const timer = setInterval(() => {
+/** Whoever looks takes a lock that is not there for one that is free: so it is placed again, but no folder is made for it. */
+function keep(file: string, own: string, place: () => boolean, { lost, blocked, unblocked }: LockWords): Release {
+  let isBlocked = false;
+  const beatOnce = (): boolean => {
     const found = read(file);
+    if (found === own) utimesSync(file, new Date(), new Date());
+    return found === own || (found === undefined && place());
+  };
+  const timer = setInterval(() => {
+    let isOwn;
     try {
-      if (found === own) return utimesSync(file, new Date(), new Date());
-      if (found === undefined) {
-        mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-        if (place()) return;
-      }
-    } catch {
-      return; // The folder cannot be written now.
+      isOwn = beatOnce();
+    } catch (error) {
+      if (!isBlocked) blocked?.((error as Error).message);
+      isBlocked = true;
+      return;
+    }
+    if (isOwn) {
+      if (isBlocked) unblocked?.();
+      isBlocked = false;
+      return;
     }
     clearInterval(timer);
-    lost();
+    lost?.();
   }, BEAT_MS).unref();
   return () => {
     clearInterval(timer);

@@ -18,6 +18,14 @@ export function makeFolder(path: string): void {
   }
 }
 
+/**
+ * Makes a folder where what is above it is there: a data folder that was moved away is not made again, because whoever moves it
+ * back would put it inside the new one.
+ */
+export function makeInPlace(path: string): void {
+  if (!isFolder(path)) mkdirSync(path, { mode: 0o700 });
+}
+
 function isFolder(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

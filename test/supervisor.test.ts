@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -80,6 +80,41 @@ test(
     await until("it serves", serves(shop));
     expect(shop.redisUrl("order")).toMatch(/^redis:/);
     const again = await startRefused({ dataDir: shop.dataDir, httpPort: await freeHttpPort() });
+    expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining("supervised by another start")]);
+  },
+  2 * MINUTE,
+);
+
+test(
+  "the data folder is moved away while the shop runs: nothing is made in its place, one line says so, and all goes on once it is back",
+  async () => {
+    const place = temporaryFolder();
+    endings.push(() => rmSync(place, { recursive: true, force: true }));
+    const [dataDir, away] = [join(place, "data"), join(place, "away")];
+    const shop = await start({ dataDir });
+    await post(shop, "/stock/batch_init/1/5/1");
+    const lines = (): string[] =>
+      shop
+        .stderr()
+        .split("\n")
+        .filter((line) => line.includes(`${dataDir} can`));
+    const pid = shop.pid("redis-stock");
+    renameSync(dataDir, away);
+    process.kill(pid, "SIGKILL");
+    await until("a line says so", () => lines().length > 0);
+    await until("it is seen that a Redis has died", () => shop.stderr().includes("redis-stock has died"));
+    await fetch(`${shop.url}/console/`);
+    await until("an order is refused", async () => (await post(shop, "/payment/create_user")) >= 500);
+    await sleep(2_500);
+    expect([existsSync(dataDir), lines()]).toEqual([
+      false,
+      [expect.stringMatching(/^waiting: DATA_DIR: .* cannot be written: ENOENT/)],
+    ]);
+    renameSync(away, dataDir);
+    await until("it serves", serves(shop));
+    await until("a new Redis has a pid file", () => shop.pid("redis-stock") !== pid);
+    await until("another line says so", () => lines().length === 2);
+    const again = await startRefused({ dataDir, httpPort: await freeHttpPort() });
     expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining("supervised by another start")]);
   },
   2 * MINUTE,

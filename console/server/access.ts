@@ -1,6 +1,6 @@
 /** Who may look, and who may do more than look. */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { dirname } from "node:path";
 
@@ -70,7 +70,8 @@ export function readToken(configured: string | undefined, file: string | null): 
   const made = randomBytes(24).toString("base64url");
   if (file === null) return made;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    // Only in a data folder that is there: one that was moved away, and is made here, would be in the way of its coming back.
+    if (!existsSync(dirname(file))) mkdirSync(dirname(file), { mode: 0o700 });
     writeFileSync(file, `${made}\n`, { flag: "wx", mode: 0o600 });
     return made;
   } catch (error) {
