@@ -98,6 +98,9 @@ async function olderRedis(): Promise<number> {
   });
 }
 
+const webServer = (): Promise<number> =>
+  listening((client) => void client.on("data", () => client.end("HTTP/1.1 400 Bad Request\r\n\r\n")));
+
 describe("a Redis that cannot be worked with ends the start", () => {
   test.each<[string, () => Promise<string>, RegExp]>([
     ["a wrong password", async () => `redis://:wrong@127.0.0.1:${await redis("--requirepass", "right")}`, /WRONGPASS/],
@@ -109,6 +112,8 @@ describe("a Redis that cannot be worked with ends the start", () => {
     ],
     ["an old version", async () => `redis://127.0.0.1:${await olderRedis()}`, /Redis 6.* 7 or newer/],
     ["a database that it does not have", async () => `redis://127.0.0.1:${await redis()}/99`, /99/],
+    ["another server", async () => `redis://127.0.0.1:${await webServer()}`, /no Redis/],
+    ["another server, by TLS", async () => `rediss://127.0.0.1:${await webServer()}`, /no TLS/],
     [
       "a policy that evicts",
       async () => `redis://127.0.0.1:${await redis("--maxmemory-policy", "allkeys-lru")}`,
@@ -157,12 +162,6 @@ describe("a Redis that may still come is waited for", () => {
     [
       "it accepts connections and says nothing",
       async () => `redis://127.0.0.1:${await listening(() => undefined)}`,
-      /./,
-    ],
-    [
-      "it is another server",
-      async () =>
-        `redis://127.0.0.1:${await listening((client) => void client.on("data", () => client.end("HTTP/1.1 400 Bad Request\r\n\r\n")))}`,
       /./,
     ],
     ["it speaks no TLS", async () => `rediss://127.0.0.1:${await redis()}`, /./],

@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { Command as RedisCommand, Redis, type RedisOptions } from "ioredis";
 import { databaseIn, databaseOf, readable } from "./address.ts";
 import type { Command } from "./command.ts";
-import { asOccError, ClusterError, ConnectionLostError, DatabaseError, isServerReply } from "./errors.ts";
+import { AddressError, asOccError, ClusterError, ConnectionLostError, DatabaseError, isServerReply } from "./errors.ts";
 import { failPoint } from "./fail-points.ts";
 import { JoinedWrite } from "./joined-write.ts";
 import { checkFunction } from "./options.ts";
@@ -141,7 +141,8 @@ export class Connection {
       return new Connection(redis, runId, roundTripTimeout);
     } catch (error) {
       redis.disconnect();
-      throw asOccError(reason instanceof Error && !isServerReply(error) ? reason : error);
+      const why = reason === undefined || isServerReply(error) ? error : reason;
+      throw otherServer(why) ?? asOccError(why);
     }
   }
 
@@ -373,6 +374,15 @@ async function select(redis: Redis, database: number): Promise<void> {
     if (!isServerReply(cause) || !(cause as Error).message.startsWith("ERR ")) throw cause;
     throw new DatabaseError(`database ${database} cannot be selected: ${(cause as Error).message}`, { cause });
   }
+}
+
+/** Undefined where a Redis may be behind it. The words of ioredis and OpenSSL do not say what is wrong with the address. */
+function otherServer(error: unknown): AddressError | undefined {
+  const { message, code } = (error ?? {}) as { readonly message?: string; readonly code?: string };
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return new AddressError("what answers at this address speaks no TLS");
+  const [, first] = /^(?:Unknown RESP type \d+|Protocol error, got) "(.*?)"/s.exec(message ?? "") ?? [];
+  if (first === undefined) return undefined;
+  return new AddressError(`what answers at this address is no Redis: its answer begins with ${JSON.stringify(first)}`);
 }
 
 function assertShort(commands: readonly Command[]): void {

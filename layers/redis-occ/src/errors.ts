@@ -165,7 +165,8 @@ export class DecodeError extends OccError {
 }
 
 /**
- * The address of Redis cannot be read, or what it names as the database is no number. Waiting does not help.
+ * The address of Redis cannot be read, what it names as the database is no number, or what answers there is no Redis. Waiting does
+ * not help.
  *
  * @example
  * if (error instanceof AddressError) throw new Error(`REDIS_URL: ${error.message}`, { cause: error });

@@ -1,4 +1,6 @@
 /** What an address of Redis has to be. Where it is wrong nothing is read or written, and no try is made again. */
+import { once } from "node:events";
+import { createServer, type AddressInfo } from "node:net";
 import { describe, expect, test } from "@jest/globals";
 import { databaseOf } from "../src/address.ts";
 import { AccessError, AddressError, DatabaseError } from "../src/index.ts";
@@ -44,6 +46,21 @@ test("a database that the server does not have is an error, and database 0 is no
 
 test("a database that is no number is an error", () =>
   expectNothing(`${on.redis.url}/abc`, AddressError, /names database "abc", which is no number/));
+
+test.each([
+  ["redis", /what answers at this address is no Redis: its answer begins with "H"$/],
+  ["rediss", /what answers at this address speaks no TLS$/],
+])("%s:// to another server is an error that says so", async (scheme, why) => {
+  const server = createServer((client) => {
+    client.on("error", () => undefined).on("data", () => client.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    await expectNothing(`${scheme}://127.0.0.1:${(server.address() as AddressInfo).port}`, AddressError, why);
+  } finally {
+    server.close();
+  }
+});
 
 test("an address with a raw % in its password is told as that, and the password is not", async () => {
   const url = `redis://:50%off@127.0.0.1:${on.redis.port}`;

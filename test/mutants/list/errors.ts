@@ -39,6 +39,15 @@ export const ERRORS: readonly Mutant[] = [
     tests: "redis-occ/test/errors",
   }),
   occ({
+    what: "a server that is no Redis is waited for",
+    file: "connection.ts",
+    before: "throw otherServer(why) ?? asOccError(why);",
+    after: "throw asOccError(why);",
+    promise: ["`AddressError`", "a start finds a Redis or a file"],
+    tests: "redis-occ/test/address",
+    name: "to another server is an error",
+  }),
+  occ({
     what: "out of memory is taken for what does not pass",
     file: "errors.ts",
     before: "/^(OOM|READONLY|",

@@ -185,8 +185,8 @@ export const HOSTS: readonly Mutant[] = [
   host({
     what: "a folder and what is above it are made by Node's own way, which never ends where none can be made",
     file: "make-folder.ts",
-    before: "mkdirSync(path, { mode: 0o700 });",
-    after: "mkdirSync(path, { mode: 0o700, recursive: true });",
+    before: "  try {\n    mkdirSync(path, { mode: 0o700 });",
+    after: "  try {\n    mkdirSync(path, { mode: 0o700, recursive: true });",
     promise: "a start finds a Redis or a file",
     tests: "host/test/start-troubles",
     name: "a data folder that cannot be made",
