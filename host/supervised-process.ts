@@ -8,6 +8,8 @@ import { type Diagnostics } from "./diagnostics.ts";
 import { type Ledger, signalGroup } from "./ledger.ts";
 
 const IMMEDIATE_RESTARTS = 3;
+/** How many times the first start is made again. */
+const KILLS_BEFORE_SERVING = 2;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 10_000;
 /** A process that lived this long was well, and its death starts no crash loop. */
@@ -28,6 +30,8 @@ export class SupervisedProcess {
   readonly #onReadyAgain: () => void;
   readonly #stopping = new AbortController();
   #process: ChildProcess | undefined;
+  /** Of the process that ended last. */
+  #wasKilled = false;
   #exited: Promise<void> = Promise.resolve();
   #supervision: Promise<void> = Promise.resolve();
 
@@ -44,11 +48,20 @@ export class SupervisedProcess {
   }
 
   /**
-   * The first start. If it fails, that is an error and not a crash loop. Supervision begins when the process serves.
+   * The first start. If it fails, that is an error and not a crash loop. Supervision begins when the process serves. One that
+   * somebody kills meanwhile has not failed: it is started again, but not for ever, because a machine without memory kills it too.
    * @throws Error with the last lines that the process said
    */
   async start(): Promise<void> {
-    await this.#startOnce();
+    for (let kills = 0; ; kills++) {
+      try {
+        await this.#startOnce();
+        break;
+      } catch (error) {
+        if (!this.#wasKilled || kills === KILLS_BEFORE_SERVING || this.#isStopping()) throw error;
+        this.#diagnostics.warn(`${this.#child.name} was killed while it started: it is started again`);
+      }
+    }
     this.#supervision = this.#supervise();
   }
 
@@ -85,10 +98,14 @@ export class SupervisedProcess {
         resolve();
         this.#ledger.ended(name);
       };
-      running.once("exit", (code, signal) => ended(signal ?? `exit code ${code}`));
+      running.once("exit", (code, signal) => {
+        this.#wasKilled = signal === "SIGKILL";
+        ended(signal ?? `exit code ${code}`);
+      });
       running.once("error", (error) => ended(error.message));
     });
     this.#process = running;
+    this.#wasKilled = false;
     if (running.pid !== undefined) this.#ledger.started(name, running.pid);
     try {
       await this.#child.ready(AbortSignal.any([attempt.signal, this.#stopping.signal]));

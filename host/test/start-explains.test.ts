@@ -137,6 +137,40 @@ test("a Redis that is not there is said with its setting, and again; once it is 
 }, 120_000);
 
 test(
+  "a host that is killed during the first start is started again; one that is killed each time ends the start",
+  async () => {
+    for (const kills of [1, 3]) {
+      const dataDir = temporaryFolder();
+      endings.push(() => rmSync(dataDir, { recursive: true, force: true }));
+      const starting = launch({ httpPort: await freeHttpPort(), dataDir });
+      endings.push(() => (starting.process.kill("SIGTERM"), starting.ended));
+      const killed = new Set<number>();
+      while (killed.size < kills && starting.process.exitCode === null) {
+        await sleep(5);
+        const pid = pidIn(join(dataDir, "run", "host.pid"));
+        if (pid !== 0 && !killed.has(pid)) process.kill(pid, "SIGKILL");
+        if (pid !== 0) killed.add(pid);
+      }
+      if (kills === 1) await starting.ready();
+      else expect(await starting.ended).toBe(1);
+      const lines = starting.said.stderr.trim().split("\n");
+      expect(lines[0]).toBe("host was killed while it started: it is started again");
+      if (kills > 1) expect(lines.at(-1)).toBe("error: the functions' host did not start: host ended (SIGKILL)");
+    }
+  },
+  2 * MINUTE,
+);
+
+/** 0 where there is none. */
+function pidIn(file: string): number {
+  try {
+    return Number(readFileSync(file, "utf8"));
+  } catch {
+    return 0;
+  }
+}
+
+test(
   "a log that is damaged ends the start with file and line",
   async () => {
     const dataDir = temporaryFolder();

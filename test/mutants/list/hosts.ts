@@ -211,4 +211,13 @@ export const HOSTS: readonly Mutant[] = [
     tests: "test/supervisor",
     name: "the data folder is moved away",
   }),
+  host({
+    what: "a host that is killed during the first start ends the shop",
+    file: "supervised-process.ts",
+    before: "const KILLS_BEFORE_SERVING = 2;",
+    after: "const KILLS_BEFORE_SERVING = 0;",
+    promise: "a function's host dies",
+    tests: "host/test/start-explains",
+    name: "killed during the first start",
+  }),
 ];
