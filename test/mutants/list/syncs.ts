@@ -51,5 +51,5 @@ export const SYNCS: readonly Mutant[] = [
     "await syncFolder(folder);\n    return { id: (await",
     "return { id: (await",
   ),
-  sync("the folders of a new store", "durable-files.ts", "await syncFolder(dirname(path));\n}"),
+  sync("the folders of a new store", "durable-files.ts", "  await syncFolder(dirname(path));\n}", "}"),
 ];

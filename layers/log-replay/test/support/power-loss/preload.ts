@@ -45,12 +45,11 @@ Object.assign(promises, {
     descriptors.set(handle.fd, file);
     return handle;
   },
+  /** One folder: the store makes those above it one by one. */
   async mkdir(path: string, options?: fs.MakeDirectoryOptions) {
-    const first = await real.mkdir(path, options);
-    if (isOurs(path) && first !== undefined)
-      for (let made = resolve(path); made.length >= resolve(first).length; made = resolve(made, ".."))
-        note({ op: "mkdir", path: made });
-    return first;
+    const made = await real.mkdir(path, options);
+    if (isOurs(path)) note({ op: "mkdir", path: resolve(path) });
+    return made;
   },
   async rename(from: string, to: string) {
     if (isOurs(to)) note({ op: "rename", from: resolve(from), path: resolve(to) });
