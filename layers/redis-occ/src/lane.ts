@@ -77,9 +77,20 @@ export class Identity {
   }
 }
 
-/** No command may be empty, so a read of nothing sends another one. */
-export function valuesOf(keys: readonly string[]): Command {
-  return keys.length > 0 ? ["mget", ...keys] : ["echo", ""];
+/** Asks for the keys of a probe and for `keys`, at one instant. No command may be empty, so a read of nothing sends another one. */
+export function valuesBeside({ keys: beside = [] }: Probe, keys: readonly string[]): Command {
+  const asked = [...beside, ...keys];
+  return asked.length > 0 ? ["mget", ...asked] : ["echo", ""];
+}
+
+/** The reply to `valuesBeside`: the values of the probe's keys, and those of `keys`. */
+export function parted(
+  reply: Reply | Error | undefined,
+  { keys: beside = [] }: Probe,
+): readonly [probed: (string | null)[], values: (string | null)[]] {
+  // That of a read of nothing is no list.
+  const found = Array.isArray(reply) ? (reply as (string | null)[]) : [];
+  return [found.slice(0, beside.length), found.slice(beside.length)];
 }
 
 /** Asks how many of the keys there are; nothing where that need not be known. */

@@ -12,7 +12,7 @@ import {
   type OccError,
 } from "./errors.ts";
 import { NO_PROBE, RolledBackError, type CommitHook } from "./hook.ts";
-import { closeThoseElsewhere, countOf, otherTypes, valuesOf, type Lane } from "./lane.ts";
+import { closeThoseElsewhere, countOf, otherTypes, parted, valuesBeside, type Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 import { Waiting } from "./waiting.ts";
 
@@ -148,13 +148,11 @@ export class Reader {
     const { hook, dedicated } = this.#options;
     const keys = [...new Set(group.flatMap((read) => read.keys))];
     const probe = hook.probe?.() ?? NO_PROBE;
-    const besides = [...(probe.keys ?? []), ...hook.watch];
-    const fetched = [...besides, ...keys];
     const added = hook.readCommands();
     const count = countOf(keys, dedicated);
     const asked = 1 + probe.commands.length;
     const replies = await connection.transaction([
-      valuesOf(fetched),
+      valuesBeside(probe, [...hook.watch, ...keys]),
       ...probe.commands,
       ...added,
       ...count,
@@ -164,15 +162,14 @@ export class Reader {
     let next = asked + added.length + count.length;
     const failure = replies.slice(0, next).find((reply) => reply instanceof Error);
     if (failure !== undefined) throw asOccError(failure);
-    const values = fetched.length > 0 ? (replies[0] as (string | null)[]) : [];
-    const probed = besides.length - hook.watch.length;
-    const told = [...values.slice(0, probed), ...(replies.slice(1, asked) as Reply[])];
-    const session = await hook.check(values.slice(probed, besides.length), connection, told, probe);
+    const [probed, values] = parted(replies[0], probe);
+    const told = [...probed, ...(replies.slice(1, asked) as Reply[])];
+    const session = await hook.check(values.slice(0, hook.watch.length), connection, told, probe);
     if (session === null) return false;
 
-    const valueOf = new Map(keys.map((key, i) => [key, values[besides.length + i] ?? null]));
+    const valueOf = new Map(keys.map((key, i) => [key, values[hook.watch.length + i] ?? null]));
     const existing = count.length > 0 ? (replies[next - 1] as number) : undefined;
-    const types = await otherTypes(connection, keys, values.slice(besides.length), existing);
+    const types = await otherTypes(connection, keys, values.slice(hook.watch.length), existing);
     const hookReplies = replies.slice(asked, asked + added.length) as Reply[];
     for (const read of group) {
       const other = types && read.keys.find((key) => types.has(key));

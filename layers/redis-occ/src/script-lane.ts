@@ -2,7 +2,17 @@ import type { Command } from "./command.ts";
 import type { Connection, Reply } from "./connection.ts";
 import { ServerRefusedError } from "./errors.ts";
 import type { Collection } from "./images.ts";
-import { countOf, Identity, otherTypes, toEnds, valuesOf, type Lane, type OpenLane, type Reading } from "./lane.ts";
+import {
+  countOf,
+  Identity,
+  otherTypes,
+  parted,
+  toEnds,
+  valuesBeside,
+  type Lane,
+  type OpenLane,
+  type Reading,
+} from "./lane.ts";
 import type { Premise, Probe } from "./hook.ts";
 
 /** Words of one command. Lua passes them as arguments of a function, and has room for 8,000. */
@@ -135,13 +145,11 @@ export class ScriptLane implements Lane {
   async read(keys: readonly string[], probe: Probe, collections: readonly Collection[]): Promise<Reading> {
     const { connection } = this;
     const count = countOf(keys, this.#dedicated);
-    const fetched = [...(probe.keys ?? []), ...keys];
-    const all = await connection.pipeline([valuesOf(fetched), ...probe.commands, ...count, ...contentsOf(collections)]);
-    const found = fetched.length > 0 ? (all[0] as (string | null)[]) : [];
-    const beside = fetched.length - keys.length;
-    const values = found.slice(beside);
+    const asks = [valuesBeside(probe, keys), ...probe.commands, ...count, ...contentsOf(collections)];
+    const all = await connection.pipeline(asks);
+    const [probed, values] = parted(all[0], probe);
     const asked = 1 + probe.commands.length + count.length;
-    const replies = [...found.slice(0, beside), ...all.slice(1, 1 + probe.commands.length)];
+    const replies = [...probed, ...all.slice(1, 1 + probe.commands.length)];
     const existing = count.length > 0 ? (all[asked - 1] as number) : undefined;
     const answers = collections.length > 0 ? (all[asked] as (Reply | Error)[]) : [];
     const contents = answers.slice(0, collections.length);

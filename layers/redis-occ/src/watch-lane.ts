@@ -2,7 +2,7 @@ import type { Command } from "./command.ts";
 import type { Connection, Reply } from "./connection.ts";
 import type { Probe } from "./hook.ts";
 import type { Collection } from "./images.ts";
-import { countOf, Identity, otherTypes, toEnds, valuesOf, type Lane, type Reading } from "./lane.ts";
+import { countOf, Identity, otherTypes, parted, toEnds, valuesBeside, type Lane, type Reading } from "./lane.ts";
 
 /**
  * WATCH before the read, MULTI … EXEC for the commit. WATCH belongs to the connection, so the lane has one to itself.
@@ -31,16 +31,18 @@ export class WatchLane implements Lane {
   async read(keys: readonly string[], probe: Probe, collections: readonly Collection[]): Promise<Reading> {
     const { connection } = this;
     const count = countOf(keys, this.#dedicated);
-    const fetched = [...(probe.keys ?? []), ...keys];
-    const begin: Command[] = [["watch", this.identity.fence, ...keys], valuesOf(fetched), ...probe.commands, ...count];
+    const begin: Command[] = [
+      ["watch", this.identity.fence, ...keys],
+      valuesBeside(probe, keys),
+      ...probe.commands,
+      ...count,
+    ];
     const all =
       collections.length === 0
         ? await connection.pipeline(begin)
         : await connection.each([...begin, ...collections.map(contentOf)], begin.length);
-    const found = fetched.length > 0 ? (all[1] as (string | null)[]) : [];
-    const beside = fetched.length - keys.length;
-    const values = found.slice(beside);
-    const replies = [...found.slice(0, beside), ...(all.slice(2, 2 + probe.commands.length) as Reply[])];
+    const [probed, values] = parted(all[1], probe);
+    const replies = [...probed, ...(all.slice(2, 2 + probe.commands.length) as Reply[])];
     const existing = count.length > 0 ? (all[begin.length - 1] as number) : undefined;
     const contents = collections.map((_, i) => all[begin.length + i] ?? []);
     const zipped = collections.map((collection, i) => [collection, contents[i] ?? []] as const);

@@ -20,8 +20,8 @@ export interface Salvage {
 }
 
 /**
- * Reads what is intact in a damaged segment, as it was when it was listed. Line ends and a byte order mark that an editor or a transfer has put there do
- * not count. Memory for the segment.
+ * Reads what is intact in a damaged segment, as it was when it was listed. Line ends and a byte order mark that an editor or a
+ * transfer has put there do not count. Memory for the segment.
  */
 export async function salvage(store: LogStore, segment: Segment): Promise<Salvage> {
   const entries = new Map<number, Entry>();

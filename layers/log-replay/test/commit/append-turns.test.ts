@@ -5,7 +5,7 @@ import { expect, test } from "@jest/globals";
 import { Connection } from "redis-occ";
 import { AppendTurns } from "../../src/commit/append-turns.ts";
 import { EpochWriter } from "../../src/commit/epoch-writer.ts";
-import { openFileStore } from "../../src/index.ts";
+import { openFileStore, type LoggedRedis } from "../../src/index.ts";
 import { Worker } from "../support/crew.ts";
 import { add, records, replayed, segmentsIn, stage, stateOf, until } from "../support/stage.ts";
 import { door } from "../support/tampered-store.ts";
@@ -111,13 +111,22 @@ test("a process that is alone asks for no turn", async () => {
   expect(commands).not.toMatch(/cmdstat_del:/);
 });
 
-test("a reply that is late, while the process has seen later commits over another connection, is no state that went back", async () => {
+/** As many others as make it worth to take turns. */
+const OTHERS = ["a", "b", "c", "d"].map((name) => ({ epoch: 1, n: 1, body: `"at":"","tx":"${name}-1","set":{}` }));
+
+/** An epoch with one commit, and a writer in it. */
+async function begun(): Promise<{ state: LoggedRedis; guard: string; writer: EpochWriter }> {
   const store = await on.store();
   const state = on.open({ store });
   await state.occ.transact(["n"], add("n"));
   const guard = (await on.outside.get("log:guard")) ?? "";
   const writer = new EpochWriter(store, 1, { parent: 0, cut: 0 }, undefined);
   on.after(() => writer.close());
+  return { state, guard, writer };
+}
+
+test("a reply that is late, while the process has seen later commits over another connection, is no state that went back", async () => {
+  const { state, guard, writer } = await begun();
   const stop = door();
   const turns = new AppendTurns(writer, async () => {
     const connection = await Connection.open({ url: on.redis.url, roundTripTimeout: 2_000 });
@@ -133,9 +142,7 @@ test("a reply that is late, while the process has seen later commits over anothe
       },
     });
   });
-  // As many others as make it worth to take turns.
-  const others = ["a", "b", "c", "d"].map((name) => ({ epoch: 1, n: 1, body: `"at":"","tx":"${name}-1","set":{}` }));
-  const appended = turns.append([], 1, { others, guard });
+  const appended = turns.append([], 1, { others: OTHERS, guard });
   await stop.reached;
   await state.occ.transact(["n"], add("n"));
   writer.sees(2);
@@ -145,12 +152,7 @@ test("a reply that is late, while the process has seen later commits over anothe
 });
 
 test("a connection that opens only after the epoch was left is closed", async () => {
-  const store = await on.store();
-  const state = on.open({ store });
-  await state.occ.transact(["n"], add("n"));
-  const guard = (await on.outside.get("log:guard")) ?? "";
-  const writer = new EpochWriter(store, 1, { parent: 0, cut: 0 }, undefined);
-  on.after(() => writer.close());
+  const { guard, writer } = await begun();
   const opening = door();
   const connection = await Connection.open({ url: on.redis.url, roundTripTimeout: 2_000 });
   on.after(() => connection.close());
@@ -158,8 +160,7 @@ test("a connection that opens only after the epoch was left is closed", async ()
     await opening.reach();
     return connection;
   });
-  const others = ["a", "b", "c", "d"].map((name) => ({ epoch: 1, n: 1, body: `"at":"","tx":"${name}-1","set":{}` }));
-  const appended = turns.append([], 1, { others, guard });
+  const appended = turns.append([], 1, { others: OTHERS, guard });
   await opening.reached;
   turns.close();
   opening.open();
